@@ -1,0 +1,346 @@
+-- Tables. Neither IF NOT EXISTS nor OR REPLACE appears in these scripts: an
+-- object planted under one of our names before CREATE EXTENSION must make it
+-- fail, not be adopted.
+--
+-- Glossary
+--   ticker      an exchange's rolling 24-hour statistics of one symbol
+--   signal      one decision, LONG or SHORT, with entry, targets and stop
+--   episode     the time a symbol spends on one side; it produces one signal
+--   run         one cycle: fetch, judge, record, deliver
+--   delivery    one row of user_signals: a signal in a subscriber's hands
+--   shipped     a row that came with the extension
+
+CREATE TABLE signal_tiers (
+    tier         text    PRIMARY KEY CHECK (tier <> ''),
+    enabled      boolean NOT NULL DEFAULT false,
+    daily_quota  integer CHECK (daily_quota >= 0),
+    full_details boolean NOT NULL DEFAULT false,
+    priority     integer NOT NULL DEFAULT 0,
+    shipped      boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE signal_tiers IS 'subscription tiers: who receives signals, how many a day, and with which details';
+COMMENT ON COLUMN signal_tiers.tier IS 'name of the tier';
+COMMENT ON COLUMN signal_tiers.enabled IS 'whether active subscribers of the tier receive signals';
+COMMENT ON COLUMN signal_tiers.daily_quota IS 'most signals a subscriber receives in one UTC day; 0 is none, null is unlimited';
+COMMENT ON COLUMN signal_tiers.full_details IS 'false withholds entry price, targets and stop: they are null in user_signals';
+COMMENT ON COLUMN signal_tiers.priority IS 'tiers are served from the highest priority down';
+COMMENT ON COLUMN signal_tiers.shipped IS 'true on rows that came with the extension, so that a restored dump replaces them; leave it alone';
+
+CREATE TABLE user_subscriptions (
+    user_id            uuid        PRIMARY KEY,
+    tier               text        NOT NULL REFERENCES signal_tiers (tier) ON UPDATE CASCADE,
+    status             text        NOT NULL DEFAULT 'active'
+                                   CHECK (status IN ('active', 'trialing', 'past_due', 'canceled', 'paused')),
+    current_period_end timestamptz,
+    created_at         timestamptz NOT NULL DEFAULT now(),
+    updated_at         timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE user_subscriptions IS 'one row per subscriber; status active, a period that has not ended and an enabled tier entitle to signals';
+COMMENT ON COLUMN user_subscriptions.user_id IS 'the subscriber, the same as sub in the claims of their JWT';
+COMMENT ON COLUMN user_subscriptions.tier IS 'tier of the subscription, see signal_tiers';
+COMMENT ON COLUMN user_subscriptions.status IS 'active, trialing, past_due, canceled or paused; only active receives';
+COMMENT ON COLUMN user_subscriptions.current_period_end IS 'end of the paid period; null never ends';
+COMMENT ON COLUMN user_subscriptions.created_at IS 'when the subscription began';
+COMMENT ON COLUMN user_subscriptions.updated_at IS 'when the row last changed; set by a trigger';
+-- The fan-out walks one tier in the order of user_id.
+CREATE INDEX user_subscriptions_tier_user_id_idx ON user_subscriptions (tier, user_id) WHERE status = 'active';
+-- The end of a fan-out looks again at subscribers who changed tier meanwhile.
+CREATE INDEX user_subscriptions_updated_at_idx ON user_subscriptions (updated_at);
+
+CREATE TABLE signal_symbols (
+    symbol       text    PRIMARY KEY
+                         CHECK (symbol = upper(symbol) AND symbol !~ '[][:space:]"\\,[]' AND length(symbol) BETWEEN 1 AND 40),
+    enabled      boolean NOT NULL DEFAULT true,
+    base_asset   text,
+    quote_asset  text,
+    tick_size    numeric CHECK (tick_size > 0),
+    status       text    CHECK (status IN ('TRADING', 'HALTED', 'STALE', 'INVALID', 'UNKNOWN')),
+    status_why   text,
+    last_seen_at timestamptz,
+    checked_at   timestamptz,
+    shipped      boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE signal_symbols IS 'watchlist: the symbols each run asks the exchange for';
+COMMENT ON COLUMN signal_symbols.symbol IS 'the exchange''s name of the pair, upper case';
+COMMENT ON COLUMN signal_symbols.enabled IS 'false takes the symbol off the watch; a shipped row that is deleted instead comes back with a restored dump';
+COMMENT ON COLUMN signal_symbols.base_asset IS 'the asset that is bought or sold; for people, not used by the rule';
+COMMENT ON COLUMN signal_symbols.quote_asset IS 'the asset prices and quote volume are in; for people, not used by the rule';
+COMMENT ON COLUMN signal_symbols.tick_size IS 'smallest price step; null until learned from the prices the exchange reports';
+COMMENT ON COLUMN signal_symbols.status IS 'what the last look found: TRADING, HALTED (no bid or ask, or no trade), STALE (old statistics), INVALID (numbers that contradict each other), UNKNOWN (not listed; asked for again after a day); null before the first look';
+COMMENT ON COLUMN signal_symbols.status_why IS 'the finding behind a status other than TRADING';
+COMMENT ON COLUMN signal_symbols.last_seen_at IS 'when the symbol was last found TRADING, to the hour';
+COMMENT ON COLUMN signal_symbols.checked_at IS 'when status was last written';
+COMMENT ON COLUMN signal_symbols.shipped IS 'true on rows that came with the extension, so that a restored dump replaces them; leave it alone';
+
+CREATE TABLE signal_rules (
+    strategy              text     PRIMARY KEY CHECK (strategy IN ('momentum')),
+    enabled               boolean  NOT NULL DEFAULT true,
+    enter_change_percent  numeric  NOT NULL DEFAULT 2 CHECK (enter_change_percent > 0),
+    exit_change_percent   numeric  NOT NULL DEFAULT 1 CHECK (exit_change_percent >= 0),
+    min_quote_volume      numeric  NOT NULL DEFAULT 1000000 CHECK (min_quote_volume > 0),
+    confidence_per_percent numeric NOT NULL DEFAULT 10 CHECK (confidence_per_percent > 0),
+    max_confidence        numeric  NOT NULL DEFAULT 95 CHECK (max_confidence BETWEEN 0 AND 100),
+    min_confidence        numeric  NOT NULL DEFAULT 0 CHECK (min_confidence BETWEEN 0 AND 100),
+    min_quality           numeric  NOT NULL DEFAULT 25 CHECK (min_quality BETWEEN 0 AND 100),
+    stop_loss_percent     numeric  NOT NULL DEFAULT 1.5 CHECK (stop_loss_percent > 0 AND stop_loss_percent < 100),
+    take_profit_percents  numeric[] NOT NULL DEFAULT '{1.5,3,5}'
+                          CHECK (cardinality(take_profit_percents) BETWEEN 1 AND 10 AND 0 < ALL (take_profit_percents)),
+    lifetime              interval NOT NULL DEFAULT '4 hours' CHECK (lifetime > '0'),
+    cooldown              interval NOT NULL DEFAULT '30 minutes' CHECK (cooldown >= '0'),
+    max_ticker_age        interval NOT NULL DEFAULT '5 minutes' CHECK (max_ticker_age > '0'),
+    max_signals_per_run   integer  NOT NULL DEFAULT 10 CHECK (max_signals_per_run > 0),
+    shipped               boolean  NOT NULL DEFAULT false,
+    CHECK (exit_change_percent < enter_change_percent)
+);
+COMMENT ON TABLE signal_rules IS 'parameters of the strategies, one row each; read anew by every run';
+COMMENT ON COLUMN signal_rules.strategy IS 'name of the strategy; momentum is the one there is';
+COMMENT ON COLUMN signal_rules.enabled IS 'whether runs judge by it';
+COMMENT ON COLUMN signal_rules.enter_change_percent IS 'a 24h change strictly above this is LONG, strictly below its negative SHORT; percent';
+COMMENT ON COLUMN signal_rules.exit_change_percent IS 'an episode ends when the change falls back inside this; percent';
+COMMENT ON COLUMN signal_rules.min_quote_volume IS '24h volume must be above this, in units of the quote asset';
+COMMENT ON COLUMN signal_rules.confidence_per_percent IS 'confidence is the absolute change times this, capped; a strength of the move, not a chance of profit';
+COMMENT ON COLUMN signal_rules.max_confidence IS 'cap of confidence, 0 to 100';
+COMMENT ON COLUMN signal_rules.min_confidence IS 'signals below are not sent, 0 to 100';
+COMMENT ON COLUMN signal_rules.min_quality IS 'signals with a quality score below are not sent, 0 to 100';
+COMMENT ON COLUMN signal_rules.stop_loss_percent IS 'distance of the stop from the entry; percent of the entry price';
+COMMENT ON COLUMN signal_rules.take_profit_percents IS 'distances of the targets from the entry, ascending; percent of the entry price';
+COMMENT ON COLUMN signal_rules.lifetime IS 'how long a signal is good for; it may be renewed after, while the condition holds';
+COMMENT ON COLUMN signal_rules.cooldown IS 'least time between two signals of a symbol, unless it flips side';
+COMMENT ON COLUMN signal_rules.max_ticker_age IS 'statistics older than this are not judged';
+COMMENT ON COLUMN signal_rules.max_signals_per_run IS 'the best so many by quality are sent, the others wait for a later run';
+COMMENT ON COLUMN signal_rules.shipped IS 'true on rows that came with the extension, so that a restored dump replaces them; leave it alone';
+
+CREATE TABLE signal_episodes (
+    strategy       text NOT NULL,
+    symbol         text NOT NULL,
+    side           text CHECK (side IN ('LONG', 'SHORT')),
+    since          timestamptz,
+    last_signal_at timestamptz,
+    PRIMARY KEY (strategy, symbol)
+);
+COMMENT ON TABLE signal_episodes IS 'the side each symbol is in; the memory that keeps a signal from repeating';
+COMMENT ON COLUMN signal_episodes.strategy IS 'strategy the episode belongs to';
+COMMENT ON COLUMN signal_episodes.symbol IS 'symbol the episode belongs to';
+COMMENT ON COLUMN signal_episodes.side IS 'LONG or SHORT; null when armed, ready for the next signal';
+COMMENT ON COLUMN signal_episodes.since IS 'when the side was entered';
+COMMENT ON COLUMN signal_episodes.last_signal_at IS 'when the last signal was generated';
+
+CREATE TABLE signal_runs (
+    run_id            bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    trigger           text        NOT NULL CHECK (trigger IN ('worker', 'manual')),
+    status            text        NOT NULL CHECK (status IN ('ok', 'failed', 'skipped')),
+    started_at        timestamptz NOT NULL,
+    finished_at       timestamptz,
+    symbols_evaluated integer     NOT NULL DEFAULT 0,
+    signals_generated integer     NOT NULL DEFAULT 0,
+    deliveries        bigint      NOT NULL DEFAULT 0,
+    delivery_failures bigint      NOT NULL DEFAULT 0,
+    fetch_ms          double precision,
+    judge_ms          double precision,
+    record_ms         double precision,
+    deliver_ms        double precision,
+    message           text,
+    error             text,
+    sqlstate          text,
+    retry_at          timestamptz,
+    exchange_url      text
+);
+COMMENT ON TABLE signal_runs IS 'history of runs, kept for signal_hub.run_retention';
+COMMENT ON COLUMN signal_runs.run_id IS 'number of the run; not gapless';
+COMMENT ON COLUMN signal_runs.trigger IS 'worker or manual (generate_signals_now)';
+COMMENT ON COLUMN signal_runs.status IS 'ok, failed (see error) or skipped (see message)';
+COMMENT ON COLUMN signal_runs.started_at IS 'when the run began';
+COMMENT ON COLUMN signal_runs.finished_at IS 'when the last row was delivered; null while delivery goes on or waits to resume';
+COMMENT ON COLUMN signal_runs.symbols_evaluated IS 'watched symbols that had a ticker to judge';
+COMMENT ON COLUMN signal_runs.signals_generated IS 'signals recorded by the run';
+COMMENT ON COLUMN signal_runs.deliveries IS 'rows written to user_signals for the signals of the run';
+COMMENT ON COLUMN signal_runs.delivery_failures IS 'subscribers who could not be given their row, see error';
+COMMENT ON COLUMN signal_runs.fetch_ms IS 'milliseconds spent waiting for the exchange';
+COMMENT ON COLUMN signal_runs.judge_ms IS 'milliseconds spent deciding';
+COMMENT ON COLUMN signal_runs.record_ms IS 'milliseconds spent writing the signals';
+COMMENT ON COLUMN signal_runs.deliver_ms IS 'milliseconds spent on the fan-out';
+COMMENT ON COLUMN signal_runs.message IS 'what came of the run, in words';
+COMMENT ON COLUMN signal_runs.error IS 'the error, when one occurred';
+COMMENT ON COLUMN signal_runs.sqlstate IS 'SQLSTATE of the error';
+COMMENT ON COLUMN signal_runs.retry_at IS 'the exchange is left alone until then';
+COMMENT ON COLUMN signal_runs.exchange_url IS 'signal_hub.exchange_url as the run used it';
+CREATE INDEX signal_runs_started_at_idx ON signal_runs (started_at);
+
+CREATE TABLE signals (
+    signal_id              bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run_id                 bigint      NOT NULL,
+    strategy               text        NOT NULL,
+    symbol                 text        NOT NULL,
+    signal_type            text        NOT NULL CHECK (signal_type IN ('LONG', 'SHORT')),
+    reason                 text        NOT NULL,
+    why                    text        NOT NULL,
+    confidence             numeric     NOT NULL CHECK (confidence BETWEEN 0 AND 100),
+    quality_score          numeric     NOT NULL CHECK (quality_score BETWEEN 0 AND 100),
+    entry_price            numeric     NOT NULL CHECK (entry_price > 0),
+    take_profit            numeric[]   NOT NULL,
+    stop_loss              numeric     NOT NULL CHECK (stop_loss > 0),
+    expires_at             timestamptz NOT NULL,
+    price_change_percent   numeric     NOT NULL,
+    last_price             numeric     NOT NULL,
+    open_price             numeric     NOT NULL,
+    high_price             numeric     NOT NULL,
+    low_price              numeric     NOT NULL,
+    bid_price              numeric     NOT NULL,
+    ask_price              numeric     NOT NULL,
+    weighted_average_price numeric     NOT NULL,
+    base_volume            numeric     NOT NULL,
+    quote_volume           numeric     NOT NULL,
+    trade_count            bigint      NOT NULL,
+    open_time              timestamptz NOT NULL,
+    close_time             timestamptz NOT NULL,
+    gates                  jsonb       NOT NULL,
+    created_at             timestamptz NOT NULL,
+    delivery_tier          text,
+    delivery_user_id       uuid,
+    deliveries             bigint      NOT NULL DEFAULT 0,
+    delivery_failures      bigint      NOT NULL DEFAULT 0,
+    delivered_at           timestamptz,
+    CHECK (CASE signal_type
+               WHEN 'LONG' THEN stop_loss < entry_price AND entry_price < ALL (take_profit)
+               ELSE stop_loss > entry_price AND entry_price > ALL (take_profit)
+           END)
+);
+COMMENT ON TABLE signals IS 'ledger: every signal ever generated, with what it was judged on and how far its delivery is';
+COMMENT ON COLUMN signals.signal_id IS 'number of the signal; not gapless';
+COMMENT ON COLUMN signals.run_id IS 'run that generated it, see signal_runs';
+COMMENT ON COLUMN signals.strategy IS 'strategy that decided, see signal_rules';
+COMMENT ON COLUMN signals.symbol IS 'the pair';
+COMMENT ON COLUMN signals.signal_type IS 'LONG or SHORT';
+COMMENT ON COLUMN signals.reason IS 'entered (a new episode), flipped (from the other side) or renewed (the condition outlived the last signal)';
+COMMENT ON COLUMN signals.why IS 'the decision in words; names no price';
+COMMENT ON COLUMN signals.confidence IS 'strength of the move, 0 to 100; not a chance of profit';
+COMMENT ON COLUMN signals.quality_score IS 'how tradable the pair was, 0 to 100: liquidity, spread, place in the day''s range';
+COMMENT ON COLUMN signals.entry_price IS 'price to enter at, in the quote asset, on the tick';
+COMMENT ON COLUMN signals.take_profit IS 'targets, nearest first, in the quote asset, on the tick';
+COMMENT ON COLUMN signals.stop_loss IS 'price to give up at, in the quote asset, on the tick';
+COMMENT ON COLUMN signals.expires_at IS 'the signal is not to be acted on after this';
+COMMENT ON COLUMN signals.price_change_percent IS 'rolling 24h change the exchange reported, percent';
+COMMENT ON COLUMN signals.last_price IS 'last trade, quote asset';
+COMMENT ON COLUMN signals.open_price IS 'price 24 hours before, quote asset';
+COMMENT ON COLUMN signals.high_price IS 'highest price of the 24 hours, quote asset';
+COMMENT ON COLUMN signals.low_price IS 'lowest price of the 24 hours, quote asset';
+COMMENT ON COLUMN signals.bid_price IS 'best bid, quote asset';
+COMMENT ON COLUMN signals.ask_price IS 'best ask, quote asset';
+COMMENT ON COLUMN signals.weighted_average_price IS 'volume-weighted average price of the 24 hours, quote asset';
+COMMENT ON COLUMN signals.base_volume IS '24h volume in the base asset';
+COMMENT ON COLUMN signals.quote_volume IS '24h volume in the quote asset';
+COMMENT ON COLUMN signals.trade_count IS 'trades in the 24 hours';
+COMMENT ON COLUMN signals.open_time IS 'begin of the 24 hours, the exchange''s clock';
+COMMENT ON COLUMN signals.close_time IS 'end of the 24 hours, the exchange''s clock';
+COMMENT ON COLUMN signals.gates IS 'every gate with value, threshold and verdict, as preview_signals() shows them';
+COMMENT ON COLUMN signals.created_at IS 'when the signal was recorded; entitlement and the UTC day of quotas are judged at this time';
+COMMENT ON COLUMN signals.delivery_tier IS 'cursor: tier being served; null before the first batch';
+COMMENT ON COLUMN signals.delivery_user_id IS 'cursor: last subscriber served in that tier; commits together with the rows';
+COMMENT ON COLUMN signals.deliveries IS 'rows written to user_signals so far';
+COMMENT ON COLUMN signals.delivery_failures IS 'subscribers whose row was refused by a constraint or trigger';
+COMMENT ON COLUMN signals.delivered_at IS 'when the fan-out was complete; null while it is under way';
+CREATE INDEX signals_created_at_idx ON signals (created_at);
+CREATE INDEX signals_undelivered_idx ON signals (signal_id) WHERE delivered_at IS NULL;
+
+-- No foreign keys: a check per row would cost the fan-out more than the row.
+-- Rows are only ever written by the fan-out, whose statement joins the parents.
+CREATE TABLE user_signals (
+    user_id       uuid        NOT NULL,
+    signal_id     bigint      NOT NULL,
+    tier          text        NOT NULL,
+    symbol        text        NOT NULL,
+    signal_type   text        NOT NULL CHECK (signal_type IN ('LONG', 'SHORT')),
+    confidence    numeric     NOT NULL,
+    quality_score numeric     NOT NULL,
+    entry_price   numeric,
+    take_profit   numeric[],
+    stop_loss     numeric,
+    expires_at    timestamptz NOT NULL,
+    full_details  boolean     NOT NULL,
+    metadata      jsonb       NOT NULL,
+    viewed        boolean     NOT NULL DEFAULT false,
+    viewed_at     timestamptz,
+    clicked       boolean     NOT NULL DEFAULT false,
+    clicked_at    timestamptz,
+    created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (user_id, signal_id)
+);
+COMMENT ON TABLE user_signals IS 'one row per signal and subscriber; the table realtime clients follow';
+COMMENT ON COLUMN user_signals.user_id IS 'the subscriber';
+COMMENT ON COLUMN user_signals.signal_id IS 'the signal, see signals';
+COMMENT ON COLUMN user_signals.tier IS 'tier of the subscriber at delivery';
+COMMENT ON COLUMN user_signals.symbol IS 'the pair';
+COMMENT ON COLUMN user_signals.signal_type IS 'LONG or SHORT';
+COMMENT ON COLUMN user_signals.confidence IS 'strength of the move, 0 to 100; not a chance of profit';
+COMMENT ON COLUMN user_signals.quality_score IS 'how tradable the pair was, 0 to 100';
+COMMENT ON COLUMN user_signals.entry_price IS 'price to enter at, quote asset; null where the tier withholds details';
+COMMENT ON COLUMN user_signals.take_profit IS 'targets, nearest first, quote asset; null where the tier withholds details';
+COMMENT ON COLUMN user_signals.stop_loss IS 'price to give up at, quote asset; null where the tier withholds details';
+COMMENT ON COLUMN user_signals.expires_at IS 'the signal is not to be acted on after this';
+COMMENT ON COLUMN user_signals.full_details IS 'whether prices are included';
+COMMENT ON COLUMN user_signals.metadata IS 'object: generatedBy (signal_hub), timestamp (ISO 8601), strategy, reason, why, changePercent';
+COMMENT ON COLUMN user_signals.viewed IS 'set by the subscriber';
+COMMENT ON COLUMN user_signals.viewed_at IS 'set by the subscriber';
+COMMENT ON COLUMN user_signals.clicked IS 'set by the subscriber';
+COMMENT ON COLUMN user_signals.clicked_at IS 'set by the subscriber';
+COMMENT ON COLUMN user_signals.created_at IS 'when the row was written';
+-- Rows arrive in the order of time, so a block range index finds the expired
+-- ones for the purge at almost no cost to the fan-out.
+CREATE INDEX user_signals_created_at_idx ON user_signals USING brin (created_at);
+
+CREATE TABLE user_signal_quotas (
+    user_id  uuid    NOT NULL,
+    day      date    NOT NULL,
+    received integer NOT NULL CHECK (received >= 0),
+    PRIMARY KEY (user_id, day)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE user_signal_quotas IS 'signals received per subscriber and UTC day';
+COMMENT ON COLUMN user_signal_quotas.user_id IS 'the subscriber';
+COMMENT ON COLUMN user_signal_quotas.day IS 'the UTC day';
+COMMENT ON COLUMN user_signal_quotas.received IS 'signals received on that day';
+CREATE INDEX user_signal_quotas_day_idx ON user_signal_quotas USING brin (day);
+
+CREATE TABLE signal_pause (
+    only_row  boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
+    reason    text,
+    paused_at timestamptz NOT NULL DEFAULT now(),
+    paused_by text        NOT NULL DEFAULT session_user
+);
+COMMENT ON TABLE signal_pause IS 'holds one row while signals are paused, none otherwise; see pause_signals()';
+COMMENT ON COLUMN signal_pause.only_row IS 'always true: there is at most one row';
+COMMENT ON COLUMN signal_pause.reason IS 'as given to pause_signals()';
+COMMENT ON COLUMN signal_pause.paused_at IS 'when';
+COMMENT ON COLUMN signal_pause.paused_by IS 'role that paused';
+
+-- What the extension ships. MAX is on; the other tiers wait for one UPDATE.
+INSERT INTO signal_tiers (tier, enabled, daily_quota, full_details, priority, shipped) VALUES
+    ('MAX',  true,  30, true,  30, true),
+    ('PRO',  false, 15, true,  20, true),
+    ('FREE', false,  2, false, 10, true);
+
+INSERT INTO signal_symbols (symbol, base_asset, quote_asset, shipped) VALUES
+    ('BTCUSDT',  'BTC',  'USDT', true),
+    ('ETHUSDT',  'ETH',  'USDT', true),
+    ('BNBUSDT',  'BNB',  'USDT', true),
+    ('SOLUSDT',  'SOL',  'USDT', true),
+    ('XRPUSDT',  'XRP',  'USDT', true),
+    ('ADAUSDT',  'ADA',  'USDT', true),
+    ('DOGEUSDT', 'DOGE', 'USDT', true),
+    ('AVAXUSDT', 'AVAX', 'USDT', true),
+    ('LINKUSDT', 'LINK', 'USDT', true),
+    ('LTCUSDT',  'LTC',  'USDT', true);
+
+INSERT INTO signal_rules (strategy, shipped) VALUES ('momentum', true);
+
+-- pg_dump carries what users own. The history of runs stays with its server.
+SELECT pg_catalog.pg_extension_config_dump('signal_tiers', '');
+SELECT pg_catalog.pg_extension_config_dump('user_subscriptions', '');
+SELECT pg_catalog.pg_extension_config_dump('signal_symbols', '');
+SELECT pg_catalog.pg_extension_config_dump('signal_rules', '');
+SELECT pg_catalog.pg_extension_config_dump('signal_episodes', '');
+SELECT pg_catalog.pg_extension_config_dump('signals', '');
+SELECT pg_catalog.pg_extension_config_dump('signals_signal_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('signal_runs_run_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('user_signals', '');
+SELECT pg_catalog.pg_extension_config_dump('user_signal_quotas', '');
+SELECT pg_catalog.pg_extension_config_dump('signal_pause', '');

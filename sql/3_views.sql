@@ -1,0 +1,139 @@
+-- Views for people and monitors.
+
+-- The states of signal_health, first match wins:
+--   standby           read-only server; the primary generates
+--   not_preloaded     the library is not in shared_preload_libraries
+--   version_mismatch  the library and the SQL objects are of different releases
+--   disabled          signal_hub.enabled is off
+--   paused            pause_signals() was called
+--   stopped           no worker process; the launcher starts one
+--   stalled           the worker process does not beat
+--   failing           the last run failed
+--   starting          nothing has run yet
+--   running           all is well
+CREATE VIEW signal_health AS
+WITH facts AS (
+    SELECT w.*,
+           pg_catalog.pg_is_in_recovery() AS standby,
+           clock_timestamp() - w.last_heartbeat AS heartbeat_age,
+           (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'signal_hub') AS sql_version,
+           l.started_at AS last_run, l.status AS last_status, l.message AS last_message, l.retry_at AS leave_alone_until,
+           s.last_success, s.last_success_id,
+           (SELECT count(*) FROM signal_runs f WHERE f.status = 'failed' AND f.run_id > coalesce(s.last_success_id, 0)) AS consecutive_failures,
+           f.error, f.failed_at,
+           (SELECT count(*) FROM signals g WHERE g.created_at > now() - interval '24 hours') AS signals_24h,
+           (SELECT coalesce(sum(g.deliveries), 0)::bigint FROM signals g WHERE g.created_at > now() - interval '24 hours') AS deliveries_24h,
+           (SELECT count(*) FROM signals g WHERE g.delivered_at IS NULL) AS undelivered_signals,
+           p.paused_at, p.paused_by, p.reason AS pause_reason
+      FROM signal_worker_status() w
+      LEFT JOIN LATERAL (SELECT r.* FROM signal_runs r WHERE r.status <> 'skipped' ORDER BY r.run_id DESC LIMIT 1) l ON true
+      LEFT JOIN LATERAL (SELECT r.run_id AS last_success_id, r.started_at AS last_success
+                           FROM signal_runs r WHERE r.status = 'ok' ORDER BY r.run_id DESC LIMIT 1) s ON true
+      LEFT JOIN LATERAL (SELECT r.error, r.started_at AS failed_at
+                           FROM signal_runs r WHERE r.error IS NOT NULL ORDER BY r.run_id DESC LIMIT 1) f ON true
+      LEFT JOIN signal_pause p ON true
+), judged AS (
+    SELECT CASE
+               WHEN standby THEN 'standby'
+               WHEN NOT preloaded THEN 'not_preloaded'
+               WHEN sql_version <> library_version THEN 'version_mismatch'
+               WHEN NOT enabled THEN 'disabled'
+               WHEN paused_at IS NOT NULL THEN 'paused'
+               WHEN worker_pid IS NULL THEN 'stopped'
+               WHEN heartbeat_age > interval '15 seconds' THEN 'stalled'
+               WHEN last_status = 'failed' THEN 'failing'
+               WHEN last_run IS NULL THEN 'starting'
+               ELSE 'running'
+           END AS state, facts.*
+      FROM facts
+)
+SELECT state IN ('running', 'starting', 'standby') AS healthy,
+       state,
+       CASE state
+           WHEN 'standby' THEN 'this server is a standby: the primary generates signals, this one starts by itself when promoted'
+           WHEN 'not_preloaded' THEN 'no worker can run: add signal_hub to shared_preload_libraries and restart the server; generate_signals_now() works meanwhile'
+           WHEN 'version_mismatch' THEN format('the library is %s but the SQL objects are %s: run ALTER EXTENSION signal_hub UPDATE, or install the matching library', library_version, sql_version)
+           WHEN 'disabled' THEN 'signal_hub.enabled is off: set it on and reload'
+           WHEN 'paused' THEN format('paused by %s since %s%s: call resume_signals() to go on', paused_by, paused_at::timestamptz(0), coalesce(' (' || pause_reason || ')', ''))
+           WHEN 'stopped' THEN 'no worker runs' || coalesce(format(': it died and is started again at %s', retry_at::timestamptz(0)), ': the launcher starts one as soon as it can, see the server log if it does not')
+           WHEN 'stalled' THEN format('worker %s has not beaten for %s s: look at it in pg_stat_activity', worker_pid, round(extract(epoch FROM heartbeat_age)))
+           WHEN 'failing' THEN format('%s failed run(s) in a row: %s%s', consecutive_failures, error,
+                                      coalesce(format('; next attempt at %s', greatest(leave_alone_until, next_run)::timestamptz(0)), ''))
+           WHEN 'starting' THEN 'the worker is up, its first run has not ended yet'
+           ELSE coalesce(last_message, 'all is well')
+       END AS message,
+       worker_pid,
+       started_at,
+       date_trunc('second', clock_timestamp() - started_at) AS uptime,
+       last_heartbeat,
+       heartbeat_age,
+       restarts,
+       last_run,
+       last_success,
+       consecutive_failures,
+       CASE WHEN state IN ('running', 'starting', 'failing') THEN greatest(next_run, CASE WHEN state = 'failing' THEN leave_alone_until END) END AS next_run,
+       error AS last_error,
+       failed_at AS last_error_at,
+       signals_24h,
+       deliveries_24h,
+       undelivered_signals
+  FROM judged;
+COMMENT ON VIEW signal_health IS 'one row: is all well, and if not, what is wrong and what to do';
+COMMENT ON COLUMN signal_health.healthy IS 'true when nothing here needs a person: states running, starting and standby';
+COMMENT ON COLUMN signal_health.state IS 'running, starting, failing, stalled, stopped, paused, disabled, version_mismatch, not_preloaded or standby';
+COMMENT ON COLUMN signal_health.message IS 'the state in words, with the remedy';
+COMMENT ON COLUMN signal_health.worker_pid IS 'process of this database''s worker; null when none runs';
+COMMENT ON COLUMN signal_health.started_at IS 'when the worker started';
+COMMENT ON COLUMN signal_health.uptime IS 'age of the worker, whole seconds';
+COMMENT ON COLUMN signal_health.last_heartbeat IS 'the worker''s last sign of life, every 5 seconds, from shared memory';
+COMMENT ON COLUMN signal_health.heartbeat_age IS 'time since then; more than 15 seconds is stalled';
+COMMENT ON COLUMN signal_health.restarts IS 'times a dead worker was started again since the server started';
+COMMENT ON COLUMN signal_health.last_run IS 'start of the last run, by worker or by hand';
+COMMENT ON COLUMN signal_health.last_success IS 'start of the last run that was ok';
+COMMENT ON COLUMN signal_health.consecutive_failures IS 'failed runs since then';
+COMMENT ON COLUMN signal_health.next_run IS 'when the worker runs next';
+COMMENT ON COLUMN signal_health.last_error IS 'the last error on record, also when runs have been ok since';
+COMMENT ON COLUMN signal_health.last_error_at IS 'start of the run it belongs to';
+COMMENT ON COLUMN signal_health.signals_24h IS 'signals generated in the last 24 hours';
+COMMENT ON COLUMN signal_health.deliveries_24h IS 'rows of user_signals written for them';
+COMMENT ON COLUMN signal_health.undelivered_signals IS 'signals whose fan-out is not complete';
+
+CREATE VIEW signal_stats AS
+SELECT (s.created_at AT TIME ZONE 'UTC')::date AS day,
+       s.symbol,
+       count(*) AS signals,
+       count(*) FILTER (WHERE s.signal_type = 'LONG') AS long_signals,
+       count(*) FILTER (WHERE s.signal_type = 'SHORT') AS short_signals,
+       sum(s.deliveries)::bigint AS deliveries,
+       sum(s.delivery_failures)::bigint AS delivery_failures,
+       round(avg(s.confidence), 2) AS avg_confidence,
+       round(avg(s.quality_score), 2) AS avg_quality,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.fetch_ms) AS fetch_ms_p50,
+       percentile_cont(0.99) WITHIN GROUP (ORDER BY r.fetch_ms) AS fetch_ms_p99,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.judge_ms) AS judge_ms_p50,
+       percentile_cont(0.99) WITHIN GROUP (ORDER BY r.judge_ms) AS judge_ms_p99,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.record_ms) AS record_ms_p50,
+       percentile_cont(0.99) WITHIN GROUP (ORDER BY r.record_ms) AS record_ms_p99,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY r.deliver_ms) AS deliver_ms_p50,
+       percentile_cont(0.99) WITHIN GROUP (ORDER BY r.deliver_ms) AS deliver_ms_p99
+  FROM signals s
+  LEFT JOIN signal_runs r USING (run_id)
+ GROUP BY 1, 2;
+COMMENT ON VIEW signal_stats IS 'signals per UTC day and symbol, with the time the runs behind them took';
+COMMENT ON COLUMN signal_stats.day IS 'UTC day';
+COMMENT ON COLUMN signal_stats.symbol IS 'the pair';
+COMMENT ON COLUMN signal_stats.signals IS 'signals generated';
+COMMENT ON COLUMN signal_stats.long_signals IS 'of these LONG';
+COMMENT ON COLUMN signal_stats.short_signals IS 'of these SHORT';
+COMMENT ON COLUMN signal_stats.deliveries IS 'rows of user_signals written for them';
+COMMENT ON COLUMN signal_stats.delivery_failures IS 'subscribers whose row was refused';
+COMMENT ON COLUMN signal_stats.avg_confidence IS 'mean confidence, 0 to 100';
+COMMENT ON COLUMN signal_stats.avg_quality IS 'mean quality score, 0 to 100';
+COMMENT ON COLUMN signal_stats.fetch_ms_p50 IS 'median milliseconds waiting for the exchange; null once the runs are purged';
+COMMENT ON COLUMN signal_stats.fetch_ms_p99 IS '99th percentile of the same';
+COMMENT ON COLUMN signal_stats.judge_ms_p50 IS 'median milliseconds deciding';
+COMMENT ON COLUMN signal_stats.judge_ms_p99 IS '99th percentile of the same';
+COMMENT ON COLUMN signal_stats.record_ms_p50 IS 'median milliseconds recording';
+COMMENT ON COLUMN signal_stats.record_ms_p99 IS '99th percentile of the same';
+COMMENT ON COLUMN signal_stats.deliver_ms_p50 IS 'median milliseconds delivering';
+COMMENT ON COLUMN signal_stats.deliver_ms_p99 IS '99th percentile of the same';

@@ -1,0 +1,477 @@
+//! One run, in four stages: fetch (no transaction open), judge, record, deliver.
+//! The worker and `generate_signals_now()` both come through here.
+
+use crate::delivery::{self, Delivered};
+use crate::failure::Failure;
+use crate::heartbeat::{self, Stage};
+use crate::installation::Installation;
+use crate::interrupt;
+use crate::ledger::{self, Plan, Run, Status, Trigger};
+use crate::market::{self, Endpoint, MarketError, Tickers, UnixMillis, backoff};
+use crate::process;
+use crate::settings;
+use crate::strategy::{self, Episode, Verdict};
+use crate::transaction::Scope;
+use std::collections::HashMap;
+use std::ffi::CStr;
+use std::time::{Duration, Instant, SystemTime};
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// `None` when nothing was run.
+    pub run_id: Option<i64>,
+    /// Whether the run was carried out, signals or not.
+    pub success: bool,
+    pub signals_generated: usize,
+    pub deliveries: i64,
+    pub symbols_evaluated: usize,
+    /// What came of it, in words.
+    pub message: String,
+    /// A row that was refused, or why delivery stopped; the run itself is good.
+    pub delivery_error: Option<Failure>,
+    /// Whether signals are left undelivered.
+    pub incomplete: bool,
+}
+
+impl Outcome {
+    /// Nothing was run, and why.
+    fn not_run(message: impl Into<String>) -> Self {
+        Self {
+            run_id: None,
+            success: false,
+            signals_generated: 0,
+            deliveries: 0,
+            symbols_evaluated: 0,
+            message: message.into(),
+            delivery_error: None,
+            incomplete: false,
+        }
+    }
+}
+
+/// What a beat of the worker came to.
+pub enum Beat {
+    Ran(Outcome),
+    /// The failure is on record; the exchange, if it was its fault, is to be
+    /// left alone for `leave_alone`, counted from the start of the beat.
+    Failed {
+        failure: Failure,
+        leave_alone: Option<Duration>,
+    },
+}
+
+/// How long a caller waits for another cycle of the database to end, before it
+/// is told that one is running.
+const CALLER_PATIENCE: Duration = Duration::from_secs(2);
+const CALLER_RETRY: Duration = Duration::from_millis(20);
+
+/// The system's clock, as the exchange counts.
+fn unix_millis() -> UnixMillis {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    since.as_millis().try_into().unwrap_or(UnixMillis::MAX)
+}
+
+/// Runs a cycle in the caller's transaction.
+///
+/// # Errors
+/// Whatever fails; the caller's transaction is then as it was.
+pub fn run_by_hand() -> Result<Outcome, Failure> {
+    let scope = Scope::Caller;
+    let patience_ends = Instant::now() + CALLER_PATIENCE;
+    while !as_owner(scope, c"", ledger::try_lock_cycle)? {
+        if Instant::now() >= patience_ends {
+            return Ok(Outcome::not_run(
+                "another cycle is running in this database; nothing was done",
+            ));
+        }
+        process::wait(CALLER_RETRY, None);
+    }
+    let started = Started::now();
+    let plan = as_owner(scope, c"", ledger::plan)?;
+    if let Some(paused) = plan.paused {
+        return Ok(Outcome::not_run(format!("{paused}; nothing was done")));
+    }
+    refuse_if_told_to_wait(&plan)?;
+    let fetched = fetch(&plan)?.map_err(Failure::from)?;
+    let recorded = record(scope, Trigger::Manual, &started, &plan, fetched)?;
+    let delivered = deliver(scope);
+    match delivered.error {
+        // Refused rows are on record; anything else is the caller's to know.
+        Some(failure) if delivered.incomplete => Err(failure),
+        _ => Ok(recorded.into_outcome(delivered)),
+    }
+}
+
+/// Runs a cycle of the worker and puts it on record, whatever comes of it.
+/// `None` while signals are paused.
+pub fn run_beat() -> Result<Option<Beat>, Failure> {
+    let scope = Scope::Worker;
+    let started = Started::now();
+    let (plan, locked) = as_owner(scope, c"signal_hub: planning a run", || {
+        Ok((ledger::plan()?, ledger::try_lock_cycle()?))
+    })?;
+    if plan.paused.is_some() {
+        return Ok(None);
+    }
+    if !locked {
+        return skip(&started).map(|outcome| Some(Beat::Ran(outcome)));
+    }
+    heartbeat::beat(Stage::Fetching);
+    process::report_activity(Some(c"signal_hub: fetching tickers"));
+    let fetched = crate::transaction::catch(|| fetch(&plan));
+    let fetched = match fetched {
+        Ok(Ok(fetched)) => fetched,
+        Ok(Err(error)) => {
+            let failures = plan.consecutive_failures + 1;
+            let delay = backoff::delay(&error, failures, settings::interval(), plan.jitter);
+            return fail(&started, error.into(), Some(delay)).map(Some);
+        }
+        Err(failure) => return fail(&started, failure, None).map(Some),
+    };
+    heartbeat::beat(Stage::Recording);
+    let recorded = match record(scope, Trigger::Worker, &started, &plan, fetched) {
+        Ok(recorded) => recorded,
+        Err(failure) if failure.sqlstate == "55P03" => {
+            return skip(&started).map(|o| Some(Beat::Ran(o)));
+        }
+        Err(failure) => return fail(&started, failure, None).map(Some),
+    };
+    let delivered = deliver(scope);
+    Ok(Some(Beat::Ran(recorded.into_outcome(delivered))))
+}
+
+/// What the first beat of a worker is to wait for: the end of the interval in
+/// which its predecessor ran, and the time the exchange asked for.
+pub fn wait_before_first_beat() -> Result<Duration, Failure> {
+    let plan = as_owner(Scope::Worker, c"signal_hub: planning a run", ledger::plan)?;
+    let now = unix_millis();
+    let interval = settings::interval();
+    let rest = plan
+        .last_worker_run
+        .map_or(0, |last| last + interval.as_millis() as i64 - now);
+    // A last run in the future means that the clock was set back: one interval
+    // is the most to wait for then.
+    let rest = Duration::from_millis(rest.max(0) as u64).min(interval);
+    let told = plan.retry_at.map_or(0, |until| until - now);
+    Ok(rest.max(Duration::from_millis(told.max(0) as u64)))
+}
+
+/// Delivers what is undelivered, and enters it into the runs concerned.
+pub fn deliver(scope: Scope) -> Delivered {
+    let started = Instant::now();
+    let mut delivered = delivery::deliver_all(scope);
+    if !delivered.signal_ids.is_empty() {
+        let noted = as_owner(scope, c"signal_hub: closing a run", || {
+            ledger::record_deliveries(
+                &delivered.signal_ids,
+                millis(started),
+                delivered.error.as_ref(),
+            )
+        });
+        if let Err(failure) = noted {
+            delivered.error.get_or_insert(failure);
+        }
+    }
+    delivered
+}
+
+/// Removes a batch of what outlived its retention; true when there may be more.
+pub fn purge() -> Result<bool, Failure> {
+    as_owner(Scope::Worker, c"signal_hub: purging", ledger::purge)
+}
+
+/// Fetches what the plan asks for and judges it, writing nothing.
+///
+/// # Errors
+/// Whatever fails.
+pub fn preview() -> Result<Vec<(String, Vec<Verdict>)>, Failure> {
+    let scope = Scope::Caller;
+    let plan = as_owner(scope, c"", ledger::plan)?;
+    refuse_if_told_to_wait(&plan)?;
+    let fetched = fetch(&plan)?.map_err(Failure::from)?;
+    let judged = as_owner(scope, c"", || judge(&plan, &fetched))?;
+    Ok(judged
+        .into_iter()
+        .map(|j| (j.strategy, j.verdicts))
+        .collect())
+}
+
+/// The two clocks of a run: one to show, one to measure by.
+struct Started {
+    at: UnixMillis,
+    instant: Instant,
+}
+
+impl Started {
+    fn now() -> Self {
+        Self {
+            at: unix_millis(),
+            instant: Instant::now(),
+        }
+    }
+}
+
+fn as_owner<T>(
+    scope: Scope,
+    activity: &CStr,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    scope.atomically(activity, || Installation::current()?.as_owner(scope, work))
+}
+
+fn refuse_if_told_to_wait(plan: &Plan) -> Result<(), Failure> {
+    match plan.retry_at {
+        Some(until) if plan.told_to_wait => {
+            let seconds = (until - unix_millis()).max(0) / 1000;
+            Err(Failure::new("08004", "the exchange asked to be left alone")
+                .detail(format!(
+                    "It is not asked again for {seconds} s; signal_runs.retry_at has the time."
+                ))
+                .hint("Wait, or set signal_hub.exchange_url to another host of the exchange."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The exchange's reply and when it was there.
+struct Fetched {
+    tickers: Tickers,
+    at: UnixMillis,
+    took_ms: f64,
+}
+
+/// One request for all the symbols asked for. The outer error is ours, the inner
+/// one the exchange's.
+fn fetch(plan: &Plan) -> Result<Result<Fetched, MarketError>, Failure> {
+    let started = Instant::now();
+    let endpoint: Endpoint = settings::endpoint();
+    let asked = plan.asked.clone();
+    let tickers = if asked.is_empty() || plan.rules.is_empty() {
+        Ok(Tickers {
+            rows: HashMap::new(),
+            unknown: Vec::new(),
+        })
+    } else {
+        interrupt::run_on_helper(
+            move || market::fetch_tickers(&endpoint, &asked),
+            || heartbeat::beat(Stage::Fetching),
+        )?
+    };
+    Ok(tickers.map(|mut tickers| {
+        // Symbols that were not asked for are those found unknown before.
+        let not_asked = plan
+            .watched
+            .iter()
+            .filter(|w| !plan.asked.contains(&w.symbol));
+        tickers.unknown.extend(not_asked.map(|w| w.symbol.clone()));
+        Fetched {
+            tickers,
+            at: unix_millis(),
+            took_ms: millis(started),
+        }
+    }))
+}
+
+/// One strategy's verdicts, and the memory they were judged with.
+struct Judged {
+    strategy: String,
+    verdicts: Vec<Verdict>,
+    episodes: HashMap<String, Episode>,
+}
+
+fn judge(plan: &Plan, fetched: &Fetched) -> Result<Vec<Judged>, Failure> {
+    plan.rules
+        .iter()
+        .map(|rule| {
+            let episodes = ledger::episodes(&rule.strategy)?;
+            let verdicts =
+                strategy::judge(rule, &plan.watched, &fetched.tickers, &episodes, fetched.at);
+            Ok(Judged {
+                strategy: rule.strategy.clone(),
+                verdicts,
+                episodes,
+            })
+        })
+        .collect()
+}
+
+/// A run whose signals are on record.
+struct Recorded {
+    run_id: i64,
+    signals_generated: usize,
+    symbols_evaluated: usize,
+    message: String,
+}
+
+impl Recorded {
+    fn into_outcome(self, delivered: Delivered) -> Outcome {
+        Outcome {
+            run_id: Some(self.run_id),
+            success: true,
+            signals_generated: self.signals_generated,
+            deliveries: delivered.rows,
+            symbols_evaluated: self.symbols_evaluated,
+            message: self.message,
+            delivery_error: delivered.error,
+            incomplete: delivered.incomplete,
+        }
+    }
+}
+
+/// Judges and writes what was decided, in one transaction and under the lock, so
+/// that no other cycle sees the memory of episodes in between.
+fn record(
+    scope: Scope,
+    trigger: Trigger,
+    started: &Started,
+    plan: &Plan,
+    fetched: Fetched,
+) -> Result<Recorded, Failure> {
+    as_owner(scope, c"signal_hub: recording signals", || {
+        if !ledger::try_lock_cycle()? {
+            return Err(Failure::new(
+                "55P03",
+                "another cycle is running in this database",
+            ));
+        }
+        let judging = Instant::now();
+        let judged = judge(plan, &fetched)?;
+        let judge_ms = millis(judging);
+        let verdicts = || judged.iter().flat_map(|j| &j.verdicts);
+        let signals_generated = verdicts().filter(|v| v.signal.is_some()).count();
+        let symbols_evaluated = fetched
+            .tickers
+            .rows
+            .values()
+            .filter(|row| row.is_ok())
+            .count();
+        let message = summary(plan, verdicts());
+
+        let recording = Instant::now();
+        let run = Run {
+            started_at: started.at,
+            symbols_evaluated,
+            signals_generated,
+            fetch_ms: Some(fetched.took_ms),
+            judge_ms: Some(judge_ms),
+            message: Some(message.clone()),
+            retry_at: None,
+        };
+        let run_id = ledger::record_run(
+            trigger,
+            &run,
+            &Status::Ok {
+                finished: signals_generated == 0,
+            },
+        )?;
+        for (rule, judged) in plan.rules.iter().zip(&judged) {
+            ledger::record_verdicts(run_id, rule, fetched.at, &judged.verdicts, &judged.episodes)?;
+        }
+        if signals_generated > 0 {
+            ledger::record_times(run_id, millis(recording))?;
+        }
+        Ok(Recorded {
+            run_id,
+            signals_generated,
+            symbols_evaluated,
+            message,
+        })
+    })
+}
+
+/// Puts a beat on record that found another cycle running.
+fn skip(started: &Started) -> Result<Outcome, Failure> {
+    let mut outcome = Outcome::not_run("another cycle was running in this database");
+    let run = Run {
+        started_at: started.at,
+        message: Some(outcome.message.clone()),
+        ..Run::default()
+    };
+    outcome.run_id = Some(as_owner(
+        Scope::Worker,
+        c"signal_hub: recording a skipped run",
+        || ledger::record_run(Trigger::Worker, &run, &Status::Skipped),
+    )?);
+    Ok(outcome)
+}
+
+/// Puts a failed beat on record.
+fn fail(
+    started: &Started,
+    failure: Failure,
+    leave_alone: Option<Duration>,
+) -> Result<Beat, Failure> {
+    let run = Run {
+        started_at: started.at,
+        fetch_ms: Some(millis(started.instant)),
+        retry_at: leave_alone.map(|delay| started.at.saturating_add(delay.as_millis() as i64)),
+        ..Run::default()
+    };
+    as_owner(Scope::Worker, c"signal_hub: recording a failed run", || {
+        ledger::record_run(Trigger::Worker, &run, &Status::Failed(&failure))
+    })?;
+    Ok(Beat::Failed {
+        failure,
+        leave_alone,
+    })
+}
+
+/// What came of a run in words: the signals, or which gate kept each symbol out.
+fn summary<'a>(plan: &Plan, verdicts: impl Iterator<Item = &'a Verdict>) -> String {
+    if plan.rules.is_empty() {
+        return "no new signal: no strategy is enabled in signal_rules".into();
+    }
+    if plan.watched.is_empty() {
+        return "no new signal: no symbol is enabled in signal_symbols".into();
+    }
+    let mut signals = Vec::new();
+    let mut refused: Vec<(&str, Vec<&str>)> = Vec::new();
+    for verdict in verdicts {
+        if let Some(signal) = &verdict.signal {
+            signals.push(format!("{} {}", signal.symbol, signal.side.as_str()));
+        } else if let Some(gate) = verdict.gates.iter().find(|gate| !gate.passed) {
+            match refused.iter_mut().find(|(name, _)| *name == gate.name) {
+                Some((_, symbols)) => symbols.push(&verdict.symbol),
+                None => refused.push((gate.name, vec![&verdict.symbol])),
+            }
+        }
+    }
+    if !signals.is_empty() {
+        return format!("{} new signal(s): {}", signals.len(), signals.join(", "));
+    }
+    let refused: Vec<String> = refused
+        .iter()
+        .map(|(gate, symbols)| in_words(gate, symbols))
+        .collect();
+    format!("no new signal: {}", refused.join("; "))
+}
+
+/// Which symbols one gate kept out.
+fn in_words(gate: &str, symbols: &[&str]) -> String {
+    const NAMED: usize = 5;
+    let what = match gate {
+        "listed" => "not listed by the exchange",
+        "valid" => "with numbers that contradict each other",
+        "trading" => "not trading",
+        "fresh" => "with old statistics",
+        "momentum" => "inside the entry threshold",
+        "volume" => "below the volume floor",
+        "confidence" => "below the least confidence",
+        "quality" => "below the least quality",
+        "levels" => "whose tick is too coarse for targets and stop",
+        "episode" => "signalled already in this episode",
+        _ => "left for a later run",
+    };
+    if symbols.len() > NAMED {
+        format!("{} {what}", symbols.len())
+    } else {
+        format!("{} {what} ({})", symbols.len(), symbols.join(", "))
+    }
+}
+
+fn millis(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
+}

@@ -1,0 +1,162 @@
+//! Errors in PostgreSQL's terms. Every SQLSTATE of the extension passes here.
+
+use crate::market::MarketError;
+use pgrx::pg_sys::panic::{CaughtError, ErrorReport};
+use pgrx::prelude::*;
+use pgrx::spi::SpiError;
+use std::borrow::Cow;
+
+/// An error with everything PostgreSQL says about one.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// Five characters, as in the manual's appendix.
+    pub sqlstate: Cow<'static, str>,
+    /// Lower case, no period.
+    pub message: String,
+    /// A full sentence.
+    pub detail: Option<String>,
+    /// A full sentence that says what to do.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    pub fn new(sqlstate: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            sqlstate: sqlstate.into(),
+            message: message.into(),
+            detail: None,
+            hint: None,
+        }
+    }
+
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// XX000: something that cannot happen did.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new("XX000", message)
+    }
+
+    /// 58000: the operating system refused.
+    pub fn io(what: &str, error: &std::io::Error) -> Self {
+        Self::new("58000", format!("could not create {what}: {error}"))
+    }
+
+    /// 55000: the extension is not there, or not as this library needs it.
+    pub fn not_in_state(message: impl Into<String>) -> Self {
+        Self::new("55000", message)
+    }
+
+    /// 22003: a number of a table does not fit the arithmetic.
+    pub fn out_of_range(what: &str) -> Self {
+        Self::new("22003", format!("{what} is out of range"))
+            .detail("At most 28 significant digits can be worked with.")
+    }
+
+    /// Whether the blame lies with what was being written, so that trying
+    /// another row makes sense. Resources, locks, shutdown and cancels are not.
+    pub fn is_of_the_row(&self) -> bool {
+        !["08", "25", "40", "53", "55", "57", "58"]
+            .iter()
+            .any(|class| self.sqlstate.starts_with(class))
+    }
+
+    /// One line: message, then detail.
+    pub fn line(&self) -> String {
+        match &self.detail {
+            Some(detail) => format!("{}: {}", self.message, detail),
+            None => self.message.clone(),
+        }
+    }
+
+    /// Raises the failure as a PostgreSQL ERROR.
+    pub fn raise(self) -> ! {
+        let mut report = ErrorReport::new(self.code(), self.message, "signal_hub");
+        if let Some(detail) = self.detail {
+            report = report.set_detail(detail);
+        }
+        if let Some(hint) = self.hint {
+            report = report.set_hint(hint);
+        }
+        report.report(PgLogLevel::ERROR);
+        unreachable!("an ERROR does not return")
+    }
+
+    /// Five characters in PostgreSQL's packing, six bits each.
+    fn code(&self) -> PgSqlErrorCode {
+        let packed = self
+            .sqlstate
+            .bytes()
+            .rev()
+            .fold(0i32, |code, c| (code << 6) | i32::from((c - b'0') & 0x3f));
+        PgSqlErrorCode::from(packed)
+    }
+}
+
+/// The inverse of [`Failure::code`].
+fn unpack(code: PgSqlErrorCode) -> String {
+    (0..5)
+        .map(|i| char::from((((code as i32) >> (6 * i)) & 0x3f) as u8 + b'0'))
+        .collect()
+}
+
+impl From<CaughtError> for Failure {
+    fn from(caught: CaughtError) -> Self {
+        let (CaughtError::PostgresError(report)
+        | CaughtError::ErrorReport(report)
+        | CaughtError::RustPanic {
+            ereport: report, ..
+        }) = caught;
+        Self {
+            sqlstate: unpack(report.sql_error_code()).into(),
+            message: report.message().to_owned(),
+            // Without the backtrace that pgrx adds when the server's
+            // environment asks for one: users have no use for it.
+            detail: report.detail().map(str::to_owned),
+            hint: report.hint().map(str::to_owned),
+        }
+    }
+}
+
+impl From<SpiError> for Failure {
+    fn from(error: SpiError) -> Self {
+        Self::internal(format!("unexpected result of an internal query: {error}"))
+    }
+}
+
+impl From<MarketError> for Failure {
+    fn from(error: MarketError) -> Self {
+        Self {
+            sqlstate: error.sqlstate().into(),
+            message: error.message(),
+            detail: error.detail(),
+            hint: error.hint(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlstates_survive_packing() {
+        for state in ["08006", "08P01", "22023", "57014", "XX000"] {
+            assert_eq!(unpack(Failure::new(state, "x").code()), state);
+        }
+    }
+
+    #[test]
+    fn a_lock_timeout_is_not_the_rows_fault_but_a_constraint_is() {
+        assert!(!Failure::new("55P03", "x").is_of_the_row());
+        assert!(Failure::new("23514", "x").is_of_the_row());
+        assert!(Failure::new("P0001", "x").is_of_the_row());
+    }
+}

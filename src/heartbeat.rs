@@ -1,0 +1,276 @@
+//! The board in shared memory: one slot per database that has, or may have, a
+//! worker. Launcher and workers write it, `signal_health` reads it. Nothing on
+//! it is needed after a restart of the server.
+
+use crate::process;
+use pgrx::prelude::*;
+use pgrx::{PGRXSharedMemory, PgLwLock, pg_shmem_init};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Databases that can have a worker at the same time.
+pub const SLOTS: usize = 64;
+
+/// Microseconds, PostgreSQL's own representation of a timestamptz.
+pub type Timestamp = pg_sys::TimestampTz;
+
+/// How far a slot's worker is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Phase {
+    #[default]
+    Free,
+    /// To be started by the launcher as soon as it can.
+    Wanted,
+    /// Handed to the postmaster.
+    Starting,
+    Running,
+    /// Ended in a way it should not; to be started again at `retry_at`.
+    Dead,
+    /// Ended because the database does not have the extension.
+    NotInstalled,
+}
+
+/// One database's worker.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Slot {
+    pub database: u32,
+    pub phase: Phase,
+    /// When the phase began.
+    pub phase_since: Timestamp,
+    pub pid: i32,
+    pub started_at: Timestamp,
+    pub last_heartbeat: Timestamp,
+    pub next_run: Timestamp,
+    pub stage: Stage,
+    /// Whether this worker ended a cycle since it started.
+    pub has_worked: bool,
+    /// Starts after a death.
+    pub restarts: i64,
+    /// Deaths in a row before the first cycle ended.
+    pub early_deaths: u32,
+    pub retry_at: Timestamp,
+}
+
+/// What a worker is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stage {
+    #[default]
+    Waiting,
+    Fetching,
+    Recording,
+    Delivering,
+}
+
+impl Stage {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stage::Waiting => "waiting",
+            Stage::Fetching => "fetching",
+            Stage::Recording => "recording",
+            Stage::Delivering => "delivering",
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Board {
+    launcher_pid: i32,
+    slots: [Slot; SLOTS],
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self {
+            launcher_pid: 0,
+            slots: [Slot::default(); SLOTS],
+        }
+    }
+}
+
+// SAFETY: plain values without pointers, only ever touched under the lock.
+unsafe impl PGRXSharedMemory for Board {}
+
+// SAFETY: the name is the extension's own.
+static BOARD: PgLwLock<Board> = unsafe { PgLwLock::new(c"signal_hub") };
+static RESERVED: AtomicBool = AtomicBool::new(false);
+
+/// Called from `_PG_init` while preloading.
+pub fn reserve_shared_memory() {
+    pg_shmem_init!(BOARD);
+    RESERVED.store(true, Ordering::Relaxed);
+}
+
+/// Whether the board exists: false when the library was not preloaded.
+pub fn available() -> bool {
+    RESERVED.load(Ordering::Relaxed)
+}
+
+/// The time of the system's clock.
+pub fn now() -> Timestamp {
+    // SAFETY: reads the clock.
+    unsafe { pg_sys::GetCurrentTimestamp() }
+}
+
+/// The current database.
+pub fn this_database() -> u32 {
+    // SAFETY: set before a connected backend runs any of our code.
+    unsafe { pg_sys::MyDatabaseId }.to_u32()
+}
+
+fn find(board: &mut Board, database: u32) -> Option<&mut Slot> {
+    board
+        .slots
+        .iter_mut()
+        .find(|slot| slot.phase != Phase::Free && slot.database == database)
+}
+
+/// A copy of the slot of `database`.
+pub fn slot(database: u32) -> Option<Slot> {
+    let board = BOARD.share();
+    board
+        .slots
+        .iter()
+        .find(|slot| slot.phase != Phase::Free && slot.database == database)
+        .copied()
+}
+
+/// Copies of all slots in use.
+pub fn slots() -> Vec<Slot> {
+    BOARD
+        .share()
+        .slots
+        .iter()
+        .filter(|slot| slot.phase != Phase::Free)
+        .copied()
+        .collect()
+}
+
+/// Asks for a worker in `database`. False when every slot is taken.
+/// One that runs, or is about to, is left as it is.
+pub fn want(database: u32) -> bool {
+    let now = now();
+    let mut board = BOARD.exclusive();
+    let taken = find(&mut board, database).is_some();
+    if !taken && !board.slots.iter().any(|slot| slot.phase == Phase::Free) {
+        return false;
+    }
+    let slot = board.slots.iter_mut().find(|slot| {
+        if taken {
+            slot.phase != Phase::Free && slot.database == database
+        } else {
+            slot.phase == Phase::Free
+        }
+    });
+    if let Some(slot) = slot
+        && matches!(slot.phase, Phase::Free | Phase::NotInstalled | Phase::Dead)
+    {
+        *slot = Slot {
+            database,
+            phase: Phase::Wanted,
+            phase_since: now,
+            restarts: slot.restarts * i64::from(taken),
+            ..Slot::default()
+        };
+    }
+    true
+}
+
+/// Changes the slot of `database`, if it has one.
+pub fn update(database: u32, change: impl FnOnce(&mut Slot)) {
+    if let Some(slot) = find(&mut BOARD.exclusive(), database) {
+        change(slot);
+    }
+}
+
+/// Gives the slot of `database` back.
+pub fn release(database: u32) {
+    update(database, |slot| *slot = Slot::default());
+}
+
+/// The worker's sign of life. Does nothing in a process without a board.
+pub fn beat(stage: Stage) {
+    if available() {
+        let now = now();
+        update(this_database(), |slot| {
+            if slot.pid == process::pid() {
+                slot.last_heartbeat = now;
+                slot.stage = stage;
+            }
+        });
+    }
+}
+
+/// Registers this process as the launcher, until it exits.
+pub fn enter_launcher() {
+    BOARD.exclusive().launcher_pid = process::pid();
+    process::at_exit(leave_launcher);
+}
+
+extern "C-unwind" fn leave_launcher(_code: i32, _arg: pg_sys::Datum) {
+    let mut board = BOARD.exclusive();
+    if board.launcher_pid == process::pid() {
+        board.launcher_pid = 0;
+    }
+}
+
+/// Makes the worker of `database`, or the launcher when none runs, look now.
+pub fn wake(database: u32) {
+    match slot(database) {
+        Some(slot) if slot.phase == Phase::Running => process::wake(slot.pid),
+        _ => wake_launcher(),
+    }
+}
+
+/// Makes the launcher look at the board now.
+fn wake_launcher() {
+    let pid = BOARD.share().launcher_pid;
+    if pid != 0 {
+        process::wake(pid);
+    }
+}
+
+/// Takes the slot of this worker's database, until the process exits. False
+/// when another live worker has it, or the launcher no longer wants one.
+pub fn enter_worker(database: u32) -> bool {
+    let now = now();
+    let mut entered = false;
+    update(database, |slot| {
+        if slot.phase == Phase::Starting {
+            slot.phase = Phase::Running;
+            slot.phase_since = now;
+            slot.pid = process::pid();
+            slot.started_at = now;
+            slot.last_heartbeat = now;
+            slot.has_worked = false;
+            entered = true;
+        }
+    });
+    if entered {
+        process::at_exit(leave_worker);
+    }
+    entered
+}
+
+extern "C-unwind" fn leave_worker(_code: i32, _arg: pg_sys::Datum) {
+    let now = now();
+    let pid = process::pid();
+    // The database is not known to a process whose connection failed, so the
+    // slot is found by its process.
+    if let Some(slot) = BOARD
+        .exclusive()
+        .slots
+        .iter_mut()
+        .find(|slot| slot.pid == pid)
+    {
+        slot.pid = 0;
+        slot.phase_since = now;
+        if slot.phase == Phase::Running {
+            slot.phase = Phase::Dead;
+            slot.early_deaths = if slot.has_worked {
+                0
+            } else {
+                slot.early_deaths.saturating_add(1)
+            };
+        }
+    }
+    wake_launcher();
+}

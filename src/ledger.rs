@@ -1,0 +1,485 @@
+//! Reads the rules, the watchlist and the memory of episodes; writes signals and
+//! the history of runs. Everything here runs inside a transaction, as the owner
+//! of the tables, with the extension's schema in the search_path.
+
+use crate::failure::Failure;
+use crate::market::UnixMillis;
+use crate::settings;
+use crate::strategy::{Episode, Rule, Side, Signal, Verdict, Watched};
+use pgrx::datum::{DatumWithOid, JsonB};
+use pgrx::prelude::*;
+use pgrx::spi::{SpiHeapTupleData, SpiResult};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Cycles of one database exclude each other by this advisory lock ("signalhu").
+const CYCLE_LOCK: i64 = 0x7369_676e_616c_6875;
+
+/// What starts a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    Worker,
+    Manual,
+}
+
+impl Trigger {
+    fn as_str(self) -> &'static str {
+        match self {
+            Trigger::Worker => "worker",
+            Trigger::Manual => "manual",
+        }
+    }
+}
+
+/// What a run needs to know before it asks the exchange.
+#[derive(Debug)]
+pub struct Plan {
+    /// Enabled rows of the watchlist.
+    pub watched: Vec<Watched>,
+    /// Those of them that are asked for; a symbol the exchange does not list is
+    /// left out for a day.
+    pub asked: Vec<String>,
+    /// Enabled strategies.
+    pub rules: Vec<Rule>,
+    /// Who paused and why, when signals are paused.
+    pub paused: Option<String>,
+    /// Failed runs since the last good one.
+    pub consecutive_failures: u32,
+    /// Until when this exchange is to be left alone, by the last run.
+    pub retry_at: Option<UnixMillis>,
+    /// Whether that is because the exchange said so.
+    pub told_to_wait: bool,
+    /// Start of the last run of the worker.
+    pub last_worker_run: Option<UnixMillis>,
+    /// 0 to 1, drawn anew each time.
+    pub jitter: f64,
+}
+
+/// Takes the lock that makes cycles exclude each other, until the end of the
+/// transaction. False when another cycle has it.
+pub fn try_lock_cycle() -> Result<bool, Failure> {
+    let locked =
+        Spi::get_one_with_args("SELECT pg_try_advisory_xact_lock($1)", &[CYCLE_LOCK.into()])?;
+    Ok(locked.unwrap_or(false))
+}
+
+/// Reads the plan of the next run.
+pub fn plan() -> Result<Plan, Failure> {
+    let symbols = select(
+        "SELECT symbol, tick_size::text,
+                status IS DISTINCT FROM 'UNKNOWN' OR checked_at < now() - interval '1 day'
+           FROM signal_symbols WHERE enabled ORDER BY symbol",
+        &[],
+        |row| {
+            let watched = Watched {
+                symbol: text(row, 1)?,
+                tick_size: optional_decimal(row, 2)?,
+            };
+            Ok((watched, row.get(3)?.unwrap_or(true)))
+        },
+    )?;
+    let asked = symbols
+        .iter()
+        .filter(|(_, ask)| *ask)
+        .map(|(w, _)| w.symbol.clone())
+        .collect();
+    let watched = symbols.into_iter().map(|(watched, _)| watched).collect();
+    let paused = select(
+        "SELECT format('paused by %s since %s%s', paused_by, paused_at::timestamptz(0), coalesce(' (' || reason || ')', '')) FROM signal_pause",
+        &[],
+        |row| text(row, 1),
+    )?;
+    let standing = select(
+        "SELECT (SELECT count(*) FROM signal_runs WHERE status = 'failed' AND run_id >
+                   coalesce((SELECT run_id FROM signal_runs WHERE status = 'ok' ORDER BY run_id DESC LIMIT 1), 0)),
+                (extract(epoch FROM last.retry_at) * 1000)::bigint,
+                last.sqlstate IS NOT DISTINCT FROM '08004',
+                (SELECT (extract(epoch FROM started_at) * 1000)::bigint FROM signal_runs
+                  WHERE trigger = 'worker' ORDER BY run_id DESC LIMIT 1),
+                random()
+           FROM (VALUES (true)) AS one
+           LEFT JOIN LATERAL (SELECT * FROM signal_runs WHERE status <> 'skipped' ORDER BY run_id DESC LIMIT 1) AS last
+             ON last.retry_at > clock_timestamp() AND last.exchange_url = $1",
+        &[settings::endpoint().base_url.into()],
+        |row| {
+            Ok(Plan {
+                watched: Vec::new(),
+                asked: Vec::new(),
+                rules: Vec::new(),
+                paused: None,
+                consecutive_failures: row.get::<i64>(1)?.and_then(|n| n.try_into().ok()).unwrap_or(0),
+                retry_at: row.get(2)?,
+                told_to_wait: row.get(3)?.unwrap_or(false),
+                last_worker_run: row.get(4)?,
+                jitter: row.get(5)?.unwrap_or(0.5),
+            })
+        },
+    )?;
+    let plan = standing
+        .into_iter()
+        .next()
+        .ok_or_else(|| Failure::internal("no plan"))?;
+    Ok(Plan {
+        watched,
+        asked,
+        rules: rules()?,
+        paused: paused.into_iter().next(),
+        ..plan
+    })
+}
+
+fn rules() -> Result<Vec<Rule>, Failure> {
+    select(
+        "SELECT strategy, enter_change_percent::text, exit_change_percent::text, min_quote_volume::text,
+                confidence_per_percent::text, max_confidence::text, min_confidence::text, min_quality::text,
+                stop_loss_percent::text, array_to_string(take_profit_percents, ' '),
+                (extract(epoch FROM lifetime) * 1000)::bigint, (extract(epoch FROM cooldown) * 1000)::bigint,
+                (extract(epoch FROM max_ticker_age) * 1000)::bigint, max_signals_per_run
+           FROM signal_rules WHERE enabled ORDER BY strategy",
+        &[],
+        |row| {
+            Ok(Rule {
+                strategy: text(row, 1)?,
+                enter_change_percent: decimal(row, 2)?,
+                exit_change_percent: decimal(row, 3)?,
+                min_quote_volume: decimal(row, 4)?,
+                confidence_per_percent: decimal(row, 5)?,
+                max_confidence: decimal(row, 6)?,
+                min_confidence: decimal(row, 7)?,
+                min_quality: decimal(row, 8)?,
+                stop_loss_percent: decimal(row, 9)?,
+                take_profit_percents: text(row, 10)?
+                    .split(' ')
+                    .map(|number| parse_decimal(number, "take_profit_percents"))
+                    .collect::<Result<_, _>>()?,
+                lifetime_ms: row.get(11)?.unwrap_or_default(),
+                cooldown_ms: row.get(12)?.unwrap_or_default(),
+                max_ticker_age_ms: row.get(13)?.unwrap_or_default(),
+                max_signals_per_run: row.get(14)?.unwrap_or_default(),
+            })
+        },
+    )
+}
+
+/// The memory of `strategy`, by symbol.
+pub fn episodes(strategy: &str) -> Result<HashMap<String, Episode>, Failure> {
+    let rows = select(
+        "SELECT symbol, side, (extract(epoch FROM since) * 1000)::bigint, (extract(epoch FROM last_signal_at) * 1000)::bigint
+           FROM signal_episodes WHERE strategy = $1",
+        &[strategy.into()],
+        |row| {
+            let side = row.get::<String>(2)?.and_then(|side| Side::parse(&side));
+            Ok((text(row, 1)?, Episode { side, since: row.get(3)?, last_signal_at: row.get(4)? }))
+        },
+    )?;
+    Ok(rows.into_iter().collect())
+}
+
+/// A run as it is entered into the history.
+#[derive(Debug, Default)]
+pub struct Run {
+    pub started_at: UnixMillis,
+    pub symbols_evaluated: usize,
+    pub signals_generated: usize,
+    pub fetch_ms: Option<f64>,
+    pub judge_ms: Option<f64>,
+    pub message: Option<String>,
+    pub retry_at: Option<UnixMillis>,
+}
+
+/// How a run that is entered into the history went.
+pub enum Status<'a> {
+    /// `finished` is false while its signals are yet to be delivered.
+    Ok {
+        finished: bool,
+    },
+    Failed(&'a Failure),
+    Skipped,
+}
+
+/// Enters a run and returns its number.
+pub fn record_run(trigger: Trigger, run: &Run, status: &Status) -> Result<i64, Failure> {
+    let (status, finished, failure) = match status {
+        Status::Ok { finished } => ("ok", *finished, None),
+        Status::Failed(failure) => ("failed", true, Some(failure)),
+        Status::Skipped => ("skipped", true, None),
+    };
+    let run_id = Spi::get_one_with_args(
+        "INSERT INTO signal_runs (trigger, status, started_at, finished_at, symbols_evaluated, signals_generated,
+                                  fetch_ms, judge_ms, message, retry_at, error, sqlstate, exchange_url)
+         VALUES ($1, $2, to_timestamp($3::double precision / 1000), CASE WHEN $4 THEN clock_timestamp() END, $5, $6,
+                 $7, $8, $9, to_timestamp($10::double precision / 1000), $11, $12, $13)
+         RETURNING run_id",
+        &[
+            trigger.as_str().into(),
+            status.into(),
+            run.started_at.into(),
+            finished.into(),
+            count(run.symbols_evaluated).into(),
+            count(run.signals_generated).into(),
+            run.fetch_ms.into(),
+            run.judge_ms.into(),
+            run.message.clone().into(),
+            run.retry_at.into(),
+            failure.map(|f| f.line()).into(),
+            failure.map(|f| f.sqlstate.to_string()).into(),
+            settings::endpoint().base_url.into(),
+        ],
+    )?;
+    run_id.ok_or_else(|| Failure::internal("no run_id"))
+}
+
+/// Writes what the verdicts changed: signals, episodes, and what is known of the
+/// symbols. Untouched rows are not written.
+pub fn record_verdicts(
+    run_id: i64,
+    rule: &Rule,
+    now: UnixMillis,
+    verdicts: &[Verdict],
+    before: &HashMap<String, Episode>,
+) -> Result<(), Failure> {
+    let signals: Vec<Value> = verdicts
+        .iter()
+        .filter_map(|verdict| Some(signal_row(verdict, verdict.signal.as_ref()?)))
+        .collect();
+    if !signals.is_empty() {
+        insert_signals(run_id, rule, now, signals)?;
+    }
+    let episodes: Vec<Value> = verdicts
+        .iter()
+        .filter(|verdict| {
+            before.get(&verdict.symbol).cloned().unwrap_or_default() != verdict.episode
+        })
+        .map(|verdict| {
+            json!({
+                "symbol": verdict.symbol,
+                "side": verdict.episode.side.map(Side::as_str),
+                "since": verdict.episode.since,
+                "last_signal_at": verdict.episode.last_signal_at,
+            })
+        })
+        .collect();
+    if !episodes.is_empty() {
+        upsert_episodes(&rule.strategy, episodes)?;
+    }
+    let symbols = verdicts
+        .iter()
+        .map(|verdict| {
+            json!({
+                "symbol": verdict.symbol,
+                "tick_size": verdict.tick_size.map(|tick| tick.to_string()),
+                "status": verdict.status,
+                "why": (verdict.status != "TRADING").then_some(&verdict.why),
+            })
+        })
+        .collect();
+    update_symbols(symbols)
+}
+
+fn signal_row(verdict: &Verdict, signal: &Signal) -> Value {
+    let ticker = &signal.ticker;
+    json!({
+        "symbol": signal.symbol,
+        "signal_type": signal.side.as_str(),
+        "reason": signal.reason.as_str(),
+        "why": verdict.why,
+        "confidence": signal.confidence.to_string(),
+        "quality_score": signal.quality_score.to_string(),
+        "entry_price": signal.levels.entry_price.to_string(),
+        "take_profit": signal.levels.take_profit.iter().map(Decimal::to_string).collect::<Vec<_>>(),
+        "stop_loss": signal.levels.stop_loss.to_string(),
+        "expires_at": signal.expires_at,
+        "price_change_percent": ticker.price_change_percent.to_string(),
+        "last_price": ticker.last_price.to_string(),
+        "open_price": ticker.open_price.to_string(),
+        "high_price": ticker.high_price.to_string(),
+        "low_price": ticker.low_price.to_string(),
+        "bid_price": ticker.bid_price.to_string(),
+        "ask_price": ticker.ask_price.to_string(),
+        "weighted_average_price": ticker.weighted_average_price.to_string(),
+        "base_volume": ticker.base_volume.to_string(),
+        "quote_volume": ticker.quote_volume.to_string(),
+        "trade_count": ticker.trade_count,
+        "open_time": ticker.open_time,
+        "close_time": ticker.close_time,
+        "gates": verdict.gates.iter().map(|gate| json!({
+            "gate": gate.name, "value": gate.value, "threshold": gate.threshold, "passed": gate.passed,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn insert_signals(
+    run_id: i64,
+    rule: &Rule,
+    now: UnixMillis,
+    rows: Vec<Value>,
+) -> Result<(), Failure> {
+    run(
+        "INSERT INTO signals (run_id, strategy, symbol, signal_type, reason, why, confidence, quality_score,
+                              entry_price, take_profit, stop_loss, expires_at, price_change_percent,
+                              last_price, open_price, high_price, low_price, bid_price, ask_price,
+                              weighted_average_price, base_volume, quote_volume, trade_count,
+                              open_time, close_time, gates, created_at)
+         SELECT $1, $2, r.symbol, r.signal_type, r.reason, r.why, r.confidence, r.quality_score,
+                r.entry_price, r.take_profit, r.stop_loss, to_timestamp(r.expires_at / 1000), r.price_change_percent,
+                r.last_price, r.open_price, r.high_price, r.low_price, r.bid_price, r.ask_price,
+                r.weighted_average_price, r.base_volume, r.quote_volume, r.trade_count,
+                to_timestamp(r.open_time / 1000), to_timestamp(r.close_time / 1000), r.gates,
+                to_timestamp($3::double precision / 1000)
+           FROM jsonb_to_recordset($4) AS r (
+                symbol text, signal_type text, reason text, why text, confidence numeric, quality_score numeric,
+                entry_price numeric, take_profit numeric[], stop_loss numeric, expires_at double precision,
+                price_change_percent numeric, last_price numeric, open_price numeric, high_price numeric,
+                low_price numeric, bid_price numeric, ask_price numeric, weighted_average_price numeric,
+                base_volume numeric, quote_volume numeric, trade_count bigint,
+                open_time double precision, close_time double precision, gates jsonb)",
+        &[run_id.into(), rule.strategy.clone().into(), now.into(), JsonB(rows.into()).into()],
+    )
+}
+
+fn upsert_episodes(strategy: &str, rows: Vec<Value>) -> Result<(), Failure> {
+    run(
+        "INSERT INTO signal_episodes AS e (strategy, symbol, side, since, last_signal_at)
+         SELECT $1, r.symbol, r.side, to_timestamp(r.since / 1000), to_timestamp(r.last_signal_at / 1000)
+           FROM jsonb_to_recordset($2) AS r (
+                symbol text, side text, since double precision, last_signal_at double precision)
+         ON CONFLICT (strategy, symbol) DO UPDATE
+            SET side = excluded.side, since = excluded.since, last_signal_at = excluded.last_signal_at",
+        &[strategy.into(), JsonB(rows.into()).into()],
+    )
+}
+
+fn update_symbols(rows: Vec<Value>) -> Result<(), Failure> {
+    run(
+        "UPDATE signal_symbols s
+            SET tick_size = coalesce(r.tick_size, s.tick_size), status = r.status, status_why = r.why,
+                checked_at = now(),
+                last_seen_at = CASE r.status WHEN 'TRADING' THEN now() ELSE s.last_seen_at END
+           FROM jsonb_to_recordset($1) AS r (symbol text, tick_size numeric, status text, why text)
+          WHERE s.symbol = r.symbol
+            AND (s.status IS DISTINCT FROM r.status
+                 OR s.tick_size IS DISTINCT FROM coalesce(r.tick_size, s.tick_size)
+                 OR r.status = 'TRADING' AND s.last_seen_at < now() - interval '1 hour'
+                 OR r.status = 'UNKNOWN' AND s.checked_at < now() - interval '1 day')",
+        &[JsonB(rows.into()).into()],
+    )
+}
+
+/// Enters how long recording took; known only once it is done.
+pub fn record_times(run_id: i64, record_ms: f64) -> Result<(), Failure> {
+    run(
+        "UPDATE signal_runs SET record_ms = $2 WHERE run_id = $1",
+        &[run_id.into(), record_ms.into()],
+    )
+}
+
+/// Enters the outcome of a fan-out into every run whose signals it worked on:
+/// rows so far, what failed, and the end when nothing is left.
+pub fn record_deliveries(
+    signal_ids: &[i64],
+    deliver_ms: f64,
+    error: Option<&Failure>,
+) -> Result<(), Failure> {
+    run(
+        "UPDATE signal_runs r
+            SET deliveries = d.deliveries, delivery_failures = d.delivery_failures,
+                deliver_ms = coalesce(r.deliver_ms, 0) + $2,
+                error = coalesce($3, r.error), sqlstate = coalesce($4, r.sqlstate),
+                finished_at = CASE WHEN d.complete THEN clock_timestamp() END
+           FROM (SELECT run_id, sum(deliveries) AS deliveries, sum(delivery_failures) AS delivery_failures,
+                        bool_and(delivered_at IS NOT NULL) AS complete
+                   FROM signals WHERE run_id IN (SELECT run_id FROM signals WHERE signal_id = ANY ($1))
+                  GROUP BY run_id) AS d
+          WHERE r.run_id = d.run_id",
+        &[
+            signal_ids.to_vec().into(),
+            deliver_ms.into(),
+            error.map(Failure::line).into(),
+            error.map(|e| e.sqlstate.to_string()).into(),
+        ],
+    )
+}
+
+/// Rows removed at most by one purge of one table.
+const PURGE_BATCH: i64 = 10_000;
+
+/// Removes one batch of what has outlived its retention. Returns whether a
+/// batch was full, so that there may be more.
+pub fn purge() -> Result<bool, Failure> {
+    let mut full = delete_older(
+        "DELETE FROM signal_runs WHERE ctid = ANY (ARRAY(
+             SELECT ctid FROM signal_runs WHERE started_at < clock_timestamp() - $1 * interval '1 second' LIMIT $2))",
+        settings::run_retention(),
+    )?;
+    if let Some(age) = settings::signal_retention() {
+        for statement in [
+            "DELETE FROM user_signals WHERE ctid = ANY (ARRAY(
+                 SELECT ctid FROM user_signals WHERE created_at < clock_timestamp() - $1 * interval '1 second' LIMIT $2))",
+            "DELETE FROM user_signal_quotas WHERE ctid = ANY (ARRAY(
+                 SELECT ctid FROM user_signal_quotas
+                  WHERE day < ((clock_timestamp() - $1 * interval '1 second') AT TIME ZONE 'UTC')::date - 1 LIMIT $2))",
+            "DELETE FROM signals WHERE ctid = ANY (ARRAY(
+                 SELECT ctid FROM signals WHERE created_at < clock_timestamp() - $1 * interval '1 second'
+                    AND delivered_at IS NOT NULL LIMIT $2))",
+        ] {
+            full |= delete_older(statement, age)?;
+        }
+    }
+    Ok(full)
+}
+
+fn delete_older(statement: &str, age: Duration) -> Result<bool, Failure> {
+    let deleted = Spi::connect_mut(|client| {
+        let args = [age.as_secs_f64().into(), PURGE_BATCH.into()];
+        client.update(statement, None, &args).map(|rows| rows.len())
+    })?;
+    Ok(deleted as i64 == PURGE_BATCH)
+}
+
+/// Runs a query and maps its rows.
+pub fn select<T>(
+    query: &str,
+    args: &[DatumWithOid],
+    mut row: impl FnMut(&SpiHeapTupleData) -> Result<T, Failure>,
+) -> Result<Vec<T>, Failure> {
+    Spi::connect_mut(|client| {
+        client
+            .update(query, None, args)?
+            .into_iter()
+            .map(|r| row(&r))
+            .collect()
+    })
+}
+
+/// Runs a statement whose rows do not matter.
+pub fn run(statement: &str, args: &[DatumWithOid]) -> Result<(), Failure> {
+    let done: SpiResult<()> = Spi::run_with_args(statement, args);
+    Ok(done?)
+}
+
+/// A column that cannot be null.
+pub fn text(row: &SpiHeapTupleData, ordinal: usize) -> Result<String, Failure> {
+    row.get(ordinal)?
+        .ok_or_else(|| Failure::internal(format!("column {ordinal} of an internal query is null")))
+}
+
+fn decimal(row: &SpiHeapTupleData, ordinal: usize) -> Result<Decimal, Failure> {
+    parse_decimal(&text(row, ordinal)?, "a number in signal_rules")
+}
+
+fn optional_decimal(row: &SpiHeapTupleData, ordinal: usize) -> Result<Option<Decimal>, Failure> {
+    row.get::<String>(ordinal)?
+        .map(|number| parse_decimal(&number, "tick_size"))
+        .transpose()
+}
+
+fn parse_decimal(number: &str, what: &str) -> Result<Decimal, Failure> {
+    Decimal::from_str_exact(number)
+        .map_err(|_| Failure::out_of_range(&format!("{what} ({number})")))
+}
+
+fn count(n: usize) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,188 @@
+//! What PostgreSQL's process model asks of us: small wrappers around its C
+//! interface, shared by launcher, worker and `_PG_init`.
+
+use pgrx::prelude::*;
+use std::ffi::{CStr, CString};
+use std::time::Duration;
+
+/// Whether `_PG_init` runs because of `shared_preload_libraries`.
+pub fn preloading() -> bool {
+    // SAFETY: reading a flag that only the postmaster writes, at start.
+    unsafe { pg_sys::process_shared_preload_libraries_in_progress }
+}
+
+/// Whether pg_upgrade started this server; nothing may run then.
+pub fn binary_upgrade() -> bool {
+    // SAFETY: reading a flag that is set once, at start.
+    unsafe { pg_sys::IsBinaryUpgrade }
+}
+
+/// Makes settings under `prefix` that nobody defined an error.
+pub fn reserve_setting_prefix(prefix: &CStr) {
+    // SAFETY: the string outlives the call, which copies it.
+    unsafe { pg_sys::MarkGUCPrefixReserved(prefix.as_ptr()) }
+}
+
+/// DETAIL of the error that PostgreSQL raises when a setting's check fails.
+pub fn set_setting_error_detail(detail: &str) {
+    let detail = CString::new(detail.replace('\0', "")).unwrap_or_default();
+    // SAFETY: the string is copied into PostgreSQL's memory, where the
+    // setting machinery expects it.
+    unsafe { pg_sys::GUC_check_errdetail_string = pg_sys::pstrdup(detail.as_ptr()) }
+}
+
+/// The process id of this process.
+pub fn pid() -> i32 {
+    // SAFETY: set before any of our code runs.
+    unsafe { pg_sys::MyProcPid }
+}
+
+/// Takes up the signals of a background worker, the way a backend does:
+/// SIGTERM ends any wait at the next interrupt check, statements and lock
+/// waits included; SIGHUP asks for a reload; SIGINT keeps cancelling the
+/// statement in progress, since its handler is left alone.
+pub fn take_up_signals() {
+    unsafe extern "C" {
+        // PostgreSQL's SIGTERM handler. The generated binding is a guarded
+        // wrapper and not a function that a signal can call.
+        fn die(signal: i32);
+    }
+    extern "C-unwind" fn terminate(signal: i32) {
+        // SAFETY: written to be called from a signal handler.
+        unsafe { die(signal) }
+    }
+    extern "C-unwind" fn reload(_signal: i32) {
+        // SAFETY: what SignalHandlerForConfigReload does; both are safe in a
+        // signal handler.
+        unsafe {
+            (&raw mut pg_sys::ConfigReloadPending).write_volatile(1);
+            set_latch(pg_sys::MyLatch);
+        }
+    }
+    unsafe extern "C" {
+        // The plain function, for the same reason as die above.
+        #[link_name = "SetLatch"]
+        fn set_latch(latch: *mut pg_sys::Latch);
+    }
+    // SAFETY: installs handlers that live as long as the process.
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        use pg_sys::pqsignal;
+        #[cfg(feature = "pg18")]
+        use pg_sys::pqsignal_be as pqsignal;
+        pqsignal(pg_sys::SIGTERM as i32, Some(terminate));
+        pqsignal(pg_sys::SIGHUP as i32, Some(reload));
+        pg_sys::BackgroundWorkerUnblockSignals();
+    }
+}
+
+/// Re-reads the configuration files when SIGHUP asked for it. Returns whether it did.
+pub fn reload_settings_if_asked() -> bool {
+    // SAFETY: the flag is written by our signal handler; the call happens
+    // outside a transaction, where PostgreSQL's own workers make it.
+    unsafe {
+        if (&raw const pg_sys::ConfigReloadPending).read_volatile() == 0 {
+            return false;
+        }
+        (&raw mut pg_sys::ConfigReloadPending).write_volatile(0);
+        pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
+    }
+    true
+}
+
+/// Sleeps until the latch is set, `readable` has bytes, or the time is over,
+/// then serves interrupts. Ends the process when the postmaster is gone.
+///
+/// # Errors
+/// Raises what interrupts raise: query canceled, or termination.
+pub fn wait(timeout: Duration, readable: Option<i32>) {
+    let mut events = pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
+    if readable.is_some() {
+        events |= pg_sys::WL_SOCKET_READABLE;
+    }
+    let millis = timeout.as_millis().clamp(1, i32::MAX as u128) as i64;
+    check_for_interrupts!();
+    // SAFETY: MyLatch is this process's own; the descriptor, if any, is kept
+    // open by the caller for the length of the call.
+    unsafe {
+        pg_sys::WaitLatchOrSocket(
+            pg_sys::MyLatch,
+            events as i32,
+            readable.unwrap_or(pg_sys::PGINVALID_SOCKET),
+            millis,
+            pg_sys::PG_WAIT_EXTENSION,
+        );
+        pg_sys::ResetLatch(pg_sys::MyLatch);
+    }
+    check_for_interrupts!();
+}
+
+/// Shows what this process does in pg_stat_activity; `None` is idle.
+pub fn report_activity(activity: Option<&CStr>) {
+    let (state, text) = match activity {
+        Some(text) => (pg_sys::BackendState::STATE_RUNNING, text.as_ptr()),
+        None => (pg_sys::BackendState::STATE_IDLE, std::ptr::null()),
+    };
+    // SAFETY: the string is copied.
+    unsafe { pg_sys::pgstat_report_activity(state, text) }
+}
+
+/// Calls `callback` when this process exits in an orderly way, errors included.
+pub fn at_exit(callback: extern "C-unwind" fn(i32, pg_sys::Datum)) {
+    // SAFETY: the function lives as long as the process.
+    unsafe { pg_sys::on_shmem_exit(Some(callback), pg_sys::Datum::from(0)) }
+}
+
+/// Sets the latch of another process of this server.
+pub fn wake(pid: i32) {
+    // SAFETY: PostgreSQL's processes take SIGUSR1 as a wake-up. A process that
+    // has just gone makes the call fail, which is as good.
+    unsafe {
+        libc::kill(pid, libc::SIGUSR1);
+    }
+}
+
+/// Connects a background worker to the shared catalogs only.
+pub fn connect_to_no_database() {
+    // SAFETY: called once, at the start of a process registered for it.
+    unsafe { pg_sys::BackgroundWorkerInitializeConnection(std::ptr::null(), std::ptr::null(), 0) }
+}
+
+/// Connects a background worker to a database, as the bootstrap superuser.
+/// Ends the process when the database is gone or refuses.
+pub fn connect_to_database(database: u32) {
+    // SAFETY: called once, at the start of a process registered for it.
+    unsafe {
+        pg_sys::BackgroundWorkerInitializeConnectionByOid(database.into(), pg_sys::InvalidOid, 0);
+    }
+}
+
+/// Databases that accept connections and are no templates. Needs a transaction
+/// but no database, which is why it reads the shared catalog directly.
+pub fn connectable_databases() -> std::collections::HashSet<u32> {
+    let mut found = std::collections::HashSet::new();
+    // SAFETY: the scan follows autovacuum's get_database_list; every row is
+    // read before the scan moves on, and the relation stays locked meanwhile.
+    unsafe {
+        let relation =
+            pg_sys::table_open(pg_sys::DatabaseRelationId, pg_sys::AccessShareLock as i32);
+        let scan = pg_sys::table_beginscan_catalog(relation, 0, std::ptr::null_mut());
+        loop {
+            let tuple = pg_sys::heap_getnext(scan, pg_sys::ScanDirection::ForwardScanDirection);
+            if tuple.is_null() {
+                break;
+            }
+            let header = (*tuple).t_data;
+            let row = header
+                .cast::<u8>()
+                .add((*header).t_hoff.into())
+                .cast::<pg_sys::FormData_pg_database>();
+            if (*row).datallowconn && !(*row).datistemplate {
+                found.insert((*row).oid.to_u32());
+            }
+        }
+        pg_sys::heap_endscan(scan);
+        pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
+    }
+    found
+}
