@@ -1,0 +1,3 @@
+//! What the tests of signal_hub share: the market simulator.
+
+pub mod simulator;

@@ -1,0 +1,288 @@
+//! A simulated exchange: Binance's spot REST API for 24-hour tickers, served over HTTP/1.1
+//! on loopback.
+//!
+//! Same seed, same symbols, same time: same reply. A test drives the time, single symbols
+//! and the faults; what it leaves alone moves as the model says.
+//!
+//! Routes: `/api/v3/ticker/24hr` (`symbol`, `symbols`, `type`; `symbolStatus` is not
+//! simulated), `/api/v3/exchangeInfo`, `/api/v3/time`, `/api/v3/ping`. Shapes, orders and
+//! error codes follow the exchange's public documentation
+//! (github.com/binance/binance-spot-api-docs: rest-api.md, errors.md) and recorded replies.
+//!
+//! Where what is kept: [`Instrument`] a listed symbol, `noise` and `model` the random walk,
+//! `ticker` one row and its identities, `exchange` all symbols and the clock, `query` and
+//! `market` the API, `fault` what goes wrong, `response` and `server` the wire.
+
+mod clock;
+mod exchange;
+mod fault;
+mod instrument;
+mod market;
+mod model;
+mod noise;
+mod query;
+mod response;
+mod server;
+#[cfg(test)]
+mod tests;
+mod ticker;
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+
+use clock::Clock;
+use exchange::{Driven, Exchange, Listed, Trading, Volume};
+use instrument::decimal;
+use market::Market;
+use server::Server;
+
+pub use fault::{Corruption, Fault, Times};
+pub use instrument::Instrument;
+
+/// Milliseconds since the Unix epoch.
+pub type UnixMillis = i64;
+
+/// What a simulator starts with.
+#[derive(Clone, Debug)]
+pub struct SimulatorOptions {
+    /// Port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// Chooses the random walks.
+    pub seed: u64,
+    /// Scales every move of the model, 0 to 10: 0 is a flat market in which only driven
+    /// symbols move, 1 lets symbols enter and leave a side of 2 % while one watches.
+    pub volatility: f64,
+    /// Listed symbols, in listing order.
+    pub symbols: Vec<Instrument>,
+}
+
+impl Default for SimulatorOptions {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            seed: 1,
+            volatility: 1.0,
+            symbols: Instrument::ten_liquid_pairs(),
+        }
+    }
+}
+
+/// A running exchange. Dropping it ends its threads and closes its port.
+///
+/// Methods that name a symbol panic when it is not listed, those that take a number as
+/// text when it is none or out of range: both are mistakes of the calling test.
+pub struct Simulator {
+    server: Server,
+    market: Arc<Mutex<Market>>,
+}
+
+impl Simulator {
+    /// Starts serving.
+    ///
+    /// # Errors
+    /// `InvalidInput` when an instrument cannot be simulated or is listed twice or the
+    /// volatility is out of range; otherwise what binding the port failed with.
+    pub fn start(options: SimulatorOptions) -> io::Result<Self> {
+        let exchange = Exchange::new(options.seed, options.volatility, options.symbols)?;
+        let market = Arc::new(Mutex::new(Market::new(exchange)));
+        let handler = {
+            let market = Arc::clone(&market);
+            move |method: &str, target: &str| lock(&market).answer(method, target)
+        };
+        let server = Server::start(options.port, Box::new(handler))?;
+        Ok(Self { server, market })
+    }
+
+    /// Base URL without a trailing slash, such as `http://127.0.0.1:40123`.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port())
+    }
+
+    /// Port it listens on.
+    pub fn port(&self) -> u16 {
+        self.server.port()
+    }
+
+    /// Requests answered or refused so far, on any path.
+    pub fn request_count(&self) -> u64 {
+        self.market().request_count
+    }
+
+    /// Targets (path and query as sent) of the last 1,000 requests, oldest first.
+    pub fn requests(&self) -> Vec<String> {
+        self.market().requests.iter().cloned().collect()
+    }
+
+    /// Requests that came because a redirect was followed.
+    pub fn redirects_followed(&self) -> u64 {
+        self.market().redirects_followed
+    }
+
+    /// Holds a symbol's 24-hour change, in percent, above -100 and up to 1,000. Replies
+    /// show it exactly to 3 decimals unless the symbol's tick is too coarse for that.
+    #[track_caller]
+    pub fn set_change(&self, symbol: &str, percent: &str) {
+        let percent = number(percent, -Decimal::ONE_HUNDRED, Decimal::ONE_THOUSAND);
+        self.with(symbol, |listed| listed.driven.change = Some(percent));
+    }
+
+    /// Holds a symbol's 24-hour volume in base units.
+    #[track_caller]
+    pub fn set_volume(&self, symbol: &str, base: &str) {
+        let volume = Volume::Base(positive(base));
+        self.with(symbol, |listed| listed.driven.volume = Some(volume));
+    }
+
+    /// Holds a symbol's 24-hour volume in quote units; replies show exactly this number.
+    #[track_caller]
+    pub fn set_quote_volume(&self, symbol: &str, quote: &str) {
+        let volume = Volume::Quote(positive(quote));
+        self.with(symbol, |listed| listed.driven.volume = Some(volume));
+    }
+
+    /// Holds the distance of bid and ask in basis points (0.01 %) of the last price,
+    /// rounded to whole ticks and never under one.
+    #[track_caller]
+    pub fn set_spread_bps(&self, symbol: &str, basis_points: &str) {
+        let spread = number(basis_points, -Decimal::ONE, Decimal::ONE_THOUSAND);
+        self.with(symbol, |listed| listed.driven.spread_bps = Some(spread));
+    }
+
+    /// Halts a symbol: its row stays as it is now, closeTime included, with an empty book.
+    /// For a pair that halted long ago, drive the time back first.
+    #[track_caller]
+    pub fn halt(&self, symbol: &str) {
+        self.freeze(symbol, |figures| Trading::Halted(figures.halted_row()));
+    }
+
+    /// Empties a symbol's row, as that of a pair without a trade in 24 hours: all zeros
+    /// but the previous close, closeTime as it is now.
+    #[track_caller]
+    pub fn zero(&self, symbol: &str) {
+        self.freeze(symbol, |figures| Trading::Zero(figures.zero_row()));
+    }
+
+    /// Spoils a symbol's row in every reply.
+    #[track_caller]
+    pub fn corrupt_row(&self, symbol: &str, how: Corruption) {
+        self.with(symbol, |listed| listed.driven.corruption = Some(how));
+    }
+
+    /// Gives a symbol back to the model: nothing set on it holds any longer.
+    #[track_caller]
+    pub fn release(&self, symbol: &str) {
+        self.with(symbol, |listed| listed.driven = Driven::default());
+    }
+
+    /// Lists one more symbol, last in listing order.
+    ///
+    /// # Panics
+    /// When it cannot be simulated or is listed already.
+    #[track_caller]
+    pub fn add_symbol(&self, instrument: Instrument) {
+        let result = self.market().exchange.list(instrument);
+        if let Err(problem) = result {
+            panic!("{problem}");
+        }
+    }
+
+    /// Takes a symbol off the list: from now on it is an invalid symbol.
+    #[track_caller]
+    pub fn remove_symbol(&self, symbol: &str) {
+        let was_listed = self.market().exchange.delist(symbol);
+        assert!(was_listed, "{symbol} is not listed");
+    }
+
+    /// Lets coming ticker requests go wrong. Faults wait in line: the next one strikes when
+    /// those before it are used up. Other routes are never struck.
+    pub fn inject(&self, fault: Fault, times: Times) {
+        self.market().faults.inject(fault, times);
+    }
+
+    /// Forgets every fault that has not struck yet.
+    pub fn clear_faults(&self) {
+        self.market().faults.clear();
+    }
+
+    /// The exchange's present time.
+    pub fn now(&self) -> UnixMillis {
+        self.market().exchange.clock.now()
+    }
+
+    /// Stops the exchange's clock at this time.
+    pub fn drive_time(&self, now: UnixMillis) {
+        self.market().exchange.clock = Clock::Driven(now);
+    }
+
+    /// Moves the exchange's clock on from its present time, and stops it there.
+    pub fn advance(&self, by: Duration) {
+        let mut market = self.market();
+        market.exchange.clock = market.exchange.clock.advanced(by);
+    }
+
+    /// Follows the system clock again (so it starts).
+    pub fn follow_clock(&self) {
+        self.market().exchange.clock = Clock::System;
+    }
+
+    /// Serves a recorded array of ticker rows in place of the model, moved in time so that
+    /// the newest of them closed just now. exchangeInfo goes on describing the model.
+    ///
+    /// # Errors
+    /// When the text is not a JSON array of objects, or none of them has a closeTime.
+    pub fn replay(&self, json: &str) -> io::Result<()> {
+        self.market().exchange.replay(json)
+    }
+
+    /// Serves the model again.
+    pub fn end_replay(&self) {
+        self.market().exchange.end_replay();
+    }
+
+    fn market(&self) -> MutexGuard<'_, Market> {
+        lock(&self.market)
+    }
+
+    #[track_caller]
+    fn with<T>(&self, symbol: &str, change: impl FnOnce(&mut Listed) -> T) -> T {
+        let mut market = self.market();
+        match market.exchange.find(symbol) {
+            Some(listed) => change(listed),
+            None => panic!("{symbol} is not listed"),
+        }
+    }
+
+    #[track_caller]
+    fn freeze(&self, symbol: &str, state: impl FnOnce(ticker::Figures) -> Trading) {
+        let now = self.now();
+        self.with(symbol, |listed| {
+            listed.driven.trading = state(listed.figures(now));
+        });
+    }
+}
+
+/// A panic of one test thread leaves the market as usable as it was.
+fn lock(market: &Mutex<Market>) -> MutexGuard<'_, Market> {
+    market.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[track_caller]
+fn positive(text: &str) -> Decimal {
+    number(text, Decimal::ZERO, Decimal::from(1_000_000_000_000_i64))
+}
+
+/// A number above `least` and up to `most`, at most 8 decimals.
+#[track_caller]
+fn number(text: &str, least: Decimal, most: Decimal) -> Decimal {
+    let number = decimal(text);
+    let in_range = number > least && number <= most;
+    assert!(in_range, "{text} is not above {least} and up to {most}");
+    assert!(
+        number.scale() <= instrument::REPLY_SCALE,
+        "{text} has more decimals than a reply"
+    );
+    number
+}

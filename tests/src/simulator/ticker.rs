@@ -1,0 +1,289 @@
+//! From 24 hours of a market to one row of a reply.
+//!
+//! Every figure is an exact decimal and the derived ones are derived here alone, so that
+//! the identities of real rows hold: change = last - open, percent = change / open,
+//! weighted average = quote volume / volume, low <= open, last, weighted average <= high,
+//! bid <= ask.
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde_json::{Map, Value};
+
+use super::UnixMillis;
+use super::instrument::{Instrument, REPLY_SCALE};
+use super::model::Window;
+
+/// 24 hours in milliseconds: closeTime - openTime of every row.
+pub(super) const WINDOW_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Decimal places of priceChangePercent.
+const PERCENT_SCALE: u32 = 3;
+
+/// Fields of a row in the order the exchange prints them, and whether type=MINI has them.
+const FIELDS: [(&str, bool); 21] = [
+    ("symbol", true),
+    ("priceChange", false),
+    ("priceChangePercent", false),
+    ("weightedAvgPrice", false),
+    ("prevClosePrice", false),
+    ("lastPrice", true),
+    ("lastQty", false),
+    ("bidPrice", false),
+    ("bidQty", false),
+    ("askPrice", false),
+    ("askQty", false),
+    ("openPrice", true),
+    ("highPrice", true),
+    ("lowPrice", true),
+    ("volume", true),
+    ("quoteVolume", true),
+    ("openTime", true),
+    ("closeTime", true),
+    ("firstId", true),
+    ("lastId", true),
+    ("count", true),
+];
+
+/// How much of a row a reply shows (`type=`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Detail {
+    Full,
+    Mini,
+}
+
+/// One row of a reply.
+pub(super) type Row = Map<String, Value>;
+
+/// A row as the exchange prints it.
+pub(super) fn render(row: &Row, detail: Detail) -> String {
+    let known = FIELDS
+        .iter()
+        .filter(|(_, mini)| *mini || detail == Detail::Full)
+        .filter_map(|(name, _)| row.get(*name).map(|value| (*name, value)))
+        .map(|(name, value)| format!("\"{name}\":{value}"));
+    format!("{{{}}}", known.collect::<Vec<_>>().join(","))
+}
+
+/// What a row says of one symbol, before it is printed.
+#[derive(Clone, Debug)]
+pub(super) struct Figures {
+    pub symbol: String,
+    pub tick_size: Decimal,
+    pub open: Decimal,
+    pub high: Decimal,
+    pub low: Decimal,
+    pub last: Decimal,
+    pub previous_close: Decimal,
+    pub bid: Decimal,
+    pub ask: Decimal,
+    pub last_quantity: Decimal,
+    pub volume: Decimal,
+    pub quote_volume: Decimal,
+    pub close_time: UnixMillis,
+    pub first_trade: i64,
+    pub last_trade: i64,
+    last_at_ask: bool,
+}
+
+impl Figures {
+    /// The model's own figures, quoted one tick apart.
+    pub fn new(instrument: &Instrument, window: &Window, now: UnixMillis) -> Self {
+        let tick_size = instrument.tick_size.normalize();
+        let step_size = instrument.step_size();
+        let price = |ticks: i64| Decimal::from(ticks) * tick_size;
+        let mut figures = Self {
+            symbol: instrument.symbol.clone(),
+            tick_size,
+            open: price(window.open),
+            high: price(window.high),
+            low: price(window.low),
+            last: price(window.last),
+            previous_close: price(window.previous),
+            bid: Decimal::ZERO,
+            ask: Decimal::ZERO,
+            last_quantity: Decimal::from(window.last_quantity) * step_size,
+            volume: Decimal::from(window.quantity) * step_size,
+            quote_volume: Decimal::from(window.turnover) * tick_size * step_size,
+            close_time: now,
+            first_trade: window.first_trade,
+            last_trade: window.last_trade,
+            last_at_ask: window.last_at_ask,
+        };
+        figures.quote(Decimal::ZERO);
+        figures
+    }
+
+    /// Sets bid and ask around the last price, `spread` basis points apart and at least one tick.
+    pub fn quote(&mut self, spread_bps: Decimal) {
+        let ticks = self.last * spread_bps / Decimal::from(10_000) / self.tick_size;
+        let ticks = ticks.round().max(Decimal::ONE);
+        let half = ticks / Decimal::TWO;
+        let below = if self.last_at_ask {
+            half.ceil()
+        } else {
+            half.floor()
+        };
+        self.bid = (self.last - below * self.tick_size).max(self.tick_size);
+        self.ask = self.bid + ticks * self.tick_size;
+    }
+
+    /// Moves open and last so that the change, rounded to 3 decimals, is `percent`.
+    ///
+    /// Prices are whole ticks, so few pairs of them give exactly that percentage: the open
+    /// nearest to the model's that has such a last price is taken. Where the tick is too
+    /// coarse for any, the nearest percentage is shown.
+    pub fn hold_change(&mut self, percent: Decimal) {
+        let model_open = (self.open / self.tick_size).round();
+        let growth = Decimal::ONE + percent / Decimal::ONE_HUNDRED;
+        let reach = (model_open / Decimal::TWO).min(Decimal::from(MAX_REACH));
+        let mut best: Option<(Decimal, Decimal, Decimal)> = None;
+        let mut offset = Decimal::ZERO;
+        while offset <= reach {
+            for open in [model_open + offset, model_open - offset] {
+                let last = (open * growth).round().max(Decimal::ONE);
+                let error = (percent_change(open, last) - percent).abs();
+                if best.is_none_or(|(_, _, least)| error < least) {
+                    best = Some((open, last, error));
+                }
+            }
+            if best.is_some_and(|(_, _, error)| error.is_zero()) {
+                break;
+            }
+            offset += Decimal::ONE;
+        }
+        if let Some((open, last, _)) = best {
+            self.open = open * self.tick_size;
+            self.last = last * self.tick_size;
+            self.previous_close = self.open;
+        }
+    }
+
+    /// Sets the base volume; turnover follows at the same weighted average.
+    pub fn hold_volume(&mut self, volume: Decimal) {
+        let average = self.quote_volume / self.volume;
+        self.volume = volume;
+        self.quote_volume = (volume * average).round_dp(REPLY_SCALE);
+    }
+
+    /// Sets the turnover exactly; base volume follows at the same weighted average.
+    pub fn hold_quote_volume(&mut self, quote_volume: Decimal) {
+        let average = self.quote_volume / self.volume;
+        let least = Decimal::new(1, REPLY_SCALE);
+        self.quote_volume = quote_volume;
+        self.volume = (quote_volume / average).round_dp(REPLY_SCALE).max(least);
+    }
+
+    /// The row of a pair that trades.
+    pub fn row(&self) -> Row {
+        let change = self.last - self.open;
+        let average = self.quote_volume / self.volume;
+        // Where something was set from outside, the range may have to grow around it.
+        let ticks = average / self.tick_size;
+        let low = (ticks.floor() * self.tick_size)
+            .min(self.open)
+            .min(self.last);
+        let high = (ticks.ceil() * self.tick_size)
+            .max(self.open)
+            .max(self.last);
+        let average = average.round_dp_with_strategy(REPLY_SCALE, HALF_UP);
+        let mut row = self.times();
+        let prices = [
+            ("priceChange", change),
+            ("weightedAvgPrice", average),
+            ("prevClosePrice", self.previous_close),
+            ("lastPrice", self.last),
+            ("lastQty", self.last_quantity.min(self.volume)),
+            ("bidPrice", self.bid),
+            ("bidQty", self.last_quantity),
+            ("askPrice", self.ask),
+            ("askQty", self.last_quantity),
+            ("openPrice", self.open),
+            ("highPrice", self.high.max(high)),
+            ("lowPrice", self.low.min(low)),
+            ("volume", self.volume),
+            ("quoteVolume", self.quote_volume),
+        ];
+        for (name, value) in prices {
+            row.insert(name.to_owned(), printed(value, REPLY_SCALE));
+        }
+        let percent = percent_change(self.open, self.last);
+        row.insert(
+            "priceChangePercent".to_owned(),
+            printed(percent, PERCENT_SCALE),
+        );
+        row.insert("firstId".to_owned(), self.first_trade.into());
+        row.insert("lastId".to_owned(), self.last_trade.into());
+        let count = self.last_trade - self.first_trade + 1;
+        row.insert("count".to_owned(), count.into());
+        row
+    }
+
+    /// The row of a pair that does not trade: the book is empty, the statistics stay.
+    pub fn halted_row(&self) -> Row {
+        let mut row = self.row();
+        for name in ["bidPrice", "bidQty", "askPrice", "askQty"] {
+            row.insert(name.to_owned(), printed(Decimal::ZERO, REPLY_SCALE));
+        }
+        row
+    }
+
+    /// The row of a pair without a trade in 24 hours.
+    pub fn zero_row(&self) -> Row {
+        let mut row = self.row();
+        zero(&mut row);
+        row
+    }
+
+    fn times(&self) -> Row {
+        let mut row = Row::new();
+        row.insert("symbol".to_owned(), self.symbol.clone().into());
+        row.insert(
+            "openTime".to_owned(),
+            (self.close_time - WINDOW_MILLIS).into(),
+        );
+        row.insert("closeTime".to_owned(), self.close_time.into());
+        row
+    }
+}
+
+/// Empties a row the way the exchange does: all figures but the previous close are zero.
+pub(super) fn zero(row: &mut Row) {
+    for (name, value) in row.iter_mut() {
+        match name.as_str() {
+            "symbol" | "prevClosePrice" | "openTime" | "closeTime" => {}
+            "firstId" | "lastId" => *value = (-1).into(),
+            "count" => *value = 0.into(),
+            "priceChangePercent" => *value = printed(Decimal::ZERO, PERCENT_SCALE),
+            _ => *value = printed(Decimal::ZERO, REPLY_SCALE),
+        }
+    }
+}
+
+/// Moves a row in time.
+pub(super) fn shift(row: &mut Row, millis: i64) {
+    for name in ["openTime", "closeTime"] {
+        if let Some(time) = row.get(name).and_then(Value::as_i64) {
+            row.insert(name.to_owned(), (time + millis).into());
+        }
+    }
+}
+
+/// How far from the model's open `hold_change` looks, in ticks.
+const MAX_REACH: i64 = 2_000;
+
+/// Real rows round halves away from zero.
+const HALF_UP: RoundingStrategy = RoundingStrategy::MidpointAwayFromZero;
+
+fn percent_change(open: Decimal, last: Decimal) -> Decimal {
+    ((last - open) * Decimal::ONE_HUNDRED / open).round_dp_with_strategy(PERCENT_SCALE, HALF_UP)
+}
+
+/// A number as replies print it: a string with a fixed count of decimals.
+fn printed(value: Decimal, scale: u32) -> Value {
+    let mut value = value;
+    value.rescale(scale);
+    if value.is_zero() {
+        // A tiny negative change rounds to "-0.000".
+        value.set_sign_positive(true);
+    }
+    Value::String(value.to_string())
+}
