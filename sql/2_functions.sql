@@ -33,7 +33,7 @@ CREATE FUNCTION start_signal_worker() RETURNS boolean
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'start_signal_worker_wrapper';
 COMMENT ON FUNCTION start_signal_worker() IS
-'asks the launcher to start this database''s worker when the transaction commits, as CREATE EXTENSION does. Returns false, with a notice, when the library is not preloaded';
+'asks the launcher to start this database''s worker when the transaction commits, as CREATE EXTENSION does. Returns false, with a warning, when the library is not preloaded';
 
 CREATE FUNCTION pause_signals(reason text DEFAULT NULL) RETURNS boolean
     LANGUAGE sql VOLATILE SECURITY DEFINER

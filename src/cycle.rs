@@ -80,6 +80,7 @@ fn unix_millis() -> UnixMillis {
 /// Whatever fails; the caller's transaction is then as it was.
 pub fn run_by_hand() -> Result<Outcome, Failure> {
     let scope = Scope::Caller;
+    process::refuse_if_read_only(c"generate_signals_now()");
     let patience_ends = Instant::now() + CALLER_PATIENCE;
     while !as_owner(scope, c"", ledger::try_lock_cycle)? {
         if Instant::now() >= patience_ends {
@@ -139,7 +140,9 @@ pub fn run_beat() -> Result<Option<Beat>, Failure> {
         }
         Err(failure) => return fail(&started, failure, None).map(Some),
     };
-    let delivered = deliver(scope);
+    // What an earlier run left undelivered is the worker's to take up again.
+    let delivered =
+        if recorded.signals_generated > 0 { deliver(scope) } else { Delivered::default() };
     Ok(Some(Beat::Ran(recorded.into_outcome(delivered))))
 }
 

@@ -8,7 +8,7 @@
 
 use crate::heartbeat::{self, Phase, SLOTS, Slot, Timestamp};
 use crate::process;
-use crate::transaction::Scope;
+use crate::transaction::{Scope, idle};
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BgWorkerStartTime};
 use pgrx::prelude::*;
 use std::collections::HashSet;
@@ -53,7 +53,7 @@ pub extern "C-unwind" fn signal_hub_launcher_main(_arg: pg_sys::Datum) {
                 failure.line()
             ),
         }
-        process::wait(next_look(), None);
+        idle(next_look());
     }
 }
 

@@ -127,6 +127,12 @@ pub fn report_activity(activity: Option<&CStr>) {
     unsafe { pg_sys::pgstat_report_activity(state, text) }
 }
 
+/// Raises PostgreSQL's own error when the transaction, or the server, is read-only.
+pub fn refuse_if_read_only(command: &CStr) {
+    // SAFETY: the string is read during the call.
+    unsafe { pg_sys::PreventCommandIfReadOnly(command.as_ptr()) }
+}
+
 /// Calls `callback` when this process exits in an orderly way, errors included.
 pub fn at_exit(callback: extern "C-unwind" fn(i32, pg_sys::Datum)) {
     // SAFETY: the function lives as long as the process.

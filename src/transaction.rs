@@ -6,6 +6,7 @@ use pgrx::PgTryBuilder;
 use pgrx::prelude::*;
 use std::ffi::CStr;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 /// In what kind of transaction a cycle runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,14 @@ pub fn catch<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure>
         .catch_others(|cause| Err(cause.into()))
         .catch_rust_panic(|cause| Err(cause.into()))
         .execute()
+}
+
+/// Waits between two pieces of work, where a cancel has nothing to cancel.
+pub fn idle(timeout: Duration) {
+    let _ = catch(|| {
+        process::wait(timeout, None);
+        Ok(())
+    });
 }
 
 fn in_transaction<T>(

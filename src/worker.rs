@@ -8,7 +8,7 @@ use crate::installation::Installation;
 use crate::process;
 use crate::schedule::Schedule;
 use crate::settings;
-use crate::transaction::{Scope, catch};
+use crate::transaction::{Scope, idle};
 use pgrx::prelude::*;
 use std::time::{Duration, Instant};
 
@@ -85,12 +85,7 @@ impl Worker {
                 Err(failure) => self.tell(&failure),
             }
             heartbeat::beat(Stage::Waiting);
-            let pause = self.time_to_next();
-            // Here a cancel has nothing to cancel.
-            let _ = catch(|| {
-                process::wait(pause, None);
-                Ok(())
-            });
+            idle(self.time_to_next());
         }
     }
 
