@@ -141,8 +141,11 @@ pub fn run_beat() -> Result<Option<Beat>, Failure> {
         Err(failure) => return fail(&started, failure, None).map(Some),
     };
     // What an earlier run left undelivered is the worker's to take up again.
-    let delivered =
-        if recorded.signals_generated > 0 { deliver(scope) } else { Delivered::default() };
+    let delivered = if recorded.signals_generated > 0 {
+        deliver(scope)
+    } else {
+        Delivered::default()
+    };
     Ok(Some(Beat::Ran(recorded.into_outcome(delivered))))
 }
 
@@ -434,7 +437,7 @@ fn summary<'a>(plan: &Plan, verdicts: impl Iterator<Item = &'a Verdict>) -> Stri
     let mut refused: Vec<(&str, Vec<&str>)> = Vec::new();
     for verdict in verdicts {
         if let Some(signal) = &verdict.signal {
-            signals.push(format!("{} {}", signal.symbol, signal.side.as_str()));
+            signals.push(format!("{} {}", signal.ticker.symbol, signal.side.as_str()));
         } else if let Some(gate) = verdict.gates.iter().find(|gate| !gate.passed) {
             match refused.iter_mut().find(|(name, _)| *name == gate.name) {
                 Some((_, symbols)) => symbols.push(&verdict.symbol),

@@ -136,8 +136,8 @@ impl From<MarketError> for Failure {
         Self {
             sqlstate: error.sqlstate().into(),
             message: error.message(),
-            detail: error.detail(),
-            hint: error.hint(),
+            detail: Some(error.detail()),
+            hint: Some(error.hint()),
         }
     }
 }

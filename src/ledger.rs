@@ -281,7 +281,7 @@ pub fn record_verdicts(
 fn signal_row(verdict: &Verdict, signal: &Signal) -> Value {
     let ticker = &signal.ticker;
     json!({
-        "symbol": signal.symbol,
+        "symbol": signal.ticker.symbol,
         "signal_type": signal.side.as_str(),
         "reason": signal.reason.as_str(),
         "why": verdict.why,
@@ -444,13 +444,7 @@ pub fn select<T>(
     args: &[DatumWithOid],
     mut row: impl FnMut(&SpiHeapTupleData) -> Result<T, Failure>,
 ) -> Result<Vec<T>, Failure> {
-    Spi::connect_mut(|client| {
-        client
-            .update(query, None, args)?
-            .into_iter()
-            .map(|r| row(&r))
-            .collect()
-    })
+    Spi::connect_mut(|client| client.update(query, None, args)?.map(|r| row(&r)).collect())
 }
 
 /// Runs a statement whose rows do not matter.

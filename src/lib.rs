@@ -28,8 +28,16 @@ use pgrx::prelude::*;
 pgrx::pg_module_magic!(name, version);
 
 extension_sql_file!("../sql/1_tables.sql", name = "tables", bootstrap);
-extension_sql_file!("../sql/2_functions.sql", name = "functions", requires = ["tables"]);
-extension_sql_file!("../sql/3_views.sql", name = "views", requires = ["functions"]);
+extension_sql_file!(
+    "../sql/2_functions.sql",
+    name = "functions",
+    requires = ["tables"]
+);
+extension_sql_file!(
+    "../sql/3_views.sql",
+    name = "views",
+    requires = ["functions"]
+);
 extension_sql_file!("../sql/4_access.sql", name = "access", finalize);
 
 /// Release of this library; the installed SQL objects must be of the same.

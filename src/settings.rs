@@ -182,7 +182,7 @@ unsafe extern "C-unwind" fn check_exchange_url(
     match market::check_url(&url) {
         Ok(()) => true,
         Err(error) => {
-            process::set_setting_error_detail(&error.message());
+            process::set_setting_error_detail(&error.detail());
             false
         }
     }

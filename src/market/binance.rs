@@ -1,0 +1,268 @@
+//! The 24-hour ticker of Binance's spot REST API, which Binance.US and others speak too.
+//!
+//! <https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints>
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use super::error::{excerpt, sanitized};
+use super::http::{Client, Reply};
+use super::{Endpoint, MarketError, Ticker, Tickers, UnixMillis, check_url, decimal};
+
+/// Most symbols asked for by name; above it, the list of all costs the exchange no more.
+const MOST_NAMED: usize = 100;
+/// Longest symbol the exchange accepts, in characters.
+const LONGEST_SYMBOL: usize = 20;
+/// "Illegal characters found in a parameter."
+const ILLEGAL_CHARACTERS: i64 = -1100;
+/// "Invalid symbol."
+const INVALID_SYMBOL: i64 = -1121;
+
+type Rows = HashMap<String, Result<Ticker, String>>;
+
+/// Gets the tickers of `symbols` in one request; in two when the exchange does not know them all,
+/// for one unknown symbol makes it refuse the whole list. Blocks, for the endpoint's timeout at
+/// most. Without symbols it asks nothing.
+///
+/// # Errors
+/// Whatever [`MarketError`] names. A row that cannot be used is not an error of the fetch: it is
+/// in [`Tickers::rows`] with its reason.
+pub fn fetch_tickers(endpoint: &Endpoint, symbols: &[String]) -> Result<Tickers, MarketError> {
+    check_url(&endpoint.base_url)?;
+    let asked: BTreeSet<&str> = symbols
+        .iter()
+        .map(String::as_str)
+        .filter(|symbol| is_possible(symbol))
+        .collect();
+    let rows = if asked.is_empty() {
+        Rows::new()
+    } else {
+        parse(&request(endpoint, &asked)?, &asked)?
+    };
+    let unknown = symbols
+        .iter()
+        .filter(|symbol| !rows.contains_key(*symbol))
+        .cloned()
+        .collect();
+    Ok(Tickers { rows, unknown })
+}
+
+/// Whether the exchange could list such a symbol. What it could not is never sent: an illegal
+/// character would make it refuse the whole list.
+fn is_possible(symbol: &str) -> bool {
+    let allowed = |c: char| {
+        c.is_ascii_uppercase()
+            || c.is_ascii_digit()
+            || "-_.".contains(c)
+            || !c.is_ascii() && c.is_alphanumeric()
+    };
+    (1..=LONGEST_SYMBOL).contains(&symbol.chars().count()) && symbol.chars().all(allowed)
+}
+
+/// The body of a reply that holds tickers, those of `asked` among them.
+fn request(endpoint: &Endpoint, asked: &BTreeSet<&str>) -> Result<Vec<u8>, MarketError> {
+    let client = Client::new(endpoint)?;
+    let all = format!(
+        "{}/api/v3/ticker/24hr",
+        endpoint.base_url.trim_end_matches('/')
+    );
+    if asked.len() > MOST_NAMED {
+        return accept(client.get(&all)?);
+    }
+    let reply = client.get(&format!("{all}?symbols={}", json_list(asked)))?;
+    let refusal = (reply.status == 400)
+        .then(|| refusal(&reply.body))
+        .flatten();
+    match refusal {
+        Some((INVALID_SYMBOL | ILLEGAL_CHARACTERS, _)) => accept(client.get(&all)?),
+        _ => accept(reply),
+    }
+}
+
+/// `["A","B"]`, percent-encoded for a query.
+fn json_list(symbols: &BTreeSet<&str>) -> String {
+    let names: Vec<String> = symbols
+        .iter()
+        .map(|symbol| format!("%22{}%22", percent_encoded(symbol)))
+        .collect();
+    format!("%5B{}%5D", names.join("%2C"))
+}
+
+fn percent_encoded(text: &str) -> String {
+    // What `is_possible` lets through is either unreserved (RFC 3986, 2.3) or not ASCII.
+    text.bytes()
+        .map(|byte| match byte {
+            0..=0x7f => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+fn accept(reply: Reply) -> Result<Vec<u8>, MarketError> {
+    let status = reply.status;
+    let body = || excerpt(&reply.body);
+    match status {
+        200 => Ok(reply.body),
+        403 | 418 | 429 | 451 => Err(MarketError::LeftAlone {
+            status,
+            retry_after: reply.retry_after,
+            body: body(),
+        }),
+        400..=499 => Err(match refusal(&reply.body) {
+            Some((code, message)) => MarketError::Rejected { code, message },
+            None => MarketError::HttpStatus {
+                status,
+                body: body(),
+            },
+        }),
+        _ => Err(MarketError::HttpStatus {
+            status,
+            body: body(),
+        }),
+    }
+}
+
+/// Code and text of the exchange's error object.
+fn refusal(body: &[u8]) -> Option<(i64, String)> {
+    #[derive(Deserialize)]
+    struct Refusal {
+        code: i64,
+        msg: String,
+    }
+    let refusal: Refusal = serde_json::from_slice(body).ok()?;
+    Some((refusal.code, sanitized(&refusal.msg)))
+}
+
+/// The rows of `asked` in a reply. A symbol that comes twice is unusable: nothing says which of
+/// its rows is right.
+pub(super) fn parse(body: &[u8], asked: &BTreeSet<&str>) -> Result<Rows, MarketError> {
+    let refuse = |reason: String| MarketError::NotJson {
+        reason,
+        body: excerpt(body),
+    };
+    let text = std::str::from_utf8(body).map_err(|_| refuse("it is not UTF-8".to_owned()))?;
+    if text.trim().is_empty() {
+        return Err(refuse("it is empty".to_owned()));
+    }
+    let list: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| {
+        if let Some((code, message)) = refusal(body) {
+            return MarketError::Rejected { code, message };
+        }
+        match serde_json::from_str::<IgnoredAny>(text) {
+            Ok(_) => refuse("it is JSON, but not a list".to_owned()),
+            Err(_) => refuse(format!("it is not JSON: {error}")),
+        }
+    })?;
+    let mut rows = Rows::new();
+    let mut named = false;
+    for raw in list {
+        // Most rows of the list of all are nobody's: their other fields are skipped, not read.
+        let Ok(Named { symbol }) = serde_json::from_str(raw.get()) else {
+            continue;
+        };
+        named = true;
+        if !asked.contains(symbol.as_ref()) {
+            continue;
+        }
+        let ticker = ticker(raw, &symbol);
+        rows.entry(symbol.into_owned())
+            .and_modify(|row| *row = Err("the reply holds this symbol twice".to_owned()))
+            .or_insert(ticker);
+    }
+    if !named {
+        return Err(refuse("no row of it names a symbol".to_owned()));
+    }
+    Ok(rows)
+}
+
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    symbol: Cow<'a, str>,
+}
+
+/// A row whose fields are still text, so that each bad one can be named.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Row<'a> {
+    #[serde(borrow)]
+    price_change: Option<&'a RawValue>,
+    price_change_percent: Option<&'a RawValue>,
+    weighted_avg_price: Option<&'a RawValue>,
+    last_price: Option<&'a RawValue>,
+    open_price: Option<&'a RawValue>,
+    high_price: Option<&'a RawValue>,
+    low_price: Option<&'a RawValue>,
+    bid_price: Option<&'a RawValue>,
+    ask_price: Option<&'a RawValue>,
+    volume: Option<&'a RawValue>,
+    quote_volume: Option<&'a RawValue>,
+    open_time: Option<&'a RawValue>,
+    close_time: Option<&'a RawValue>,
+    count: Option<&'a RawValue>,
+}
+
+fn ticker(raw: &RawValue, symbol: &str) -> Result<Ticker, String> {
+    let row: Row = serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
+    Ok(Ticker {
+        symbol: symbol.to_owned(),
+        price_change: signed("priceChange", row.price_change)?,
+        price_change_percent: signed("priceChangePercent", row.price_change_percent)?,
+        weighted_average_price: unsigned("weightedAvgPrice", row.weighted_avg_price)?,
+        last_price: unsigned("lastPrice", row.last_price)?,
+        open_price: unsigned("openPrice", row.open_price)?,
+        high_price: unsigned("highPrice", row.high_price)?,
+        low_price: unsigned("lowPrice", row.low_price)?,
+        bid_price: unsigned("bidPrice", row.bid_price)?,
+        ask_price: unsigned("askPrice", row.ask_price)?,
+        base_volume: unsigned("volume", row.volume)?,
+        quote_volume: unsigned("quoteVolume", row.quote_volume)?,
+        open_time: whole("openTime", row.open_time)?,
+        close_time: whole("closeTime", row.close_time)?,
+        trade_count: whole("count", row.count)?,
+    })
+}
+
+/// The text of a number, which the exchange writes as a string and others write bare.
+fn text<'a>(name: &str, value: Option<&'a RawValue>) -> Result<Cow<'a, str>, String> {
+    let Some(value) = value else {
+        return Err(format!("{name} is missing"));
+    };
+    if value.get().starts_with('"') {
+        return serde_json::from_str(value.get()).map_err(|error| format!("{name}: {error}"));
+    }
+    Ok(Cow::Borrowed(value.get()))
+}
+
+fn signed(name: &str, value: Option<&RawValue>) -> Result<Decimal, String> {
+    let text = text(name, value)?;
+    decimal::parse(&text).map_err(|reason| format!("{name} {reason}: {}", sanitized(&text)))
+}
+
+fn unsigned(name: &str, value: Option<&RawValue>) -> Result<Decimal, String> {
+    let number = signed(name, value)?;
+    if number.is_sign_negative() && !number.is_zero() {
+        return Err(format!("{name} is negative: {number}"));
+    }
+    Ok(number)
+}
+
+/// A whole number that is zero or more: a count, or a time in milliseconds.
+fn whole(name: &str, value: Option<&RawValue>) -> Result<UnixMillis, String> {
+    let text = text(name, value)?;
+    match text.parse() {
+        Ok(number @ 0..) => Ok(number),
+        _ => Err(format!(
+            "{name} is not a whole number: {}",
+            sanitized(&text)
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! Exact decimals from JSON text, never by way of binary fractions.
+
+use rust_decimal::Decimal;
+
+/// Reads a decimal number such as `-8.163`, `0.00000012` or `5.8E-7` exactly.
+///
+/// The grammar is JSON's, whose numbers have no plus sign, no separators, no NaN and no infinity.
+///
+/// # Errors
+/// Says why when the text is not a number, or has more digits than [`Decimal`] holds (28 places
+/// after the point, 96 bits in all): rounding a price silently is worse than losing a row.
+pub fn parse(text: &str) -> Result<Decimal, &'static str> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, read_exponent(exponent)?),
+        None => (text, 0),
+    };
+    if !is_plain(mantissa) {
+        return Err("is not a number");
+    }
+    let number = Decimal::from_str_exact(mantissa).map_err(|_| "has too many digits")?;
+    shift(number, exponent).ok_or("has too many digits")
+}
+
+/// Digits with at most one point between them, and perhaps a minus sign before.
+fn is_plain(text: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    match unsigned.split_once('.') {
+        Some((whole, fraction)) => digits(whole) && digits(fraction),
+        None => digits(unsigned),
+    }
+}
+
+fn read_exponent(text: &str) -> Result<i64, &'static str> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if unsigned.is_empty() || !unsigned.bytes().all(|b| b.is_ascii_digit()) {
+        return Err("is not a number");
+    }
+    text.parse().map_err(|_| "has too many digits")
+}
+
+/// `number` x 10^`exponent`, or `None` when the result is not exactly representable.
+fn shift(number: Decimal, exponent: i64) -> Option<Decimal> {
+    if number.is_zero() || exponent == 0 {
+        return Some(number);
+    }
+    // Fewer digits before the shift leave more room after it.
+    let mut number = number.normalize();
+    let scale = i64::from(number.scale()).checked_sub(exponent)?;
+    if scale >= 0 {
+        number.set_scale(u32::try_from(scale).ok()?).ok()?;
+        return Some(number);
+    }
+    let power = 10_i128.checked_pow(u32::try_from(-scale).ok()?)?;
+    Decimal::try_from_i128_with_scale(number.mantissa().checked_mul(power)?, 0).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn prices_of_any_size_stay_exact() {
+        for text in [
+            "69624.01000000",
+            "0.00000012",
+            "-8.163",
+            "284227394804.05000000",
+            "0",
+            "-0.5",
+        ] {
+            assert_eq!(parse(text).unwrap().to_string(), text);
+        }
+        assert_eq!(parse("5.8E-7").unwrap().to_string(), "0.00000058");
+        assert_eq!(parse("1.25e+3").unwrap().to_string(), "1250");
+        assert_eq!(parse("0e999").unwrap(), Decimal::ZERO);
+    }
+
+    #[test]
+    fn what_is_no_number_or_does_not_fit_is_refused() {
+        for text in [
+            "", "-", ".", "1.", ".5", "+1", "1_000", "1,5", " 1", "NaN", "nan", "inf", "0x10",
+            "1e", "1e1.5", "--1", "1.2.3",
+        ] {
+            assert_eq!(parse(text), Err("is not a number"), "{text:?}");
+        }
+        for text in [
+            "99999999999999999999999999999999",
+            "0.00000000000000000000000000000001",
+            "1e99999999999999999999",
+            "1e40",
+            "1e-40",
+        ] {
+            assert_eq!(parse(text), Err("has too many digits"), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_decimal_survives_its_text(mantissa in any::<i64>(), scale in 0u32..=28) {
+            let number = Decimal::new(mantissa, scale);
+            prop_assert_eq!(parse(&number.to_string()).unwrap().to_string(), number.to_string());
+        }
+
+        #[test]
+        fn no_text_panics(text in "[-+0-9.eE_]{0,40}|.{0,20}") {
+            let _ = parse(&text);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The outside world, turned into tickers.
+//!
+//! Words used here: a *ticker* is what an exchange says of one symbol over the last 24 hours;
+//! a *symbol* is a pair such as BTCUSDT, whose *base* (BTC) is bought with its *quote* (USDT).
+//! `binance` knows the REST API, `http` performs one bounded request, `backoff` says how long to
+//! stay away after a failure. Nothing here knows PostgreSQL.
+
+pub mod backoff;
+mod binance;
+mod decimal;
+mod error;
+mod http;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+
+pub use binance::fetch_tickers;
+pub use error::MarketError;
+pub use http::check_url;
+
+/// Milliseconds since the Unix epoch, UTC.
+pub type UnixMillis = i64;
+
+/// One symbol's rolling 24-hour statistics, as the exchange reports them.
+///
+/// Prices are in the quote asset. Everything but the change and its percentage is zero or more.
+#[derive(Clone, Debug)]
+pub struct Ticker {
+    pub symbol: String,
+    /// Last price minus the price 24 hours ago.
+    pub price_change: Decimal,
+    /// The same in percent of the price 24 hours ago: 2.5 means 2.5 %.
+    pub price_change_percent: Decimal,
+    /// Quote volume divided by base volume.
+    pub weighted_average_price: Decimal,
+    pub last_price: Decimal,
+    /// The price 24 hours ago.
+    pub open_price: Decimal,
+    pub high_price: Decimal,
+    pub low_price: Decimal,
+    /// Best bid; zero when nobody bids.
+    pub bid_price: Decimal,
+    /// Best ask; zero when nobody asks.
+    pub ask_price: Decimal,
+    /// Traded amount in the base asset.
+    pub base_volume: Decimal,
+    /// Traded amount in the quote asset.
+    pub quote_volume: Decimal,
+    /// Begin of the window.
+    pub open_time: UnixMillis,
+    /// End of the window: when these statistics were taken.
+    pub close_time: UnixMillis,
+    /// Trades in the window.
+    pub trade_count: i64,
+}
+
+impl Ticker {
+    /// The finest decimal place that any of this ticker's prices uses, as a power of ten:
+    /// 0.01 for prices such as 19900.15 and 19900.2, 1 when all are whole.
+    ///
+    /// Trailing zeros say nothing, for exchanges print eight decimals always. The average price
+    /// is left out: it is computed, not traded.
+    pub fn tick_size(&self) -> Decimal {
+        let prices = [
+            self.last_price,
+            self.open_price,
+            self.high_price,
+            self.low_price,
+            self.bid_price,
+            self.ask_price,
+        ];
+        let places = prices.iter().map(|price| price.normalize().scale()).max();
+        Decimal::new(1, places.unwrap_or(0))
+    }
+}
+
+/// Where and how to ask.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Base URL of the REST API, with or without a path prefix and a trailing slash.
+    pub base_url: String,
+    /// Time for everything one fetch does, name resolution included.
+    pub timeout: Duration,
+    /// Largest accepted reply, in bytes.
+    pub max_body: u64,
+    /// PEM file with the only CA certificates to trust; `None` trusts the system's.
+    pub ca_file: Option<String>,
+}
+
+/// What one fetch brought.
+#[derive(Clone, Debug, Default)]
+pub struct Tickers {
+    /// For each asked symbol that the exchange listed: its ticker, or why its row is unusable.
+    pub rows: HashMap<String, Result<Ticker, String>>,
+    /// Asked symbols that the exchange did not list, in the order asked.
+    pub unknown: Vec<String>,
+}
+
+#[cfg(test)]
+pub mod recorded;
+#[cfg(test)]
+mod tests;
