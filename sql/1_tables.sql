@@ -165,6 +165,8 @@ COMMENT ON COLUMN signal_runs.sqlstate IS 'SQLSTATE of the error';
 COMMENT ON COLUMN signal_runs.retry_at IS 'the exchange is left alone until then';
 COMMENT ON COLUMN signal_runs.exchange_url IS 'signal_hub.exchange_url as the run used it';
 CREATE INDEX signal_runs_started_at_idx ON signal_runs (started_at);
+-- signal_health shows the last error, which may be far back.
+CREATE INDEX signal_runs_error_idx ON signal_runs (run_id) WHERE error IS NOT NULL;
 
 CREATE TABLE signals (
     signal_id              bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
