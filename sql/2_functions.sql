@@ -22,12 +22,13 @@ signal_type is the side the change points to, null for none; verdict says for th
 CREATE FUNCTION signal_worker_status(
     OUT preloaded boolean, OUT library_version text, OUT enabled boolean,
     OUT worker_pid integer, OUT started_at timestamptz, OUT last_heartbeat timestamptz,
-    OUT next_run timestamptz, OUT restarts bigint, OUT stage text, OUT retry_at timestamptz
+    OUT next_run timestamptz, OUT restarts bigint, OUT stage text, OUT retry_at timestamptz,
+    OUT trouble text
 ) RETURNS SETOF record
     LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1
     AS 'MODULE_PATHNAME', 'signal_worker_status_wrapper';
 COMMENT ON FUNCTION signal_worker_status() IS
-'what shared memory knows of this database''s worker; worker_pid is null when none runs, retry_at says when a dead one is started again. signal_health is the view for people';
+'what shared memory knows of this database''s worker; worker_pid is null when none runs, retry_at says when a dead one is started again, trouble is the last error since the last good run. signal_health is the view for people';
 
 CREATE FUNCTION start_signal_worker() RETURNS boolean
     LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -8,7 +8,7 @@
 --   paused            pause_signals() was called
 --   stopped           no worker process; the launcher starts one
 --   stalled           the worker process does not beat
---   failing           the last run failed
+--   failing           the last run failed, or the worker met an error since
 --   starting          nothing has run yet
 --   running           all is well
 CREATE VIEW signal_health AS
@@ -17,7 +17,7 @@ WITH facts AS (
            pg_catalog.pg_is_in_recovery() AS standby,
            clock_timestamp() - w.last_heartbeat AS heartbeat_age,
            (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'signal_hub') AS sql_version,
-           l.started_at AS last_run, l.status AS last_status, l.message AS last_message, l.retry_at AS leave_alone_until,
+           l.started_at AS last_run, l.status AS last_status, l.message AS last_message,
            s.last_success, s.last_success_id,
            (SELECT count(*) FROM signal_runs f WHERE f.status = 'failed' AND f.run_id > coalesce(s.last_success_id, 0)) AS consecutive_failures,
            f.error, f.failed_at,
@@ -41,7 +41,7 @@ WITH facts AS (
                WHEN paused_at IS NOT NULL THEN 'paused'
                WHEN worker_pid IS NULL THEN 'stopped'
                WHEN heartbeat_age > interval '15 seconds' THEN 'stalled'
-               WHEN last_status = 'failed' THEN 'failing'
+               WHEN last_status = 'failed' OR trouble IS NOT NULL THEN 'failing'
                WHEN last_run IS NULL THEN 'starting'
                ELSE 'running'
            END AS state, facts.*
@@ -57,8 +57,8 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
            WHEN 'paused' THEN format('paused by %s since %s%s: call resume_signals() to go on', paused_by, paused_at::timestamptz(0), coalesce(' (' || pause_reason || ')', ''))
            WHEN 'stopped' THEN 'no worker runs' || coalesce(format(': it died and is started again at %s', retry_at::timestamptz(0)), ': the launcher starts one as soon as it can, see the server log if it does not')
            WHEN 'stalled' THEN format('worker %s has not beaten for %s s: look at it in pg_stat_activity', worker_pid, round(extract(epoch FROM heartbeat_age)))
-           WHEN 'failing' THEN format('%s failed run(s) in a row: %s%s', consecutive_failures, error,
-                                      coalesce(format('; next attempt at %s', greatest(leave_alone_until, next_run)::timestamptz(0)), ''))
+           WHEN 'failing' THEN CASE WHEN last_status = 'failed' THEN format('%s failed run(s) in a row: ', consecutive_failures) ELSE '' END
+                               || coalesce(trouble, error) || coalesce(format('; next run at %s', next_run::timestamptz(0)), '')
            WHEN 'starting' THEN 'the worker is up, its first run has not ended yet'
            ELSE coalesce(last_message, 'all is well')
        END AS message,
@@ -71,7 +71,7 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
        last_run,
        last_success,
        consecutive_failures,
-       CASE WHEN state IN ('running', 'starting', 'failing') THEN greatest(next_run, CASE WHEN state = 'failing' THEN leave_alone_until END) END AS next_run,
+       CASE WHEN state IN ('running', 'starting', 'failing') THEN next_run END AS next_run,
        error AS last_error,
        failed_at AS last_error_at,
        signals_24h,

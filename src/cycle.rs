@@ -111,14 +111,18 @@ pub fn run_by_hand() -> Result<Outcome, Failure> {
 pub fn run_beat() -> Result<Option<Beat>, Failure> {
     let scope = Scope::Worker;
     let started = Started::now();
-    let (plan, locked) = as_owner(scope, c"signal_hub: planning a run", || {
+    let planned = as_owner(scope, c"signal_hub: planning a run", || {
         Ok((ledger::plan()?, ledger::try_lock_cycle()?))
-    })?;
+    });
+    let (plan, locked) = match planned {
+        Ok(planned) => planned,
+        Err(failure) => return stopped(&started, failure).map(Some),
+    };
     if plan.paused.is_some() {
         return Ok(None);
     }
     if !locked {
-        return skip(&started).map(|outcome| Some(Beat::Ran(outcome)));
+        return stopped(&started, Failure::another_cycle()).map(Some);
     }
     heartbeat::beat(Stage::Fetching);
     process::report_activity(Some(c"signal_hub: fetching tickers"));
@@ -130,15 +134,12 @@ pub fn run_beat() -> Result<Option<Beat>, Failure> {
             let delay = backoff::delay(&error, failures, settings::interval(), plan.jitter);
             return fail(&started, error.into(), Some(delay)).map(Some);
         }
-        Err(failure) => return fail(&started, failure, None).map(Some),
+        Err(failure) => return stopped(&started, failure).map(Some),
     };
     heartbeat::beat(Stage::Recording);
     let recorded = match record(scope, Trigger::Worker, &started, &plan, fetched) {
         Ok(recorded) => recorded,
-        Err(failure) if failure.sqlstate == "55P03" => {
-            return skip(&started).map(|o| Some(Beat::Ran(o)));
-        }
-        Err(failure) => return fail(&started, failure, None).map(Some),
+        Err(failure) => return stopped(&started, failure).map(Some),
     };
     // What an earlier run left undelivered is the worker's to take up again.
     let delivered = if recorded.signals_generated > 0 {
@@ -338,10 +339,7 @@ fn record(
 ) -> Result<Recorded, Failure> {
     as_owner(scope, c"signal_hub: recording signals", || {
         if !ledger::try_lock_cycle()? {
-            return Err(Failure::new(
-                "55P03",
-                "another cycle is running in this database",
-            ));
+            return Err(Failure::another_cycle());
         }
         let judging = Instant::now();
         let judged = judge(plan, &fetched)?;
@@ -388,9 +386,13 @@ fn record(
     })
 }
 
-/// Puts a beat on record that found another cycle running.
-fn skip(started: &Started) -> Result<Outcome, Failure> {
-    let mut outcome = Outcome::not_run("another cycle was running in this database");
+/// Puts a beat on record that something other than the exchange stopped: as
+/// skipped when somebody else has a lock that it needs, else as failed.
+fn stopped(started: &Started, failure: Failure) -> Result<Beat, Failure> {
+    if !failure.is_lock_not_available() {
+        return fail(started, failure, None);
+    }
+    let mut outcome = Outcome::not_run(failure.message);
     let run = Run {
         started_at: started.at,
         message: Some(outcome.message.clone()),
@@ -401,7 +403,7 @@ fn skip(started: &Started) -> Result<Outcome, Failure> {
         c"signal_hub: recording a skipped run",
         || ledger::record_run(Trigger::Worker, &run, &Status::Skipped),
     )?);
-    Ok(outcome)
+    Ok(Beat::Ran(outcome))
 }
 
 /// Puts a failed beat on record.

@@ -55,7 +55,7 @@ impl Delivered {
     /// A lock somebody else has is waited for, and is no error.
     fn stopped_by(mut self, failure: Failure) -> Self {
         self.incomplete = true;
-        if failure.sqlstate != "55P03" {
+        if !failure.is_lock_not_available() {
             self.error = Some(failure);
         }
         self
@@ -112,10 +112,7 @@ fn as_owner<T>(scope: Scope, work: impl FnOnce() -> Result<T, Failure>) -> Resul
     scope.atomically(c"signal_hub: delivering", || {
         Installation::current()?.as_owner(scope, || {
             if !ledger::try_lock_cycle()? {
-                return Err(Failure::new(
-                    "55P03",
-                    "another cycle is running in this database",
-                ));
+                return Err(Failure::another_cycle());
             }
             if scope == Scope::Worker {
                 // A deferred constraint or trigger would fire at commit, after

@@ -60,6 +60,17 @@ impl Failure {
             .detail("At most 28 significant digits can be worked with.")
     }
 
+    /// 55P03: the lock that makes cycles exclude each other is taken.
+    pub fn another_cycle() -> Self {
+        Self::new("55P03", "another cycle is running in this database")
+    }
+
+    /// Whether somebody else has a lock that is needed: no error for a worker,
+    /// which tries again.
+    pub fn is_lock_not_available(&self) -> bool {
+        self.sqlstate == "55P03"
+    }
+
     /// Whether the blame lies with what was being written, so that trying
     /// another row makes sense. Resources, locks, shutdown and cancels are not.
     pub fn is_of_the_row(&self) -> bool {

@@ -85,6 +85,7 @@ fn signal_worker_status() -> TableIterator<
         name!(restarts, i64),
         name!(stage, Option<&'static str>),
         name!(retry_at, Option<TimestampWithTimeZone>),
+        name!(trouble, Option<String>),
     ),
 > {
     let slot = if heartbeat::available() {
@@ -107,6 +108,7 @@ fn signal_worker_status() -> TableIterator<
         (slot.phase == Phase::Dead)
             .then(|| time(slot.retry_at))
             .flatten(),
+        slot.trouble.get().filter(|_| runs),
     ))
 }
 

@@ -3,7 +3,7 @@
 
 use crate::cycle::{self, Beat};
 use crate::failure::Failure;
-use crate::heartbeat::{self, Phase, Stage};
+use crate::heartbeat::{self, Phase, ShortText, Stage};
 use crate::installation::Installation;
 use crate::process;
 use crate::schedule::Schedule;
@@ -189,12 +189,14 @@ impl Worker {
         let line = failure.line();
         if self.trouble.as_ref() != Some(&line) {
             warning!("signal_hub: {line} (SQLSTATE {})", failure.sqlstate);
+            publish_trouble(&line);
             self.trouble = Some(line);
         }
     }
 
     fn recover(&mut self) {
         if self.trouble.take().is_some() {
+            publish_trouble("");
             log!("signal_hub: recovered");
         }
     }
@@ -208,4 +210,10 @@ impl Worker {
             slot.phase = Phase::NotInstalled
         });
     }
+}
+
+fn publish_trouble(line: &str) {
+    heartbeat::update(heartbeat::this_database(), |slot| {
+        slot.trouble = ShortText::new(line);
+    });
 }
