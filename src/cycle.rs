@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::heartbeat::{self, Stage};
 use crate::installation::Installation;
 use crate::interrupt;
-use crate::ledger::{self, Plan, Run, Status, Trigger};
+use crate::ledger::{self, Plan, Run, Standing, Status, Trigger};
 use crate::market::{self, Endpoint, MarketError, Tickers, UnixMillis, backoff};
 use crate::process;
 use crate::settings;
@@ -95,7 +95,7 @@ pub fn run_by_hand() -> Result<Outcome, Failure> {
     if let Some(paused) = plan.paused {
         return Ok(Outcome::not_run(format!("{paused}; nothing was done")));
     }
-    refuse_if_told_to_wait(&plan)?;
+    refuse_if_told_to_wait(&plan.standing)?;
     let fetched = fetch(&plan)?.map_err(Failure::from)?;
     let recorded = record(scope, Trigger::Manual, &started, &plan, fetched)?;
     let delivered = deliver(scope);
@@ -130,8 +130,9 @@ pub fn run_beat() -> Result<Option<Beat>, Failure> {
     let fetched = match fetched {
         Ok(Ok(fetched)) => fetched,
         Ok(Err(error)) => {
-            let failures = plan.consecutive_failures + 1;
-            let delay = backoff::delay(&error, failures, settings::interval(), plan.jitter);
+            let failures = plan.standing.consecutive_failures + 1;
+            let delay =
+                backoff::delay(&error, failures, settings::interval(), plan.standing.jitter);
             return fail(&started, error.into(), Some(delay)).map(Some);
         }
         Err(failure) => return stopped(&started, failure).map(Some),
@@ -153,16 +154,20 @@ pub fn run_beat() -> Result<Option<Beat>, Failure> {
 /// What the first beat of a worker is to wait for: the end of the interval in
 /// which its predecessor ran, and the time the exchange asked for.
 pub fn wait_before_first_beat() -> Result<Duration, Failure> {
-    let plan = as_owner(Scope::Worker, c"signal_hub: planning a run", ledger::plan)?;
+    let standing = as_owner(
+        Scope::Worker,
+        c"signal_hub: reading the last runs",
+        ledger::standing,
+    )?;
     let now = unix_millis();
     let interval = settings::interval();
-    let rest = plan
+    let rest = standing
         .last_worker_run
         .map_or(0, |last| last + interval.as_millis() as i64 - now);
     // A last run in the future means that the clock was set back: one interval
     // is the most to wait for then.
     let rest = Duration::from_millis(rest.max(0) as u64).min(interval);
-    let told = plan.retry_at.map_or(0, |until| until - now);
+    let told = standing.retry_at.map_or(0, |until| until - now);
     Ok(rest.max(Duration::from_millis(told.max(0) as u64)))
 }
 
@@ -197,7 +202,7 @@ pub fn purge() -> Result<bool, Failure> {
 pub fn preview() -> Result<Vec<(String, Vec<Verdict>)>, Failure> {
     let scope = Scope::Caller;
     let plan = as_owner(scope, c"", ledger::plan)?;
-    refuse_if_told_to_wait(&plan)?;
+    refuse_if_told_to_wait(&plan.standing)?;
     let fetched = fetch(&plan)?.map_err(Failure::from)?;
     let judged = as_owner(scope, c"", || judge(&plan, &fetched))?;
     Ok(judged
@@ -229,9 +234,9 @@ fn as_owner<T>(
     scope.atomically(activity, || Installation::current()?.as_owner(scope, work))
 }
 
-fn refuse_if_told_to_wait(plan: &Plan) -> Result<(), Failure> {
-    match plan.retry_at {
-        Some(until) if plan.told_to_wait => {
+fn refuse_if_told_to_wait(standing: &Standing) -> Result<(), Failure> {
+    match standing.retry_at {
+        Some(until) if standing.told_to_wait => {
             let seconds = (until - unix_millis()).max(0) / 1000;
             Err(Failure::new("08004", "the exchange asked to be left alone")
                 .detail(format!(

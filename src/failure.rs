@@ -79,10 +79,10 @@ impl Failure {
             .any(|class| self.sqlstate.starts_with(class))
     }
 
-    /// One line: message, then detail.
+    /// One line without a final period: message, then detail.
     pub fn line(&self) -> String {
         match &self.detail {
-            Some(detail) => format!("{}: {}", self.message, detail),
+            Some(detail) => format!("{}: {}", self.message, detail.trim_end_matches('.')),
             None => self.message.clone(),
         }
     }

@@ -45,6 +45,12 @@ pub struct Plan {
     pub rules: Vec<Rule>,
     /// Who paused and why, when signals are paused.
     pub paused: Option<String>,
+    pub standing: Standing,
+}
+
+/// How the runs before stand with the exchange.
+#[derive(Debug)]
+pub struct Standing {
     /// Failed runs since the last good one.
     pub consecutive_failures: u32,
     /// Until when this exchange is to be left alone, by the last run.
@@ -91,7 +97,18 @@ pub fn plan() -> Result<Plan, Failure> {
         &[],
         |row| text(row, 1),
     )?;
-    let standing = select(
+    Ok(Plan {
+        watched,
+        asked,
+        rules: rules()?,
+        paused: paused.into_iter().next(),
+        standing: standing()?,
+    })
+}
+
+/// Reads how the runs before stand with the exchange.
+pub fn standing() -> Result<Standing, Failure> {
+    let found = select(
         "SELECT (SELECT count(*) FROM signal_runs WHERE status = 'failed' AND run_id >
                    coalesce((SELECT run_id FROM signal_runs WHERE status = 'ok' ORDER BY run_id DESC LIMIT 1), 0)),
                 (extract(epoch FROM last.retry_at) * 1000)::bigint,
@@ -104,11 +121,7 @@ pub fn plan() -> Result<Plan, Failure> {
              ON last.retry_at > clock_timestamp() AND last.exchange_url = $1",
         &[settings::endpoint().base_url.into()],
         |row| {
-            Ok(Plan {
-                watched: Vec::new(),
-                asked: Vec::new(),
-                rules: Vec::new(),
-                paused: None,
+            Ok(Standing {
                 consecutive_failures: row.get::<i64>(1)?.and_then(|n| n.try_into().ok()).unwrap_or(0),
                 retry_at: row.get(2)?,
                 told_to_wait: row.get(3)?.unwrap_or(false),
@@ -117,17 +130,10 @@ pub fn plan() -> Result<Plan, Failure> {
             })
         },
     )?;
-    let plan = standing
+    found
         .into_iter()
         .next()
-        .ok_or_else(|| Failure::internal("no plan"))?;
-    Ok(Plan {
-        watched,
-        asked,
-        rules: rules()?,
-        paused: paused.into_iter().next(),
-        ..plan
-    })
+        .ok_or_else(|| Failure::internal("no standing"))
 }
 
 fn rules() -> Result<Vec<Rule>, Failure> {
