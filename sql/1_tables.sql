@@ -2,6 +2,11 @@
 -- object planted under one of our names before CREATE EXTENSION must make it
 -- fail, not be adopted.
 --
+-- For the same reason nothing but pg_catalog is in the path: an operator that
+-- somebody planted in the extension's schema cannot stand in for PostgreSQL's
+-- own. Our objects are named with their schema throughout.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- Glossary
 --   ticker      an exchange's rolling 24-hour statistics of one symbol
 --   signal      one decision, LONG or SHORT, with entry, targets and stop
@@ -10,7 +15,7 @@
 --   delivery    one row of user_signals: a signal in a subscriber's hands
 --   shipped     a row that came with the extension
 
-CREATE TABLE signal_tiers (
+CREATE TABLE @extschema@.signal_tiers (
     tier         text    PRIMARY KEY CHECK (tier <> ''),
     enabled      boolean NOT NULL DEFAULT false,
     daily_quota  integer CHECK (daily_quota >= 0),
@@ -18,36 +23,36 @@ CREATE TABLE signal_tiers (
     priority     integer NOT NULL DEFAULT 0,
     shipped      boolean NOT NULL DEFAULT false
 );
-COMMENT ON TABLE signal_tiers IS 'subscription tiers: who receives signals, how many a day, and with which details';
-COMMENT ON COLUMN signal_tiers.tier IS 'name of the tier';
-COMMENT ON COLUMN signal_tiers.enabled IS 'whether active subscribers of the tier receive signals';
-COMMENT ON COLUMN signal_tiers.daily_quota IS 'most signals a subscriber receives in one UTC day; 0 is none, null is unlimited';
-COMMENT ON COLUMN signal_tiers.full_details IS 'false withholds entry price, targets and stop: they are null in user_signals';
-COMMENT ON COLUMN signal_tiers.priority IS 'tiers are served from the highest priority down';
-COMMENT ON COLUMN signal_tiers.shipped IS 'true on rows that came with the extension, so that a restored dump replaces them; leave it alone';
+COMMENT ON TABLE @extschema@.signal_tiers IS 'subscription tiers: who receives signals, how many a day, and with which details';
+COMMENT ON COLUMN @extschema@.signal_tiers.tier IS 'name of the tier';
+COMMENT ON COLUMN @extschema@.signal_tiers.enabled IS 'whether active subscribers of the tier receive signals';
+COMMENT ON COLUMN @extschema@.signal_tiers.daily_quota IS 'most signals a subscriber receives in one UTC day; 0 is none, null is unlimited';
+COMMENT ON COLUMN @extschema@.signal_tiers.full_details IS 'false withholds entry price, targets and stop: they are null in user_signals';
+COMMENT ON COLUMN @extschema@.signal_tiers.priority IS 'tiers are served from the highest priority down';
+COMMENT ON COLUMN @extschema@.signal_tiers.shipped IS 'true on rows that came with the extension, so that a restored dump replaces them; leave it alone';
 
-CREATE TABLE user_subscriptions (
+CREATE TABLE @extschema@.user_subscriptions (
     user_id            uuid        PRIMARY KEY,
-    tier               text        NOT NULL REFERENCES signal_tiers (tier) ON UPDATE CASCADE,
+    tier               text        NOT NULL REFERENCES @extschema@.signal_tiers (tier) ON UPDATE CASCADE,
     status             text        NOT NULL DEFAULT 'active'
                                    CHECK (status IN ('active', 'trialing', 'past_due', 'canceled', 'paused')),
     current_period_end timestamptz,
     created_at         timestamptz NOT NULL DEFAULT now(),
     updated_at         timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE user_subscriptions IS 'one row per subscriber; status active, a period that has not ended and an enabled tier entitle to signals';
-COMMENT ON COLUMN user_subscriptions.user_id IS 'the subscriber, the same as sub in the claims of their JWT';
-COMMENT ON COLUMN user_subscriptions.tier IS 'tier of the subscription, see signal_tiers';
-COMMENT ON COLUMN user_subscriptions.status IS 'active, trialing, past_due, canceled or paused; only active receives';
-COMMENT ON COLUMN user_subscriptions.current_period_end IS 'end of the paid period; null never ends';
-COMMENT ON COLUMN user_subscriptions.created_at IS 'when the subscription began';
-COMMENT ON COLUMN user_subscriptions.updated_at IS 'when the row last changed; set by a trigger';
+COMMENT ON TABLE @extschema@.user_subscriptions IS 'one row per subscriber; status active, a period that has not ended and an enabled tier entitle to signals';
+COMMENT ON COLUMN @extschema@.user_subscriptions.user_id IS 'the subscriber, the same as sub in the claims of their JWT';
+COMMENT ON COLUMN @extschema@.user_subscriptions.tier IS 'tier of the subscription, see signal_tiers';
+COMMENT ON COLUMN @extschema@.user_subscriptions.status IS 'active, trialing, past_due, canceled or paused; only active receives';
+COMMENT ON COLUMN @extschema@.user_subscriptions.current_period_end IS 'end of the paid period; null never ends';
+COMMENT ON COLUMN @extschema@.user_subscriptions.created_at IS 'when the subscription began';
+COMMENT ON COLUMN @extschema@.user_subscriptions.updated_at IS 'when the row last changed; set by a trigger';
 -- The fan-out walks one tier in the order of user_id.
-CREATE INDEX user_subscriptions_tier_user_id_idx ON user_subscriptions (tier, user_id) WHERE status = 'active';
--- The end of a fan-out looks again at subscribers who changed tier meanwhile.
-CREATE INDEX user_subscriptions_updated_at_idx ON user_subscriptions (updated_at);
+CREATE INDEX user_subscriptions_tier_user_id_idx ON @extschema@.user_subscriptions (tier, user_id) WHERE status = 'active';
+-- The second round of a fan-out looks at subscribers who changed meanwhile.
+CREATE INDEX user_subscriptions_updated_at_idx ON @extschema@.user_subscriptions (updated_at) WHERE updated_at <> created_at;
 
-CREATE TABLE signal_symbols (
+CREATE TABLE @extschema@.signal_symbols (
     symbol       text    PRIMARY KEY
                          CHECK (symbol = upper(symbol) AND symbol !~ '[][:space:]"\\,[]' AND length(symbol) BETWEEN 1 AND 40),
     enabled      boolean NOT NULL DEFAULT true,
@@ -60,19 +65,19 @@ CREATE TABLE signal_symbols (
     checked_at   timestamptz,
     shipped      boolean NOT NULL DEFAULT false
 );
-COMMENT ON TABLE signal_symbols IS 'watchlist: the symbols each run asks the exchange for';
-COMMENT ON COLUMN signal_symbols.symbol IS 'the exchange''s name of the pair, upper case';
-COMMENT ON COLUMN signal_symbols.enabled IS 'false takes the symbol off the watch; a shipped row that is deleted instead comes back with a restored dump';
-COMMENT ON COLUMN signal_symbols.base_asset IS 'the asset that is bought or sold; for people, not used by the rule';
-COMMENT ON COLUMN signal_symbols.quote_asset IS 'the asset prices and quote volume are in; for people, not used by the rule';
-COMMENT ON COLUMN signal_symbols.tick_size IS 'smallest price step; null until learned from the prices the exchange reports';
-COMMENT ON COLUMN signal_symbols.status IS 'what the last look found: TRADING, HALTED (no bid or ask, or no trade), STALE (old statistics), INVALID (numbers that contradict each other), UNKNOWN (not listed; asked for again after a day); null before the first look';
-COMMENT ON COLUMN signal_symbols.status_why IS 'the finding behind a status other than TRADING';
-COMMENT ON COLUMN signal_symbols.last_seen_at IS 'when the symbol was last found TRADING, to the hour';
-COMMENT ON COLUMN signal_symbols.checked_at IS 'when status was last written';
-COMMENT ON COLUMN signal_symbols.shipped IS 'true on rows that came with the extension, so that a restored dump replaces them; leave it alone';
+COMMENT ON TABLE @extschema@.signal_symbols IS 'watchlist: the symbols each run asks the exchange for';
+COMMENT ON COLUMN @extschema@.signal_symbols.symbol IS 'the exchange''s name of the pair, upper case';
+COMMENT ON COLUMN @extschema@.signal_symbols.enabled IS 'false takes the symbol off the watch; a shipped row that is deleted instead comes back with a restored dump';
+COMMENT ON COLUMN @extschema@.signal_symbols.base_asset IS 'the asset that is bought or sold; for people, not used by the rule';
+COMMENT ON COLUMN @extschema@.signal_symbols.quote_asset IS 'the asset prices and quote volume are in; for people, not used by the rule';
+COMMENT ON COLUMN @extschema@.signal_symbols.tick_size IS 'smallest price step; null until learned from the prices the exchange reports';
+COMMENT ON COLUMN @extschema@.signal_symbols.status IS 'what the last look found: TRADING, HALTED (no bid or ask, or no trade), STALE (old statistics), INVALID (numbers that contradict each other), UNKNOWN (not listed; asked for again after a day); null before the first look';
+COMMENT ON COLUMN @extschema@.signal_symbols.status_why IS 'the finding behind a status other than TRADING';
+COMMENT ON COLUMN @extschema@.signal_symbols.last_seen_at IS 'when the symbol was last found TRADING, to the hour';
+COMMENT ON COLUMN @extschema@.signal_symbols.checked_at IS 'when status was last written';
+COMMENT ON COLUMN @extschema@.signal_symbols.shipped IS 'true on rows that came with the extension, so that a restored dump replaces them; leave it alone';
 
-CREATE TABLE signal_rules (
+CREATE TABLE @extschema@.signal_rules (
     strategy              text     PRIMARY KEY CHECK (strategy IN ('momentum')),
     enabled               boolean  NOT NULL DEFAULT true,
     enter_change_percent  numeric  NOT NULL DEFAULT 2 CHECK (enter_change_percent > 0),
@@ -92,25 +97,25 @@ CREATE TABLE signal_rules (
     shipped               boolean  NOT NULL DEFAULT false,
     CHECK (exit_change_percent < enter_change_percent)
 );
-COMMENT ON TABLE signal_rules IS 'parameters of the strategies, one row each; read anew by every run';
-COMMENT ON COLUMN signal_rules.strategy IS 'name of the strategy; momentum is the one there is';
-COMMENT ON COLUMN signal_rules.enabled IS 'whether runs judge by it';
-COMMENT ON COLUMN signal_rules.enter_change_percent IS 'a 24h change strictly above this is LONG, strictly below its negative SHORT; percent';
-COMMENT ON COLUMN signal_rules.exit_change_percent IS 'an episode ends when the change falls back inside this; percent';
-COMMENT ON COLUMN signal_rules.min_quote_volume IS '24h volume must be above this, in units of the quote asset';
-COMMENT ON COLUMN signal_rules.confidence_per_percent IS 'confidence is the absolute change times this, capped; a strength of the move, not a chance of profit';
-COMMENT ON COLUMN signal_rules.max_confidence IS 'cap of confidence, 0 to 100';
-COMMENT ON COLUMN signal_rules.min_confidence IS 'signals below are not sent, 0 to 100';
-COMMENT ON COLUMN signal_rules.min_quality IS 'signals with a quality score below are not sent, 0 to 100';
-COMMENT ON COLUMN signal_rules.stop_loss_percent IS 'distance of the stop from the entry; percent of the entry price';
-COMMENT ON COLUMN signal_rules.take_profit_percents IS 'distances of the targets from the entry, ascending; percent of the entry price';
-COMMENT ON COLUMN signal_rules.lifetime IS 'how long a signal is good for; it may be renewed after, while the condition holds';
-COMMENT ON COLUMN signal_rules.cooldown IS 'least time between two signals of a symbol, unless it flips side';
-COMMENT ON COLUMN signal_rules.max_ticker_age IS 'statistics older than this are not judged';
-COMMENT ON COLUMN signal_rules.max_signals_per_run IS 'the best so many by quality are sent, the others wait for a later run';
-COMMENT ON COLUMN signal_rules.shipped IS 'true on rows that came with the extension, so that a restored dump replaces them; leave it alone';
+COMMENT ON TABLE @extschema@.signal_rules IS 'parameters of the strategies, one row each; read anew by every run';
+COMMENT ON COLUMN @extschema@.signal_rules.strategy IS 'name of the strategy; momentum is the one there is';
+COMMENT ON COLUMN @extschema@.signal_rules.enabled IS 'whether runs judge by it';
+COMMENT ON COLUMN @extschema@.signal_rules.enter_change_percent IS 'a 24h change strictly above this is LONG, strictly below its negative SHORT; percent';
+COMMENT ON COLUMN @extschema@.signal_rules.exit_change_percent IS 'an episode ends when the change falls back inside this; percent';
+COMMENT ON COLUMN @extschema@.signal_rules.min_quote_volume IS '24h volume must be above this, in units of the quote asset';
+COMMENT ON COLUMN @extschema@.signal_rules.confidence_per_percent IS 'confidence is the absolute change times this, capped; a strength of the move, not a chance of profit';
+COMMENT ON COLUMN @extschema@.signal_rules.max_confidence IS 'cap of confidence, 0 to 100';
+COMMENT ON COLUMN @extschema@.signal_rules.min_confidence IS 'signals below are not sent, 0 to 100';
+COMMENT ON COLUMN @extschema@.signal_rules.min_quality IS 'signals with a quality score below are not sent, 0 to 100';
+COMMENT ON COLUMN @extschema@.signal_rules.stop_loss_percent IS 'distance of the stop from the entry; percent of the entry price';
+COMMENT ON COLUMN @extschema@.signal_rules.take_profit_percents IS 'distances of the targets from the entry, ascending; percent of the entry price';
+COMMENT ON COLUMN @extschema@.signal_rules.lifetime IS 'how long a signal is good for; it may be renewed after, while the condition holds';
+COMMENT ON COLUMN @extschema@.signal_rules.cooldown IS 'least time between two signals of a symbol, unless it flips side';
+COMMENT ON COLUMN @extschema@.signal_rules.max_ticker_age IS 'statistics older than this are not judged';
+COMMENT ON COLUMN @extschema@.signal_rules.max_signals_per_run IS 'the best so many by quality are sent, the others wait for a later run';
+COMMENT ON COLUMN @extschema@.signal_rules.shipped IS 'true on rows that came with the extension, so that a restored dump replaces them; leave it alone';
 
-CREATE TABLE signal_episodes (
+CREATE TABLE @extschema@.signal_episodes (
     strategy       text NOT NULL,
     symbol         text NOT NULL,
     side           text CHECK (side IN ('LONG', 'SHORT')),
@@ -118,14 +123,14 @@ CREATE TABLE signal_episodes (
     last_signal_at timestamptz,
     PRIMARY KEY (strategy, symbol)
 );
-COMMENT ON TABLE signal_episodes IS 'the side each symbol is in; the memory that keeps a signal from repeating';
-COMMENT ON COLUMN signal_episodes.strategy IS 'strategy the episode belongs to';
-COMMENT ON COLUMN signal_episodes.symbol IS 'symbol the episode belongs to';
-COMMENT ON COLUMN signal_episodes.side IS 'LONG or SHORT; null when armed, ready for the next signal';
-COMMENT ON COLUMN signal_episodes.since IS 'when the side was entered';
-COMMENT ON COLUMN signal_episodes.last_signal_at IS 'when the last signal was generated';
+COMMENT ON TABLE @extschema@.signal_episodes IS 'the side each symbol is in; the memory that keeps a signal from repeating';
+COMMENT ON COLUMN @extschema@.signal_episodes.strategy IS 'strategy the episode belongs to';
+COMMENT ON COLUMN @extschema@.signal_episodes.symbol IS 'symbol the episode belongs to';
+COMMENT ON COLUMN @extschema@.signal_episodes.side IS 'LONG or SHORT; null when armed, ready for the next signal';
+COMMENT ON COLUMN @extschema@.signal_episodes.since IS 'when the side was entered';
+COMMENT ON COLUMN @extschema@.signal_episodes.last_signal_at IS 'when the last signal was generated';
 
-CREATE TABLE signal_runs (
+CREATE TABLE @extschema@.signal_runs (
     run_id            bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     trigger           text        NOT NULL CHECK (trigger IN ('worker', 'manual')),
     status            text        NOT NULL CHECK (status IN ('ok', 'failed', 'skipped')),
@@ -145,30 +150,30 @@ CREATE TABLE signal_runs (
     retry_at          timestamptz,
     exchange_url      text
 );
-COMMENT ON TABLE signal_runs IS 'history of runs, kept for signal_hub.run_retention';
-COMMENT ON COLUMN signal_runs.run_id IS 'number of the run; not gapless';
-COMMENT ON COLUMN signal_runs.trigger IS 'worker or manual (generate_signals_now)';
-COMMENT ON COLUMN signal_runs.status IS 'ok, failed (see error) or skipped (see message)';
-COMMENT ON COLUMN signal_runs.started_at IS 'when the run began';
-COMMENT ON COLUMN signal_runs.finished_at IS 'when the last row was delivered; null while delivery goes on or waits to resume';
-COMMENT ON COLUMN signal_runs.symbols_evaluated IS 'watched symbols that had a ticker to judge';
-COMMENT ON COLUMN signal_runs.signals_generated IS 'signals recorded by the run';
-COMMENT ON COLUMN signal_runs.deliveries IS 'rows written to user_signals for the signals of the run';
-COMMENT ON COLUMN signal_runs.delivery_failures IS 'subscribers who could not be given their row, see error';
-COMMENT ON COLUMN signal_runs.fetch_ms IS 'milliseconds spent waiting for the exchange';
-COMMENT ON COLUMN signal_runs.judge_ms IS 'milliseconds spent deciding';
-COMMENT ON COLUMN signal_runs.record_ms IS 'milliseconds spent writing the signals';
-COMMENT ON COLUMN signal_runs.deliver_ms IS 'milliseconds spent on the fan-out';
-COMMENT ON COLUMN signal_runs.message IS 'what came of the run, in words';
-COMMENT ON COLUMN signal_runs.error IS 'the error, when one occurred';
-COMMENT ON COLUMN signal_runs.sqlstate IS 'SQLSTATE of the error';
-COMMENT ON COLUMN signal_runs.retry_at IS 'the exchange is left alone until then';
-COMMENT ON COLUMN signal_runs.exchange_url IS 'signal_hub.exchange_url as the run used it';
-CREATE INDEX signal_runs_started_at_idx ON signal_runs (started_at);
+COMMENT ON TABLE @extschema@.signal_runs IS 'history of runs, kept for signal_hub.run_retention';
+COMMENT ON COLUMN @extschema@.signal_runs.run_id IS 'number of the run; not gapless';
+COMMENT ON COLUMN @extschema@.signal_runs.trigger IS 'worker or manual (generate_signals_now)';
+COMMENT ON COLUMN @extschema@.signal_runs.status IS 'ok, failed (see error) or skipped (see message)';
+COMMENT ON COLUMN @extschema@.signal_runs.started_at IS 'when the run began';
+COMMENT ON COLUMN @extschema@.signal_runs.finished_at IS 'when the last row was delivered; null while delivery goes on or waits to resume';
+COMMENT ON COLUMN @extschema@.signal_runs.symbols_evaluated IS 'watched symbols that had a ticker to judge';
+COMMENT ON COLUMN @extschema@.signal_runs.signals_generated IS 'signals recorded by the run';
+COMMENT ON COLUMN @extschema@.signal_runs.deliveries IS 'rows written to user_signals for the signals of the run';
+COMMENT ON COLUMN @extschema@.signal_runs.delivery_failures IS 'subscribers who could not be given their row, see error';
+COMMENT ON COLUMN @extschema@.signal_runs.fetch_ms IS 'milliseconds spent waiting for the exchange';
+COMMENT ON COLUMN @extschema@.signal_runs.judge_ms IS 'milliseconds spent deciding';
+COMMENT ON COLUMN @extschema@.signal_runs.record_ms IS 'milliseconds spent writing the signals';
+COMMENT ON COLUMN @extschema@.signal_runs.deliver_ms IS 'milliseconds spent on the fan-out';
+COMMENT ON COLUMN @extschema@.signal_runs.message IS 'what came of the run, in words';
+COMMENT ON COLUMN @extschema@.signal_runs.error IS 'the error, when one occurred';
+COMMENT ON COLUMN @extschema@.signal_runs.sqlstate IS 'SQLSTATE of the error';
+COMMENT ON COLUMN @extschema@.signal_runs.retry_at IS 'the exchange is left alone until then';
+COMMENT ON COLUMN @extschema@.signal_runs.exchange_url IS 'signal_hub.exchange_url as the run used it';
+CREATE INDEX signal_runs_started_at_idx ON @extschema@.signal_runs (started_at);
 -- signal_health shows the last error, which may be far back.
-CREATE INDEX signal_runs_error_idx ON signal_runs (run_id) WHERE error IS NOT NULL;
+CREATE INDEX signal_runs_error_idx ON @extschema@.signal_runs (run_id) WHERE error IS NOT NULL;
 
-CREATE TABLE signals (
+CREATE TABLE @extschema@.signals (
     signal_id              bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run_id                 bigint      NOT NULL,
     strategy               text        NOT NULL,
@@ -197,6 +202,8 @@ CREATE TABLE signals (
     close_time             timestamptz NOT NULL,
     gates                  jsonb       NOT NULL,
     created_at             timestamptz NOT NULL,
+    delivered_tiers        text[]      NOT NULL DEFAULT '{}',
+    delivery_changed_only  boolean     NOT NULL DEFAULT false,
     delivery_tier          text,
     delivery_user_id       uuid,
     deliveries             bigint      NOT NULL DEFAULT 0,
@@ -207,46 +214,48 @@ CREATE TABLE signals (
                ELSE stop_loss > entry_price AND entry_price > ALL (take_profit)
            END)
 );
-COMMENT ON TABLE signals IS 'ledger: every signal ever generated, with what it was judged on and how far its delivery is';
-COMMENT ON COLUMN signals.signal_id IS 'number of the signal; not gapless';
-COMMENT ON COLUMN signals.run_id IS 'run that generated it, see signal_runs';
-COMMENT ON COLUMN signals.strategy IS 'strategy that decided, see signal_rules';
-COMMENT ON COLUMN signals.symbol IS 'the pair';
-COMMENT ON COLUMN signals.signal_type IS 'LONG or SHORT';
-COMMENT ON COLUMN signals.reason IS 'entered (a new episode), flipped (from the other side) or renewed (the condition outlived the last signal)';
-COMMENT ON COLUMN signals.why IS 'the decision in words; names no price';
-COMMENT ON COLUMN signals.confidence IS 'strength of the move, 0 to 100; not a chance of profit';
-COMMENT ON COLUMN signals.quality_score IS 'how tradable the pair was, 0 to 100: liquidity, spread, place in the day''s range';
-COMMENT ON COLUMN signals.entry_price IS 'price to enter at, in the quote asset, on the tick';
-COMMENT ON COLUMN signals.take_profit IS 'targets, nearest first, in the quote asset, on the tick';
-COMMENT ON COLUMN signals.stop_loss IS 'price to give up at, in the quote asset, on the tick';
-COMMENT ON COLUMN signals.expires_at IS 'the signal is not to be acted on after this';
-COMMENT ON COLUMN signals.price_change_percent IS 'rolling 24h change the exchange reported, percent';
-COMMENT ON COLUMN signals.last_price IS 'last trade, quote asset';
-COMMENT ON COLUMN signals.open_price IS 'price 24 hours before, quote asset';
-COMMENT ON COLUMN signals.high_price IS 'highest price of the 24 hours, quote asset';
-COMMENT ON COLUMN signals.low_price IS 'lowest price of the 24 hours, quote asset';
-COMMENT ON COLUMN signals.bid_price IS 'best bid, quote asset';
-COMMENT ON COLUMN signals.ask_price IS 'best ask, quote asset';
-COMMENT ON COLUMN signals.weighted_average_price IS 'volume-weighted average price of the 24 hours, quote asset';
-COMMENT ON COLUMN signals.base_volume IS '24h volume in the base asset';
-COMMENT ON COLUMN signals.quote_volume IS '24h volume in the quote asset';
-COMMENT ON COLUMN signals.trade_count IS 'trades in the 24 hours';
-COMMENT ON COLUMN signals.open_time IS 'begin of the 24 hours, the exchange''s clock';
-COMMENT ON COLUMN signals.close_time IS 'end of the 24 hours, the exchange''s clock';
-COMMENT ON COLUMN signals.gates IS 'every gate with value, threshold and verdict, as preview_signals() shows them';
-COMMENT ON COLUMN signals.created_at IS 'when the signal was recorded; entitlement and the UTC day of quotas are judged at this time';
-COMMENT ON COLUMN signals.delivery_tier IS 'cursor: tier being served; null before the first batch';
-COMMENT ON COLUMN signals.delivery_user_id IS 'cursor: last subscriber served in that tier; commits together with the rows';
-COMMENT ON COLUMN signals.deliveries IS 'rows written to user_signals so far';
-COMMENT ON COLUMN signals.delivery_failures IS 'subscribers whose row was refused by a constraint or trigger';
-COMMENT ON COLUMN signals.delivered_at IS 'when the fan-out was complete; null while it is under way';
-CREATE INDEX signals_created_at_idx ON signals (created_at);
-CREATE INDEX signals_undelivered_idx ON signals (signal_id) WHERE delivered_at IS NULL;
+COMMENT ON TABLE @extschema@.signals IS 'ledger: every signal ever generated, with what it was judged on and how far its delivery is';
+COMMENT ON COLUMN @extschema@.signals.signal_id IS 'number of the signal; not gapless';
+COMMENT ON COLUMN @extschema@.signals.run_id IS 'run that generated it, see signal_runs';
+COMMENT ON COLUMN @extschema@.signals.strategy IS 'strategy that decided, see signal_rules';
+COMMENT ON COLUMN @extschema@.signals.symbol IS 'the pair';
+COMMENT ON COLUMN @extschema@.signals.signal_type IS 'LONG or SHORT';
+COMMENT ON COLUMN @extschema@.signals.reason IS 'entered (a new episode), flipped (from the other side) or renewed (the condition outlived the last signal)';
+COMMENT ON COLUMN @extschema@.signals.why IS 'the decision in words; names no price';
+COMMENT ON COLUMN @extschema@.signals.confidence IS 'strength of the move, 0 to 100; not a chance of profit';
+COMMENT ON COLUMN @extschema@.signals.quality_score IS 'how tradable the pair was, 0 to 100: liquidity, spread, place in the day''s range';
+COMMENT ON COLUMN @extschema@.signals.entry_price IS 'price to enter at, in the quote asset, on the tick';
+COMMENT ON COLUMN @extschema@.signals.take_profit IS 'targets, nearest first, in the quote asset, on the tick';
+COMMENT ON COLUMN @extschema@.signals.stop_loss IS 'price to give up at, in the quote asset, on the tick';
+COMMENT ON COLUMN @extschema@.signals.expires_at IS 'the signal is not to be acted on after this';
+COMMENT ON COLUMN @extschema@.signals.price_change_percent IS 'rolling 24h change the exchange reported, percent';
+COMMENT ON COLUMN @extschema@.signals.last_price IS 'last trade, quote asset';
+COMMENT ON COLUMN @extschema@.signals.open_price IS 'price 24 hours before, quote asset';
+COMMENT ON COLUMN @extschema@.signals.high_price IS 'highest price of the 24 hours, quote asset';
+COMMENT ON COLUMN @extschema@.signals.low_price IS 'lowest price of the 24 hours, quote asset';
+COMMENT ON COLUMN @extschema@.signals.bid_price IS 'best bid, quote asset';
+COMMENT ON COLUMN @extschema@.signals.ask_price IS 'best ask, quote asset';
+COMMENT ON COLUMN @extschema@.signals.weighted_average_price IS 'volume-weighted average price of the 24 hours, quote asset';
+COMMENT ON COLUMN @extschema@.signals.base_volume IS '24h volume in the base asset';
+COMMENT ON COLUMN @extschema@.signals.quote_volume IS '24h volume in the quote asset';
+COMMENT ON COLUMN @extschema@.signals.trade_count IS 'trades in the 24 hours';
+COMMENT ON COLUMN @extschema@.signals.open_time IS 'begin of the 24 hours, the exchange''s clock';
+COMMENT ON COLUMN @extschema@.signals.close_time IS 'end of the 24 hours, the exchange''s clock';
+COMMENT ON COLUMN @extschema@.signals.gates IS 'every gate with value, threshold and verdict, as preview_signals() shows them';
+COMMENT ON COLUMN @extschema@.signals.created_at IS 'when the signal was recorded; entitlement and the UTC day of quotas are judged at this time';
+COMMENT ON COLUMN @extschema@.signals.delivered_tiers IS 'cursor: tiers served in this round';
+COMMENT ON COLUMN @extschema@.signals.delivery_changed_only IS 'cursor: true in the second round, over subscribers who changed during the first';
+COMMENT ON COLUMN @extschema@.signals.delivery_tier IS 'cursor: tier being served; null between tiers';
+COMMENT ON COLUMN @extschema@.signals.delivery_user_id IS 'cursor: last subscriber served in that tier; commits together with the rows';
+COMMENT ON COLUMN @extschema@.signals.deliveries IS 'rows written to user_signals so far';
+COMMENT ON COLUMN @extschema@.signals.delivery_failures IS 'subscribers whose row was refused by a constraint or trigger';
+COMMENT ON COLUMN @extschema@.signals.delivered_at IS 'when the fan-out was complete; null while it is under way';
+CREATE INDEX signals_created_at_idx ON @extschema@.signals (created_at);
+CREATE INDEX signals_undelivered_idx ON @extschema@.signals (signal_id) WHERE delivered_at IS NULL;
 
 -- No foreign keys: a check per row would cost the fan-out more than the row.
 -- Rows are only ever written by the fan-out, whose statement joins the parents.
-CREATE TABLE user_signals (
+CREATE TABLE @extschema@.user_signals (
     user_id       uuid        NOT NULL,
     signal_id     bigint      NOT NULL,
     tier          text        NOT NULL,
@@ -267,60 +276,60 @@ CREATE TABLE user_signals (
     created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (user_id, signal_id)
 );
-COMMENT ON TABLE user_signals IS 'one row per signal and subscriber; the table realtime clients follow';
-COMMENT ON COLUMN user_signals.user_id IS 'the subscriber';
-COMMENT ON COLUMN user_signals.signal_id IS 'the signal, see signals';
-COMMENT ON COLUMN user_signals.tier IS 'tier of the subscriber at delivery';
-COMMENT ON COLUMN user_signals.symbol IS 'the pair';
-COMMENT ON COLUMN user_signals.signal_type IS 'LONG or SHORT';
-COMMENT ON COLUMN user_signals.confidence IS 'strength of the move, 0 to 100; not a chance of profit';
-COMMENT ON COLUMN user_signals.quality_score IS 'how tradable the pair was, 0 to 100';
-COMMENT ON COLUMN user_signals.entry_price IS 'price to enter at, quote asset; null where the tier withholds details';
-COMMENT ON COLUMN user_signals.take_profit IS 'targets, nearest first, quote asset; null where the tier withholds details';
-COMMENT ON COLUMN user_signals.stop_loss IS 'price to give up at, quote asset; null where the tier withholds details';
-COMMENT ON COLUMN user_signals.expires_at IS 'the signal is not to be acted on after this';
-COMMENT ON COLUMN user_signals.full_details IS 'whether prices are included';
-COMMENT ON COLUMN user_signals.metadata IS 'object: generatedBy (signal_hub), timestamp (ISO 8601), strategy, reason, why, changePercent';
-COMMENT ON COLUMN user_signals.viewed IS 'set by the subscriber';
-COMMENT ON COLUMN user_signals.viewed_at IS 'set by the subscriber';
-COMMENT ON COLUMN user_signals.clicked IS 'set by the subscriber';
-COMMENT ON COLUMN user_signals.clicked_at IS 'set by the subscriber';
-COMMENT ON COLUMN user_signals.created_at IS 'when the row was written';
+COMMENT ON TABLE @extschema@.user_signals IS 'one row per signal and subscriber; the table realtime clients follow';
+COMMENT ON COLUMN @extschema@.user_signals.user_id IS 'the subscriber';
+COMMENT ON COLUMN @extschema@.user_signals.signal_id IS 'the signal, see signals';
+COMMENT ON COLUMN @extschema@.user_signals.tier IS 'tier of the subscriber at delivery';
+COMMENT ON COLUMN @extschema@.user_signals.symbol IS 'the pair';
+COMMENT ON COLUMN @extschema@.user_signals.signal_type IS 'LONG or SHORT';
+COMMENT ON COLUMN @extschema@.user_signals.confidence IS 'strength of the move, 0 to 100; not a chance of profit';
+COMMENT ON COLUMN @extschema@.user_signals.quality_score IS 'how tradable the pair was, 0 to 100';
+COMMENT ON COLUMN @extschema@.user_signals.entry_price IS 'price to enter at, quote asset; null where the tier withholds details';
+COMMENT ON COLUMN @extschema@.user_signals.take_profit IS 'targets, nearest first, quote asset; null where the tier withholds details';
+COMMENT ON COLUMN @extschema@.user_signals.stop_loss IS 'price to give up at, quote asset; null where the tier withholds details';
+COMMENT ON COLUMN @extschema@.user_signals.expires_at IS 'the signal is not to be acted on after this';
+COMMENT ON COLUMN @extschema@.user_signals.full_details IS 'whether prices are included';
+COMMENT ON COLUMN @extschema@.user_signals.metadata IS 'object: generatedBy (signal_hub), timestamp (ISO 8601), strategy, reason, why, changePercent';
+COMMENT ON COLUMN @extschema@.user_signals.viewed IS 'set by the subscriber';
+COMMENT ON COLUMN @extschema@.user_signals.viewed_at IS 'set by the subscriber';
+COMMENT ON COLUMN @extschema@.user_signals.clicked IS 'set by the subscriber';
+COMMENT ON COLUMN @extschema@.user_signals.clicked_at IS 'set by the subscriber';
+COMMENT ON COLUMN @extschema@.user_signals.created_at IS 'when the row was written';
 -- Rows arrive in the order of time, so a block range index finds the expired
 -- ones for the purge at almost no cost to the fan-out.
-CREATE INDEX user_signals_created_at_idx ON user_signals USING brin (created_at);
+CREATE INDEX user_signals_created_at_idx ON @extschema@.user_signals USING brin (created_at);
 
-CREATE TABLE user_signal_quotas (
+CREATE TABLE @extschema@.user_signal_quotas (
     user_id  uuid    NOT NULL,
     day      date    NOT NULL,
     received integer NOT NULL CHECK (received >= 0),
     PRIMARY KEY (user_id, day)
 ) WITH (fillfactor = 80);
-COMMENT ON TABLE user_signal_quotas IS 'signals received per subscriber and UTC day';
-COMMENT ON COLUMN user_signal_quotas.user_id IS 'the subscriber';
-COMMENT ON COLUMN user_signal_quotas.day IS 'the UTC day';
-COMMENT ON COLUMN user_signal_quotas.received IS 'signals received on that day';
-CREATE INDEX user_signal_quotas_day_idx ON user_signal_quotas USING brin (day);
+COMMENT ON TABLE @extschema@.user_signal_quotas IS 'signals received per subscriber and UTC day';
+COMMENT ON COLUMN @extschema@.user_signal_quotas.user_id IS 'the subscriber';
+COMMENT ON COLUMN @extschema@.user_signal_quotas.day IS 'the UTC day';
+COMMENT ON COLUMN @extschema@.user_signal_quotas.received IS 'signals received on that day';
+CREATE INDEX user_signal_quotas_day_idx ON @extschema@.user_signal_quotas USING brin (day);
 
-CREATE TABLE signal_pause (
+CREATE TABLE @extschema@.signal_pause (
     only_row  boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
     reason    text,
     paused_at timestamptz NOT NULL DEFAULT now(),
     paused_by text        NOT NULL DEFAULT session_user
 );
-COMMENT ON TABLE signal_pause IS 'holds one row while signals are paused, none otherwise; see pause_signals()';
-COMMENT ON COLUMN signal_pause.only_row IS 'always true: there is at most one row';
-COMMENT ON COLUMN signal_pause.reason IS 'as given to pause_signals()';
-COMMENT ON COLUMN signal_pause.paused_at IS 'when';
-COMMENT ON COLUMN signal_pause.paused_by IS 'role that paused';
+COMMENT ON TABLE @extschema@.signal_pause IS 'holds one row while signals are paused, none otherwise; see pause_signals()';
+COMMENT ON COLUMN @extschema@.signal_pause.only_row IS 'always true: there is at most one row';
+COMMENT ON COLUMN @extschema@.signal_pause.reason IS 'as given to pause_signals()';
+COMMENT ON COLUMN @extschema@.signal_pause.paused_at IS 'when';
+COMMENT ON COLUMN @extschema@.signal_pause.paused_by IS 'role that paused';
 
 -- What the extension ships. MAX is on; the other tiers wait for one UPDATE.
-INSERT INTO signal_tiers (tier, enabled, daily_quota, full_details, priority, shipped) VALUES
+INSERT INTO @extschema@.signal_tiers (tier, enabled, daily_quota, full_details, priority, shipped) VALUES
     ('MAX',  true,  30, true,  30, true),
     ('PRO',  false, 15, true,  20, true),
     ('FREE', false,  2, false, 10, true);
 
-INSERT INTO signal_symbols (symbol, base_asset, quote_asset, shipped) VALUES
+INSERT INTO @extschema@.signal_symbols (symbol, base_asset, quote_asset, shipped) VALUES
     ('BTCUSDT',  'BTC',  'USDT', true),
     ('ETHUSDT',  'ETH',  'USDT', true),
     ('BNBUSDT',  'BNB',  'USDT', true),
@@ -332,17 +341,17 @@ INSERT INTO signal_symbols (symbol, base_asset, quote_asset, shipped) VALUES
     ('LINKUSDT', 'LINK', 'USDT', true),
     ('LTCUSDT',  'LTC',  'USDT', true);
 
-INSERT INTO signal_rules (strategy, shipped) VALUES ('momentum', true);
+INSERT INTO @extschema@.signal_rules (strategy, shipped) VALUES ('momentum', true);
 
 -- pg_dump carries what users own. The history of runs stays with its server.
-SELECT pg_catalog.pg_extension_config_dump('signal_tiers', '');
-SELECT pg_catalog.pg_extension_config_dump('user_subscriptions', '');
-SELECT pg_catalog.pg_extension_config_dump('signal_symbols', '');
-SELECT pg_catalog.pg_extension_config_dump('signal_rules', '');
-SELECT pg_catalog.pg_extension_config_dump('signal_episodes', '');
-SELECT pg_catalog.pg_extension_config_dump('signals', '');
-SELECT pg_catalog.pg_extension_config_dump('signals_signal_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('signal_runs_run_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('user_signals', '');
-SELECT pg_catalog.pg_extension_config_dump('user_signal_quotas', '');
-SELECT pg_catalog.pg_extension_config_dump('signal_pause', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.signal_tiers', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.user_subscriptions', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.signal_symbols', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.signal_rules', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.signal_episodes', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.signals', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.signals_signal_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.signal_runs_run_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.user_signals', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.user_signal_quotas', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.signal_pause', '');

@@ -1,25 +1,25 @@
 -- Functions. Those in C are in src/functions.rs under the same names; a test
 -- holds these declarations against the types the library was compiled with.
 
-CREATE FUNCTION generate_signals_now() RETURNS jsonb
+CREATE FUNCTION @extschema@.generate_signals_now() RETURNS jsonb
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'generate_signals_now_wrapper';
-COMMENT ON FUNCTION generate_signals_now() IS
+COMMENT ON FUNCTION @extschema@.generate_signals_now() IS
 'runs one cycle now, in the caller''s transaction: fetches the watched symbols in one request, judges, records and delivers.
 Returns {run_id, success, signals_generated, deliveries, symbols_evaluated, timestamp, message}; message says why when nothing was generated.
 Raises 08xxx when the exchange cannot be reached or refuses, and changes nothing then';
 
-CREATE FUNCTION preview_signals(
+CREATE FUNCTION @extschema@.preview_signals(
     OUT symbol text, OUT signal_type text, OUT gate text, OUT value text,
     OUT threshold text, OUT passed boolean, OUT verdict text
 ) RETURNS SETOF record
     LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 110
     AS 'MODULE_PATHNAME', 'preview_signals_wrapper';
-COMMENT ON FUNCTION preview_signals() IS
+COMMENT ON FUNCTION @extschema@.preview_signals() IS
 'dry run: fetches the watched symbols and shows every gate of each with its value, threshold and whether it passed.
 signal_type is the side the change points to, null for none; verdict says for the symbol as a whole why a signal would be sent or not. Writes nothing';
 
-CREATE FUNCTION signal_worker_status(
+CREATE FUNCTION @extschema@.signal_worker_status(
     OUT preloaded boolean, OUT library_version text, OUT enabled boolean,
     OUT worker_pid integer, OUT started_at timestamptz, OUT last_heartbeat timestamptz,
     OUT next_run timestamptz, OUT restarts bigint, OUT stage text, OUT retry_at timestamptz,
@@ -27,52 +27,44 @@ CREATE FUNCTION signal_worker_status(
 ) RETURNS SETOF record
     LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1
     AS 'MODULE_PATHNAME', 'signal_worker_status_wrapper';
-COMMENT ON FUNCTION signal_worker_status() IS
+COMMENT ON FUNCTION @extschema@.signal_worker_status() IS
 'what shared memory knows of this database''s worker; worker_pid is null when none runs, retry_at says when a dead one is started again, trouble is the last error since the last good run. signal_health is the view for people';
 
-CREATE FUNCTION start_signal_worker() RETURNS boolean
+CREATE FUNCTION @extschema@.start_signal_worker() RETURNS boolean
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'start_signal_worker_wrapper';
-COMMENT ON FUNCTION start_signal_worker() IS
+COMMENT ON FUNCTION @extschema@.start_signal_worker() IS
 'asks the launcher to start this database''s worker when the transaction commits, as CREATE EXTENSION does. Returns false, with a warning, when the library is not preloaded';
 
-CREATE FUNCTION pause_signals(reason text DEFAULT NULL) RETURNS boolean
+CREATE FUNCTION @extschema@.pause_signals(reason text DEFAULT NULL) RETURNS boolean
     LANGUAGE sql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     BEGIN ATOMIC
-        INSERT INTO signal_pause AS p (reason) VALUES (pause_signals.reason)
+        INSERT INTO @extschema@.signal_pause AS p (reason) VALUES (pause_signals.reason)
         ON CONFLICT (only_row) DO UPDATE
             SET reason = excluded.reason, paused_at = excluded.paused_at, paused_by = excluded.paused_by
         RETURNING true;
     END;
-COMMENT ON FUNCTION pause_signals(text) IS
+COMMENT ON FUNCTION @extschema@.pause_signals(text) IS
 'stops generating signals in this database until resume_signals(); survives restarts and shows in signal_health. A fan-out under way is finished. Returns true';
 
-CREATE FUNCTION resume_signals() RETURNS boolean
+CREATE FUNCTION @extschema@.resume_signals() RETURNS boolean
     LANGUAGE sql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     BEGIN ATOMIC
-        WITH ended AS (DELETE FROM signal_pause RETURNING only_row)
+        WITH ended AS (DELETE FROM @extschema@.signal_pause RETURNING only_row)
         SELECT EXISTS (SELECT FROM ended);
     END;
-COMMENT ON FUNCTION resume_signals() IS
+COMMENT ON FUNCTION @extschema@.resume_signals() IS
 'ends a pause. Returns whether there was one';
 
-CREATE FUNCTION current_subscriber() RETURNS uuid
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
-    SET search_path = pg_catalog, pg_temp
-    AS $$
-BEGIN
-    RETURN (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid;
-EXCEPTION
-    -- Claims that are not JSON, or a sub that is not a uuid, are nobody's.
-    WHEN data_exception THEN RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION current_subscriber() IS
+CREATE FUNCTION @extschema@.current_subscriber() RETURNS uuid
+    LANGUAGE c STABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'current_subscriber_wrapper';
+COMMENT ON FUNCTION @extschema@.current_subscriber() IS
 'the user_id in the JWT claims of the session (setting request.jwt.claims, key sub), as PostgREST and Supabase set it; null when absent or malformed';
 
-CREATE FUNCTION signal_hub_set_updated_at() RETURNS trigger
+CREATE FUNCTION @extschema@.signal_hub_set_updated_at() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
     AS $$
@@ -81,14 +73,14 @@ BEGIN
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION signal_hub_set_updated_at() IS 'keeps updated_at true';
+COMMENT ON FUNCTION @extschema@.signal_hub_set_updated_at() IS 'keeps updated_at true';
 
-CREATE TRIGGER set_updated_at BEFORE UPDATE ON user_subscriptions
-    FOR EACH ROW EXECUTE FUNCTION signal_hub_set_updated_at();
+CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.user_subscriptions
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.signal_hub_set_updated_at();
 
 -- A dump holds the shipped rows as their owner changed them; on restore
 -- CREATE EXTENSION has already put the pristine ones there.
-CREATE FUNCTION signal_hub_replace_shipped_row() RETURNS trigger
+CREATE FUNCTION @extschema@.signal_hub_replace_shipped_row() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
     AS $$
@@ -98,11 +90,11 @@ BEGIN
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION signal_hub_replace_shipped_row() IS 'lets a restored dump replace the rows that CREATE EXTENSION ships';
+COMMENT ON FUNCTION @extschema@.signal_hub_replace_shipped_row() IS 'lets a restored dump replace the rows that CREATE EXTENSION ships';
 
-CREATE TRIGGER replace_shipped_row BEFORE INSERT ON signal_tiers
-    FOR EACH ROW WHEN (NEW.shipped) EXECUTE FUNCTION signal_hub_replace_shipped_row('tier');
-CREATE TRIGGER replace_shipped_row BEFORE INSERT ON signal_symbols
-    FOR EACH ROW WHEN (NEW.shipped) EXECUTE FUNCTION signal_hub_replace_shipped_row('symbol');
-CREATE TRIGGER replace_shipped_row BEFORE INSERT ON signal_rules
-    FOR EACH ROW WHEN (NEW.shipped) EXECUTE FUNCTION signal_hub_replace_shipped_row('strategy');
+CREATE TRIGGER replace_shipped_row BEFORE INSERT ON @extschema@.signal_tiers
+    FOR EACH ROW WHEN (NEW.shipped) EXECUTE FUNCTION @extschema@.signal_hub_replace_shipped_row('tier');
+CREATE TRIGGER replace_shipped_row BEFORE INSERT ON @extschema@.signal_symbols
+    FOR EACH ROW WHEN (NEW.shipped) EXECUTE FUNCTION @extschema@.signal_hub_replace_shipped_row('symbol');
+CREATE TRIGGER replace_shipped_row BEFORE INSERT ON @extschema@.signal_rules
+    FOR EACH ROW WHEN (NEW.shipped) EXECUTE FUNCTION @extschema@.signal_hub_replace_shipped_row('strategy');

@@ -8,10 +8,11 @@
 --   paused            pause_signals() was called
 --   stopped           no worker process; the launcher starts one
 --   stalled           the worker process does not beat
+--   blocked           runs are skipped: somebody else holds a lock they need
 --   failing           the last run failed, or the worker met an error since
 --   starting          nothing has run yet
 --   running           all is well
-CREATE VIEW signal_health AS
+CREATE VIEW @extschema@.signal_health AS
 WITH facts AS (
     SELECT w.*,
            pg_catalog.pg_is_in_recovery() AS standby,
@@ -19,19 +20,21 @@ WITH facts AS (
            (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'signal_hub') AS sql_version,
            l.started_at AS last_run, l.status AS last_status, l.message AS last_message,
            s.last_success, s.last_success_id,
-           (SELECT count(*) FROM signal_runs f WHERE f.status = 'failed' AND f.run_id > coalesce(s.last_success_id, 0)) AS consecutive_failures,
-           f.error, f.failed_at,
-           (SELECT count(*) FROM signals g WHERE g.created_at > now() - interval '24 hours') AS signals_24h,
-           (SELECT coalesce(sum(g.deliveries), 0)::bigint FROM signals g WHERE g.created_at > now() - interval '24 hours') AS deliveries_24h,
-           (SELECT count(*) FROM signals g WHERE g.delivered_at IS NULL) AS undelivered_signals,
+           (SELECT count(*) FROM @extschema@.signal_runs f WHERE f.status = 'failed' AND f.run_id > coalesce(s.last_success_id, 0)) AS consecutive_failures,
+           f.error, f.failed_at, k.skipped_in_a_row, k.skipped_since, k.skipped_because,
+           (SELECT count(*) FROM @extschema@.signals g WHERE g.created_at > now() - interval '24 hours') AS signals_24h,
+           (SELECT coalesce(sum(g.deliveries), 0)::bigint FROM @extschema@.signals g WHERE g.created_at > now() - interval '24 hours') AS deliveries_24h,
+           (SELECT count(*) FROM @extschema@.signals g WHERE g.delivered_at IS NULL) AS undelivered_signals,
            p.paused_at, p.paused_by, p.reason AS pause_reason
-      FROM signal_worker_status() w
-      LEFT JOIN LATERAL (SELECT r.* FROM signal_runs r WHERE r.status <> 'skipped' ORDER BY r.run_id DESC LIMIT 1) l ON true
+      FROM @extschema@.signal_worker_status() w
+      LEFT JOIN LATERAL (SELECT r.* FROM @extschema@.signal_runs r WHERE r.status <> 'skipped' ORDER BY r.run_id DESC LIMIT 1) l ON true
       LEFT JOIN LATERAL (SELECT r.run_id AS last_success_id, r.started_at AS last_success
-                           FROM signal_runs r WHERE r.status = 'ok' ORDER BY r.run_id DESC LIMIT 1) s ON true
+                           FROM @extschema@.signal_runs r WHERE r.status = 'ok' ORDER BY r.run_id DESC LIMIT 1) s ON true
       LEFT JOIN LATERAL (SELECT r.error, r.started_at AS failed_at
-                           FROM signal_runs r WHERE r.error IS NOT NULL ORDER BY r.run_id DESC LIMIT 1) f ON true
-      LEFT JOIN signal_pause p ON true
+                           FROM @extschema@.signal_runs r WHERE r.error IS NOT NULL ORDER BY r.run_id DESC LIMIT 1) f ON true
+      LEFT JOIN LATERAL (SELECT count(*) AS skipped_in_a_row, min(r.started_at) AS skipped_since, max(r.message) AS skipped_because
+                           FROM @extschema@.signal_runs r WHERE r.status = 'skipped' AND r.run_id > coalesce(l.run_id, 0)) k ON true
+      LEFT JOIN @extschema@.signal_pause p ON true
 ), judged AS (
     SELECT CASE
                WHEN standby THEN 'standby'
@@ -41,6 +44,7 @@ WITH facts AS (
                WHEN paused_at IS NOT NULL THEN 'paused'
                WHEN worker_pid IS NULL THEN 'stopped'
                WHEN heartbeat_age > interval '15 seconds' THEN 'stalled'
+               WHEN skipped_in_a_row >= 3 THEN 'blocked'
                WHEN last_status = 'failed' OR trouble IS NOT NULL THEN 'failing'
                WHEN last_run IS NULL THEN 'starting'
                ELSE 'running'
@@ -55,10 +59,11 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
            WHEN 'version_mismatch' THEN format('the library is %s but the SQL objects are %s: run ALTER EXTENSION signal_hub UPDATE, or install the matching library', library_version, sql_version)
            WHEN 'disabled' THEN 'signal_hub.enabled is off: set it on and reload'
            WHEN 'paused' THEN format('paused by %s since %s%s: call resume_signals() to go on', paused_by, paused_at::timestamptz(0), coalesce(' (' || pause_reason || ')', ''))
-           WHEN 'stopped' THEN 'no worker runs' || coalesce(format(': it died and is started again at %s', retry_at::timestamptz(0)), ': the launcher starts one as soon as it can, see the server log if it does not')
+           WHEN 'stopped' THEN 'no worker runs' || coalesce(': it died and is started again at ' || retry_at::timestamptz(0), ': the launcher starts one as soon as it can, see the server log if it does not')
            WHEN 'stalled' THEN format('worker %s has not beaten for %s s: look at it in pg_stat_activity', worker_pid, round(extract(epoch FROM heartbeat_age)))
+           WHEN 'blocked' THEN format('%s runs in a row were skipped since %s: %s; see pg_locks for who holds the extension', skipped_in_a_row, skipped_since::timestamptz(0), skipped_because)
            WHEN 'failing' THEN CASE WHEN last_status = 'failed' THEN format('%s failed run(s) in a row: ', consecutive_failures) ELSE '' END
-                               || coalesce(trouble, error) || coalesce(format('; next run at %s', next_run::timestamptz(0)), '')
+                               || coalesce(trouble, error) || coalesce('; next run at ' || next_run::timestamptz(0), '')
            WHEN 'starting' THEN 'the worker is up, its first run has not ended yet'
            ELSE coalesce(last_message, 'all is well')
        END AS message,
@@ -78,27 +83,27 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
        deliveries_24h,
        undelivered_signals
   FROM judged;
-COMMENT ON VIEW signal_health IS 'one row: is all well, and if not, what is wrong and what to do';
-COMMENT ON COLUMN signal_health.healthy IS 'true when nothing here needs a person: states running, starting and standby';
-COMMENT ON COLUMN signal_health.state IS 'running, starting, failing, stalled, stopped, paused, disabled, version_mismatch, not_preloaded or standby';
-COMMENT ON COLUMN signal_health.message IS 'the state in words, with the remedy';
-COMMENT ON COLUMN signal_health.worker_pid IS 'process of this database''s worker; null when none runs';
-COMMENT ON COLUMN signal_health.started_at IS 'when the worker started';
-COMMENT ON COLUMN signal_health.uptime IS 'age of the worker, whole seconds';
-COMMENT ON COLUMN signal_health.last_heartbeat IS 'the worker''s last sign of life, every 5 seconds, from shared memory';
-COMMENT ON COLUMN signal_health.heartbeat_age IS 'time since then; more than 15 seconds is stalled';
-COMMENT ON COLUMN signal_health.restarts IS 'times a dead worker was started again since the server started';
-COMMENT ON COLUMN signal_health.last_run IS 'start of the last run, by worker or by hand';
-COMMENT ON COLUMN signal_health.last_success IS 'start of the last run that was ok';
-COMMENT ON COLUMN signal_health.consecutive_failures IS 'failed runs since then';
-COMMENT ON COLUMN signal_health.next_run IS 'when the worker runs next';
-COMMENT ON COLUMN signal_health.last_error IS 'the last error on record, also when runs have been ok since';
-COMMENT ON COLUMN signal_health.last_error_at IS 'start of the run it belongs to';
-COMMENT ON COLUMN signal_health.signals_24h IS 'signals generated in the last 24 hours';
-COMMENT ON COLUMN signal_health.deliveries_24h IS 'rows of user_signals written for them';
-COMMENT ON COLUMN signal_health.undelivered_signals IS 'signals whose fan-out is not complete';
+COMMENT ON VIEW @extschema@.signal_health IS 'one row: is all well, and if not, what is wrong and what to do';
+COMMENT ON COLUMN @extschema@.signal_health.healthy IS 'true when nothing here needs a person: states running, starting and standby';
+COMMENT ON COLUMN @extschema@.signal_health.state IS 'running, starting, failing, blocked, stalled, stopped, paused, disabled, version_mismatch, not_preloaded or standby';
+COMMENT ON COLUMN @extschema@.signal_health.message IS 'the state in words, with the remedy';
+COMMENT ON COLUMN @extschema@.signal_health.worker_pid IS 'process of this database''s worker; null when none runs';
+COMMENT ON COLUMN @extschema@.signal_health.started_at IS 'when the worker started';
+COMMENT ON COLUMN @extschema@.signal_health.uptime IS 'age of the worker, whole seconds';
+COMMENT ON COLUMN @extschema@.signal_health.last_heartbeat IS 'the worker''s last sign of life, every 5 seconds, from shared memory';
+COMMENT ON COLUMN @extschema@.signal_health.heartbeat_age IS 'time since then; more than 15 seconds is stalled';
+COMMENT ON COLUMN @extschema@.signal_health.restarts IS 'times a dead worker was started again since the server started';
+COMMENT ON COLUMN @extschema@.signal_health.last_run IS 'start of the last run, by worker or by hand';
+COMMENT ON COLUMN @extschema@.signal_health.last_success IS 'start of the last run that was ok';
+COMMENT ON COLUMN @extschema@.signal_health.consecutive_failures IS 'failed runs since then';
+COMMENT ON COLUMN @extschema@.signal_health.next_run IS 'when the worker runs next';
+COMMENT ON COLUMN @extschema@.signal_health.last_error IS 'the last error on record, also when runs have been ok since';
+COMMENT ON COLUMN @extschema@.signal_health.last_error_at IS 'start of the run it belongs to';
+COMMENT ON COLUMN @extschema@.signal_health.signals_24h IS 'signals generated in the last 24 hours';
+COMMENT ON COLUMN @extschema@.signal_health.deliveries_24h IS 'rows of user_signals written for them';
+COMMENT ON COLUMN @extschema@.signal_health.undelivered_signals IS 'signals whose fan-out is not complete';
 
-CREATE VIEW signal_stats AS
+CREATE VIEW @extschema@.signal_stats AS
 SELECT (s.created_at AT TIME ZONE 'UTC')::date AS day,
        s.symbol,
        count(*) AS signals,
@@ -116,24 +121,24 @@ SELECT (s.created_at AT TIME ZONE 'UTC')::date AS day,
        percentile_cont(0.99) WITHIN GROUP (ORDER BY r.record_ms) AS record_ms_p99,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY r.deliver_ms) AS deliver_ms_p50,
        percentile_cont(0.99) WITHIN GROUP (ORDER BY r.deliver_ms) AS deliver_ms_p99
-  FROM signals s
-  LEFT JOIN signal_runs r USING (run_id)
+  FROM @extschema@.signals s
+  LEFT JOIN @extschema@.signal_runs r USING (run_id)
  GROUP BY 1, 2;
-COMMENT ON VIEW signal_stats IS 'signals per UTC day and symbol, with the time the runs behind them took';
-COMMENT ON COLUMN signal_stats.day IS 'UTC day';
-COMMENT ON COLUMN signal_stats.symbol IS 'the pair';
-COMMENT ON COLUMN signal_stats.signals IS 'signals generated';
-COMMENT ON COLUMN signal_stats.long_signals IS 'of these LONG';
-COMMENT ON COLUMN signal_stats.short_signals IS 'of these SHORT';
-COMMENT ON COLUMN signal_stats.deliveries IS 'rows of user_signals written for them';
-COMMENT ON COLUMN signal_stats.delivery_failures IS 'subscribers whose row was refused';
-COMMENT ON COLUMN signal_stats.avg_confidence IS 'mean confidence, 0 to 100';
-COMMENT ON COLUMN signal_stats.avg_quality IS 'mean quality score, 0 to 100';
-COMMENT ON COLUMN signal_stats.fetch_ms_p50 IS 'median milliseconds waiting for the exchange; null once the runs are purged';
-COMMENT ON COLUMN signal_stats.fetch_ms_p99 IS '99th percentile of the same';
-COMMENT ON COLUMN signal_stats.judge_ms_p50 IS 'median milliseconds deciding';
-COMMENT ON COLUMN signal_stats.judge_ms_p99 IS '99th percentile of the same';
-COMMENT ON COLUMN signal_stats.record_ms_p50 IS 'median milliseconds recording';
-COMMENT ON COLUMN signal_stats.record_ms_p99 IS '99th percentile of the same';
-COMMENT ON COLUMN signal_stats.deliver_ms_p50 IS 'median milliseconds delivering';
-COMMENT ON COLUMN signal_stats.deliver_ms_p99 IS '99th percentile of the same';
+COMMENT ON VIEW @extschema@.signal_stats IS 'signals per UTC day and symbol, with the time the runs behind them took';
+COMMENT ON COLUMN @extschema@.signal_stats.day IS 'UTC day';
+COMMENT ON COLUMN @extschema@.signal_stats.symbol IS 'the pair';
+COMMENT ON COLUMN @extschema@.signal_stats.signals IS 'signals generated';
+COMMENT ON COLUMN @extschema@.signal_stats.long_signals IS 'of these LONG';
+COMMENT ON COLUMN @extschema@.signal_stats.short_signals IS 'of these SHORT';
+COMMENT ON COLUMN @extschema@.signal_stats.deliveries IS 'rows of user_signals written for them';
+COMMENT ON COLUMN @extschema@.signal_stats.delivery_failures IS 'subscribers whose row was refused';
+COMMENT ON COLUMN @extschema@.signal_stats.avg_confidence IS 'mean confidence, 0 to 100';
+COMMENT ON COLUMN @extschema@.signal_stats.avg_quality IS 'mean quality score, 0 to 100';
+COMMENT ON COLUMN @extschema@.signal_stats.fetch_ms_p50 IS 'median milliseconds waiting for the exchange; null once the runs are purged';
+COMMENT ON COLUMN @extschema@.signal_stats.fetch_ms_p99 IS '99th percentile of the same';
+COMMENT ON COLUMN @extschema@.signal_stats.judge_ms_p50 IS 'median milliseconds deciding';
+COMMENT ON COLUMN @extschema@.signal_stats.judge_ms_p99 IS '99th percentile of the same';
+COMMENT ON COLUMN @extschema@.signal_stats.record_ms_p50 IS 'median milliseconds recording';
+COMMENT ON COLUMN @extschema@.signal_stats.record_ms_p99 IS '99th percentile of the same';
+COMMENT ON COLUMN @extschema@.signal_stats.deliver_ms_p50 IS 'median milliseconds delivering';
+COMMENT ON COLUMN @extschema@.signal_stats.deliver_ms_p99 IS '99th percentile of the same';

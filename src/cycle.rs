@@ -7,6 +7,7 @@ use crate::heartbeat::{self, Stage};
 use crate::installation::Installation;
 use crate::interrupt;
 use crate::ledger::{self, Plan, Run, Standing, Status, Trigger};
+use crate::lock;
 use crate::market::{self, Endpoint, MarketError, Tickers, UnixMillis, backoff};
 use crate::process;
 use crate::settings;
@@ -82,7 +83,7 @@ pub fn run_by_hand() -> Result<Outcome, Failure> {
     let scope = Scope::Caller;
     process::refuse_if_read_only(c"generate_signals_now()");
     let patience_ends = Instant::now() + CALLER_PATIENCE;
-    while !as_owner(scope, c"", ledger::try_lock_cycle)? {
+    while !as_owner(scope, c"", |db| Ok(db.try_lock_cycle()))? {
         if Instant::now() >= patience_ends {
             return Ok(Outcome::not_run(
                 "another cycle is running in this database; nothing was done",
@@ -96,9 +97,9 @@ pub fn run_by_hand() -> Result<Outcome, Failure> {
         return Ok(Outcome::not_run(format!("{paused}; nothing was done")));
     }
     refuse_if_told_to_wait(&plan.standing)?;
-    let fetched = fetch(&plan)?.map_err(Failure::from)?;
+    let fetched = fetch(scope, &plan)?.map_err(Failure::from)?;
     let recorded = record(scope, Trigger::Manual, &started, &plan, fetched)?;
-    let delivered = deliver(scope);
+    let delivered = delivery::deliver_all(scope);
     match delivered.error {
         // Refused rows are on record; anything else is the caller's to know.
         Some(failure) if delivered.incomplete => Err(failure),
@@ -111,8 +112,8 @@ pub fn run_by_hand() -> Result<Outcome, Failure> {
 pub fn run_beat() -> Result<Option<Beat>, Failure> {
     let scope = Scope::Worker;
     let started = Started::now();
-    let planned = as_owner(scope, c"signal_hub: planning a run", || {
-        Ok((ledger::plan()?, ledger::try_lock_cycle()?))
+    let planned = as_owner(scope, c"signal_hub: planning a run", |db| {
+        Ok((ledger::plan(db)?, db.try_lock_cycle()))
     });
     let (plan, locked) = match planned {
         Ok(planned) => planned,
@@ -126,7 +127,7 @@ pub fn run_beat() -> Result<Option<Beat>, Failure> {
     }
     heartbeat::beat(Stage::Fetching);
     process::report_activity(Some(c"signal_hub: fetching tickers"));
-    let fetched = crate::transaction::catch(|| fetch(&plan));
+    let fetched = crate::transaction::catch(|| fetch(scope, &plan));
     let fetched = match fetched {
         Ok(Ok(fetched)) => fetched,
         Ok(Err(error)) => {
@@ -142,9 +143,8 @@ pub fn run_beat() -> Result<Option<Beat>, Failure> {
         Ok(recorded) => recorded,
         Err(failure) => return stopped(&started, failure).map(Some),
     };
-    // What an earlier run left undelivered is the worker's to take up again.
-    let delivered = if recorded.signals_generated > 0 {
-        deliver(scope)
+    let delivered = if plan.undelivered || recorded.signals_generated > 0 {
+        delivery::deliver_all(scope)
     } else {
         Delivered::default()
     };
@@ -171,23 +171,12 @@ pub fn wait_before_first_beat() -> Result<Duration, Failure> {
     Ok(rest.max(Duration::from_millis(told.max(0) as u64)))
 }
 
-/// Delivers what is undelivered, and enters it into the runs concerned.
-pub fn deliver(scope: Scope) -> Delivered {
-    let started = Instant::now();
-    let mut delivered = delivery::deliver_all(scope);
-    if !delivered.signal_ids.is_empty() {
-        let noted = as_owner(scope, c"signal_hub: closing a run", || {
-            ledger::record_deliveries(
-                &delivered.signal_ids,
-                millis(started),
-                delivered.error.as_ref(),
-            )
-        });
-        if let Err(failure) = noted {
-            delivered.error.get_or_insert(failure);
-        }
-    }
-    delivered
+/// Whether the session that created the extension, or pg_restore, is still at
+/// restoring a dump into this database.
+pub fn restore_is_running(restorer_pid: i32) -> Result<bool, Failure> {
+    as_owner(Scope::Worker, c"signal_hub: waiting for a restore", |db| {
+        ledger::restore_is_running(db, restorer_pid)
+    })
 }
 
 /// Removes a batch of what outlived its retention; true when there may be more.
@@ -203,8 +192,8 @@ pub fn preview() -> Result<Vec<(String, Vec<Verdict>)>, Failure> {
     let scope = Scope::Caller;
     let plan = as_owner(scope, c"", ledger::plan)?;
     refuse_if_told_to_wait(&plan.standing)?;
-    let fetched = fetch(&plan)?.map_err(Failure::from)?;
-    let judged = as_owner(scope, c"", || judge(&plan, &fetched))?;
+    let fetched = fetch(scope, &plan)?.map_err(Failure::from)?;
+    let judged = as_owner(scope, c"", |db| judge(db, &plan, &fetched))?;
     Ok(judged
         .into_iter()
         .map(|j| (j.strategy, j.verdicts))
@@ -229,7 +218,7 @@ impl Started {
 fn as_owner<T>(
     scope: Scope,
     activity: &CStr,
-    work: impl FnOnce() -> Result<T, Failure>,
+    work: impl FnOnce(&Installation) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     scope.atomically(activity, || Installation::current()?.as_owner(scope, work))
 }
@@ -257,7 +246,7 @@ struct Fetched {
 
 /// One request for all the symbols asked for. The outer error is ours, the inner
 /// one the exchange's.
-fn fetch(plan: &Plan) -> Result<Result<Fetched, MarketError>, Failure> {
+fn fetch(scope: Scope, plan: &Plan) -> Result<Result<Fetched, MarketError>, Failure> {
     let started = Instant::now();
     let endpoint: Endpoint = settings::endpoint();
     let asked = plan.asked.clone();
@@ -269,7 +258,10 @@ fn fetch(plan: &Plan) -> Result<Result<Fetched, MarketError>, Failure> {
     } else {
         interrupt::run_on_helper(
             move || market::fetch_tickers(&endpoint, &asked),
-            || heartbeat::beat(Stage::Fetching),
+            || {
+                heartbeat::beat(Stage::Fetching);
+                make_way(scope)
+            },
         )?
     };
     Ok(tickers.map(|mut tickers| {
@@ -287,6 +279,20 @@ fn fetch(plan: &Plan) -> Result<Result<Fetched, MarketError>, Failure> {
     }))
 }
 
+/// An error when a worker waits and somebody needs the database without sessions.
+fn make_way(scope: Scope) -> Result<(), Failure> {
+    if scope == Scope::Caller {
+        return Ok(());
+    }
+    scope.atomically(c"signal_hub: fetching tickers", || {
+        if lock::database_is_wanted() {
+            Err(Failure::database_is_wanted())
+        } else {
+            Ok(())
+        }
+    })
+}
+
 /// One strategy's verdicts, and the memory they were judged with.
 struct Judged {
     strategy: String,
@@ -294,11 +300,11 @@ struct Judged {
     episodes: HashMap<String, Episode>,
 }
 
-fn judge(plan: &Plan, fetched: &Fetched) -> Result<Vec<Judged>, Failure> {
+fn judge(db: &Installation, plan: &Plan, fetched: &Fetched) -> Result<Vec<Judged>, Failure> {
     plan.rules
         .iter()
         .map(|rule| {
-            let episodes = ledger::episodes(&rule.strategy)?;
+            let episodes = ledger::episodes(db, &rule.strategy)?;
             let verdicts =
                 strategy::judge(rule, &plan.watched, &fetched.tickers, &episodes, fetched.at);
             Ok(Judged {
@@ -342,12 +348,12 @@ fn record(
     plan: &Plan,
     fetched: Fetched,
 ) -> Result<Recorded, Failure> {
-    as_owner(scope, c"signal_hub: recording signals", || {
-        if !ledger::try_lock_cycle()? {
+    as_owner(scope, c"signal_hub: recording signals", |db| {
+        if !db.try_lock_cycle() {
             return Err(Failure::another_cycle());
         }
         let judging = Instant::now();
-        let judged = judge(plan, &fetched)?;
+        let judged = judge(db, plan, &fetched)?;
         let judge_ms = millis(judging);
         let verdicts = || judged.iter().flat_map(|j| &j.verdicts);
         let signals_generated = verdicts().filter(|v| v.signal.is_some()).count();
@@ -370,6 +376,7 @@ fn record(
             retry_at: None,
         };
         let run_id = ledger::record_run(
+            db,
             trigger,
             &run,
             &Status::Ok {
@@ -377,10 +384,17 @@ fn record(
             },
         )?;
         for (rule, judged) in plan.rules.iter().zip(&judged) {
-            ledger::record_verdicts(run_id, rule, fetched.at, &judged.verdicts, &judged.episodes)?;
+            ledger::record_verdicts(
+                db,
+                run_id,
+                rule,
+                fetched.at,
+                &judged.verdicts,
+                &judged.episodes,
+            )?;
         }
         if signals_generated > 0 {
-            ledger::record_times(run_id, millis(recording))?;
+            ledger::record_times(db, run_id, millis(recording))?;
         }
         Ok(Recorded {
             run_id,
@@ -406,7 +420,7 @@ fn stopped(started: &Started, failure: Failure) -> Result<Beat, Failure> {
     outcome.run_id = Some(as_owner(
         Scope::Worker,
         c"signal_hub: recording a skipped run",
-        || ledger::record_run(Trigger::Worker, &run, &Status::Skipped),
+        |db| ledger::record_run(db, Trigger::Worker, &run, &Status::Skipped),
     )?);
     Ok(Beat::Ran(outcome))
 }
@@ -423,8 +437,8 @@ fn fail(
         retry_at: leave_alone.map(|delay| started.at.saturating_add(delay.as_millis() as i64)),
         ..Run::default()
     };
-    as_owner(Scope::Worker, c"signal_hub: recording a failed run", || {
-        ledger::record_run(Trigger::Worker, &run, &Status::Failed(&failure))
+    as_owner(Scope::Worker, c"signal_hub: recording a failed run", |db| {
+        ledger::record_run(db, Trigger::Worker, &run, &Status::Failed(&failure))
     })?;
     Ok(Beat::Failed {
         failure,

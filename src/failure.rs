@@ -65,18 +65,29 @@ impl Failure {
         Self::new("55P03", "another cycle is running in this database")
     }
 
+    /// 55P03: DROP DATABASE or the like waits for this session to go.
+    pub fn database_is_wanted() -> Self {
+        Self::new(
+            "55P03",
+            "somebody waits for all sessions to leave this database",
+        )
+    }
+
     /// Whether somebody else has a lock that is needed: no error for a worker,
     /// which tries again.
     pub fn is_lock_not_available(&self) -> bool {
         self.sqlstate == "55P03"
     }
 
-    /// Whether the blame lies with what was being written, so that trying
-    /// another row makes sense. Resources, locks, shutdown and cancels are not.
+    /// Whether the blame lies with the row that was being written, so that the
+    /// next row may fare better: data exceptions (22), integrity constraints
+    /// (23), views WITH CHECK OPTION (44), and RAISE EXCEPTION in a trigger.
+    /// Anything else, a missing table in a trigger say, would hit every row.
     pub fn is_of_the_row(&self) -> bool {
-        !["08", "25", "40", "53", "55", "57", "58"]
+        ["22", "23", "44"]
             .iter()
             .any(|class| self.sqlstate.starts_with(class))
+            || self.sqlstate == "P0001"
     }
 
     /// One line without a final period: message, then detail.
@@ -169,5 +180,6 @@ mod tests {
         assert!(!Failure::new("55P03", "x").is_of_the_row());
         assert!(Failure::new("23514", "x").is_of_the_row());
         assert!(Failure::new("P0001", "x").is_of_the_row());
+        assert!(!Failure::new("42P01", "x").is_of_the_row());
     }
 }

@@ -2,13 +2,14 @@
 //! they only call. Errors leave through [`or_raise`], without the backtrace that
 //! the server's environment may ask Rust for.
 
+use crate::claims;
 use crate::cycle;
 use crate::failure::Failure;
 use crate::heartbeat::{self, Phase};
 use crate::settings;
 use crate::transaction::catch;
 use crate::{VERSION, process};
-use pgrx::datum::JsonB;
+use pgrx::datum::{JsonB, Uuid};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{PgXactCallbackEvent, register_xact_callback};
@@ -128,9 +129,14 @@ fn start_signal_worker() -> bool {
         return false;
     }
     let database = heartbeat::this_database();
+    let restorer_pid = if process::restores_a_dump() {
+        process::pid()
+    } else {
+        0
+    };
     register_xact_callback(PgXactCallbackEvent::Commit, move || {
         // A full board is the launcher's to warn of; it meets every database.
-        heartbeat::want(database);
+        heartbeat::want(database, restorer_pid);
         heartbeat::wake(database);
     });
     true
@@ -139,4 +145,12 @@ fn start_signal_worker() -> bool {
 /// 0 is no time.
 fn time(at: heartbeat::Timestamp) -> Option<TimestampWithTimeZone> {
     TimestampWithTimeZone::try_from(at).ok().filter(|_| at != 0)
+}
+
+/// A function in C and not in SQL, so that claims that are no JSON need no
+/// exception handler: that would bar parallel plans from every policy.
+#[pg_extern(sql = false)]
+fn current_subscriber() -> Option<Uuid> {
+    let claims = process::setting(c"request.jwt.claims")?;
+    claims::subject(&claims).map(Uuid::from_bytes)
 }

@@ -27,6 +27,9 @@ pub enum Phase {
     Dead,
     /// Ended because the database does not have the extension.
     NotInstalled,
+    /// Ended to make way for somebody who needs the database without sessions;
+    /// to be started again a moment later.
+    Parked,
 }
 
 /// One database's worker.
@@ -50,6 +53,11 @@ pub struct Slot {
     pub retry_at: Timestamp,
     /// The worker's last error, until a run is good again.
     pub trouble: ShortText,
+    /// Times a worker was asked for; one that finds no extension looks again
+    /// when this moved meanwhile.
+    pub requests: u32,
+    /// Session that created the extension while it restored a dump; 0 for none.
+    pub restorer_pid: i32,
 }
 
 /// A short text that fits into shared memory.
@@ -183,33 +191,30 @@ pub fn slots() -> Vec<Slot> {
         .collect()
 }
 
-/// Asks for a worker in `database`. False when every slot is taken.
-/// One that runs, or is about to, is left as it is.
-pub fn want(database: u32) -> bool {
+/// Asks for a worker in `database`; one that runs, or is about to, is told to
+/// look again. `restorer_pid` is the session if it restores a dump, else 0.
+/// False when every slot is taken.
+pub fn want(database: u32, restorer_pid: i32) -> bool {
     let now = now();
     let mut board = BOARD.exclusive();
-    let taken = find(&mut board, database).is_some();
-    if !taken && !board.slots.iter().any(|slot| slot.phase == Phase::Free) {
+    let has_slot = find(&mut board, database).is_some();
+    let Some(slot) = board.slots.iter_mut().find(|slot| match has_slot {
+        true => slot.phase != Phase::Free && slot.database == database,
+        false => slot.phase == Phase::Free,
+    }) else {
         return false;
-    }
-    let slot = board.slots.iter_mut().find(|slot| {
-        if taken {
-            slot.phase != Phase::Free && slot.database == database
-        } else {
-            slot.phase == Phase::Free
-        }
-    });
-    if let Some(slot) = slot
-        && matches!(slot.phase, Phase::Free | Phase::NotInstalled | Phase::Dead)
-    {
+    };
+    if !matches!(slot.phase, Phase::Starting | Phase::Running) {
         *slot = Slot {
             database,
             phase: Phase::Wanted,
             phase_since: now,
-            restarts: slot.restarts * i64::from(taken),
+            requests: slot.requests,
             ..Slot::default()
         };
     }
+    slot.requests = slot.requests.wrapping_add(1);
+    slot.restorer_pid = restorer_pid;
     true
 }
 
@@ -220,9 +225,13 @@ pub fn update(database: u32, change: impl FnOnce(&mut Slot)) {
     }
 }
 
-/// Gives the slot of `database` back.
-pub fn release(database: u32) {
-    update(database, |slot| *slot = Slot::default());
+/// Gives the slot of `database` back if it is still in `phase`.
+pub fn release(database: u32, phase: Phase) {
+    update(database, |slot| {
+        if slot.phase == phase {
+            *slot = Slot::default();
+        }
+    });
 }
 
 /// The worker's sign of life. Does nothing in a process without a board.
@@ -286,6 +295,8 @@ pub fn enter_worker(database: u32) -> bool {
     });
     if entered {
         process::at_exit(leave_worker);
+        // It may start the next one.
+        wake_launcher();
     }
     entered
 }

@@ -3,10 +3,12 @@
 
 use crate::VERSION;
 use crate::failure::Failure;
+use crate::lock;
 use crate::transaction::Scope;
+use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
-use pgrx::spi::quote_identifier;
-use std::ffi::{CStr, CString};
+use pgrx::spi::{SpiError, SpiHeapTupleData, quote_identifier};
+use std::ffi::CStr;
 
 /// Time the worker waits for a lock. Below deadlock_timeout's default, so that
 /// in a conflict with a user's DDL it is always the worker that gives way.
@@ -27,7 +29,7 @@ impl Installation {
     pub fn find() -> Result<Option<Self>, Failure> {
         // Pinned first: a caller's search_path could shadow the operators below
         // and so choose the owner we become.
-        with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || {
+        with_settings(&[SAFE_SEARCH_PATH], || {
             Spi::connect(|client| {
                 let rows = client.select(
                     "SELECT e.oid, e.extversion, n.nspname::text, c.relowner
@@ -89,18 +91,17 @@ impl Installation {
         self.version == VERSION
     }
 
-    /// Runs `work` as the owner of `user_signals`, with the extension's schema
-    /// in a pinned search_path. In a security-restricted operation no trigger
-    /// of the owner can climb back to the privileges underneath.
+    /// Runs `work` as the owner of `user_signals`. In a security-restricted
+    /// operation no trigger of the owner can climb back to the privileges
+    /// underneath; with nothing but pg_catalog in the search_path no operator or
+    /// function that somebody planted can stand in for PostgreSQL's own.
     pub fn as_owner<T>(
         &self,
         scope: Scope,
-        work: impl FnOnce() -> Result<T, Failure>,
+        work: impl FnOnce(&Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let path = format!("pg_catalog, {}, pg_temp", quote_identifier(&self.schema));
-        let path =
-            CString::new(path).map_err(|_| Failure::internal("schema name with a zero byte"))?;
-        let mut settings = vec![(c"search_path", path.as_c_str())];
+        set_constraints_immediate();
+        let mut settings = vec![SAFE_SEARCH_PATH];
         if scope == Scope::Worker {
             settings.push((c"lock_timeout", WORKER_LOCK_TIMEOUT));
         }
@@ -115,13 +116,82 @@ impl Installation {
                     pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
                 pg_sys::SetUserIdAndSecContext(self.owner, context | restricted as i32);
             }
-            let result = work();
+            let result = work(self);
             // SAFETY: the values were read above.
             unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
             result
         })
     }
+
+    /// Takes the lock that makes cycles exclude each other, until the end of the
+    /// transaction. False when another cycle has it.
+    pub fn try_lock_cycle(&self) -> bool {
+        lock::try_lock_cycle(self.extension)
+    }
+
+    /// Runs a query that writes nothing, on what is committed by now, and maps
+    /// its rows. `@extschema@` stands for the schema of the extension, as in its
+    /// scripts.
+    pub fn read<T>(
+        &self,
+        query: &str,
+        args: &[DatumWithOid],
+        mut row: impl FnMut(&SpiHeapTupleData) -> Result<T, Failure>,
+    ) -> Result<Vec<T>, Failure> {
+        // SAFETY: popped below; an abort pops what an error leaves.
+        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+        let rows = Spi::connect(|client| {
+            let rows = client.select(&self.with_schema(query), None, args)?;
+            rows.map(|r| row(&r)).collect()
+        });
+        // SAFETY: pushed above.
+        unsafe { pg_sys::PopActiveSnapshot() };
+        rows
+    }
+
+    /// Runs a statement that writes, and maps the rows it returns.
+    pub fn write<T>(
+        &self,
+        statement: &str,
+        args: &[DatumWithOid],
+        mut row: impl FnMut(&SpiHeapTupleData) -> Result<T, Failure>,
+    ) -> Result<Vec<T>, Failure> {
+        Spi::connect_mut(|client| {
+            let rows = client.update(&self.with_schema(statement), None, args)?;
+            rows.map(|r| row(&r)).collect()
+        })
+    }
+
+    /// Runs a statement that writes; returns how many rows it touched.
+    pub fn run(&self, statement: &str, args: &[DatumWithOid]) -> Result<usize, Failure> {
+        let touched = Spi::connect_mut(|client| {
+            let rows = client.update(&self.with_schema(statement), None, args)?;
+            Ok::<usize, SpiError>(rows.len())
+        })?;
+        Ok(touched)
+    }
+
+    fn with_schema(&self, statement: &str) -> String {
+        statement.replace("@extschema@", &quote_identifier(&self.schema))
+    }
 }
+
+/// SET CONSTRAINTS ALL IMMEDIATE. Deferred triggers cannot fire in a restricted
+/// operation; said before stepping into one, what a caller has pending fires as
+/// the caller. Not by SPI, which would take a transaction number for it.
+fn set_constraints_immediate() {
+    let mut statement = pg_sys::ConstraintsSetStmt {
+        type_: pg_sys::NodeTag::T_ConstraintsSetStmt,
+        constraints: std::ptr::null_mut(),
+        deferred: false,
+    };
+    // SAFETY: a well-formed node, only read during the call.
+    unsafe { pg_sys::AfterTriggerSetState(&mut statement) }
+}
+
+/// Only PostgreSQL's own operators, functions and types; tables are named with
+/// their schema.
+const SAFE_SEARCH_PATH: (&CStr, &CStr) = (c"search_path", c"pg_catalog, pg_temp");
 
 /// Runs `work` with settings in force that end with it.
 fn with_settings<T>(

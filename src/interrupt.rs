@@ -18,13 +18,15 @@ use std::time::Duration;
 const LOOK_UP: Duration = Duration::from_secs(1);
 
 /// Runs `work` on a helper thread and returns what it returns. `while_waiting`
-/// is called about every second meanwhile, on this thread.
+/// is called about every second meanwhile, on this thread; an error of it ends
+/// the wait.
 ///
 /// # Errors
-/// The thread could not be started, or it panicked. Interrupts raise through.
+/// The thread could not be started, it panicked, or `while_waiting` had enough.
+/// Interrupts raise through.
 pub fn run_on_helper<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
-    mut while_waiting: impl FnMut(),
+    mut while_waiting: impl FnMut() -> Result<(), Failure>,
 ) -> Result<T, Failure> {
     let (wake_up, mut woken) = UnixStream::pair().map_err(|e| Failure::io("socket pair", &e))?;
     let (result_in, result_out) = channel();
@@ -50,7 +52,7 @@ pub fn run_on_helper<T: Send + 'static>(
             }
         }
         process::wait(LOOK_UP, Some(wake_up.as_raw_fd()));
-        while_waiting();
+        while_waiting()?;
     }
 }
 

@@ -4,7 +4,9 @@
 //! It is connected to no database, so it cannot see which ones have the
 //! extension. It starts a worker once in each database it has not met; a worker
 //! that finds no extension says so on the board and leaves, and that database is
-//! not tried again until CREATE EXTENSION asks for a worker there.
+//! not tried again until CREATE EXTENSION asks for a worker there, or some
+//! minutes have passed: CREATE DATABASE ... TEMPLATE and COMMIT PREPARED bring
+//! the extension in silently.
 
 use crate::heartbeat::{self, Phase, SLOTS, Slot, Timestamp};
 use crate::process;
@@ -12,15 +14,19 @@ use crate::transaction::{Scope, idle};
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BgWorkerStartTime};
 use pgrx::prelude::*;
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often pg_database is looked at when nothing wakes the launcher.
 const LOOK_AROUND: Duration = Duration::from_secs(5);
+/// How long a database without the extension is left in peace.
+const FORGET_AFTER: Duration = Duration::from_secs(10 * 60);
 /// A worker that has not reported by then was not started.
 const START_TIMEOUT_US: Timestamp = 15_000_000;
 /// At most so many workers are being started at a time, so that probing many
 /// databases does not use up max_worker_processes.
 const STARTS_AT_ONCE: usize = 2;
+/// Time for DROP DATABASE to get hold of a database whose worker made way.
+const PARKED_US: Timestamp = 1_000_000;
 const FIRST_RESTART_DELAY_US: Timestamp = 1_000_000;
 const LONGEST_RESTART_DELAY_US: Timestamp = 60_000_000;
 
@@ -43,9 +49,14 @@ pub extern "C-unwind" fn signal_hub_launcher_main(_arg: pg_sys::Datum) {
     process::connect_to_no_database();
     heartbeat::enter_launcher();
     let mut without_extension = HashSet::new();
+    let mut forget_at = Instant::now() + FORGET_AFTER;
     let mut warned = Warned::default();
     loop {
         process::reload_settings_if_asked();
+        if Instant::now() >= forget_at {
+            without_extension.clear();
+            forget_at += FORGET_AFTER;
+        }
         match databases() {
             Ok(databases) => look_after(&databases, &mut without_extension, &mut warned),
             Err(failure) => warning!(
@@ -72,30 +83,27 @@ fn look_after(databases: &HashSet<u32>, without_extension: &mut HashSet<u32>, wa
         match slot.phase {
             Phase::NotInstalled => {
                 without_extension.insert(slot.database);
-                heartbeat::release(slot.database);
+                heartbeat::release(slot.database, Phase::NotInstalled);
             }
-            Phase::Dead | Phase::Wanted if gone => heartbeat::release(slot.database),
+            phase @ (Phase::Dead | Phase::Wanted | Phase::Parked) if gone => {
+                heartbeat::release(slot.database, phase);
+            }
             Phase::Wanted => {
                 without_extension.remove(&slot.database);
             }
             _ => {}
         }
     }
-    let known: HashSet<u32> = heartbeat::slots()
+    let slots = heartbeat::slots();
+    let known: HashSet<u32> = slots.iter().map(|slot| slot.database).collect();
+    // A few at a time: most databases give their slot back at once.
+    let busy = |slot: &&Slot| matches!(slot.phase, Phase::Wanted | Phase::Starting);
+    let room = STARTS_AT_ONCE.saturating_sub(slots.iter().filter(busy).count());
+    let out_of_slots = databases
         .iter()
-        .map(|slot| slot.database)
-        .collect();
-    let mut new = databases
-        .iter()
-        .filter(|d| !known.contains(d) && !without_extension.contains(d));
-    // One at a time: most databases give their slot back at once.
-    let out_of_slots = new.next().is_some_and(|database| {
-        let waiting = heartbeat::slots()
-            .iter()
-            .filter(|s| s.phase == Phase::Wanted)
-            .count();
-        waiting < STARTS_AT_ONCE && !heartbeat::want(*database)
-    });
+        .filter(|database| !known.contains(database) && !without_extension.contains(database))
+        .take(room)
+        .any(|database| !heartbeat::want(*database, 0));
     if out_of_slots && !warned.no_slot {
         warning!("signal_hub runs in {SLOTS} databases already and starts no more workers");
     }
@@ -122,6 +130,10 @@ fn look_after(databases: &HashSet<u32>, without_extension: &mut HashSet<u32>, wa
                 starting += 1;
             }
             Phase::Wanted if starting < STARTS_AT_ONCE => {
+                start(&slot, now, warned);
+                starting += 1;
+            }
+            Phase::Parked if now - slot.phase_since >= PARKED_US && starting < STARTS_AT_ONCE => {
                 start(&slot, now, warned);
                 starting += 1;
             }
@@ -181,8 +193,12 @@ fn next_look() -> Duration {
     let now = heartbeat::now();
     heartbeat::slots()
         .iter()
-        .filter(|slot| slot.phase == Phase::Dead)
-        .map(|slot| Duration::from_micros((slot.retry_at - now).max(10_000) as u64))
+        .filter_map(|slot| match slot.phase {
+            Phase::Dead => Some(slot.retry_at),
+            Phase::Parked => Some(slot.phase_since + PARKED_US),
+            _ => None,
+        })
+        .map(|due| Duration::from_micros((due - now).max(10_000) as u64))
         .chain([LOOK_AROUND])
         .min()
         .unwrap_or(LOOK_AROUND)

@@ -3,19 +3,16 @@
 //! of the tables, with the extension's schema in the search_path.
 
 use crate::failure::Failure;
+use crate::installation::Installation;
 use crate::market::UnixMillis;
 use crate::settings;
 use crate::strategy::{Episode, Rule, Side, Signal, Verdict, Watched};
-use pgrx::datum::{DatumWithOid, JsonB};
-use pgrx::prelude::*;
-use pgrx::spi::{SpiHeapTupleData, SpiResult};
+use pgrx::datum::JsonB;
+use pgrx::spi::SpiHeapTupleData;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::time::Duration;
-
-/// Cycles of one database exclude each other by this advisory lock ("signalhu").
-const CYCLE_LOCK: i64 = 0x7369_676e_616c_6875;
 
 /// What starts a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +40,8 @@ pub struct Plan {
     pub asked: Vec<String>,
     /// Enabled strategies.
     pub rules: Vec<Rule>,
+    /// Whether a fan-out is incomplete.
+    pub undelivered: bool,
     /// Who paused and why, when signals are paused.
     pub paused: Option<String>,
     pub standing: Standing,
@@ -63,20 +62,12 @@ pub struct Standing {
     pub jitter: f64,
 }
 
-/// Takes the lock that makes cycles exclude each other, until the end of the
-/// transaction. False when another cycle has it.
-pub fn try_lock_cycle() -> Result<bool, Failure> {
-    let locked =
-        Spi::get_one_with_args("SELECT pg_try_advisory_xact_lock($1)", &[CYCLE_LOCK.into()])?;
-    Ok(locked.unwrap_or(false))
-}
-
 /// Reads the plan of the next run.
-pub fn plan() -> Result<Plan, Failure> {
-    let symbols = select(
+pub fn plan(db: &Installation) -> Result<Plan, Failure> {
+    let symbols = db.read(
         "SELECT symbol, tick_size::text,
                 status IS DISTINCT FROM 'UNKNOWN' OR checked_at < now() - interval '1 day'
-           FROM signal_symbols WHERE enabled ORDER BY symbol",
+           FROM @extschema@.signal_symbols WHERE enabled ORDER BY symbol",
         &[],
         |row| {
             let watched = Watched {
@@ -92,32 +83,38 @@ pub fn plan() -> Result<Plan, Failure> {
         .map(|(w, _)| w.symbol.clone())
         .collect();
     let watched = symbols.into_iter().map(|(watched, _)| watched).collect();
-    let paused = select(
-        "SELECT format('paused by %s since %s%s', paused_by, paused_at::timestamptz(0), coalesce(' (' || reason || ')', '')) FROM signal_pause",
+    let undelivered = db.read(
+        "SELECT EXISTS (SELECT FROM @extschema@.signals WHERE delivered_at IS NULL)",
+        &[],
+        |row| Ok(row.get(1)?.unwrap_or(false)),
+    )?;
+    let paused = db.read(
+        "SELECT format('paused by %s since %s%s', paused_by, paused_at::timestamptz(0), coalesce(' (' || reason || ')', '')) FROM @extschema@.signal_pause",
         &[],
         |row| text(row, 1),
     )?;
     Ok(Plan {
         watched,
         asked,
-        rules: rules()?,
+        rules: rules(db)?,
+        undelivered: undelivered.contains(&true),
         paused: paused.into_iter().next(),
-        standing: standing()?,
+        standing: standing(db)?,
     })
 }
 
 /// Reads how the runs before stand with the exchange.
-pub fn standing() -> Result<Standing, Failure> {
-    let found = select(
-        "SELECT (SELECT count(*) FROM signal_runs WHERE status = 'failed' AND run_id >
-                   coalesce((SELECT run_id FROM signal_runs WHERE status = 'ok' ORDER BY run_id DESC LIMIT 1), 0)),
+pub fn standing(db: &Installation) -> Result<Standing, Failure> {
+    let found = db.read(
+        "SELECT (SELECT count(*) FROM @extschema@.signal_runs WHERE status = 'failed' AND run_id >
+                   coalesce((SELECT run_id FROM @extschema@.signal_runs WHERE status = 'ok' ORDER BY run_id DESC LIMIT 1), 0)),
                 (extract(epoch FROM last.retry_at) * 1000)::bigint,
                 last.sqlstate IS NOT DISTINCT FROM '08004',
-                (SELECT (extract(epoch FROM started_at) * 1000)::bigint FROM signal_runs
+                (SELECT (extract(epoch FROM started_at) * 1000)::bigint FROM @extschema@.signal_runs
                   WHERE trigger = 'worker' ORDER BY run_id DESC LIMIT 1),
                 random()
            FROM (VALUES (true)) AS one
-           LEFT JOIN LATERAL (SELECT * FROM signal_runs WHERE status <> 'skipped' ORDER BY run_id DESC LIMIT 1) AS last
+           LEFT JOIN LATERAL (SELECT * FROM @extschema@.signal_runs WHERE status <> 'skipped' ORDER BY run_id DESC LIMIT 1) AS last
              ON last.retry_at > clock_timestamp() AND last.exchange_url = $1",
         &[settings::endpoint().base_url.into()],
         |row| {
@@ -136,14 +133,14 @@ pub fn standing() -> Result<Standing, Failure> {
         .ok_or_else(|| Failure::internal("no standing"))
 }
 
-fn rules() -> Result<Vec<Rule>, Failure> {
-    select(
+fn rules(db: &Installation) -> Result<Vec<Rule>, Failure> {
+    db.read(
         "SELECT strategy, enter_change_percent::text, exit_change_percent::text, min_quote_volume::text,
                 confidence_per_percent::text, max_confidence::text, min_confidence::text, min_quality::text,
                 stop_loss_percent::text, array_to_string(take_profit_percents, ' '),
                 (extract(epoch FROM lifetime) * 1000)::bigint, (extract(epoch FROM cooldown) * 1000)::bigint,
                 (extract(epoch FROM max_ticker_age) * 1000)::bigint, max_signals_per_run
-           FROM signal_rules WHERE enabled ORDER BY strategy",
+           FROM @extschema@.signal_rules WHERE enabled ORDER BY strategy",
         &[],
         |row| {
             Ok(Rule {
@@ -170,10 +167,10 @@ fn rules() -> Result<Vec<Rule>, Failure> {
 }
 
 /// The memory of `strategy`, by symbol.
-pub fn episodes(strategy: &str) -> Result<HashMap<String, Episode>, Failure> {
-    let rows = select(
+pub fn episodes(db: &Installation, strategy: &str) -> Result<HashMap<String, Episode>, Failure> {
+    let rows = db.read(
         "SELECT symbol, side, (extract(epoch FROM since) * 1000)::bigint, (extract(epoch FROM last_signal_at) * 1000)::bigint
-           FROM signal_episodes WHERE strategy = $1",
+           FROM @extschema@.signal_episodes WHERE strategy = $1",
         &[strategy.into()],
         |row| {
             let side = row.get::<String>(2)?.and_then(|side| Side::parse(&side));
@@ -206,14 +203,19 @@ pub enum Status<'a> {
 }
 
 /// Enters a run and returns its number.
-pub fn record_run(trigger: Trigger, run: &Run, status: &Status) -> Result<i64, Failure> {
+pub fn record_run(
+    db: &Installation,
+    trigger: Trigger,
+    run: &Run,
+    status: &Status,
+) -> Result<i64, Failure> {
     let (status, finished, failure) = match status {
         Status::Ok { finished } => ("ok", *finished, None),
         Status::Failed(failure) => ("failed", true, Some(failure)),
         Status::Skipped => ("skipped", true, None),
     };
-    let run_id = Spi::get_one_with_args(
-        "INSERT INTO signal_runs (trigger, status, started_at, finished_at, symbols_evaluated, signals_generated,
+    let run_ids = db.write(
+        "INSERT INTO @extschema@.signal_runs (trigger, status, started_at, finished_at, symbols_evaluated, signals_generated,
                                   fetch_ms, judge_ms, message, retry_at, error, sqlstate, exchange_url)
          VALUES ($1, $2, to_timestamp($3::double precision / 1000), CASE WHEN $4 THEN clock_timestamp() END, $5, $6,
                  $7, $8, $9, to_timestamp($10::double precision / 1000), $11, $12, $13)
@@ -233,13 +235,18 @@ pub fn record_run(trigger: Trigger, run: &Run, status: &Status) -> Result<i64, F
             failure.map(|f| f.sqlstate.to_string()).into(),
             settings::endpoint().base_url.into(),
         ],
+        |row| Ok(row.get(1)?.unwrap_or_default()),
     )?;
-    run_id.ok_or_else(|| Failure::internal("no run_id"))
+    run_ids
+        .into_iter()
+        .next()
+        .ok_or_else(|| Failure::internal("no run_id"))
 }
 
 /// Writes what the verdicts changed: signals, episodes, and what is known of the
 /// symbols. Untouched rows are not written.
 pub fn record_verdicts(
+    db: &Installation,
     run_id: i64,
     rule: &Rule,
     now: UnixMillis,
@@ -251,7 +258,7 @@ pub fn record_verdicts(
         .filter_map(|verdict| Some(signal_row(verdict, verdict.signal.as_ref()?)))
         .collect();
     if !signals.is_empty() {
-        insert_signals(run_id, rule, now, signals)?;
+        insert_signals(db, run_id, rule, now, signals)?;
     }
     let episodes: Vec<Value> = verdicts
         .iter()
@@ -268,7 +275,7 @@ pub fn record_verdicts(
         })
         .collect();
     if !episodes.is_empty() {
-        upsert_episodes(&rule.strategy, episodes)?;
+        upsert_episodes(db, &rule.strategy, episodes)?;
     }
     let symbols = verdicts
         .iter()
@@ -281,7 +288,7 @@ pub fn record_verdicts(
             })
         })
         .collect();
-    update_symbols(symbols)
+    update_symbols(db, symbols)
 }
 
 fn signal_row(verdict: &Verdict, signal: &Signal) -> Value {
@@ -317,13 +324,14 @@ fn signal_row(verdict: &Verdict, signal: &Signal) -> Value {
 }
 
 fn insert_signals(
+    db: &Installation,
     run_id: i64,
     rule: &Rule,
     now: UnixMillis,
     rows: Vec<Value>,
 ) -> Result<(), Failure> {
-    run(
-        "INSERT INTO signals (run_id, strategy, symbol, signal_type, reason, why, confidence, quality_score,
+    db.run(
+        "INSERT INTO @extschema@.signals (run_id, strategy, symbol, signal_type, reason, why, confidence, quality_score,
                               entry_price, take_profit, stop_loss, expires_at, price_change_percent,
                               last_price, open_price, high_price, low_price, bid_price, ask_price,
                               weighted_average_price, base_volume, quote_volume, trade_count,
@@ -342,24 +350,26 @@ fn insert_signals(
                 base_volume numeric, quote_volume numeric, trade_count bigint,
                 open_time double precision, close_time double precision, gates jsonb)",
         &[run_id.into(), rule.strategy.clone().into(), now.into(), JsonB(rows.into()).into()],
-    )
+    )?;
+    Ok(())
 }
 
-fn upsert_episodes(strategy: &str, rows: Vec<Value>) -> Result<(), Failure> {
-    run(
-        "INSERT INTO signal_episodes AS e (strategy, symbol, side, since, last_signal_at)
+fn upsert_episodes(db: &Installation, strategy: &str, rows: Vec<Value>) -> Result<(), Failure> {
+    db.run(
+        "INSERT INTO @extschema@.signal_episodes AS e (strategy, symbol, side, since, last_signal_at)
          SELECT $1, r.symbol, r.side, to_timestamp(r.since / 1000), to_timestamp(r.last_signal_at / 1000)
            FROM jsonb_to_recordset($2) AS r (
                 symbol text, side text, since double precision, last_signal_at double precision)
          ON CONFLICT (strategy, symbol) DO UPDATE
             SET side = excluded.side, since = excluded.since, last_signal_at = excluded.last_signal_at",
         &[strategy.into(), JsonB(rows.into()).into()],
-    )
+    )?;
+    Ok(())
 }
 
-fn update_symbols(rows: Vec<Value>) -> Result<(), Failure> {
-    run(
-        "UPDATE signal_symbols s
+fn update_symbols(db: &Installation, rows: Vec<Value>) -> Result<(), Failure> {
+    db.run(
+        "UPDATE @extschema@.signal_symbols s
             SET tick_size = coalesce(r.tick_size, s.tick_size), status = r.status, status_why = r.why,
                 checked_at = now(),
                 last_seen_at = CASE r.status WHEN 'TRADING' THEN now() ELSE s.last_seen_at END
@@ -370,42 +380,62 @@ fn update_symbols(rows: Vec<Value>) -> Result<(), Failure> {
                  OR r.status = 'TRADING' AND s.last_seen_at < now() - interval '1 hour'
                  OR r.status = 'UNKNOWN' AND s.checked_at < now() - interval '1 day')",
         &[JsonB(rows.into()).into()],
-    )
+    )?;
+    Ok(())
 }
 
 /// Enters how long recording took; known only once it is done.
-pub fn record_times(run_id: i64, record_ms: f64) -> Result<(), Failure> {
-    run(
-        "UPDATE signal_runs SET record_ms = $2 WHERE run_id = $1",
+pub fn record_times(db: &Installation, run_id: i64, record_ms: f64) -> Result<(), Failure> {
+    db.run(
+        "UPDATE @extschema@.signal_runs SET record_ms = $2 WHERE run_id = $1",
         &[run_id.into(), record_ms.into()],
-    )
+    )?;
+    Ok(())
 }
 
-/// Enters the outcome of a fan-out into every run whose signals it worked on:
-/// rows so far, what failed, and the end when nothing is left.
-pub fn record_deliveries(
-    signal_ids: &[i64],
-    deliver_ms: f64,
-    error: Option<&Failure>,
-) -> Result<(), Failure> {
-    run(
-        "UPDATE signal_runs r
-            SET deliveries = d.deliveries, delivery_failures = d.delivery_failures,
+/// Enters into its run that a signal is delivered, or that a subscriber was
+/// passed over: rows so far, time, and the end when it was the run's last.
+pub fn record_delivery(db: &Installation, signal_id: i64, spent_ms: f64) -> Result<(), Failure> {
+    db.run(
+        "UPDATE @extschema@.signal_runs r
+            SET deliveries = d.deliveries, delivery_failures = d.failures,
                 deliver_ms = coalesce(r.deliver_ms, 0) + $2,
-                error = coalesce($3, r.error), sqlstate = coalesce($4, r.sqlstate),
                 finished_at = CASE WHEN d.complete THEN clock_timestamp() END
-           FROM (SELECT run_id, sum(deliveries) AS deliveries, sum(delivery_failures) AS delivery_failures,
+           FROM (SELECT run_id, sum(deliveries) AS deliveries, sum(delivery_failures) AS failures,
                         bool_and(delivered_at IS NOT NULL) AS complete
-                   FROM signals WHERE run_id IN (SELECT run_id FROM signals WHERE signal_id = ANY ($1))
+                   FROM @extschema@.signals
+                  WHERE run_id = (SELECT run_id FROM @extschema@.signals WHERE signal_id = $1)
                   GROUP BY run_id) AS d
           WHERE r.run_id = d.run_id",
-        &[
-            signal_ids.to_vec().into(),
-            deliver_ms.into(),
-            error.map(Failure::line).into(),
-            error.map(|e| e.sqlstate.to_string()).into(),
-        ],
-    )
+        &[signal_id.into(), spent_ms.into()],
+    )?;
+    Ok(())
+}
+
+/// Enters into the run of a signal what went wrong in delivering it.
+pub fn record_delivery_error(
+    db: &Installation,
+    signal_id: i64,
+    error: &str,
+    sqlstate: &str,
+) -> Result<(), Failure> {
+    db.run(
+        "UPDATE @extschema@.signal_runs SET error = $2, sqlstate = $3
+          WHERE run_id = (SELECT run_id FROM @extschema@.signals WHERE signal_id = $1)",
+        &[signal_id.into(), error.into(), sqlstate.into()],
+    )?;
+    Ok(())
+}
+
+/// Whether a dump is being restored by this session, or by pg_restore's others.
+pub fn restore_is_running(db: &Installation, restorer_pid: i32) -> Result<bool, Failure> {
+    let running = db.read(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity
+                         WHERE pid = $1 OR datname = current_database() AND application_name = 'pg_restore')",
+        &[restorer_pid.into()],
+        |row| Ok(row.get(1)?.unwrap_or(false)),
+    )?;
+    Ok(running.contains(&true))
 }
 
 /// Rows removed at most by one purge of one table.
@@ -413,50 +443,33 @@ const PURGE_BATCH: i64 = 10_000;
 
 /// Removes one batch of what has outlived its retention. Returns whether a
 /// batch was full, so that there may be more.
-pub fn purge() -> Result<bool, Failure> {
+pub fn purge(db: &Installation) -> Result<bool, Failure> {
     let mut full = delete_older(
-        "DELETE FROM signal_runs WHERE ctid = ANY (ARRAY(
-             SELECT ctid FROM signal_runs WHERE started_at < clock_timestamp() - $1 * interval '1 second' LIMIT $2))",
+        db,
+        "DELETE FROM @extschema@.signal_runs WHERE ctid = ANY (ARRAY(
+             SELECT ctid FROM @extschema@.signal_runs WHERE started_at < clock_timestamp() - $1 * interval '1 second' LIMIT $2))",
         settings::run_retention(),
     )?;
     if let Some(age) = settings::signal_retention() {
         for statement in [
-            "DELETE FROM user_signals WHERE ctid = ANY (ARRAY(
-                 SELECT ctid FROM user_signals WHERE created_at < clock_timestamp() - $1 * interval '1 second' LIMIT $2))",
-            "DELETE FROM user_signal_quotas WHERE ctid = ANY (ARRAY(
-                 SELECT ctid FROM user_signal_quotas
+            "DELETE FROM @extschema@.user_signals WHERE ctid = ANY (ARRAY(
+                 SELECT ctid FROM @extschema@.user_signals WHERE created_at < clock_timestamp() - $1 * interval '1 second' LIMIT $2))",
+            "DELETE FROM @extschema@.user_signal_quotas WHERE ctid = ANY (ARRAY(
+                 SELECT ctid FROM @extschema@.user_signal_quotas
                   WHERE day < ((clock_timestamp() - $1 * interval '1 second') AT TIME ZONE 'UTC')::date - 1 LIMIT $2))",
-            "DELETE FROM signals WHERE ctid = ANY (ARRAY(
-                 SELECT ctid FROM signals WHERE created_at < clock_timestamp() - $1 * interval '1 second'
+            "DELETE FROM @extschema@.signals WHERE ctid = ANY (ARRAY(
+                 SELECT ctid FROM @extschema@.signals WHERE created_at < clock_timestamp() - $1 * interval '1 second'
                     AND delivered_at IS NOT NULL LIMIT $2))",
         ] {
-            full |= delete_older(statement, age)?;
+            full |= delete_older(db, statement, age)?;
         }
     }
     Ok(full)
 }
 
-fn delete_older(statement: &str, age: Duration) -> Result<bool, Failure> {
-    let deleted = Spi::connect_mut(|client| {
-        let args = [age.as_secs_f64().into(), PURGE_BATCH.into()];
-        client.update(statement, None, &args).map(|rows| rows.len())
-    })?;
-    Ok(deleted as i64 == PURGE_BATCH)
-}
-
-/// Runs a query and maps its rows.
-pub fn select<T>(
-    query: &str,
-    args: &[DatumWithOid],
-    mut row: impl FnMut(&SpiHeapTupleData) -> Result<T, Failure>,
-) -> Result<Vec<T>, Failure> {
-    Spi::connect_mut(|client| client.update(query, None, args)?.map(|r| row(&r)).collect())
-}
-
-/// Runs a statement whose rows do not matter.
-pub fn run(statement: &str, args: &[DatumWithOid]) -> Result<(), Failure> {
-    let done: SpiResult<()> = Spi::run_with_args(statement, args);
-    Ok(done?)
+fn delete_older(db: &Installation, statement: &str, age: Duration) -> Result<bool, Failure> {
+    let args = [age.as_secs_f64().into(), PURGE_BATCH.into()];
+    Ok(db.run(statement, &args)? as i64 == PURGE_BATCH)
 }
 
 /// A column that cannot be null.

@@ -6,6 +6,7 @@
 //! [`delivery`] (a signal becomes rows of `user_signals`). `market` and
 //! `strategy` know nothing of PostgreSQL.
 
+mod claims;
 mod cycle;
 mod delivery;
 mod failure;
@@ -15,6 +16,7 @@ mod installation;
 mod interrupt;
 mod launcher;
 mod ledger;
+mod lock;
 mod market;
 mod process;
 mod schedule;

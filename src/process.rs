@@ -31,6 +31,22 @@ pub fn set_setting_error_detail(detail: &str) {
     unsafe { pg_sys::GUC_check_errdetail_string = pg_sys::pstrdup(detail.as_ptr()) }
 }
 
+/// The value of a setting in this session; `None` when nobody set it.
+pub fn setting(name: &CStr) -> Option<String> {
+    // SAFETY: the value is copied before anything can change it.
+    unsafe {
+        let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+        (!value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
+    }
+}
+
+/// Whether this session restores a dump: told by two settings that pg_dump puts
+/// at the head of every dump and that hardly anybody else uses together.
+pub fn restores_a_dump() -> bool {
+    let off = |name| setting(name).as_deref() == Some("off");
+    off(c"row_security") && off(c"check_function_bodies")
+}
+
 /// The process id of this process.
 pub fn pid() -> i32 {
     // SAFETY: set before any of our code runs.
@@ -183,7 +199,9 @@ pub fn connectable_databases() -> std::collections::HashSet<u32> {
                 .cast::<u8>()
                 .add((*header).t_hoff.into())
                 .cast::<pg_sys::FormData_pg_database>();
-            if (*row).datallowconn && !(*row).datistemplate {
+            // -2 marks what an interrupted DROP DATABASE left behind.
+            let usable = (*row).datallowconn && (*row).datconnlimit != -2;
+            if usable && !(*row).datistemplate {
                 found.insert((*row).oid.to_u32());
             }
         }

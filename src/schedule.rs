@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 pub struct Schedule {
     interval: Duration,
     next: Instant,
+    /// No beat before this, whatever the interval becomes.
+    not_before: Option<Instant>,
 }
 
 impl Schedule {
@@ -16,6 +18,7 @@ impl Schedule {
         Self {
             interval,
             next: first,
+            not_before: None,
         }
     }
 
@@ -33,12 +36,21 @@ impl Schedule {
         let missed = (now - self.next).as_nanos() / self.interval.as_nanos().max(1);
         let missed = u32::try_from(missed).unwrap_or(u32::MAX - 1);
         self.next += self.interval * (missed + 1);
+        self.not_before = None;
         true
     }
 
-    /// Moves the next beat, and the grid with it, to `to`.
+    /// Moves the next beat, and the grid with it, to `to`; a new interval does
+    /// not bring it forward.
     pub fn postpone(&mut self, to: Instant) {
         self.next = to;
+        self.not_before = Some(to);
+    }
+
+    /// Moves the next beat to `now`, whatever it was postponed to.
+    pub fn beat_now(&mut self, now: Instant) {
+        self.next = now;
+        self.not_before = None;
     }
 
     /// Takes up a new interval: the next beat is one of it after the last one,
@@ -49,7 +61,9 @@ impl Schedule {
         }
         let last = self.next.checked_sub(self.interval).unwrap_or(now);
         self.interval = interval;
-        self.next = (last + interval).max(now);
+        self.next = (last + interval)
+            .max(now)
+            .max(self.not_before.unwrap_or(now));
     }
 }
 
@@ -80,6 +94,18 @@ mod tests {
         assert!(schedule.take_beat(start + 35 * SECOND));
         assert_eq!(schedule.next(), start + 40 * SECOND);
         assert!(!schedule.take_beat(start + 36 * SECOND));
+    }
+
+    #[test]
+    fn a_shorter_interval_does_not_cut_a_postponement() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(3600 * SECOND, start);
+        assert!(schedule.take_beat(start));
+        schedule.postpone(start + 120 * SECOND);
+        schedule.set_interval(2 * SECOND, start + SECOND);
+        assert_eq!(schedule.next(), start + 120 * SECOND);
+        schedule.beat_now(start + 5 * SECOND);
+        assert!(schedule.take_beat(start + 5 * SECOND));
     }
 
     #[test]

@@ -2,9 +2,11 @@
 //! heart, runs the cycle when it is due, and leaves when the extension does.
 
 use crate::cycle::{self, Beat};
+use crate::delivery;
 use crate::failure::Failure;
-use crate::heartbeat::{self, Phase, ShortText, Stage};
+use crate::heartbeat::{self, Phase, ShortText, Slot, Stage};
 use crate::installation::Installation;
+use crate::lock;
 use crate::process;
 use crate::schedule::Schedule;
 use crate::settings;
@@ -13,8 +15,8 @@ use pgrx::prelude::*;
 use std::time::{Duration, Instant};
 
 /// Time between two signs of life, and between two looks whether the extension
-/// is still there.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// is still there and nobody waits for the database. DROP DATABASE waits for 5 s.
+const HEARTBEAT: Duration = Duration::from_secs(2);
 /// Time before a fan-out that had to stop is taken up again.
 const RESUME_AFTER: Duration = Duration::from_secs(1);
 /// Time between two purges, unless the last one left something.
@@ -57,16 +59,22 @@ impl Worker {
         }
     }
 
-    /// Returns when the extension is gone.
+    /// Returns when the extension is gone, or to make way.
     fn live(mut self) {
         loop {
             heartbeat::beat(Stage::Waiting);
             self.take_up_settings();
-            match Scope::Worker
-                .atomically(c"signal_hub: looking for the extension", Installation::find)
-            {
-                Ok(None) => return self.retire(),
-                Ok(Some(found)) if found.is_of_this_release() => {
+            let requests = this_slot().requests;
+            match look() {
+                Ok(Look::Wanted) => return leave_as(Phase::Parked),
+                Ok(Look::NotInstalled) => {
+                    if self.retire(requests) {
+                        return;
+                    }
+                    // CREATE EXTENSION committed after the look.
+                    continue;
+                }
+                Ok(Look::Installed(found)) if found.is_of_this_release() => {
                     if self
                         .installation
                         .replace(found.id())
@@ -81,7 +89,7 @@ impl Worker {
                     self.work();
                 }
                 // signal_health says what to do; work goes on once it is done.
-                Ok(Some(_)) => {}
+                Ok(Look::Installed(_)) => {}
                 Err(failure) => self.tell(&failure),
             }
             heartbeat::beat(Stage::Waiting);
@@ -99,7 +107,7 @@ impl Worker {
             schedule.set_interval(settings::interval(), now);
             if url != self.exchange_url {
                 // What the old host asked for is not the new one's wish.
-                schedule.postpone(now);
+                schedule.beat_now(now);
             }
         }
         self.exchange_url = url;
@@ -108,8 +116,17 @@ impl Worker {
     /// What is due now.
     fn work(&mut self) {
         if self.undelivered {
-            let delivered = cycle::deliver(Scope::Worker);
+            let delivered = delivery::deliver_all(Scope::Worker);
             self.after_delivery(delivered.error.as_ref(), delivered.incomplete);
+        }
+        if self.schedule.is_none() && this_slot().restorer_pid != 0 {
+            // A run amid the rows of a dump would judge by half a memory, and
+            // its rows would be in the way of the dump's.
+            match cycle::restore_is_running(this_slot().restorer_pid) {
+                Ok(true) => return,
+                Ok(false) => update_slot(|slot| slot.restorer_pid = 0),
+                Err(failure) => return self.tell(&failure),
+            }
         }
         if self.schedule.is_none() {
             match cycle::wait_before_first_beat() {
@@ -127,7 +144,7 @@ impl Worker {
             && settings::enabled()
         {
             self.run(beat);
-            heartbeat::update(heartbeat::this_database(), |slot| slot.has_worked = true);
+            update_slot(|slot| slot.has_worked = true);
         }
         if Instant::now() >= self.purge_at {
             let more = cycle::purge().unwrap_or_else(|failure| {
@@ -177,7 +194,7 @@ impl Worker {
         let next_run = to_beat.map_or(0, |wait| {
             heartbeat::now() + wait.as_micros() as heartbeat::Timestamp
         });
-        heartbeat::update(heartbeat::this_database(), |slot| slot.next_run = next_run);
+        update_slot(|slot| slot.next_run = next_run);
         let resume = self.undelivered.then_some(RESUME_AFTER);
         [to_beat, resume]
             .into_iter()
@@ -201,19 +218,54 @@ impl Worker {
         }
     }
 
-    fn retire(&self) {
+    /// Leaves the slot, unless a worker was asked for since `requests` was read.
+    fn retire(&self, requests: u32) -> bool {
+        let mut retired = false;
+        update_slot(|slot| {
+            if slot.requests == requests {
+                slot.phase = Phase::NotInstalled;
+                retired = true;
+            }
+        });
         // A worker that was only sent to look says nothing.
-        if self.schedule.is_some() {
+        if retired && self.schedule.is_some() {
             log!("signal_hub: the extension was dropped, the worker leaves");
         }
-        heartbeat::update(heartbeat::this_database(), |slot| {
-            slot.phase = Phase::NotInstalled
-        });
+        retired
     }
 }
 
+/// What a look at the database finds.
+enum Look {
+    /// DROP DATABASE or the like waits for this session to go.
+    Wanted,
+    NotInstalled,
+    Installed(Installation),
+}
+
+fn look() -> Result<Look, Failure> {
+    Scope::Worker.atomically(c"signal_hub: looking for the extension", || {
+        if lock::database_is_wanted() {
+            return Ok(Look::Wanted);
+        }
+        Ok(Installation::find()?.map_or(Look::NotInstalled, Look::Installed))
+    })
+}
+
+fn this_slot() -> Slot {
+    heartbeat::slot(heartbeat::this_database()).unwrap_or_default()
+}
+
+fn update_slot(change: impl FnOnce(&mut Slot)) {
+    heartbeat::update(heartbeat::this_database(), change);
+}
+
+fn leave_as(phase: Phase) {
+    update_slot(|slot| slot.phase = phase);
+}
+
 fn publish_trouble(line: &str) {
-    heartbeat::update(heartbeat::this_database(), |slot| {
+    update_slot(|slot| {
         slot.trouble = ShortText::new(line);
     });
 }

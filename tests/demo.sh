@@ -9,7 +9,7 @@ change_setting() { show -t -c "ALTER SYSTEM SET signal_hub.$1 = '$2'" -c 'SELECT
 # The commands that end a demo, for a person to type.
 stop_line() {
     local as=''
-    [[ $server_user == "$(id -un)" ]] || as="runuser -u $server_user -- "
+    [[ $server_user == "$builder" ]] || as="runuser -u $server_user -- "
     printf '%s' "$as$bindir/pg_ctl stop -D $folder/data"
     [[ ! -e $folder/simulator.pid ]] || printf '%s' "; kill $(<"$folder/simulator.pid")"
     printf '%s\n' "; rm -rf $folder"
@@ -78,13 +78,12 @@ choose_exchange() {
     fi
 }
 
-# Sets address. In its own session, so that --keep outlives this terminal.
+# Sets address. The simulator has its own session, so that --keep outlives this terminal.
 start_simulator() {
     local deadline=$((SECONDS + 10))
     # shellcheck disable=SC2016 # expands in that shell
-    as_builder setsid sh -c 'echo $$ >"$1/simulator.pid"; exec "$2" >"$1/simulator.log" 2>&1' - \
-        "$folder" "$CARGO_TARGET_DIR/debug/market_simulator" </dev/null &
-    disown
+    as_builder setsid --fork sh -c 'echo $$ >"$1/simulator.pid"; exec "$2" >"$1/simulator.log" 2>&1' - \
+        "$folder" "$CARGO_TARGET_DIR/debug/market_simulator" </dev/null
     until address=$(sed -n 's/^market simulator listening on //p' "$folder/simulator.log" 2>/dev/null) && [[ -n $address ]]; do
         ((SECONDS < deadline)) || die "the market simulator did not start:" "$(cat "$folder/simulator.log")"
         sleep 0.1
@@ -103,7 +102,7 @@ watch_signals() {
             [[ $row == 0 || -n $first ]] || { first=1; end=$((SECONDS + seconds)); }
         done < <(query "
             WITH ended AS (SELECT * FROM signal_runs WHERE run_id > $seen AND finished_at IS NOT NULL)
-            SELECT run_id, 0, format('%s  run %s %s: %s symbols, %s signals, %s deliveries, %s ms%s',
+            SELECT run_id, 0, format('%s  run %s %s: symbols %s, signals %s, deliveries %s, %s ms%s',
                        to_char(started_at, 'HH24:MI:SS'), run_id, status, symbols_evaluated, signals_generated, deliveries,
                        round(extract(epoch FROM finished_at - started_at) * 1000), '  ' || error)
               FROM ended

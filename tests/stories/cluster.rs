@@ -1,0 +1,327 @@
+//! Private clusters: real servers on loopback that end with the test that started them.
+
+pub mod binaries;
+mod template;
+
+use crate::session::Session;
+use crate::wait::{eventually, within};
+use binaries::{as_server_user, program, succeed};
+use postgres::{Client, Config, NoTls};
+use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
+use std::fs::{self, File};
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+use template::Template;
+
+/// The database every cluster has.
+pub const POSTGRES: &str = "postgres";
+
+/// Longest time for a server to start, recovery included, or to stop.
+const START_OR_STOP: Duration = Duration::from_secs(30);
+
+/// What a cluster starts with.
+pub struct Options {
+    preloaded: bool,
+    settings: Vec<(String, String)>,
+}
+
+impl Options {
+    /// The extension's library is preloaded, as an administrator should have it.
+    pub fn preloaded() -> Self {
+        Self {
+            preloaded: true,
+            settings: Vec::new(),
+        }
+    }
+
+    /// The extension is installed and no more.
+    pub fn not_preloaded() -> Self {
+        Self {
+            preloaded: false,
+            ..Self::preloaded()
+        }
+    }
+
+    /// Puts a line into postgresql.conf.
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Makes the cluster and starts it.
+    pub fn start(self) -> Cluster {
+        let template = Template::shared();
+        let mut cluster = Cluster::without_data(template);
+        cluster.template.copy_to(&cluster.data());
+        if self.preloaded {
+            cluster.append_setting("shared_preload_libraries", "signal_hub");
+        }
+        for (name, value) in [
+            ("fsync", "off"),
+            ("shared_buffers", "16MB"),
+            ("max_connections", "40"),
+            ("log_line_prefix", "%m [%p] %b %d "),
+            ("unix_socket_directories", ""),
+        ] {
+            cluster.append_setting(name, value);
+        }
+        for (name, value) in &self.settings {
+            cluster.append_setting(name, value);
+        }
+        cluster.start();
+        cluster
+    }
+}
+
+/// How a server is asked to stop, as by `pg_ctl stop -m`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Stop {
+    Fast,
+    Immediate,
+}
+
+/// A server and its folder. Dropping it stops the one and removes the other.
+pub struct Cluster {
+    folder: PathBuf,
+    port: u16,
+    server: Option<Child>,
+    // Last, so that the template's folder goes after the cluster's.
+    template: Arc<Template>,
+}
+
+impl Cluster {
+    fn without_data(template: Arc<Template>) -> Self {
+        Self {
+            folder: template.new_folder(),
+            port: free_port(),
+            server: None,
+            template,
+        }
+    }
+
+    /// A streaming standby of this cluster, started.
+    pub fn standby(&self) -> Self {
+        let mut standby = Self::without_data(Arc::clone(&self.template));
+        let data = standby.data();
+        let mut backup = self.tool("pg_basebackup");
+        backup
+            .args(["--write-recovery-conf", "--wal-method=stream"])
+            .args(["--checkpoint=fast", "--no-sync", "--pgdata"])
+            .arg(&data);
+        succeed(as_server_user(&mut backup));
+        standby.start();
+        standby
+    }
+
+    /// Starts the server and waits until it takes connections.
+    pub fn start(&mut self) {
+        assert!(self.server.is_none(), "the server is running");
+        let log = || {
+            let file = File::options()
+                .create(true)
+                .append(true)
+                .open(self.log_file());
+            Stdio::from(file.expect("the log file is ours"))
+        };
+        let mut command = program("postgres");
+        as_server_user(&mut command)
+            .arg("-D")
+            .arg(self.data())
+            // Not in the file, which a standby copies.
+            .args(["-c", "listen_addresses=127.0.0.1"])
+            .arg("-p")
+            .arg(self.port.to_string())
+            // Users must never see what this asks for.
+            .env("RUST_BACKTRACE", "1")
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(log())
+            .stderr(log());
+        // SAFETY: one system call, allowed between fork and exec.
+        unsafe {
+            command.pre_exec(|| {
+                // The server must not outlive a test process that is killed.
+                set_parent_process_death_signal(Some(Signal::QUIT))?;
+                Ok(())
+            });
+        }
+        self.server = Some(command.spawn().expect("the server starts"));
+        eventually(START_OR_STOP, "the server takes connections", || {
+            let ended = self.server.as_mut().and_then(|s| s.try_wait().ok()?);
+            assert!(ended.is_none(), "the server ended at once: {ended:?}");
+            self.try_connect(POSTGRES)
+        });
+    }
+
+    /// Stops the server and waits for its end.
+    pub fn stop(&mut self, how: Stop) -> ExitStatus {
+        let signal = match how {
+            Stop::Fast => Signal::INT,
+            Stop::Immediate => Signal::QUIT,
+        };
+        self.signal(signal);
+        self.wait_for_end()
+    }
+
+    pub fn restart(&mut self) {
+        self.stop(Stop::Fast);
+        self.start();
+    }
+
+    /// Kills the postmaster, and waits until its processes have noticed.
+    pub fn kill9(&mut self) {
+        let mut session = self.session(POSTGRES);
+        let children: Vec<i32> = session.list("SELECT pid FROM pg_stat_activity");
+        self.signal(Signal::KILL);
+        self.wait_for_end();
+        eventually(START_OR_STOP, "the postmaster's processes end", || {
+            !children.iter().any(|pid| is_alive(*pid))
+        });
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("the server is ours");
+    }
+
+    fn pid(&self) -> Pid {
+        let server = self.server.as_ref().expect("the server is running");
+        Pid::from_child(server)
+    }
+
+    fn wait_for_end(&mut self) -> ExitStatus {
+        let mut server = self.server.take().expect("the server is running");
+        match within(START_OR_STOP, || server.try_wait().ok()?) {
+            Some(status) => status,
+            None => {
+                let _ = server.kill();
+                let _ = server.wait();
+                panic!("the server did not stop within {START_OR_STOP:?}");
+            }
+        }
+    }
+
+    /// Changes a setting with ALTER SYSTEM, and reloads.
+    pub fn configure(&self, name: &str, value: &str) {
+        let mut session = self.session(POSTGRES);
+        session.run(&format!("ALTER SYSTEM SET {name} = '{value}'"));
+        session.run("SELECT pg_reload_conf()");
+    }
+
+    /// Adds a line to postgresql.conf, for the next start.
+    pub fn append_setting(&self, name: &str, value: &str) {
+        let file = File::options()
+            .append(true)
+            .open(self.data().join("postgresql.conf"));
+        let line = format!("{name} = '{}'\n", value.replace('\'', "''"));
+        let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
+        written.expect("the configuration file is ours");
+    }
+
+    /// Creates a database and connects to it.
+    pub fn create_database(&self, name: &str) -> Session {
+        self.session(POSTGRES)
+            .run(&format!("CREATE DATABASE \"{name}\""));
+        self.session(name)
+    }
+
+    /// Connects as the superuser.
+    #[track_caller]
+    pub fn session(&self, database: &str) -> Session {
+        match self.config(database).connect(NoTls) {
+            Ok(client) => Session::new(client),
+            Err(error) => panic!("could not connect to {database}: {error}"),
+        }
+    }
+
+    fn try_connect(&self, database: &str) -> Option<Client> {
+        self.config(database).connect(NoTls).ok()
+    }
+
+    fn config(&self, database: &str) -> Config {
+        let mut config = Client::configure();
+        config
+            .host("127.0.0.1")
+            .port(self.port)
+            .user("postgres")
+            .dbname(database)
+            .connect_timeout(Duration::from_secs(10));
+        config
+    }
+
+    /// A client program such as pg_dump that talks to this server.
+    pub fn tool(&self, name: &str) -> Command {
+        let mut command = program(name);
+        command
+            .args(["--host=127.0.0.1", "--username=postgres", "--port"])
+            .arg(self.port.to_string())
+            .current_dir(&self.folder);
+        command
+    }
+
+    /// What the server wrote to its log so far.
+    pub fn log(&self) -> String {
+        let bytes = fs::read(self.log_file()).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// A folder for files of the test; goes with the cluster.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.join("server.log")
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            let _ = kill_process(Pid::from_child(&server), Signal::QUIT);
+            if within(START_OR_STOP, || server.try_wait().ok()?).is_none() {
+                let _ = server.kill();
+                let _ = server.wait();
+            }
+        }
+        if std::thread::panicking() {
+            const LINES: usize = 60;
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let end = &lines[lines.len().saturating_sub(LINES)..];
+            eprintln!("end of the server's log:\n{}", end.join("\n"));
+        }
+        // What cannot be removed now goes with the template, or with a later process.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Whether a process runs; one that only waits for its parent to notice its end does not.
+fn is_alive(pid: i32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// A port nobody listens on, below those the system hands out by itself.
+fn free_port() -> u16 {
+    const FIRST: u16 = 20_000;
+    const PORTS: u16 = 10_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Test processes that run at the same time begin at different places.
+    let begin = (std::process::id() * 61 % u32::from(PORTS)) as u16;
+    for _ in 0..PORTS {
+        let port = FIRST + begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free");
+}

@@ -1,0 +1,93 @@
+//! The PostgreSQL under test: where its programs are, and as whom they run.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// A program of the installation that `PG_CONFIG`, else the one found by `pg_config`, names.
+pub fn program(name: &str) -> Command {
+    let mut command = Command::new(installation().programs.join(name));
+    // A developer's own PGHOST or PGOPTIONS must not lead the tests elsewhere.
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_string_lossy().starts_with("PG") {
+            command.env_remove(variable);
+        }
+    }
+    command
+}
+
+/// The library of the extension under test.
+pub fn library() -> &'static Path {
+    &installation().library
+}
+
+/// Lets a command run as the user servers run as: PostgreSQL refuses to be started by root.
+pub fn as_server_user(command: &mut Command) -> &mut Command {
+    match server_user() {
+        Some((user, group)) => command.uid(user).gid(group),
+        None => command,
+    }
+}
+
+/// User and group of servers, when the tests run as root.
+pub fn server_user() -> Option<(u32, u32)> {
+    static USER: OnceLock<Option<(u32, u32)>> = OnceLock::new();
+    *USER.get_or_init(|| {
+        let id = |option| output(Command::new("id").args([option, "postgres"]));
+        rustix::process::getuid().is_root().then(|| {
+            let number = |text: String| text.parse().expect("id prints a number");
+            (number(id("-u")), number(id("-g")))
+        })
+    })
+}
+
+/// What a command prints, without the final line break.
+#[track_caller]
+pub fn output(command: &mut Command) -> String {
+    let Output { stdout, .. } = succeed(command);
+    String::from_utf8_lossy(&stdout).trim_end().to_owned()
+}
+
+/// Runs a command that has to succeed.
+#[track_caller]
+pub fn succeed(command: &mut Command) -> Output {
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(error) => panic!("could not run {command:?}: {error}"),
+    };
+    assert!(
+        output.status.success(),
+        "{command:?} failed with {}:\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+struct Installation {
+    programs: PathBuf,
+    library: PathBuf,
+}
+
+fn installation() -> &'static Installation {
+    static INSTALLATION: OnceLock<Installation> = OnceLock::new();
+    INSTALLATION.get_or_init(|| {
+        let pg_config = std::env::var_os("PG_CONFIG").unwrap_or_else(|| "pg_config".into());
+        let path = |option| PathBuf::from(output(Command::new(&pg_config).arg(option)));
+        let library = path("--pkglibdir").join("signal_hub.so");
+        let control = path("--sharedir").join("extension/signal_hub.control");
+        for file in [&library, &control] {
+            assert!(
+                file.is_file(),
+                "signal_hub is not installed: {} is missing. Run ./pgrx-install.sh test",
+                file.display()
+            );
+        }
+        Installation {
+            programs: path("--bindir"),
+            library,
+        }
+    })
+}

@@ -1,0 +1,105 @@
+//! An empty cluster, made once and copied for every test.
+
+use super::binaries::{as_server_user, program, server_user, succeed};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// Names the folder of a test process, together with its process id.
+const PREFIX: &str = "signal_hub-stories-";
+
+/// A cluster nobody starts. The last copy to go removes it.
+pub struct Template {
+    root: PathBuf,
+}
+
+impl Template {
+    /// The template of this process.
+    pub fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Template>> = Mutex::new(Weak::new());
+        // A panic while making one leaves none behind, and the next caller tries again.
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let made = Arc::new(Self::make());
+            *shared = Arc::downgrade(&made);
+            made
+        })
+    }
+
+    fn make() -> Self {
+        let base = base();
+        remove_leftovers(&base);
+        let template = Self {
+            root: base.join(format!("{PREFIX}{}", std::process::id())),
+        };
+        make_folder(&template.root);
+        // Small segments: the copies are many and write little.
+        succeed(
+            as_server_user(&mut program("initdb"))
+                .args(["--username=postgres", "--auth=trust", "--no-sync"])
+                .args(["--encoding=UTF8", "--locale=C", "--wal-segsize=1"])
+                .arg("--pgdata")
+                .arg(template.data())
+                .current_dir(&template.root),
+        );
+        template
+    }
+
+    fn data(&self) -> PathBuf {
+        self.root.join("template")
+    }
+
+    /// A new folder that the server's user can write.
+    pub fn new_folder(&self) -> PathBuf {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = self.root.join(format!("cluster-{number}"));
+        make_folder(&folder);
+        folder
+    }
+
+    /// Copies the empty cluster.
+    pub fn copy_to(&self, data: &Path) {
+        succeed(Command::new("cp").arg("-a").arg(self.data()).arg(data));
+    }
+}
+
+impl Drop for Template {
+    fn drop(&mut self) {
+        // What cannot be removed now is a leftover to the next process.
+        let _ = fs::remove_dir_all(&self.root);
+    }
+}
+
+/// The build's folder for temporary files, unless the server's user cannot get there.
+fn base() -> PathBuf {
+    let build = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let mut look = Command::new("test");
+    as_server_user(look.arg("-x").arg(&build)).current_dir("/");
+    let reachable = fs::create_dir_all(&build).is_ok() && look.status().is_ok_and(|s| s.success());
+    if reachable {
+        build
+    } else {
+        std::env::temp_dir()
+    }
+}
+
+fn make_folder(folder: &Path) {
+    fs::create_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    if let Some((user, group)) = server_user() {
+        std::os::unix::fs::chown(folder, Some(user), Some(group)).expect("root may chown");
+    }
+}
+
+/// Removes the folders of processes that were killed. Their servers ended with them.
+fn remove_leftovers(base: &Path) {
+    for entry in fs::read_dir(base).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}

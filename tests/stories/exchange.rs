@@ -1,0 +1,414 @@
+//! The exchange misbehaves: the run is recorded with its reason, nothing else is written, and
+//! the next good reply works.
+
+use crate::cluster::{Cluster, POSTGRES, Stop};
+use crate::scene::{
+    SOON, by_itself, flat_market, rising_market, runs, subscribe, wait_for_good_run, worker_pid,
+};
+use crate::session::Session;
+use crate::wait::{eventually, meanwhile};
+use signal_hub_tests::simulator::{Corruption, Fault, Simulator, Times};
+use std::time::{Duration, Instant};
+
+/// What a run behind a fault is recorded as.
+enum Recorded {
+    /// Failed, with this SQLSTATE and these words in the error.
+    Failed(&'static str, &'static str),
+    /// Good, but without a signal of any symbol, for these words.
+    AllUnusable(&'static str),
+    /// Good, with the signals of all symbols but the first of the reply.
+    FirstUnusable,
+}
+
+/// How the worker comes to ask again.
+#[derive(PartialEq)]
+enum AskedAgain {
+    /// By itself, soon.
+    Soon,
+    /// The exchange is left alone for long, unless the administrator names another address.
+    AtAnotherAddress,
+}
+
+use AskedAgain::{AtAnotherAddress, Soon};
+use Recorded::{AllUnusable, Failed, FirstUnusable};
+
+/// The first symbol of a reply, which is in alphabetical order.
+const FIRST: &str = "ADAUSDT";
+const OTHER: &str = "BTCUSDT";
+
+/// Every fault of the simulator, and what is to come of it.
+fn cases() -> Vec<(Fault, Recorded, AskedAgain)> {
+    vec![
+        (
+            Fault::TooManyRequests {
+                retry_after: Some(1),
+            },
+            Failed("08004", "status 429"),
+            Soon,
+        ),
+        (
+            Fault::TooManyRequests { retry_after: None },
+            Failed("08004", "status 429"),
+            AtAnotherAddress,
+        ),
+        (
+            Fault::Banned {
+                retry_after: Some(2),
+            },
+            Failed("08004", "status 418"),
+            Soon,
+        ),
+        (
+            Fault::Banned { retry_after: None },
+            Failed("08004", "status 418"),
+            AtAnotherAddress,
+        ),
+        (
+            Fault::RestrictedLocation,
+            Failed("08004", "status 451"),
+            AtAnotherAddress,
+        ),
+        (
+            Fault::Firewall,
+            Failed("08004", "status 403"),
+            AtAnotherAddress,
+        ),
+        (Fault::InternalError, Failed("08P01", "status 500"), Soon),
+        (Fault::Unavailable, Failed("08P01", "status 503"), Soon),
+        (Fault::Html, Failed("08P01", "not JSON"), Soon),
+        (Fault::Truncated, Failed("08006", "cut off"), Soon),
+        (Fault::MalformedJson, Failed("08P01", "not JSON"), Soon),
+        (Fault::NotUtf8, Failed("08P01", "not UTF-8"), Soon),
+        (Fault::EmptyBody, Failed("08P01", "empty"), Soon),
+        (Fault::EndlessBody, Failed("08P01", "larger than"), Soon),
+        (
+            Fault::SlowDrip,
+            Failed("08006", "did not answer completely"),
+            Soon,
+        ),
+        (
+            Fault::Silence,
+            Failed("08006", "did not answer completely"),
+            Soon,
+        ),
+        (Fault::Reset, Failed("08006", "cut off"), Soon),
+        (Fault::Redirect, Failed("08P01", "status 302"), Soon),
+        (Fault::Stale, AllUnusable("10 with old statistics"), Soon),
+        (Fault::Zeros, AllUnusable("10 not trading"), Soon),
+        (Fault::BadRow(Corruption::MissingField), FirstUnusable, Soon),
+        (Fault::BadRow(Corruption::NotANumber), FirstUnusable, Soon),
+        (Fault::BadRow(Corruption::WrongType), FirstUnusable, Soon),
+        (Fault::BadRow(Corruption::Inconsistent), FirstUnusable, Soon),
+    ]
+}
+
+#[test]
+fn every_fault_of_the_exchange_is_recorded_and_survived() {
+    let market = flat_market();
+    let cluster = by_itself(&market)
+        .set("signal_hub.http_timeout", "1s")
+        .set("signal_hub.http_max_body", "64kB")
+        .start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("BEGIN; CREATE EXTENSION signal_hub");
+    subscribe(&mut session, "MAX", 1, 2);
+    // As many as there are cases, for every one makes new signals.
+    session.run("UPDATE signal_tiers SET daily_quota = NULL; COMMIT");
+    wait_for_good_run(&mut session);
+
+    let mut told = Vec::new();
+    for (number, (fault, recorded, asked_again)) in cases().into_iter().enumerate() {
+        let name = format!("{fault:?}");
+        let story = Story {
+            // Each case is a move to the other side, which is a signal at once.
+            change: if number % 2 == 0 { "4" } else { "-4" },
+            name: &name,
+            market: &market,
+            cluster: &cluster,
+        };
+        let problems = story.tell(&mut session, fault, &recorded, asked_again);
+        eprintln!(
+            "{name}: {}",
+            if problems.is_empty() { "ok" } else { "FAILED" }
+        );
+        told.extend(problems);
+    }
+    assert_eq!(market.redirects_followed(), 0);
+    assert!(told.is_empty(), "{}", told.join("\n"));
+}
+
+struct Story<'a> {
+    change: &'static str,
+    name: &'a str,
+    market: &'a Simulator,
+    cluster: &'a Cluster,
+}
+
+impl Story<'_> {
+    /// Lets the fault strike once while a signal is due, and returns what went otherwise than expected.
+    fn tell(
+        &self,
+        session: &mut Session,
+        fault: Fault,
+        recorded: &Recorded,
+        again: AskedAgain,
+    ) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut expect = |holds: bool, what: String| {
+            if !holds {
+                problems.push(format!("{}: {what}", self.name));
+            }
+        };
+        let before = Written::now(session);
+        // The fault first: a reply in between may bring no signal.
+        self.market.inject(fault, Times::Once);
+        for symbol in [FIRST, OTHER] {
+            self.market.set_change(symbol, self.change);
+        }
+        let after = eventually(SOON, self.name, || {
+            Some(Written::now(session)).filter(|now| now.last_run > before.last_run)
+        });
+        // The first run that the fault could strike; good ones before it had nothing to write.
+        let run = &session.rows(&format!(
+            "SELECT run_id, status, coalesce(error, ''), coalesce(sqlstate, ''), signals_generated, coalesce(message, '')
+               FROM signal_runs r
+              WHERE run_id > {} ORDER BY run_id LIMIT 1",
+            before.last_run
+        ))[0];
+        let run_id: i64 = run.get(0);
+        let (status, error, sqlstate): (String, String, String) =
+            (run.get(1), run.get(2), run.get(3));
+        let generated: i32 = run.get(4);
+        let message: String = run.get(5);
+        let said = format!(
+            "run {run_id} was {status} {sqlstate} {error:?} {message:?}, {generated} signals"
+        );
+        match recorded {
+            Failed(state, words) => {
+                expect(
+                    status == "failed" && sqlstate == *state && error.contains(words),
+                    said,
+                );
+            }
+            AllUnusable(words) => expect(
+                status == "ok" && generated == 0 && message.contains(words),
+                said,
+            ),
+            FirstUnusable => expect(status == "ok" && generated == 1, said),
+        }
+        let symbols = match recorded {
+            Failed(..) | AllUnusable(_) => "",
+            FirstUnusable => OTHER,
+        };
+        let signals: Option<String> = session.one(&format!(
+            "SELECT string_agg(symbol, ' ') FROM signals WHERE run_id = {run_id}"
+        ));
+        expect(
+            signals.as_deref().unwrap_or("") == symbols,
+            format!("signals of {signals:?}"),
+        );
+        if after.last_run == run_id && symbols.is_empty() {
+            expect(
+                after.tables == before.tables,
+                format!("wrote {after:?} over {before:?}"),
+            );
+        }
+        if again == AtAnotherAddress {
+            // The same exchange, by another name.
+            let url: String = session.one("SHOW signal_hub.exchange_url");
+            let other = match url.strip_suffix('/') {
+                Some(bare) => bare.to_owned(),
+                None => format!("{url}/"),
+            };
+            self.cluster.configure("signal_hub.exchange_url", &other);
+        }
+        let expected = before.signals + 2;
+        eventually(
+            SOON,
+            &format!("{}: the next good reply brings the signals", self.name),
+            || {
+                let now = Written::now(session);
+                now.signals == expected && now.deliveries == 2 * expected
+            },
+        );
+        problems
+    }
+}
+
+/// What is written at one time, as one statement sees it.
+#[derive(Debug)]
+struct Written {
+    last_run: i64,
+    signals: i64,
+    deliveries: i64,
+    /// Signals, deliveries, open episodes, and quota used: what a run writes besides its own record.
+    tables: [i64; 4],
+}
+
+impl Written {
+    fn now(session: &mut Session) -> Self {
+        let row = &session.rows(
+            "SELECT (SELECT max(run_id) FROM signal_runs), (SELECT count(*) FROM signals),
+                    (SELECT count(*) FROM user_signals), (SELECT count(*) FROM signal_episodes WHERE side IS NOT NULL),
+                    (SELECT coalesce(sum(received), 0) FROM user_signal_quotas)",
+        )[0];
+        let (signals, deliveries) = (row.get(1), row.get(2));
+        Self {
+            last_run: row.get(0),
+            signals,
+            deliveries,
+            tables: [signals, deliveries, row.get(3), row.get(4)],
+        }
+    }
+}
+
+#[test]
+fn an_exchange_that_is_gone_for_a_while_is_found_again() {
+    let market = rising_market();
+    let port = market.port();
+    let cluster = by_itself(&market).start();
+    drop(market);
+    let mut session = cluster.session(POSTGRES);
+    session.run("BEGIN; CREATE EXTENSION signal_hub");
+    subscribe(&mut session, "MAX", 1, 1);
+    session.run("COMMIT");
+    eventually(SOON, "the failure is on record", || {
+        session.one::<i64>("SELECT count(*) FROM signal_runs WHERE status = 'failed' AND sqlstate = '08001' AND error LIKE 'could not reach the exchange%'") > 0
+    });
+    let options = signal_hub_tests::simulator::SimulatorOptions {
+        port,
+        volatility: 0.0,
+        ..Default::default()
+    };
+    let market = Simulator::start(options).expect("its port is still free");
+    market.set_change("BTCUSDT", "3.5");
+    eventually(SOON, "the signal arrives", || {
+        session.one::<i64>("SELECT count(*) FROM user_signals") == 1
+    });
+}
+
+#[test]
+fn an_exchange_that_says_wait_is_left_alone_for_that_long() {
+    let market = flat_market();
+    let cluster = by_itself(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    wait_for_good_run(&mut session);
+    market.inject(
+        Fault::TooManyRequests {
+            retry_after: Some(3),
+        },
+        Times::Once,
+    );
+    eventually(SOON, "the failure is on record", || {
+        session.one::<i64>("SELECT count(*) FROM signal_runs WHERE status = 'failed'") == 1
+    });
+    let requests = market.request_count();
+    let wait: f64 = session.one(
+        "SELECT extract(epoch FROM retry_at - started_at)::float8 FROM signal_runs WHERE status = 'failed'",
+    );
+    assert!((2.9..3.3).contains(&wait), "{wait} s");
+    // A person's call is kept back, too.
+    let error = session.error("SELECT generate_signals_now()");
+    assert_eq!(error.code().code(), "08004", "{}", error.message());
+    assert!(error.detail().is_some() && error.hint().is_some());
+    let due: f64 = session.one("SELECT extract(epoch FROM retry_at - clock_timestamp())::float8 FROM signal_runs WHERE status = 'failed'");
+    meanwhile(
+        Duration::from_secs_f64((due - 0.3).max(0.0)),
+        "no request",
+        || market.request_count() == requests,
+    );
+    eventually(Duration::from_secs(3), "it is asked again", || {
+        market.request_count() > requests
+    });
+    wait_for_good_run(&mut session);
+}
+
+#[test]
+fn a_restart_does_not_forget_that_the_exchange_said_wait() {
+    let market = flat_market();
+    market.inject(
+        Fault::Banned {
+            retry_after: Some(60),
+        },
+        Times::Once,
+    );
+    let mut cluster = by_itself(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    eventually(SOON, "the failure is on record", || runs(&mut session) == 1);
+    drop(session);
+    cluster.restart();
+    let mut session = cluster.session(POSTGRES);
+    eventually(SOON, "the worker is up", || {
+        worker_pid(&mut session).is_some()
+    });
+    meanwhile(Duration::from_secs(3), "no request", || {
+        market.request_count() == 1
+    });
+    assert_eq!(
+        session.one::<String>("SELECT state FROM signal_health"),
+        "failing"
+    );
+}
+
+#[test]
+fn an_exchange_that_fails_is_asked_once_per_interval_at_most() {
+    const TIME: Duration = Duration::from_secs(5);
+    let market = flat_market();
+    let cluster = by_itself(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    market.inject(Fault::InternalError, Times::Forever);
+    session.run("CREATE EXTENSION signal_hub");
+    eventually(SOON, "the first request", || market.request_count() == 1);
+    let started = Instant::now();
+    meanwhile(TIME, "one request per second at most", || {
+        market.request_count() as f64 <= 2.0 + started.elapsed().as_secs_f64()
+    });
+    // Waits of 1, 2 and 4 s, each of them 10 % shorter or longer.
+    assert!(
+        (3..=4).contains(&market.request_count()),
+        "{} requests",
+        market.request_count()
+    );
+}
+
+#[test]
+fn the_server_stops_at_once_while_the_exchange_is_silent() {
+    let market = flat_market();
+    market.inject(Fault::Silence, Times::Forever);
+    let mut cluster = by_itself(&market)
+        .set("signal_hub.http_timeout", "60s")
+        .start();
+    cluster.session(POSTGRES).run("CREATE EXTENSION signal_hub");
+    eventually(SOON, "the exchange is asked", || {
+        market.request_count() == 1
+    });
+    let started = Instant::now();
+    let status = cluster.stop(Stop::Fast);
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        started.elapsed()
+    );
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn cancelling_a_silent_fetch_leaves_the_worker_alive() {
+    let market = rising_market();
+    market.inject(Fault::Silence, Times::Once);
+    let cluster = by_itself(&market)
+        .set("signal_hub.http_timeout", "60s")
+        .start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    eventually(SOON, "the exchange is asked", || {
+        market.request_count() == 1
+    });
+    let worker = worker_pid(&mut session).expect("a worker runs");
+    assert!(session.one::<bool>(&format!("SELECT pg_cancel_backend({worker})")));
+    wait_for_good_run(&mut session);
+    assert_eq!(worker_pid(&mut session), Some(worker), "the same process");
+    assert_eq!(session.one::<i64>("SELECT count(*) FROM signals"), 1);
+}

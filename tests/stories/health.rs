@@ -1,0 +1,287 @@
+//! `signal_health` tells the truth in one row, whatever happens.
+
+use crate::cluster::{Cluster, POSTGRES};
+use crate::scene::{
+    SOON, by_hand, by_itself, flat_market, rising_market, wait_for_good_run, worker_pid,
+};
+use crate::session::Session;
+use crate::wait::{eventually, meanwhile};
+use signal_hub_tests::simulator::{Fault, Times};
+use std::time::{Duration, Instant};
+
+fn with_extension(cluster: &Cluster) -> Session {
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    session
+}
+
+/// What the one row says.
+struct Health {
+    healthy: bool,
+    state: String,
+    message: String,
+}
+
+fn health(session: &mut Session) -> Health {
+    let rows = session.rows("SELECT * FROM signal_health");
+    assert_eq!(rows.len(), 1, "signal_health is one row");
+    Health {
+        healthy: rows[0].get("healthy"),
+        state: rows[0].get("state"),
+        message: rows[0].get("message"),
+    }
+}
+
+#[track_caller]
+fn wait_for_state(session: &mut Session, state: &str) -> Health {
+    eventually(SOON, &format!("health says {state}"), || {
+        Some(health(session)).filter(|health| health.state == state)
+    })
+}
+
+#[test]
+fn a_worker_whose_first_run_has_not_ended_is_starting() {
+    let market = flat_market();
+    market.inject(Fault::Silence, Times::Forever);
+    let cluster = by_itself(&market).start();
+    let mut session = with_extension(&cluster);
+    eventually(SOON, "the exchange is asked", || {
+        market.request_count() == 1
+    });
+    let health = health(&mut session);
+    assert_eq!(health.state, "starting", "{}", health.message);
+    assert!(health.healthy);
+}
+
+#[test]
+fn failures_are_told_with_their_reason_and_recovery_is_seen() {
+    let market = flat_market();
+    let cluster = by_itself(&market).start();
+    let mut session = with_extension(&cluster);
+    wait_for_good_run(&mut session);
+    let running = wait_for_state(&mut session, "running");
+    assert!(running.healthy, "{}", running.message);
+    assert!(session.one::<bool>(
+        "SELECT last_error IS NULL AND consecutive_failures = 0 AND worker_pid IS NOT NULL
+                AND last_success IS NOT NULL AND next_run > now() - interval '2 seconds' FROM signal_health"
+    ));
+
+    market.inject(Fault::InternalError, Times::Forever);
+    let failing = wait_for_state(&mut session, "failing");
+    assert!(!failing.healthy);
+    assert!(
+        failing.message.contains("HTTP status 500"),
+        "{}",
+        failing.message
+    );
+
+    market.clear_faults();
+    wait_for_state(&mut session, "running");
+    assert!(session.one::<bool>(
+        "SELECT healthy AND consecutive_failures = 0 AND last_error LIKE '%HTTP status 500%' AND last_error_at < last_success
+           FROM signal_health"
+    ));
+    eventually(SOON, "the log tells of both, once", || {
+        let log = cluster.log();
+        log.matches("HTTP status 500").count() == 1
+            && log.matches("signal_hub: recovered").count() == 1
+    });
+}
+
+#[test]
+fn a_worker_that_is_killed_is_back_within_three_seconds_and_harms_nobody() {
+    let market = flat_market();
+    let cluster = by_itself(&market).start();
+    let mut session = with_extension(&cluster);
+    wait_for_good_run(&mut session);
+    let first = worker_pid(&mut session).expect("a worker runs");
+    let server_start: String = session.one("SELECT pg_postmaster_start_time()::text");
+
+    assert!(session.one::<bool>(&format!("SELECT pg_terminate_backend({first})")));
+    eventually(Duration::from_secs(3), "another worker runs", || {
+        worker_pid(&mut session).is_some_and(|pid| pid != first)
+    });
+    assert_eq!(session.one::<i64>("SELECT restarts FROM signal_health"), 1);
+    wait_for_state(&mut session, "running");
+    // This very session lived through it, and so did the server.
+    assert_eq!(
+        session.one::<String>("SELECT pg_postmaster_start_time()::text"),
+        server_start
+    );
+    assert!(
+        !cluster
+            .log()
+            .contains("terminating any other active server processes")
+    );
+}
+
+#[test]
+fn a_launcher_that_is_killed_is_back_and_starts_workers_again() {
+    let market = flat_market();
+    let cluster = by_itself(&market).start();
+    let mut session = with_extension(&cluster);
+    wait_for_good_run(&mut session);
+    session.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'signal_hub launcher'");
+    let mut other = cluster.create_database("other");
+    other.run("CREATE EXTENSION signal_hub");
+    wait_for_good_run(&mut other);
+    assert!(
+        !cluster
+            .log()
+            .contains("terminating any other active server processes")
+    );
+}
+
+#[test]
+fn without_preloading_health_says_what_to_add_to_the_configuration() {
+    let market = flat_market();
+    let cluster = by_hand(&market).start();
+    let mut session = with_extension(&cluster);
+    let health = health(&mut session);
+    assert_eq!(health.state, "not_preloaded");
+    assert!(!health.healthy);
+    assert!(
+        health.message.contains("shared_preload_libraries"),
+        "{}",
+        health.message
+    );
+    session.run("SELECT generate_signals_now()");
+    assert_eq!(session.one::<i64>("SELECT count(*) FROM signal_runs"), 1);
+}
+
+#[test]
+fn a_standby_is_healthy_and_generates_once_promoted() {
+    let market = rising_market();
+    let mut primary = by_itself(&market).start();
+    let mut session = with_extension(&primary);
+    wait_for_good_run(&mut session);
+    let standby = primary.standby();
+    let mut reader = standby.session(POSTGRES);
+    let health = health(&mut reader);
+    assert_eq!(health.state, "standby", "{}", health.message);
+    assert!(health.healthy);
+    assert_eq!(worker_pid(&mut reader), None);
+    drop(session);
+    primary.stop(crate::cluster::Stop::Immediate);
+
+    let signals: i64 = reader.one("SELECT count(*) FROM signals");
+    market.set_change("ETHUSDT", "-4");
+    assert!(reader.one::<bool>("SELECT pg_promote()"));
+    eventually(SOON, "the new primary generates", || {
+        reader.one::<i64>("SELECT count(*) FROM signals") == signals + 1
+    });
+    wait_for_state(&mut reader, "running");
+}
+
+#[test]
+fn monitoring_roles_read_health_and_others_do_not() {
+    let market = flat_market();
+    let cluster = by_itself(&market).start();
+    let mut session = with_extension(&cluster);
+    session.run("CREATE ROLE watcher IN ROLE pg_monitor; CREATE ROLE visitor");
+    session.run("SET ROLE watcher");
+    eventually(SOON, "the watcher sees it run", || {
+        health(&mut session).state == "running"
+    });
+    session.run("SELECT * FROM signal_stats; SELECT * FROM signal_runs");
+    session.run("SET ROLE visitor");
+    for relation in [
+        "signal_health",
+        "signal_stats",
+        "signal_runs",
+        "signals",
+        "user_signals",
+        "user_subscriptions",
+    ] {
+        let error = session.error(&format!("SELECT * FROM {relation}"));
+        assert_eq!(error.code().code(), "42501", "{relation}");
+    }
+}
+
+#[test]
+fn sql_objects_of_another_release_stop_the_worker_politely() {
+    let market = flat_market();
+    let cluster = by_itself(&market).start();
+    let mut session = with_extension(&cluster);
+    wait_for_good_run(&mut session);
+    let worker = worker_pid(&mut session);
+    let release: String =
+        session.one("SELECT extversion FROM pg_extension WHERE extname = 'signal_hub'");
+
+    session.run("UPDATE pg_extension SET extversion = '0.0.9' WHERE extname = 'signal_hub'");
+    let mismatch = wait_for_state(&mut session, "version_mismatch");
+    assert!(!mismatch.healthy);
+    assert!(
+        mismatch
+            .message
+            .contains("ALTER EXTENSION signal_hub UPDATE"),
+        "{}",
+        mismatch.message
+    );
+    let error = session.error("SELECT generate_signals_now()");
+    assert_eq!(error.code().code(), "55000", "{}", error.message());
+    assert!(
+        error
+            .hint()
+            .is_some_and(|h| h.contains("ALTER EXTENSION signal_hub UPDATE")),
+        "{error:?}"
+    );
+    // A run under way when the version changed may still ask.
+    let mut last = (Instant::now(), market.request_count());
+    eventually(SOON, "the exchange is left alone", || {
+        if market.request_count() != last.1 {
+            last = (Instant::now(), market.request_count());
+        }
+        last.0.elapsed() > Duration::from_secs(3)
+    });
+
+    session.run(&format!(
+        "UPDATE pg_extension SET extversion = '{release}' WHERE extname = 'signal_hub'"
+    ));
+    let before = market.request_count();
+    eventually(SOON, "runs go on", || market.request_count() > before);
+    wait_for_state(&mut session, "running");
+    assert_eq!(worker_pid(&mut session), worker, "the same process");
+}
+
+#[test]
+fn an_idle_server_beats_its_heart_at_next_to_no_cost() {
+    /// How long is looked.
+    const TIME: Duration = Duration::from_secs(20);
+    /// 0.1 % of that time, in ticks of a hundredth of a second.
+    const TICKS: u64 = 2;
+    let market = flat_market();
+    let cluster = by_itself(&market).set("signal_hub.interval", "30s").start();
+    let mut session = with_extension(&cluster);
+    wait_for_good_run(&mut session);
+    let processes: Vec<i32> =
+        session.list("SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'signal_hub %'");
+    assert_eq!(processes.len(), 2, "launcher and worker");
+    let before: u64 = processes.iter().map(|pid| cpu_ticks(*pid)).sum();
+    let beats_before: String = session.one("SELECT last_heartbeat::text FROM signal_health");
+    meanwhile(TIME, "the heart beats", || {
+        session.one::<bool>("SELECT heartbeat_age < interval '6 seconds' FROM signal_health")
+    });
+    let used = processes.iter().map(|pid| cpu_ticks(*pid)).sum::<u64>() - before;
+    // A tick is counted as a whole when it is seen half way: one more for each process.
+    assert!(used <= TICKS + 2, "{used} ticks in {TIME:?}");
+    assert_ne!(
+        session.one::<String>("SELECT last_heartbeat::text FROM signal_health"),
+        beats_before
+    );
+    assert_eq!(
+        session.one::<i64>("SELECT count(*) FROM signal_runs"),
+        1,
+        "idle: only the first run"
+    );
+}
+
+/// Time a process has used so far, in its own code and the kernel's: fields 14 and 15 of proc(5)'s stat.
+fn cpu_ticks(pid: i32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process lives");
+    let (_, fields) = stat.rsplit_once(')').expect("a name in brackets");
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    ticks
+        .map(|field| field.parse::<u64>().expect("a number"))
+        .sum()
+}

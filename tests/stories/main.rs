@@ -1,0 +1,17 @@
+//! Stories of people who use signal_hub, on real servers that live as long as their test.
+//!
+//! `cluster` is a server, `session` a connection to it, `wait` the way to wait, `scene` what
+//! most stories begin with. The others tell stories, one subject each.
+
+mod cluster;
+mod scene;
+mod session;
+mod wait;
+
+mod by_hand;
+mod entitlement;
+mod exchange;
+mod first_look;
+mod health;
+mod recovery;
+mod schema;

@@ -1,0 +1,375 @@
+//! What is interrupted goes on where it stopped, and what was configured comes back.
+
+use crate::cluster::binaries::succeed;
+use crate::cluster::{Cluster, POSTGRES};
+use crate::scene::{
+    SOON, by_hand, by_itself, flat_market, rising_market, runs, subscribe, wait_for_deliveries,
+    wait_for_good_run, worker_pid,
+};
+use crate::session::Session;
+use crate::wait::eventually;
+use signal_hub_tests::simulator::{Fault, Simulator, Times};
+use std::time::{Duration, Instant};
+
+const SUBSCRIBERS: u32 = 20_000;
+
+/// A fan-out to 20,000 subscribers in batches of 200, some way through.
+fn delivery_under_way(market: &Simulator) -> (Cluster, Session) {
+    let cluster = by_itself(market)
+        .set("signal_hub.delivery_batch", "200")
+        .start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("BEGIN; CREATE EXTENSION signal_hub");
+    subscribe(&mut session, "MAX", 1, SUBSCRIBERS);
+    // Slow enough to be caught in the act on any machine.
+    session.run(
+        "CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.02); RETURN NULL; END';
+         CREATE TRIGGER take_time AFTER INSERT ON user_signals EXECUTE FUNCTION take_time();
+         COMMIT",
+    );
+    let mut seen = 0;
+    eventually(SOON, "the fan-out is under way", || {
+        seen = session.one::<i64>("SELECT count(*) FROM user_signals");
+        seen >= 1000
+    });
+    assert!(
+        seen < i64::from(SUBSCRIBERS),
+        "too fast: nothing to interrupt"
+    );
+    (cluster, session)
+}
+
+fn exactly_one_row_each(session: &mut Session) {
+    wait_for_deliveries(session, SUBSCRIBERS.into());
+    assert_eq!(
+        session.one::<i64>("SELECT count(DISTINCT user_id) FROM user_signals"),
+        i64::from(SUBSCRIBERS)
+    );
+    assert_eq!(session.one::<i64>("SELECT count(*) FROM signals"), 1);
+    assert_eq!(
+        session.one::<i64>("SELECT deliveries FROM signals"),
+        i64::from(SUBSCRIBERS)
+    );
+    assert_eq!(
+        session.one::<i32>("SELECT max(received) FROM user_signal_quotas"),
+        1
+    );
+    eventually(SOON, "the run is closed", || {
+        session.one::<i64>(&format!(
+            "SELECT count(*) FROM signal_runs WHERE deliveries = {SUBSCRIBERS} AND finished_at IS NOT NULL"
+        )) == 1
+    });
+}
+
+#[test]
+fn a_crash_in_the_middle_of_a_fan_out_costs_nobody_a_signal() {
+    let market = rising_market();
+    let (mut cluster, session) = delivery_under_way(&market);
+    drop(session);
+    cluster.kill9();
+    cluster.start();
+    let mut session = cluster.session(POSTGRES);
+    let left: i64 = session.one("SELECT count(*) FROM user_signals");
+    assert!(
+        left < i64::from(SUBSCRIBERS),
+        "the crash came too late to prove anything"
+    );
+    exactly_one_row_each(&mut session);
+}
+
+#[test]
+fn a_worker_killed_in_the_middle_of_a_fan_out_costs_nobody_a_signal() {
+    let market = rising_market();
+    let (_cluster, mut session) = delivery_under_way(&market);
+    let worker = worker_pid(&mut session).expect("a worker runs");
+    session.run(&format!("SELECT pg_terminate_backend({worker})"));
+    eventually(SOON, "another worker runs", || {
+        worker_pid(&mut session).is_some_and(|pid| pid != worker)
+    });
+    exactly_one_row_each(&mut session);
+}
+
+#[test]
+fn a_call_by_hand_in_the_middle_of_a_fan_out_costs_nobody_a_signal() {
+    let market = rising_market();
+    let (_cluster, mut session) = delivery_under_way(&market);
+    session.run("SELECT generate_signals_now()");
+    exactly_one_row_each(&mut session);
+}
+
+#[test]
+fn dropping_the_extension_in_the_middle_of_a_fan_out_just_ends_it() {
+    let market = rising_market();
+    let (cluster, mut session) = delivery_under_way(&market);
+    session.run("SET statement_timeout = '15s'; DROP EXTENSION signal_hub");
+    eventually(SOON, "the worker leaves", || {
+        worker_pid(&mut session).is_none()
+    });
+    let log = cluster.log();
+    assert!(!log.contains("deadlock detected"));
+    assert!(!log.contains("terminating any other active server processes"));
+    session.run("CREATE EXTENSION signal_hub");
+    wait_for_good_run(&mut session);
+}
+
+/// Everything that a dump has to bring back, as text.
+fn possessions(session: &mut Session) -> Vec<String> {
+    let mut all = Vec::new();
+    for table in [
+        "signal_tiers",
+        "signal_symbols",
+        "signal_rules",
+        "signal_episodes",
+        "signal_pause",
+        "user_subscriptions",
+        "signals",
+        "user_signals",
+        "user_signal_quotas",
+    ] {
+        let rows: Vec<String> =
+            session.list(&format!("SELECT t::text FROM {table} AS t ORDER BY 1"));
+        all.extend(rows.into_iter().map(|row| format!("{table} {row}")));
+    }
+    all
+}
+
+#[test]
+fn a_dump_restores_what_was_changed_and_earned() {
+    let market = rising_market();
+    let old = by_hand(&market).start();
+    let mut session = old.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    subscribe(&mut session, "MAX", 1, 3);
+    session.run(
+        "UPDATE signal_tiers SET daily_quota = 7 WHERE tier = 'MAX';
+         UPDATE signal_tiers SET enabled = true WHERE tier = 'PRO';
+         INSERT INTO signal_tiers (tier, priority) VALUES ('TEAM', 5);
+         UPDATE signal_rules SET stop_loss_percent = 2.5, take_profit_percents = '{1,2}';
+         INSERT INTO signal_symbols (symbol) VALUES ('TRXUSDT');
+         SELECT generate_signals_now();
+         UPDATE signal_symbols SET enabled = false WHERE symbol = 'BTCUSDT';
+         SELECT pause_signals('moving house')",
+    );
+    let before = possessions(&mut session);
+    let last: i64 = session.one("SELECT max(signal_id) FROM signals");
+    let dump = old.folder().join("dump");
+    succeed(
+        old.tool("pg_dump")
+            .arg("--format=custom")
+            .arg("--file")
+            .arg(&dump)
+            .arg(POSTGRES),
+    );
+
+    // A worker that generates before the dump is in would be in its way.
+    let new = by_itself(&market).set("signal_hub.enabled", "off").start();
+    let mut session = new.create_database("moved");
+    succeed(
+        new.tool("pg_restore")
+            .args(["--exit-on-error", "--dbname=moved"])
+            .arg(&dump),
+    );
+    assert_eq!(possessions(&mut session), before);
+    new.configure("signal_hub.enabled", "on");
+    eventually(SOON, "health says paused", || {
+        session.one::<String>("SELECT state FROM signal_health") == "paused"
+    });
+    market.set_change("ETHUSDT", "-4");
+    session.run("SELECT resume_signals()");
+    eventually(SOON, "the new server generates", || {
+        session
+            .list::<i64>("SELECT signal_id FROM signals WHERE symbol = 'ETHUSDT'")
+            .first()
+            .is_some_and(|id| *id > last)
+    });
+    let failed: i64 = session.one("SELECT count(*) FROM signal_runs WHERE status = 'failed'");
+    assert_eq!(failed, 0, "no number is given out twice");
+}
+
+#[test]
+fn a_dump_restores_into_a_server_that_generates_signals() {
+    let market = rising_market();
+    let old = by_hand(&market).start();
+    let mut session = old.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    subscribe(&mut session, "MAX", 1, 3);
+    session.run("SELECT generate_signals_now()");
+    let before = possessions(&mut session);
+    let dump = old.folder().join("dump.sql");
+    succeed(old.tool("pg_dump").arg("--file").arg(&dump).arg(POSTGRES));
+
+    let new = by_itself(&market).start();
+    let mut session = new.create_database("moved");
+    succeed(
+        new.tool("psql")
+            .args([
+                "--quiet",
+                "--single-transaction",
+                "--set=ON_ERROR_STOP=1",
+                "--dbname=moved",
+            ])
+            .arg("--file")
+            .arg(&dump),
+    );
+    wait_for_good_run(&mut session);
+    assert_eq!(
+        possessions(&mut session)
+            .into_iter()
+            .filter(|row| !row.starts_with("signal_symbols"))
+            .collect::<Vec<_>>(),
+        before
+            .into_iter()
+            .filter(|row| !row.starts_with("signal_symbols"))
+            .collect::<Vec<_>>(),
+        "one episode, one signal, also across the move"
+    );
+    assert_eq!(session.one::<i64>("SELECT count(*) FROM user_signals"), 3);
+}
+
+#[test]
+fn a_dump_restores_although_signals_are_generated_meanwhile() {
+    let market = rising_market();
+    let old = by_hand(&market).start();
+    let mut session = old.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    subscribe(&mut session, "MAX", 1, 3);
+    session.run("SELECT generate_signals_now()");
+    let before = possessions(&mut session);
+    let dump = old.folder().join("dump");
+    succeed(
+        old.tool("pg_dump")
+            .arg("--format=custom")
+            .arg("--file")
+            .arg(&dump)
+            .arg(POSTGRES),
+    );
+
+    // In a large database the definitions of other tables take long enough for some runs.
+    let new = by_itself(&market).start();
+    let mut session = new.create_database("moved");
+    let restore = |section: &str| {
+        succeed(
+            new.tool("pg_restore")
+                .args(["--exit-on-error", "--dbname=moved", section])
+                .arg(&dump),
+        );
+    };
+    restore("--section=pre-data");
+    wait_for_good_run(&mut session);
+    restore("--section=data");
+    restore("--section=post-data");
+    let after = possessions(&mut session);
+    for row in before
+        .iter()
+        .filter(|row| !row.starts_with("signal_symbols"))
+    {
+        assert!(after.contains(row), "{row} is not in {after:?}");
+    }
+}
+
+#[test]
+fn the_servers_statistics_know_of_the_workers_rows() {
+    let market = rising_market();
+    let cluster = by_itself(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("BEGIN; CREATE EXTENSION signal_hub");
+    subscribe(&mut session, "MAX", 1, 100);
+    session.run("COMMIT");
+    eventually(SOON, "autovacuum can see the rows", || {
+        session
+            .one::<i64>("SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'user_signals'")
+            == 100
+    });
+}
+
+#[test]
+fn a_silent_exchange_holds_up_nobodys_drop_database() {
+    let market = flat_market();
+    market.inject(Fault::Silence, Times::Forever);
+    let cluster = by_itself(&market)
+        .set("signal_hub.http_timeout", "60s")
+        .start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    drop(cluster.create_database("other"));
+    eventually(SOON, "the exchange is asked", || {
+        market.request_count() == 1
+    });
+    let started = Instant::now();
+    eventually(
+        Duration::from_secs(5),
+        "the other database is dropped",
+        || {
+            // Its last connection may still be on its way out.
+            session.try_list::<i32>("DROP DATABASE other").is_ok()
+        },
+    );
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(market.request_count(), 1, "still the same fetch");
+}
+
+#[test]
+fn a_database_can_be_dropped_from_under_its_worker() {
+    let market = flat_market();
+    let cluster = by_itself(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    let mut shop = cluster.create_database("shop");
+    shop.run("CREATE EXTENSION signal_hub");
+    wait_for_good_run(&mut shop);
+    drop(shop);
+    session.run("DROP DATABASE shop WITH (FORCE)");
+    let before = runs(&mut session);
+    eventually(SOON, "the other database's runs go on", || {
+        runs(&mut session) > before + 3
+    });
+    let log = cluster.log();
+    assert!(!log.contains("terminating any other active server processes"));
+    assert!(
+        log.matches("FATAL").count() <= 3,
+        "no loop of workers that find no database"
+    );
+}
+
+#[test]
+fn a_database_can_be_dropped_although_its_worker_is_connected() {
+    let market = flat_market();
+    let cluster = by_itself(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    let mut shop = cluster.create_database("shop");
+    shop.run("CREATE EXTENSION signal_hub");
+    wait_for_good_run(&mut shop);
+    drop(shop);
+    session.run("DROP DATABASE shop");
+}
+
+#[test]
+fn vacuum_is_not_held_back_while_the_exchange_is_silent() {
+    let market = flat_market();
+    market.inject(Fault::Silence, Times::Forever);
+    let cluster = by_itself(&market)
+        .set("signal_hub.http_timeout", "60s")
+        .start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    eventually(SOON, "the exchange is asked", || {
+        market.request_count() == 1
+    });
+    let worker = worker_pid(&mut session).expect("a worker runs");
+    let open: i64 = session.one(&format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE pid = {worker}
+            AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL OR xact_start IS NOT NULL)"
+    ));
+    assert_eq!(
+        open, 0,
+        "no transaction is open while the network is waited for"
+    );
+    let locks: i64 = session.one(&format!(
+        "SELECT count(*) FROM pg_locks WHERE pid = {worker}"
+    ));
+    assert_eq!(locks, 0, "and no lock held");
+}

@@ -1,0 +1,221 @@
+//! The SQL that users install is the SQL that the library was compiled for.
+
+use crate::cluster::POSTGRES;
+use crate::cluster::binaries::library;
+use crate::scene::{by_hand, flat_market};
+use crate::session::Session;
+use object::{Object, ObjectSection};
+use pgrx_sql_entity_graph::metadata::SqlMapping;
+use pgrx_sql_entity_graph::section::{decode_entities, is_schema_section_name};
+use pgrx_sql_entity_graph::{PgExternEntity, PgExternReturnEntity, SqlGraphEntity, UsedTypeEntity};
+
+/// What a query says (`name`) of those objects of a catalog that belong to the extension.
+fn members(session: &mut Session, catalog: &str, name: &str, condition: &str) -> Vec<String> {
+    session.list(&format!(
+        "SELECT {name} FROM {catalog} AS o
+           JOIN pg_depend d ON d.classid = '{catalog}'::regclass AND d.objid = o.oid AND d.deptype = 'e'
+           JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+          WHERE e.extname = 'signal_hub' AND {condition} ORDER BY 1"
+    ))
+}
+
+#[test]
+fn every_function_of_the_library_is_declared_with_its_own_types() {
+    let market = flat_market();
+    let cluster = by_hand(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+
+    let file = std::fs::read(library()).expect("the library is readable");
+    let elf = object::File::parse(&*file).expect("the library is an ELF file");
+    let section = elf
+        .sections()
+        .find(|section| section.name().is_ok_and(is_schema_section_name));
+    let section = section.expect("pgrx leaves a section about the functions");
+    let entities = decode_entities(section.data().expect("its bytes")).expect("of this pgrx");
+    let mut compiled: Vec<String> = entities
+        .iter()
+        .filter_map(|entity| match entity {
+            SqlGraphEntity::Function(function) => Some(signature(&mut session, function)),
+            _ => None,
+        })
+        .collect();
+    compiled.sort_unstable();
+    assert!(!compiled.is_empty());
+
+    let declared = members(
+        &mut session,
+        "pg_proc",
+        "format('%s(%s) %s%s strict=%s from %s',
+                o.proname,
+                (SELECT string_agg(format('%s %s', o.proargnames[n], t::regtype), ', ' ORDER BY n)
+                   FROM unnest(o.proargtypes::oid[]) WITH ORDINALITY AS a (t, n)),
+                CASE WHEN o.proretset THEN 'setof ' END,
+                coalesce((SELECT '(' || string_agg(format('%s %s', o.proargnames[n], t::regtype), ', ' ORDER BY n) || ')'
+                            FROM unnest(o.proallargtypes) WITH ORDINALITY AS a (t, n)
+                           WHERE o.proargmodes[n] IN ('o', 't')),
+                         o.prorettype::regtype::text),
+                o.proisstrict, o.prosrc)",
+        "o.prolang = (SELECT oid FROM pg_language WHERE lanname = 'c')",
+    );
+    assert_eq!(
+        declared, compiled,
+        "left what SQL declares, right what the library has"
+    );
+}
+
+/// A function of the library in the form in which the query above shows those of the catalog.
+fn signature(session: &mut Session, function: &PgExternEntity) -> String {
+    let arguments: Vec<String> = function
+        .fn_args
+        .iter()
+        .filter_map(|argument| {
+            Some(format!(
+                "{} {}",
+                argument.pattern,
+                sql_type(session, &argument.used_ty)?
+            ))
+        })
+        .collect();
+    let mut typed =
+        |ty: &UsedTypeEntity| sql_type(session, ty).expect("returned types are SQL types");
+    let returns = match &function.fn_return {
+        PgExternReturnEntity::None => "void".to_owned(),
+        PgExternReturnEntity::Trigger => "trigger".to_owned(),
+        PgExternReturnEntity::Type { ty } => typed(ty),
+        PgExternReturnEntity::SetOf { ty } => format!("setof {}", typed(ty)),
+        PgExternReturnEntity::Iterated { tys } => {
+            let columns: Vec<String> = tys
+                .iter()
+                .map(|column| {
+                    format!(
+                        "{} {}",
+                        column.name.unwrap_or_default().trim_matches('"'),
+                        typed(&column.ty)
+                    )
+                })
+                .collect();
+            format!("setof ({})", columns.join(", "))
+        }
+    };
+    // A function with an argument that cannot be null must never be called with one.
+    let strict = function
+        .fn_args
+        .iter()
+        .any(|argument| !argument.used_ty.optional && !is_skipped(&argument.used_ty));
+    format!(
+        "{}({}) {returns} strict={} from {}_wrapper",
+        function.name,
+        arguments.join(", "),
+        if strict { "t" } else { "f" },
+        function.unaliased_name
+    )
+}
+
+fn is_skipped(ty: &UsedTypeEntity) -> bool {
+    matches!(ty.metadata.argument_sql, Ok(SqlMapping::Skip))
+}
+
+/// PostgreSQL's own name of a type; `None` for what does not appear in SQL.
+fn sql_type(session: &mut Session, ty: &UsedTypeEntity) -> Option<String> {
+    let name = match &ty.metadata.argument_sql {
+        Ok(SqlMapping::As(name)) => name,
+        Ok(SqlMapping::Skip) => return None,
+        other => panic!("{}: {other:?} is not expected here", ty.full_path),
+    };
+    Some(session.one(&format!("SELECT '{name}'::regtype::text")))
+}
+
+#[test]
+fn every_object_of_the_extension_has_a_comment() {
+    let market = flat_market();
+    let cluster = by_hand(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+
+    let no_comment = "NOT EXISTS (SELECT FROM pg_description c
+                                   WHERE c.classoid = d.classid AND c.objoid = o.oid AND c.objsubid = 0)";
+    let tables = members(
+        &mut session,
+        "pg_class",
+        "o.relname::text",
+        &format!("o.relkind IN ('r', 'p', 'v', 'm') AND {no_comment}"),
+    );
+    assert_eq!(
+        tables,
+        Vec::<String>::new(),
+        "tables and views without a comment"
+    );
+    let functions = members(
+        &mut session,
+        "pg_proc",
+        "o.oid::regprocedure::text",
+        no_comment,
+    );
+    assert_eq!(
+        functions,
+        Vec::<String>::new(),
+        "functions without a comment"
+    );
+    let columns = members(
+        &mut session,
+        "pg_class",
+        "(SELECT string_agg(format('%s.%s', o.relname, a.attname), ' ') FROM pg_attribute a
+           WHERE a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped AND col_description(o.oid, a.attnum) IS NULL)",
+        "o.relkind IN ('r', 'p', 'v', 'm') AND EXISTS (
+            SELECT FROM pg_attribute a
+             WHERE a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped AND col_description(o.oid, a.attnum) IS NULL)",
+    );
+    assert_eq!(columns, Vec::<String>::new(), "columns without a comment");
+    let members: i64 = session.one(
+        "SELECT count(*) FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+          WHERE e.extname = 'signal_hub' AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass",
+    );
+    assert!(members > 15, "{members} objects were looked at");
+}
+
+#[test]
+fn strangers_may_execute_nothing_but_the_reading_of_their_own_claims() {
+    let market = flat_market();
+    let cluster = by_hand(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub; CREATE ROLE stranger");
+    let open = members(
+        &mut session,
+        "pg_proc",
+        "o.oid::regprocedure::text",
+        "has_function_privilege('stranger', o.oid, 'EXECUTE')",
+    );
+    assert_eq!(open, ["current_subscriber()"]);
+    let open = members(
+        &mut session,
+        "pg_class",
+        "o.relname::text",
+        "o.relkind IN ('r', 'p', 'v', 'm') AND has_table_privilege('stranger', o.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')",
+    );
+    assert_eq!(
+        open,
+        Vec::<String>::new(),
+        "tables and views open to strangers"
+    );
+}
+
+#[test]
+fn functions_that_decide_for_others_cannot_be_fooled_by_the_callers_search_path() {
+    let market = flat_market();
+    let cluster = by_hand(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    let unpinned = members(
+        &mut session,
+        "pg_proc",
+        "o.oid::regprocedure::text",
+        "o.prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
+         AND NOT coalesce(o.proconfig, '{}') @> '{\"search_path=pg_catalog, pg_temp\"}'",
+    );
+    assert_eq!(
+        unpinned,
+        Vec::<String>::new(),
+        "functions without a pinned search_path"
+    );
+}
