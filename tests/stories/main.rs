@@ -13,5 +13,6 @@ mod entitlement;
 mod exchange;
 mod first_look;
 mod health;
+mod recorded;
 mod recovery;
 mod schema;
