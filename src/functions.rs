@@ -28,7 +28,7 @@ fn generate_signals_now() -> JsonB {
         "signals_generated": outcome.signals_generated,
         "deliveries": outcome.deliveries,
         "symbols_evaluated": outcome.symbols_evaluated,
-        "timestamp": time(heartbeat::now()),
+        "timestamp": TimestampWithTimeZone::try_from(process::wall_clock()).ok(),
         "message": outcome.message,
     });
     if let Some(failure) = outcome.delivery_error {
@@ -95,16 +95,22 @@ fn signal_worker_status() -> TableIterator<
         None
     };
     let slot = slot.unwrap_or_default();
+    let resets = if heartbeat::available() {
+        heartbeat::resets()
+    } else {
+        0
+    };
     let runs = slot.phase == Phase::Running;
     TableIterator::once((
         heartbeat::available(),
         VERSION,
         settings::enabled(),
         runs.then_some(slot.pid),
-        runs.then(|| time(slot.started_at)).flatten(),
+        runs.then(|| TimestampWithTimeZone::try_from(slot.started_at).ok())
+            .flatten(),
         runs.then(|| time(slot.last_heartbeat)).flatten(),
         runs.then(|| time(slot.next_run)).flatten(),
-        slot.restarts,
+        slot.restarts + resets,
         runs.then(|| slot.stage.as_str()),
         (slot.phase == Phase::Dead)
             .then(|| time(slot.retry_at))
@@ -142,9 +148,12 @@ fn start_signal_worker() -> bool {
     true
 }
 
-/// 0 is no time.
-fn time(at: heartbeat::Timestamp) -> Option<TimestampWithTimeZone> {
-    TimestampWithTimeZone::try_from(at).ok().filter(|_| at != 0)
+/// A time of the board by the wall clock; 0 is none.
+fn time(at: heartbeat::Micros) -> Option<TimestampWithTimeZone> {
+    let wall_clock = process::wall_clock() + (at - heartbeat::now());
+    TimestampWithTimeZone::try_from(wall_clock)
+        .ok()
+        .filter(|_| at != 0)
 }
 
 /// A function in C and not in SQL, so that claims that are no JSON need no

@@ -5,13 +5,14 @@
 use crate::process;
 use pgrx::prelude::*;
 use pgrx::{PGRXSharedMemory, PgLwLock, pg_shmem_init};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 /// Databases that can have a worker at the same time.
 pub const SLOTS: usize = 64;
 
-/// Microseconds, PostgreSQL's own representation of a timestamptz.
-pub type Timestamp = pg_sys::TimestampTz;
+/// Microseconds of the system's monotonic clock, which all processes share and
+/// nobody sets.
+pub type Micros = i64;
 
 /// How far a slot's worker is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,11 +39,12 @@ pub struct Slot {
     pub database: u32,
     pub phase: Phase,
     /// When the phase began.
-    pub phase_since: Timestamp,
+    pub phase_since: Micros,
     pub pid: i32,
-    pub started_at: Timestamp,
-    pub last_heartbeat: Timestamp,
-    pub next_run: Timestamp,
+    /// By the wall clock, to show.
+    pub started_at: pg_sys::TimestampTz,
+    pub last_heartbeat: Micros,
+    pub next_run: Micros,
     pub stage: Stage,
     /// Whether this worker ended a cycle since it started.
     pub has_worked: bool,
@@ -50,7 +52,7 @@ pub struct Slot {
     pub restarts: i64,
     /// Deaths in a row before the first cycle ended.
     pub early_deaths: u32,
-    pub retry_at: Timestamp,
+    pub retry_at: Micros,
     /// The worker's last error, until a run is good again.
     pub trouble: ShortText,
     /// Times a worker was asked for; one that finds no extension looks again
@@ -121,6 +123,8 @@ impl Stage {
 #[derive(Clone, Copy)]
 struct Board {
     launcher_pid: i32,
+    /// Times the server reset itself after a crash, and all workers with it.
+    resets: i64,
     slots: [Slot; SLOTS],
 }
 
@@ -128,7 +132,20 @@ impl Default for Board {
     fn default() -> Self {
         Self {
             launcher_pid: 0,
+            resets: 0,
             slots: [Slot::default(); SLOTS],
+        }
+    }
+}
+
+impl Board {
+    /// Called by the postmaster at its start and after each crash of a process.
+    fn anew() -> Self {
+        // The postmaster's own memory, which a reset leaves alone.
+        static RESETS: AtomicI64 = AtomicI64::new(0);
+        Self {
+            resets: RESETS.fetch_add(1, Ordering::Relaxed),
+            ..Self::default()
         }
     }
 }
@@ -142,7 +159,7 @@ static RESERVED: AtomicBool = AtomicBool::new(false);
 
 /// Called from `_PG_init` while preloading.
 pub fn reserve_shared_memory() {
-    pg_shmem_init!(BOARD);
+    pg_shmem_init!(BOARD = Board::anew());
     RESERVED.store(true, Ordering::Relaxed);
 }
 
@@ -151,10 +168,9 @@ pub fn available() -> bool {
     RESERVED.load(Ordering::Relaxed)
 }
 
-/// The time of the system's clock.
-pub fn now() -> Timestamp {
-    // SAFETY: reads the clock.
-    unsafe { pg_sys::GetCurrentTimestamp() }
+/// The time now.
+pub fn now() -> Micros {
+    process::monotonic_micros()
 }
 
 /// The current database.
@@ -178,6 +194,11 @@ pub fn slot(database: u32) -> Option<Slot> {
         .iter()
         .find(|slot| slot.phase != Phase::Free && slot.database == database)
         .copied()
+}
+
+/// Times the server reset itself since it started.
+pub fn resets() -> i64 {
+    BOARD.share().resets
 }
 
 /// Copies of all slots in use.
@@ -286,7 +307,7 @@ pub fn enter_worker(database: u32) -> bool {
             slot.phase = Phase::Running;
             slot.phase_since = now;
             slot.pid = process::pid();
-            slot.started_at = now;
+            slot.started_at = process::wall_clock();
             slot.last_heartbeat = now;
             slot.has_worked = false;
             slot.trouble = ShortText::default();

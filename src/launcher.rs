@@ -8,7 +8,7 @@
 //! minutes have passed: CREATE DATABASE ... TEMPLATE and COMMIT PREPARED bring
 //! the extension in silently.
 
-use crate::heartbeat::{self, Phase, SLOTS, Slot, Timestamp};
+use crate::heartbeat::{self, Micros, Phase, SLOTS, Slot};
 use crate::process;
 use crate::transaction::{Scope, idle};
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BgWorkerStartTime};
@@ -21,14 +21,14 @@ const LOOK_AROUND: Duration = Duration::from_secs(5);
 /// How long a database without the extension is left in peace.
 const FORGET_AFTER: Duration = Duration::from_secs(10 * 60);
 /// A worker that has not reported by then was not started.
-const START_TIMEOUT_US: Timestamp = 15_000_000;
+const START_TIMEOUT_US: Micros = 15_000_000;
 /// At most so many workers are being started at a time, so that probing many
 /// databases does not use up max_worker_processes.
 const STARTS_AT_ONCE: usize = 2;
 /// Time for DROP DATABASE to get hold of a database whose worker made way.
-const PARKED_US: Timestamp = 1_000_000;
-const FIRST_RESTART_DELAY_US: Timestamp = 1_000_000;
-const LONGEST_RESTART_DELAY_US: Timestamp = 60_000_000;
+const PARKED_US: Micros = 1_000_000;
+const FIRST_RESTART_DELAY_US: Micros = 1_000_000;
+const LONGEST_RESTART_DELAY_US: Micros = 60_000_000;
 
 /// Registers the launcher with the postmaster; called while preloading.
 pub fn register() {
@@ -142,7 +142,7 @@ fn look_after(databases: &HashSet<u32>, without_extension: &mut HashSet<u32>, wa
     }
 }
 
-fn declare_dead(slot: &mut Slot, now: Timestamp) {
+fn declare_dead(slot: &mut Slot, now: Micros) {
     if slot.phase == Phase::Starting {
         slot.phase = Phase::Dead;
         slot.phase_since = now;
@@ -151,7 +151,7 @@ fn declare_dead(slot: &mut Slot, now: Timestamp) {
 }
 
 /// Hands a worker for the slot's database to the postmaster.
-fn start(slot: &Slot, now: Timestamp, warned: &mut Warned) {
+fn start(slot: &Slot, now: Micros, warned: &mut Warned) {
     let after_death = slot.phase == Phase::Dead;
     // Before registering: the worker may be up before the call returns.
     heartbeat::update(slot.database, |slot| {
@@ -183,7 +183,7 @@ fn start(slot: &Slot, now: Timestamp, warned: &mut Warned) {
 
 /// 1 s after the first death, doubling while the worker keeps dying before it
 /// has ended a cycle, up to a minute.
-fn restart_delay(early_deaths: u32) -> Timestamp {
+fn restart_delay(early_deaths: u32) -> Micros {
     let doublings = early_deaths.saturating_sub(1).min(10);
     (FIRST_RESTART_DELAY_US << doublings).min(LONGEST_RESTART_DELAY_US)
 }

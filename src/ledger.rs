@@ -108,7 +108,8 @@ pub fn standing(db: &Installation) -> Result<Standing, Failure> {
     let found = db.read(
         "SELECT (SELECT count(*) FROM @extschema@.signal_runs WHERE status = 'failed' AND run_id >
                    coalesce((SELECT run_id FROM @extschema@.signal_runs WHERE status = 'ok' ORDER BY run_id DESC LIMIT 1), 0)),
-                (extract(epoch FROM last.retry_at) * 1000)::bigint,
+                -- No longer than was asked for, also when the clock was set back meanwhile.
+                (extract(epoch FROM least(last.retry_at, clock_timestamp() + (last.retry_at - last.started_at))) * 1000)::bigint,
                 last.sqlstate IS NOT DISTINCT FROM '08004',
                 (SELECT (extract(epoch FROM started_at) * 1000)::bigint FROM @extschema@.signal_runs
                   WHERE trigger = 'worker' ORDER BY run_id DESC LIMIT 1),

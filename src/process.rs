@@ -143,6 +143,23 @@ pub fn report_activity(activity: Option<&CStr>) {
     unsafe { pg_sys::pgstat_report_activity(state, text) }
 }
 
+/// The time of the system's clock.
+pub fn wall_clock() -> pg_sys::TimestampTz {
+    // SAFETY: reads the clock.
+    unsafe { pg_sys::GetCurrentTimestamp() }
+}
+
+/// Microseconds of the system's monotonic clock.
+pub fn monotonic_micros() -> i64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: writes into a value on this stack; this clock always exists.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    time.tv_sec * 1_000_000 + time.tv_nsec / 1000
+}
+
 /// Raises PostgreSQL's own error when the transaction, or the server, is read-only.
 pub fn refuse_if_read_only(command: &CStr) {
     // SAFETY: the string is read during the call.

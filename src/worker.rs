@@ -192,7 +192,7 @@ impl Worker {
             .as_ref()
             .map(|s| s.next().saturating_duration_since(Instant::now()));
         let next_run = to_beat.map_or(0, |wait| {
-            heartbeat::now() + wait.as_micros() as heartbeat::Timestamp
+            heartbeat::now() + wait.as_micros() as heartbeat::Micros
         });
         update_slot(|slot| slot.next_run = next_run);
         let resume = self.undelivered.then_some(RESUME_AFTER);
