@@ -81,6 +81,7 @@ impl Worker {
                         .is_some_and(|id| id != found.id())
                     {
                         // Dropped and created again between two looks.
+                        publish_trouble("");
                         self = Self {
                             installation: Some(found.id()),
                             ..Self::new()
@@ -115,26 +116,18 @@ impl Worker {
 
     /// What is due now.
     fn work(&mut self) {
-        if self.undelivered {
-            let delivered = delivery::deliver_all(Scope::Worker);
-            self.after_delivery(delivered.error.as_ref(), delivered.incomplete);
-        }
-        if self.schedule.is_none() && this_slot().restorer_pid != 0 {
-            // A run amid the rows of a dump would judge by half a memory, and
-            // its rows would be in the way of the dump's.
-            match cycle::restore_is_running(this_slot().restorer_pid) {
-                Ok(true) => return,
-                Ok(false) => update_slot(|slot| slot.restorer_pid = 0),
-                Err(failure) => return self.tell(&failure),
-            }
-        }
         if self.schedule.is_none() {
-            match cycle::wait_before_first_beat() {
-                Ok(wait) => {
+            match first_beat() {
+                Ok(None) => return,
+                Ok(Some(wait)) => {
                     self.schedule = Some(Schedule::new(settings::interval(), Instant::now() + wait))
                 }
                 Err(failure) => return self.tell(&failure),
             }
+        }
+        if self.undelivered {
+            let delivered = delivery::deliver_all(Scope::Worker);
+            self.after_delivery(delivered.error.as_ref(), delivered.incomplete);
         }
         let beat = Instant::now();
         if self
@@ -250,6 +243,19 @@ fn look() -> Result<Look, Failure> {
         }
         Ok(Installation::find()?.map_or(Look::NotInstalled, Look::Installed))
     })
+}
+
+/// How long to wait for the first beat; `None` while a dump is being restored. A
+/// run amid its rows would judge by half a memory, and be in their way.
+fn first_beat() -> Result<Option<Duration>, Failure> {
+    let restorer_pid = this_slot().restorer_pid;
+    if restorer_pid != 0 {
+        if cycle::restore_is_running(restorer_pid)? {
+            return Ok(None);
+        }
+        update_slot(|slot| slot.restorer_pid = 0);
+    }
+    cycle::wait_before_first_beat().map(Some)
 }
 
 fn this_slot() -> Slot {
