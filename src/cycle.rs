@@ -134,7 +134,13 @@ pub fn run_beat() -> Result<Option<Beat>, Failure> {
             let failures = plan.standing.consecutive_failures + 1;
             let delay =
                 backoff::delay(&error, failures, settings::interval(), plan.standing.jitter);
-            return fail(&started, error.into(), Some(delay)).map(Some);
+            // What the exchange asks for counts from its reply, the rest from
+            // the beat.
+            let answered_after = match error {
+                MarketError::LeftAlone { .. } => started.instant.elapsed(),
+                _ => Duration::ZERO,
+            };
+            return fail(&started, error.into(), Some(answered_after + delay)).map(Some);
         }
         Err(failure) => return stopped(&started, failure).map(Some),
     };
@@ -265,12 +271,7 @@ fn fetch(scope: Scope, plan: &Plan) -> Result<Result<Fetched, MarketError>, Fail
         )?
     };
     Ok(tickers.map(|mut tickers| {
-        // Symbols that were not asked for are those found unknown before.
-        let not_asked = plan
-            .watched
-            .iter()
-            .filter(|w| !plan.asked.contains(&w.symbol));
-        tickers.unknown.extend(not_asked.map(|w| w.symbol.clone()));
+        tickers.unknown.extend(plan.unlisted.clone());
         Fetched {
             tickers,
             at: unix_millis(),

@@ -35,9 +35,10 @@ impl Trigger {
 pub struct Plan {
     /// Enabled rows of the watchlist.
     pub watched: Vec<Watched>,
-    /// Those of them that are asked for; a symbol the exchange does not list is
-    /// left out for a day.
+    /// Those of them to ask for.
     pub asked: Vec<String>,
+    /// The others: found not to be listed within the last day.
+    pub unlisted: Vec<String>,
     /// Enabled strategies.
     pub rules: Vec<Rule>,
     /// Whether a fan-out is incomplete.
@@ -77,11 +78,11 @@ pub fn plan(db: &Installation) -> Result<Plan, Failure> {
             Ok((watched, row.get(3)?.unwrap_or(true)))
         },
     )?;
-    let asked = symbols
-        .iter()
-        .filter(|(_, ask)| *ask)
-        .map(|(w, _)| w.symbol.clone())
-        .collect();
+    let (ask, leave): (Vec<_>, Vec<_>) = symbols.iter().partition(|(_, ask)| *ask);
+    let names = |symbols: Vec<&(Watched, bool)>| -> Vec<String> {
+        symbols.into_iter().map(|(w, _)| w.symbol.clone()).collect()
+    };
+    let (asked, unlisted) = (names(ask), names(leave));
     let watched = symbols.into_iter().map(|(watched, _)| watched).collect();
     let undelivered = db.read(
         "SELECT EXISTS (SELECT FROM @extschema@.signals WHERE delivered_at IS NULL)",
@@ -96,6 +97,7 @@ pub fn plan(db: &Installation) -> Result<Plan, Failure> {
     Ok(Plan {
         watched,
         asked,
+        unlisted,
         rules: rules(db)?,
         undelivered: undelivered.contains(&true),
         paused: paused.into_iter().next(),
