@@ -92,6 +92,9 @@ fn deliver(scope: Scope, signal_id: i64, done: &mut Delivered) -> Result<(), Fai
                 })?);
             }
             Err(failure) => {
+                if failure.is_lock_not_available() {
+                    return Err(failure);
+                }
                 // On record where that is possible; the caller has it anyway.
                 let _ = as_owner(scope, |db| {
                     ledger::record_delivery_error(db, signal_id, &failure.line(), &failure.sqlstate)
@@ -216,7 +219,7 @@ fn candidates(cursor: &Cursor) -> &'static str {
     if cursor.changed_only {
         // Rows are stamped before they become visible; the margin covers
         // transactions that are long in committing.
-        "SELECT u.user_id
+        "SELECT u.user_id, u.updated_at
            FROM @extschema@.user_subscriptions u CROSS JOIN signal s
           WHERE u.status = 'active' AND u.tier = $2
             AND (u.current_period_end IS NULL OR u.current_period_end > s.created_at)
@@ -225,7 +228,7 @@ fn candidates(cursor: &Cursor) -> &'static str {
           ORDER BY u.user_id
           LIMIT $4"
     } else {
-        "SELECT u.user_id
+        "SELECT u.user_id, u.updated_at
            FROM @extschema@.user_subscriptions u CROSS JOIN signal s
           WHERE u.status = 'active' AND u.tier = $2
             AND (u.current_period_end IS NULL OR u.current_period_end > s.created_at)
@@ -322,7 +325,10 @@ fn pass_over_one(db: &Installation, signal_id: i64, refusal: &Failure) -> Result
             "WITH signal AS (SELECT created_at FROM @extschema@.signals WHERE signal_id = $1),
                   refused AS ({candidates})
              UPDATE @extschema@.signals
-                SET delivery_tier = $2, delivery_user_id = r.user_id, delivery_failures = delivery_failures + 1
+                SET delivery_tier = $2, delivery_user_id = r.user_id,
+                    -- Those who changed before the signal were counted in the first round.
+                    delivery_failures = delivery_failures
+                                        + (NOT delivery_changed_only OR r.updated_at > created_at)::integer
                FROM refused r
               WHERE signal_id = $1
              RETURNING r.user_id::text"

@@ -193,7 +193,8 @@ fn set_constraints_immediate() {
 /// their schema.
 const SAFE_SEARCH_PATH: (&CStr, &CStr) = (c"search_path", c"pg_catalog, pg_temp");
 
-/// Runs `work` with settings in force that end with it.
+/// Runs `work` with settings in force that end with it, and with them whatever a
+/// trigger of the tables' owner set meanwhile.
 fn with_settings<T>(
     settings: &[(&CStr, &CStr)],
     work: impl FnOnce() -> Result<T, Failure>,
@@ -215,7 +216,7 @@ fn with_settings<T>(
             );
         }
         let result = work();
-        pg_sys::AtEOXact_GUC(true, level);
+        pg_sys::AtEOXact_GUC(false, level);
         result
     }
 }

@@ -27,6 +27,8 @@ const START_TIMEOUT_US: Micros = 15_000_000;
 const STARTS_AT_ONCE: usize = 2;
 /// Time for DROP DATABASE to get hold of a database whose worker made way.
 const PARKED_US: Micros = 1_000_000;
+const SHORTEST_PAUSE_US: Micros = 100_000;
+const LONGEST_PAUSE_US: Micros = 5_000_000;
 const FIRST_RESTART_DELAY_US: Micros = 1_000_000;
 const LONGEST_RESTART_DELAY_US: Micros = 60_000_000;
 
@@ -50,7 +52,7 @@ pub extern "C-unwind" fn signal_hub_launcher_main(_arg: pg_sys::Datum) {
     heartbeat::enter_launcher();
     let mut without_extension = HashSet::new();
     let mut forget_at = Instant::now() + FORGET_AFTER;
-    let mut warned = Warned::default();
+    let mut starts = Starts::default();
     loop {
         process::reload_settings_if_asked();
         if Instant::now() >= forget_at {
@@ -58,25 +60,28 @@ pub extern "C-unwind" fn signal_hub_launcher_main(_arg: pg_sys::Datum) {
             forget_at += FORGET_AFTER;
         }
         match databases() {
-            Ok(databases) => look_after(&databases, &mut without_extension, &mut warned),
+            Ok(databases) => look_after(&databases, &mut without_extension, &mut starts),
             Err(failure) => warning!(
                 "signal_hub launcher could not read pg_database: {}",
                 failure.line()
             ),
         }
-        idle(next_look());
+        idle(next_look(&starts));
     }
 }
 
-/// Warnings are said once, until the trouble is over.
+/// How starting goes. Warnings are said once, until the trouble is over.
 #[derive(Default)]
-struct Warned {
-    no_slot: bool,
-    no_process: bool,
+struct Starts {
+    warned_of_slots: bool,
+    warned_of_processes: bool,
+    /// While no process can be had: time between two tries, and the next one.
+    pause: Micros,
+    not_before: Micros,
 }
 
 /// One round: forget what is gone, meet what is new, start what is due.
-fn look_after(databases: &HashSet<u32>, without_extension: &mut HashSet<u32>, warned: &mut Warned) {
+fn look_after(databases: &HashSet<u32>, without_extension: &mut HashSet<u32>, starts: &mut Starts) {
     without_extension.retain(|database| databases.contains(database));
     for slot in heartbeat::slots() {
         let gone = !databases.contains(&slot.database);
@@ -104,10 +109,10 @@ fn look_after(databases: &HashSet<u32>, without_extension: &mut HashSet<u32>, wa
         .filter(|database| !known.contains(database) && !without_extension.contains(database))
         .take(room)
         .any(|database| !heartbeat::want(*database, 0));
-    if out_of_slots && !warned.no_slot {
+    if out_of_slots && !starts.warned_of_slots {
         warning!("signal_hub runs in {SLOTS} databases already and starts no more workers");
     }
-    warned.no_slot = out_of_slots;
+    starts.warned_of_slots = out_of_slots;
 
     let now = heartbeat::now();
     let slots = heartbeat::slots();
@@ -125,21 +130,25 @@ fn look_after(databases: &HashSet<u32>, without_extension: &mut HashSet<u32>, wa
                     slot.retry_at = now + restart_delay(slot.early_deaths)
                 });
             }
-            Phase::Dead if now >= slot.retry_at && starting < STARTS_AT_ONCE => {
-                start(&slot, now, warned);
-                starting += 1;
-            }
-            Phase::Wanted if starting < STARTS_AT_ONCE => {
-                start(&slot, now, warned);
-                starting += 1;
-            }
-            Phase::Parked if now - slot.phase_since >= PARKED_US && starting < STARTS_AT_ONCE => {
-                start(&slot, now, warned);
+            _ if starting < STARTS_AT_ONCE && due(&slot, starts).is_some_and(|due| now >= due) => {
+                start(&slot, now, starts);
                 starting += 1;
             }
             _ => {}
         }
     }
+}
+
+/// When a worker is to be started in the slot; `None` when one is there, or no
+/// longer needed.
+fn due(slot: &Slot, starts: &Starts) -> Option<Micros> {
+    let due = match slot.phase {
+        Phase::Wanted => slot.phase_since,
+        Phase::Dead => slot.retry_at,
+        Phase::Parked => slot.phase_since + PARKED_US,
+        _ => return None,
+    };
+    Some(due.max(starts.not_before))
 }
 
 fn declare_dead(slot: &mut Slot, now: Micros) {
@@ -151,7 +160,7 @@ fn declare_dead(slot: &mut Slot, now: Micros) {
 }
 
 /// Hands a worker for the slot's database to the postmaster.
-fn start(slot: &Slot, now: Micros, warned: &mut Warned) {
+fn start(slot: &Slot, now: Micros, starts: &mut Starts) {
     let after_death = slot.phase == Phase::Dead;
     // Before registering: the worker may be up before the call returns.
     heartbeat::update(slot.database, |slot| {
@@ -167,18 +176,27 @@ fn start(slot: &Slot, now: Micros, warned: &mut Warned) {
         .set_argument(pg_sys::Oid::from(slot.database).into_datum())
         .load_dynamic()
         .is_ok();
-    if !registered {
-        heartbeat::update(slot.database, |slot| {
-            slot.restarts -= i64::from(after_death);
-            declare_dead(slot, now);
-        });
-        if !warned.no_process {
-            warning!(
-                "signal_hub could not start a worker: no background worker slot is free; increase max_worker_processes"
-            );
-        }
+    if registered {
+        starts.pause = 0;
+        starts.not_before = 0;
+        starts.warned_of_processes = false;
+        return;
     }
-    warned.no_process = !registered;
+    heartbeat::update(slot.database, |now_starting| {
+        now_starting.phase = slot.phase;
+        now_starting.phase_since = slot.phase_since;
+        now_starting.restarts = slot.restarts;
+    });
+    // The postmaster takes a moment to give the place of a worker that ended to
+    // the next; a lasting shortage is worth a word.
+    starts.pause = (starts.pause * 2).clamp(SHORTEST_PAUSE_US, LONGEST_PAUSE_US);
+    starts.not_before = now + starts.pause;
+    if starts.pause == LONGEST_PAUSE_US && !starts.warned_of_processes {
+        warning!(
+            "signal_hub could not start a worker: no background worker slot is free; increase max_worker_processes"
+        );
+        starts.warned_of_processes = true;
+    }
 }
 
 /// 1 s after the first death, doubling while the worker keeps dying before it
@@ -189,19 +207,21 @@ fn restart_delay(early_deaths: u32) -> Micros {
 }
 
 /// Until the next restart is due, or the next look around.
-fn next_look() -> Duration {
+fn next_look(starts: &Starts) -> Duration {
     let now = heartbeat::now();
-    heartbeat::slots()
+    let slots = heartbeat::slots();
+    let starting = slots
         .iter()
-        .filter_map(|slot| match slot.phase {
-            Phase::Dead => Some(slot.retry_at),
-            Phase::Parked => Some(slot.phase_since + PARKED_US),
-            _ => None,
-        })
-        .map(|due| Duration::from_micros((due - now).max(10_000) as u64))
-        .chain([LOOK_AROUND])
-        .min()
-        .unwrap_or(LOOK_AROUND)
+        .filter(|slot| slot.phase == Phase::Starting)
+        .count();
+    // A worker that gets under way, or leaves, wakes the launcher.
+    let next = match starting < STARTS_AT_ONCE {
+        true => slots.iter().filter_map(|slot| due(slot, starts)).min(),
+        false => None,
+    };
+    next.map_or(LOOK_AROUND, |due| {
+        Duration::from_micros((due - now).max(10_000) as u64).min(LOOK_AROUND)
+    })
 }
 
 /// Databases a worker can connect to. Templates are left alone: a worker there

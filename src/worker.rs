@@ -152,7 +152,7 @@ impl Worker {
         match cycle::run_beat() {
             Ok(None) => {}
             Ok(Some(Beat::Ran(outcome))) => {
-                if outcome.success {
+                if outcome.success && outcome.delivery_error.is_none() {
                     self.recover();
                 }
                 self.after_delivery(outcome.delivery_error.as_ref(), outcome.incomplete);

@@ -2,7 +2,7 @@
 
 use crate::cluster::{Cluster, Options, POSTGRES};
 use crate::scene::{
-    by_hand, contents, flat_market, rising_market, subscribe, user, wait_for_deliveries,
+    SOON, by_hand, contents, flat_market, rising_market, subscribe, user, wait_for_deliveries,
 };
 use crate::session::Session;
 use crate::wait::eventually;
@@ -411,6 +411,31 @@ fn a_read_only_transaction_is_refused_before_the_exchange_is_asked() {
     assert_eq!(error.code().code(), "25006", "{}", error.message());
     session.run("ROLLBACK");
     assert_eq!(market.request_count(), 0);
+}
+
+#[test]
+fn preview_works_where_nothing_can_be_written() {
+    let market = rising_market();
+    let options = Options::preloaded()
+        .set("signal_hub.exchange_url", &market.url())
+        .set("signal_hub.enabled", "off");
+    let primary = options.start();
+    let mut session = primary.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    let passing = "SELECT symbol FROM preview_signals() GROUP BY symbol HAVING bool_and(passed)";
+    session.run("BEGIN READ ONLY");
+    assert_eq!(session.list::<String>(passing), ["BTCUSDT"]);
+    session.run("COMMIT");
+
+    let standby = primary.standby();
+    let mut reader = standby.session(POSTGRES);
+    assert!(reader.one::<bool>("SELECT pg_is_in_recovery()"));
+    eventually(SOON, "the standby has the extension", || {
+        reader.one::<i64>("SELECT count(*) FROM pg_extension WHERE extname = 'signal_hub'") == 1
+    });
+    assert_eq!(reader.list::<String>(passing), ["BTCUSDT"]);
+    let error = reader.error("SELECT generate_signals_now()");
+    assert_eq!(error.code().code(), "25006", "{}", error.message());
 }
 
 #[track_caller]

@@ -349,6 +349,51 @@ fn clients_see_and_mark_their_own_rows_only() {
     );
 }
 
+#[test]
+fn clients_see_their_own_rows_also_in_a_parallel_plan() {
+    let market = rising_market();
+    let (_cluster, mut session) = shop(&market);
+    subscribe(&mut session, "MAX", 1, 200);
+    session.run("SELECT generate_signals_now()");
+    let force: String = session.one(
+        "SELECT name FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') ORDER BY 1 LIMIT 1",
+    );
+    session.run(&format!(
+        "CREATE ROLE client;
+         GRANT SELECT ON user_signals TO client;
+         SET ROLE client;
+         SET {force} = 'on';
+         SET parallel_setup_cost = 0;
+         SET parallel_tuple_cost = 0;
+         SET min_parallel_table_scan_size = 0;
+         SET enable_indexscan = off;
+         SET enable_indexonlyscan = off;
+         SET enable_bitmapscan = off"
+    ));
+    // Once by the policy, once as clients may write it themselves: then every worker calls the function.
+    let queries = [
+        "SELECT count(*) FROM user_signals",
+        "SELECT count(*) FROM user_signals WHERE current_subscriber() = user_id",
+    ];
+    for (claims, rows) in [
+        (format!(r#"{{"sub": "{}"}}"#, user(2)), 1),
+        ("{".to_owned(), 0),
+        (r#"{"sub": "nobody"}"#.to_owned(), 0),
+        (String::new(), 0),
+    ] {
+        claim(&mut session, &claims);
+        for query in queries {
+            let plan: Vec<String> = session.list(&format!("EXPLAIN (COSTS off) {query}"));
+            assert!(plan.concat().contains("Gather"), "{plan:#?}");
+            assert_eq!(
+                session.one::<i64>(query),
+                rows,
+                "{query}, claims {claims:?}"
+            );
+        }
+    }
+}
+
 fn claim(session: &mut Session, claims: &str) {
     session.run(&format!(
         "SELECT set_config('request.jwt.claims', '{claims}', false)"

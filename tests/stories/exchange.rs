@@ -1,13 +1,15 @@
 //! The exchange misbehaves: the run is recorded with its reason, nothing else is written, and
 //! the next good reply works.
 
-use crate::cluster::{Cluster, POSTGRES, Stop};
+use crate::cluster::{Cluster, Options, POSTGRES, Stop};
 use crate::scene::{
     SOON, by_itself, flat_market, rising_market, runs, subscribe, wait_for_good_run, worker_pid,
 };
 use crate::session::Session;
 use crate::wait::{eventually, meanwhile};
 use signal_hub_tests::simulator::{Corruption, Fault, Simulator, Times};
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
 /// What a run behind a fault is recorded as.
@@ -322,6 +324,47 @@ fn an_exchange_that_says_wait_is_left_alone_for_that_long() {
         market.request_count() > requests
     });
     wait_for_good_run(&mut session);
+}
+
+#[test]
+fn a_shorter_interval_does_not_cut_short_what_the_exchange_asked_for() {
+    const RETRY_AFTER: Duration = Duration::from_secs(5);
+    // An exchange of one reply, which it takes its time over.
+    let exchange = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    exchange
+        .set_nonblocking(true)
+        .expect("a socket can be asked not to block");
+    let address = exchange.local_addr().expect("it is bound");
+    let asked = || exchange.accept().ok().map(|(connection, _)| connection);
+    let cluster = Options::preloaded()
+        .set("signal_hub.exchange_url", &format!("http://{address}"))
+        .set("signal_hub.interval", "4s")
+        .start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    let mut connection = eventually(SOON, "the exchange is asked", asked);
+    cluster.configure("signal_hub.interval", "2s");
+    meanwhile(Duration::from_secs(1), "it is asked once", || {
+        asked().is_none()
+    });
+    let reply = format!(
+        "HTTP/1.1 429 Too Many Requests\r\nRetry-After: {}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}",
+        RETRY_AFTER.as_secs()
+    );
+    let replied = Instant::now();
+    connection
+        .write_all(reply.as_bytes())
+        .expect("the worker waits for it");
+    eventually(SOON, "the failure is on record", || runs(&mut session) == 1);
+    cluster.configure("signal_hub.interval", "1s");
+    let again = eventually(SOON, "it is asked again", || {
+        asked().map(|_| Instant::now())
+    });
+    let waited = again - replied;
+    assert!(
+        waited >= RETRY_AFTER && waited < RETRY_AFTER + Duration::from_secs(3),
+        "asked again {waited:?} after it said: not for {RETRY_AFTER:?}"
+    );
 }
 
 #[test]

@@ -174,6 +174,29 @@ fn a_standby_is_healthy_and_generates_once_promoted() {
 }
 
 #[test]
+fn a_transaction_left_open_after_a_call_by_hand_blocks_runs_and_is_told() {
+    let market = rising_market();
+    let cluster = by_itself(&market).start();
+    let mut session = with_extension(&cluster);
+    wait_for_good_run(&mut session);
+    let mut forgetful = cluster.session(POSTGRES);
+    forgetful.run("BEGIN; SELECT generate_signals_now()");
+    let blocked = wait_for_state(&mut session, "blocked");
+    assert!(!blocked.healthy);
+    assert!(
+        blocked.message.contains("another cycle is running"),
+        "{}",
+        blocked.message
+    );
+    let skipped: i64 =
+        session.one("SELECT count(*) FROM signal_runs WHERE status = 'skipped' AND message <> ''");
+    assert!(skipped >= 3, "{skipped} runs are on record as skipped");
+    forgetful.run("COMMIT");
+    wait_for_state(&mut session, "running");
+    wait_for_good_run(&mut session);
+}
+
+#[test]
 fn monitoring_roles_read_health_and_others_do_not() {
     let market = flat_market();
     let cluster = by_itself(&market).start();
@@ -273,6 +296,31 @@ fn an_idle_server_beats_its_heart_at_next_to_no_cost() {
         session.one::<i64>("SELECT count(*) FROM signal_runs"),
         1,
         "idle: only the first run"
+    );
+}
+
+#[test]
+fn an_idle_run_uses_one_transaction_number() {
+    const RUNS: i64 = 5;
+    let market = flat_market();
+    // Autovacuum takes numbers, too.
+    let cluster = by_itself(&market).set("autovacuum", "off").start();
+    let mut session = with_extension(&cluster);
+    wait_for_good_run(&mut session);
+    let mut runs_and_numbers = || {
+        let row = &session.rows(
+            "SELECT (SELECT count(*) FROM signal_runs), pg_snapshot_xmax(pg_current_snapshot())::text::bigint",
+        )[0];
+        (row.get::<_, i64>(0), row.get::<_, i64>(1))
+    };
+    let (runs, number) = runs_and_numbers();
+    let (runs_after, number_after) = eventually(SOON, "more runs", || {
+        Some(runs_and_numbers()).filter(|(now, _)| *now >= runs + RUNS)
+    });
+    let (runs, used) = (runs_after - runs, number_after - number);
+    assert!(
+        used <= runs + 1,
+        "{used} transaction numbers for {runs} runs"
     );
 }
 

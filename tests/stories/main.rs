@@ -9,10 +9,13 @@ mod session;
 mod wait;
 
 mod by_hand;
+mod databases;
 mod entitlement;
 mod exchange;
+mod fan_out;
 mod first_look;
 mod health;
 mod recorded;
 mod recovery;
 mod schema;
+mod trust;

@@ -1,15 +1,15 @@
 //! What is interrupted goes on where it stopped, and what was configured comes back.
 
-use crate::cluster::binaries::succeed;
+use crate::cluster::binaries::{output, succeed};
 use crate::cluster::{Cluster, POSTGRES};
 use crate::scene::{
     SOON, by_hand, by_itself, flat_market, rising_market, runs, subscribe, wait_for_deliveries,
     wait_for_good_run, worker_pid,
 };
 use crate::session::Session;
-use crate::wait::eventually;
+use crate::wait::{eventually, meanwhile};
 use signal_hub_tests::simulator::{Fault, Simulator, Times};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const SUBSCRIBERS: u32 = 20_000;
 
@@ -227,7 +227,7 @@ fn a_dump_restores_into_a_server_that_generates_signals() {
 }
 
 #[test]
-fn a_dump_restores_although_signals_are_generated_meanwhile() {
+fn no_run_happens_while_the_session_that_restores_a_dump_lives() {
     let market = rising_market();
     let old = by_hand(&market).start();
     let mut session = old.session(POSTGRES);
@@ -235,36 +235,47 @@ fn a_dump_restores_although_signals_are_generated_meanwhile() {
     subscribe(&mut session, "MAX", 1, 3);
     session.run("SELECT generate_signals_now()");
     let before = possessions(&mut session);
-    let dump = old.folder().join("dump");
-    succeed(
-        old.tool("pg_dump")
-            .arg("--format=custom")
-            .arg("--file")
-            .arg(&dump)
-            .arg(POSTGRES),
-    );
+    // Statements alone: what begins with a backslash is for psql.
+    let dumped = |section: &str| -> String {
+        let text = output(old.tool("pg_dump").args(["--inserts", section, POSTGRES]));
+        let lines = text.lines().filter(|line| !line.starts_with('\\'));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let (definitions, rows) = (dumped("--section=pre-data"), dumped("--section=data"));
 
-    // In a large database the definitions of other tables take long enough for some runs.
     let new = by_itself(&market).start();
     let mut session = new.create_database("moved");
-    let restore = |section: &str| {
-        succeed(
-            new.tool("pg_restore")
-                .args(["--exit-on-error", "--dbname=moved", section])
-                .arg(&dump),
-        );
-    };
-    restore("--section=pre-data");
+    let mut restorer = new.session("moved");
+    restorer.run(&definitions);
+    // In a large database the definitions of other tables take a while.
+    eventually(SOON, "the worker is up", || {
+        session
+            .one::<Option<i32>>("SELECT worker_pid FROM signal_worker_status()")
+            .is_some()
+    });
+    meanwhile(
+        Duration::from_secs(3),
+        "no run, and health says why",
+        || {
+            runs(&mut session) == 0
+                && session.one::<String>("SELECT state FROM signal_health") == "starting"
+        },
+    );
+    restorer.run(&rows);
+    assert_eq!(possessions(&mut session), before);
+    drop(restorer);
     wait_for_good_run(&mut session);
-    restore("--section=data");
-    restore("--section=post-data");
-    let after = possessions(&mut session);
-    for row in before
-        .iter()
-        .filter(|row| !row.starts_with("signal_symbols"))
-    {
-        assert!(after.contains(row), "{row} is not in {after:?}");
-    }
+    let owned = |rows: Vec<String>| -> Vec<String> {
+        // The first run notes what it saw of the symbols.
+        let rows = rows.into_iter();
+        rows.filter(|row| !row.starts_with("signal_symbols"))
+            .collect()
+    };
+    assert_eq!(
+        owned(possessions(&mut session)),
+        owned(before),
+        "one episode, one signal, also across the move"
+    );
 }
 
 #[test]
@@ -280,71 +291,6 @@ fn the_servers_statistics_know_of_the_workers_rows() {
             .one::<i64>("SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'user_signals'")
             == 100
     });
-}
-
-#[test]
-fn a_silent_exchange_holds_up_nobodys_drop_database() {
-    let market = flat_market();
-    market.inject(Fault::Silence, Times::Forever);
-    let cluster = by_itself(&market)
-        .set("signal_hub.http_timeout", "60s")
-        .start();
-    let mut session = cluster.session(POSTGRES);
-    session.run("CREATE EXTENSION signal_hub");
-    drop(cluster.create_database("other"));
-    eventually(SOON, "the exchange is asked", || {
-        market.request_count() == 1
-    });
-    let started = Instant::now();
-    eventually(
-        Duration::from_secs(5),
-        "the other database is dropped",
-        || {
-            // Its last connection may still be on its way out.
-            session.try_list::<i32>("DROP DATABASE other").is_ok()
-        },
-    );
-    assert!(
-        started.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        started.elapsed()
-    );
-    assert_eq!(market.request_count(), 1, "still the same fetch");
-}
-
-#[test]
-fn a_database_can_be_dropped_from_under_its_worker() {
-    let market = flat_market();
-    let cluster = by_itself(&market).start();
-    let mut session = cluster.session(POSTGRES);
-    session.run("CREATE EXTENSION signal_hub");
-    let mut shop = cluster.create_database("shop");
-    shop.run("CREATE EXTENSION signal_hub");
-    wait_for_good_run(&mut shop);
-    drop(shop);
-    session.run("DROP DATABASE shop WITH (FORCE)");
-    let before = runs(&mut session);
-    eventually(SOON, "the other database's runs go on", || {
-        runs(&mut session) > before + 3
-    });
-    let log = cluster.log();
-    assert!(!log.contains("terminating any other active server processes"));
-    assert!(
-        log.matches("FATAL").count() <= 3,
-        "no loop of workers that find no database"
-    );
-}
-
-#[test]
-fn a_database_can_be_dropped_although_its_worker_is_connected() {
-    let market = flat_market();
-    let cluster = by_itself(&market).start();
-    let mut session = cluster.session(POSTGRES);
-    let mut shop = cluster.create_database("shop");
-    shop.run("CREATE EXTENSION signal_hub");
-    wait_for_good_run(&mut shop);
-    drop(shop);
-    session.run("DROP DATABASE shop");
 }
 
 #[test]

@@ -1,0 +1,217 @@
+//! Several databases on one server: they come, go, are renamed and copied, workers or not.
+
+use crate::cluster::{Cluster, Options, POSTGRES};
+use crate::scene::{SOON, by_hand, by_itself, flat_market, runs, wait_for_good_run, worker_pid};
+use crate::session::Session;
+use crate::wait::eventually;
+use signal_hub_tests::simulator::{Fault, Simulator, Times};
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_database_can_be_dropped_although_its_worker_is_connected() {
+    let market = flat_market();
+    let cluster = by_itself(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    let mut shop = cluster.create_database("shop");
+    shop.run("CREATE EXTENSION signal_hub");
+    wait_for_good_run(&mut shop);
+    drop(shop);
+    session.run("DROP DATABASE shop");
+}
+
+#[test]
+fn a_silent_exchange_holds_up_nobodys_drop_database() {
+    let market = flat_market();
+    market.inject(Fault::Silence, Times::Forever);
+    let cluster = by_itself(&market)
+        .set("signal_hub.http_timeout", "60s")
+        .start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    drop(cluster.create_database("other"));
+    eventually(SOON, "the exchange is asked", || {
+        market.request_count() == 1
+    });
+    let started = Instant::now();
+    eventually(
+        Duration::from_secs(5),
+        "the other database is dropped",
+        || {
+            // Its last connection may still be on its way out.
+            session.try_list::<i32>("DROP DATABASE other").is_ok()
+        },
+    );
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(market.request_count(), 1, "still the same fetch");
+}
+
+#[test]
+fn a_database_can_be_dropped_from_under_its_worker() {
+    let market = flat_market();
+    let cluster = by_itself(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    let mut shop = cluster.create_database("shop");
+    shop.run("CREATE EXTENSION signal_hub");
+    wait_for_good_run(&mut shop);
+    drop(shop);
+    session.run("DROP DATABASE shop WITH (FORCE)");
+    let before = runs(&mut session);
+    eventually(SOON, "the other database's runs go on", || {
+        runs(&mut session) > before + 3
+    });
+    let log = cluster.log();
+    assert!(!log.contains("terminating any other active server processes"));
+    assert!(
+        log.matches("FATAL").count() <= 3,
+        "no loop of workers that find no database"
+    );
+}
+
+/// PostgreSQL itself gives up after five seconds of waiting for sessions to leave a database.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+#[test]
+fn a_worker_makes_way_for_whoever_needs_its_database() {
+    let market = flat_market();
+    make_way(&market, || {});
+}
+
+#[test]
+fn a_worker_makes_way_also_while_the_exchange_is_silent() {
+    let market = flat_market();
+    make_way(&market, || {
+        market.inject(Fault::Silence, Times::Forever);
+        let before = market.request_count();
+        eventually(SOON, "each worker waits for the exchange", || {
+            market.request_count() >= before + 3
+        });
+    });
+}
+
+fn make_way(market: &Simulator, beforehand: impl FnOnce()) {
+    let cluster = by_itself(market)
+        .set("signal_hub.http_timeout", "60s")
+        .start();
+    let mut admin = cluster.session(POSTGRES);
+    for name in ["doomed", "misnamed", "model"] {
+        let mut session = cluster.create_database(name);
+        session.run("CREATE EXTENSION signal_hub");
+        wait_for_good_run(&mut session);
+    }
+    beforehand();
+    for statement in [
+        "DROP DATABASE doomed",
+        "ALTER DATABASE misnamed RENAME TO renamed",
+        "CREATE DATABASE copied TEMPLATE model",
+    ] {
+        let started = Instant::now();
+        admin.run(statement);
+        let took = started.elapsed();
+        assert!(took < PATIENCE, "{statement} took {took:?}");
+    }
+    market.clear_faults();
+    // Nobody is to wait for the end of a silence.
+    admin.run(
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE backend_type = 'signal_hub worker'",
+    );
+    for name in ["renamed", "model", "copied"] {
+        let mut session = cluster.session(name);
+        let before = runs(&mut session);
+        eventually(SOON, &format!("runs go on in {name}"), || {
+            runs(&mut session) > before
+        });
+        wait_for_good_run(&mut session);
+    }
+    let log = cluster.log();
+    assert!(!log.contains("terminating any other active server processes"));
+}
+
+#[test]
+fn an_extension_created_at_the_very_moment_a_worker_looks_is_found() {
+    let market = flat_market();
+    let cluster = by_itself(&market).start();
+    // The launcher leaves templates alone, until the lock is held.
+    let mut admin = cluster.session(POSTGRES);
+    admin.run("CREATE DATABASE shop IS_TEMPLATE true");
+    let mut shop = cluster.session("shop");
+    shop.run("BEGIN; LOCK TABLE pg_extension IN ACCESS EXCLUSIVE MODE");
+    admin.run("ALTER DATABASE shop IS_TEMPLATE false");
+    eventually(SOON, "a worker waits for the lock", || {
+        admin.one::<bool>(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity
+                             WHERE datname = 'shop' AND backend_type = 'signal_hub worker'
+                               AND wait_event_type = 'Lock')",
+        )
+    });
+    shop.run("CREATE EXTENSION signal_hub; COMMIT");
+    wait_for_good_run(&mut shop);
+    assert!(worker_pid(&mut shop).is_some());
+}
+
+/// Databases with a worker, by name.
+fn served(session: &mut Session) -> Vec<String> {
+    session.list(
+        "SELECT datname::text FROM pg_stat_activity WHERE backend_type = 'signal_hub worker' ORDER BY 1",
+    )
+}
+
+/// A server without the library preloaded, with `having` databases that have the extension and `lacking` that do not.
+fn many_databases(options: Options, having: usize, lacking: usize) -> (Cluster, Vec<String>) {
+    let cluster = options.start();
+    let names = |what: &str, count: usize| -> Vec<String> {
+        (1..=count).map(|i| format!("{what}_{i:02}")).collect()
+    };
+    let shops = names("shop", having);
+    for name in &shops {
+        cluster
+            .create_database(name)
+            .run("CREATE EXTENSION signal_hub");
+    }
+    for name in names("other", lacking) {
+        drop(cluster.create_database(&name));
+    }
+    cluster.append_setting("shared_preload_libraries", "signal_hub");
+    (cluster, shops)
+}
+
+#[test]
+fn twelve_databases_have_their_workers_soon_after_a_restart() {
+    let market = flat_market();
+    let options = by_hand(&market).set("max_worker_processes", "30");
+    let (mut cluster, shops) = many_databases(options, 12, 0);
+    cluster.restart();
+    let mut session = cluster.session(POSTGRES);
+    eventually(Duration::from_secs(10), "twelve workers run", || {
+        served(&mut session) == shops
+    });
+    for name in &shops {
+        wait_for_good_run(&mut cluster.session(name));
+    }
+}
+
+#[test]
+fn databases_without_the_extension_hold_no_worker_slot() {
+    let market = flat_market();
+    let options = by_hand(&market).set("max_worker_processes", "8");
+    let (mut cluster, shops) = many_databases(options, 3, 20);
+    cluster.restart();
+    let mut session = cluster.session(POSTGRES);
+    // The launcher looks around every five seconds.
+    let mut since = Instant::now();
+    eventually(SOON, "these three run, and no others for a while", || {
+        if served(&mut session) != shops {
+            since = Instant::now();
+        }
+        since.elapsed() > Duration::from_secs(6)
+    });
+    let mut other = cluster.session("other_07");
+    other.run("CREATE EXTENSION signal_hub");
+    wait_for_good_run(&mut other);
+    let log = cluster.log();
+    assert!(!log.contains("no background worker slot"), "{log}");
+}
