@@ -92,7 +92,7 @@ COMMENT ON COLUMN @extschema@.signal_health.started_at IS 'when the worker start
 COMMENT ON COLUMN @extschema@.signal_health.uptime IS 'age of the worker, whole seconds';
 COMMENT ON COLUMN @extschema@.signal_health.last_heartbeat IS 'the worker''s last sign of life, at least every 5 seconds, from shared memory';
 COMMENT ON COLUMN @extschema@.signal_health.heartbeat_age IS 'time since then; more than 15 seconds is stalled';
-COMMENT ON COLUMN @extschema@.signal_health.restarts IS 'times a dead worker was started again since the server started, resets of the whole server after a crash included';
+COMMENT ON COLUMN @extschema@.signal_health.restarts IS 'times a dead worker was started again; a crash that resets the whole server counts once and forgets the others';
 COMMENT ON COLUMN @extschema@.signal_health.last_run IS 'start of the last run, by worker or by hand';
 COMMENT ON COLUMN @extschema@.signal_health.last_success IS 'start of the last run that was ok';
 COMMENT ON COLUMN @extschema@.signal_health.consecutive_failures IS 'failed runs since then';

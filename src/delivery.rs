@@ -80,6 +80,7 @@ fn deliver(scope: Scope, signal_id: i64, done: &mut Delivered) -> Result<(), Fai
         match as_owner(scope, |db| deliver_batch(db, signal_id, limit, started)) {
             Ok(batch) => {
                 done.rows += batch.rows;
+                heartbeat::note_work();
                 if batch.complete {
                     return Ok(());
                 }

@@ -46,11 +46,11 @@ pub struct Slot {
     pub last_heartbeat: Micros,
     pub next_run: Micros,
     pub stage: Stage,
-    /// Whether this worker ended a cycle since it started.
+    /// Whether this worker ended a cycle, or delivered rows, since it started.
     pub has_worked: bool,
     /// Starts after a death.
     pub restarts: i64,
-    /// Deaths in a row before the first cycle ended.
+    /// Deaths in a row of workers that had got nothing done.
     pub early_deaths: u32,
     pub retry_at: Micros,
     /// The worker's last error, until a run is good again.
@@ -264,6 +264,16 @@ pub fn beat(stage: Stage) {
                 slot.last_heartbeat = now;
                 slot.stage = stage;
             }
+        });
+    }
+}
+
+/// Notes that this worker got something done: should it die, it was no early
+/// death. Does nothing in a process that is no worker.
+pub fn note_work() {
+    if available() {
+        update(this_database(), |slot| {
+            slot.has_worked |= slot.pid == process::pid();
         });
     }
 }

@@ -200,7 +200,7 @@ fn start(slot: &Slot, now: Micros, starts: &mut Starts) {
 }
 
 /// 1 s after the first death, doubling while the worker keeps dying before it
-/// has ended a cycle, up to a minute.
+/// has got anything done, up to a minute.
 fn restart_delay(early_deaths: u32) -> Micros {
     let doublings = early_deaths.saturating_sub(1).min(10);
     (FIRST_RESTART_DELAY_US << doublings).min(LONGEST_RESTART_DELAY_US)

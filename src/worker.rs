@@ -137,7 +137,7 @@ impl Worker {
             && settings::enabled()
         {
             self.run(beat);
-            update_slot(|slot| slot.has_worked = true);
+            heartbeat::note_work();
         }
         if Instant::now() >= self.purge_at {
             let more = cycle::purge().unwrap_or_else(|failure| {

@@ -1,0 +1,141 @@
+//! What most faults strike: a crowd of subscribers and a market that keeps turning.
+
+use crate::cluster::{Cluster, Options, POSTGRES};
+use crate::scene::{SOON, by_itself, subscribe};
+use crate::session::Session;
+use crate::wait::eventually;
+use signal_hub_tests::simulator::Simulator;
+use std::time::Duration;
+
+/// Subscribers enough for a fan-out that a fault can strike in the middle.
+pub const CROWD: u32 = 20_000;
+
+/// Enough for some fan-outs to a crowd, on a machine that is busy.
+pub const LATER: Duration = Duration::from_secs(60);
+
+/// The symbols that turn, each in its turn.
+const SYMBOLS: [&str; 4] = ["BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"];
+
+/// A server that asks every second and delivers in batches of 250.
+pub fn small_batches(market: &Simulator) -> Options {
+    by_itself(market).set("signal_hub.delivery_batch", "250")
+}
+
+/// Creates the extension with this many subscribers, none of whom ever has enough.
+pub fn extension_for(session: &mut Session, subscribers: u32) {
+    session.run("BEGIN; CREATE EXTENSION signal_hub");
+    subscribe(session, "MAX", 1, subscribers);
+    session.run("UPDATE signal_tiers SET daily_quota = NULL; COMMIT");
+}
+
+/// A cluster with the extension and this many subscribers.
+pub fn cluster_for(options: Options, subscribers: u32) -> (Cluster, Session) {
+    let cluster = options.start();
+    let mut session = cluster.session(POSTGRES);
+    extension_for(&mut session, subscribers);
+    (cluster, session)
+}
+
+/// Makes every batch of a fan-out take so long that it can be struck on any machine.
+pub fn slow_down(session: &mut Session) {
+    session.run(
+        "CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql
+             AS 'BEGIN PERFORM pg_sleep(0.02); RETURN NULL; END';
+         CREATE TRIGGER take_time AFTER INSERT ON user_signals EXECUTE FUNCTION take_time()",
+    );
+}
+
+/// Waits for the middle of the fan-out of the last signal.
+#[track_caller]
+pub fn wait_for_the_middle_of_a_fan_out(session: &mut Session) {
+    let mut seen = 0;
+    eventually(SOON, "a fan-out is under way", || {
+        seen = session
+            .list::<i64>("SELECT deliveries FROM signals WHERE delivered_at IS NULL")
+            .into_iter()
+            .max()
+            .unwrap_or(0);
+        seen >= 1_000
+    });
+    assert!(seen < CROWD.into(), "too fast: nothing to interrupt");
+}
+
+/// A market that turns: one symbol after the other moves to its other side, which is a signal
+/// each time.
+pub struct Tide<'a> {
+    market: &'a Simulator,
+    turns: usize,
+}
+
+impl<'a> Tide<'a> {
+    pub fn new(market: &'a Simulator) -> Self {
+        Self { market, turns: 0 }
+    }
+
+    /// Moves the next symbol.
+    pub fn turn(&mut self) {
+        let symbol = SYMBOLS[self.turns % SYMBOLS.len()];
+        let rising = (self.turns / SYMBOLS.len()).is_multiple_of(2);
+        self.market
+            .set_change(symbol, if rising { "3.5" } else { "-3.5" });
+        self.turns += 1;
+    }
+
+    /// Moves the next symbol unless the last one's signal is still to come or to be delivered.
+    pub fn turn_when_settled(&mut self, session: &mut Session) {
+        if self.is_settled(session) {
+            self.turn();
+        }
+    }
+
+    /// How many signals there must be in the end.
+    pub fn turns(&self) -> i64 {
+        self.turns.try_into().expect("few")
+    }
+
+    /// Whether every turn has its signal, and every signal is delivered.
+    fn is_settled(&self, session: &mut Session) -> bool {
+        session.one::<i64>("SELECT count(*) FROM signals WHERE delivered_at IS NOT NULL")
+            == self.turns()
+    }
+
+    /// The proof: as many signals as turns, and each of them once in the hands of everybody.
+    #[track_caller]
+    pub fn everybody_has_everything_once(&self, session: &mut Session, subscribers: u32) {
+        let what = format!("{} signals are delivered", self.turns);
+        eventually(LATER, &what, || self.is_settled(session));
+        assert_eq!(
+            session.one::<i64>("SELECT count(*) FROM signals"),
+            self.turns()
+        );
+        each_signal_once_each(session, subscribers);
+    }
+}
+
+/// Every signal on record is delivered, to each subscriber once; the counts on record agree.
+#[track_caller]
+pub fn each_signal_once_each(session: &mut Session, subscribers: u32) {
+    let subscribers = i64::from(subscribers);
+    let signals: i64 = session.one("SELECT count(*) FROM signals WHERE delivered_at IS NOT NULL");
+    assert_eq!(session.one::<i64>("SELECT count(*) FROM signals"), signals);
+    let rows = signals * subscribers;
+    assert_eq!(
+        session.one::<i64>("SELECT count(*) FROM user_signals"),
+        rows
+    );
+    let complete: i64 = session.one(&format!(
+        "SELECT count(*) FROM signals JOIN
+                (SELECT signal_id, count(*) AS rows, count(DISTINCT user_id) AS users
+                   FROM user_signals GROUP BY signal_id) AS received USING (signal_id)
+          WHERE rows = {subscribers} AND users = {subscribers} AND deliveries = {subscribers}"
+    ));
+    assert_eq!(complete, signals, "signals that everybody has once");
+    let charged: i64 =
+        session.one("SELECT coalesce(sum(received), 0)::bigint FROM user_signal_quotas");
+    assert_eq!(charged, rows, "as counted by the quotas");
+    let on_record: i64 =
+        session.one("SELECT coalesce(sum(deliveries), 0)::bigint FROM signal_runs");
+    assert_eq!(on_record, rows, "as counted by the runs");
+    let open: i64 = session.one("SELECT count(*) FROM signal_runs WHERE finished_at IS NULL");
+    assert_eq!(open, 0, "runs that never ended");
+}

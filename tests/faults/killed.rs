@@ -1,0 +1,198 @@
+//! Launcher and worker die at random points: they are back at once and nobody misses a signal.
+
+use crate::cluster::{Cluster, POSTGRES};
+use crate::ground::{CROWD, Tide, cluster_for, slow_down, small_batches};
+use crate::processes::{LAUNCHER, WORKER, pids};
+use crate::scene::{SOON, flat_market, worker_pid};
+use crate::session::Session;
+use crate::wait::{eventually, within};
+use fastrand::Rng;
+use rustix::process::{Pid, Signal, kill_process};
+use std::time::{Duration, Instant};
+
+/// Time in which a process that died is there again.
+const BACK: Duration = Duration::from_secs(2);
+
+/// Longest a fault waits for its moment: a beat and the fan-out behind it.
+const A_CYCLE: Duration = Duration::from_millis(1_200);
+
+/// What a worker has done so far: runs on record and rows delivered.
+fn work_done(session: &mut Session) -> i64 {
+    session.one(
+        "SELECT (SELECT count(*) FROM signal_runs) + (SELECT coalesce(sum(deliveries), 0) FROM signals)::bigint",
+    )
+}
+
+/// Waits until the worker has done something since it came, for one that dies before is right to
+/// be put off; then for a moment of chance.
+fn wait_for_a_moment(session: &mut Session, random: &mut Rng) {
+    let before = work_done(session);
+    eventually(SOON, "the worker works", || work_done(session) > before);
+    std::thread::sleep(A_CYCLE.mul_f64(random.f64()));
+}
+
+/// Half of fifty deaths: two servers at a time take half as long.
+fn terminate_25_times(seed: u64) {
+    const TIMES: usize = 25;
+    let market = flat_market();
+    let mut tide = Tide::new(&market);
+    let (cluster, mut session) = cluster_for(small_batches(&market), CROWD);
+    let server_start: String = session.one("SELECT pg_postmaster_start_time()::text");
+    let mut random = Rng::with_seed(seed);
+    let mut deaths = 0;
+    let mut slow = Vec::new();
+    for number in 1..=TIMES {
+        tide.turn_when_settled(&mut session);
+        wait_for_a_moment(&mut session, &mut random);
+        // One launcher looks after many workers, and has less to do.
+        let victim = if random.u8(0..4) == 0 {
+            LAUNCHER
+        } else {
+            WORKER
+        };
+        let stage: Option<String> = session.one("SELECT stage FROM signal_worker_status()");
+        let died = pids(&mut session, victim);
+        assert_eq!(died.len(), 1, "one {victim} runs before death {number}");
+        session.run(&format!("SELECT pg_terminate_backend({})", died[0]));
+        deaths += i64::from(victim == WORKER);
+        let since = Instant::now();
+        eventually(SOON, "it is back", || {
+            let now = pids(&mut session, victim);
+            assert!(now.len() <= 1, "two of {victim}: {now:?}");
+            now.first().is_some_and(|pid| *pid != died[0])
+        });
+        if since.elapsed() > BACK {
+            slow.push(format!(
+                "death {number} of {victim} while {stage:?}: back after {:?}",
+                since.elapsed()
+            ));
+        }
+    }
+    assert!(slow.is_empty(), "seed {seed}: {slow:#?}");
+    tide.everybody_has_everything_once(&mut session, CROWD);
+    assert_eq!(
+        session.one::<i64>("SELECT restarts FROM signal_health"),
+        deaths,
+        "restarts on record"
+    );
+    assert_eq!(
+        session.one::<String>("SELECT pg_postmaster_start_time()::text"),
+        server_start
+    );
+    assert!(!was_reset(&cluster), "a mere terminate resets nobody");
+    assert!(tide.turns() >= 5, "{} signals only", tide.turns());
+}
+
+fn was_reset(cluster: &Cluster) -> bool {
+    let log = cluster.log();
+    log.contains("terminating any other active server processes")
+}
+
+#[test]
+fn terminated_at_random_points_they_are_back_and_nobody_misses_a_signal() {
+    terminate_25_times(1);
+}
+
+#[test]
+fn terminated_at_other_random_points_they_are_back_and_nobody_misses_a_signal() {
+    terminate_25_times(2);
+}
+
+#[test]
+fn a_worker_killed_hard_at_random_points_is_back_after_the_reset_and_nobody_misses_a_signal() {
+    const TIMES: i64 = 5;
+    let market = flat_market();
+    let mut tide = Tide::new(&market);
+    let (cluster, mut session) = cluster_for(small_batches(&market), CROWD);
+    let mut random = Rng::with_seed(3);
+    for number in 1..=TIMES {
+        tide.turn_when_settled(&mut session);
+        wait_for_a_moment(&mut session, &mut random);
+        let died = worker_pid(&mut session).expect("a worker runs");
+        let pid = Pid::from_raw(died).expect("a process id");
+        kill_process(pid, Signal::KILL).expect("the worker is the test's");
+        session = after_the_reset(&cluster, session);
+        eventually(BACK, "another worker runs", || {
+            worker_pid(&mut session).is_some_and(|pid| pid != died)
+        });
+        assert_eq!(
+            session.one::<i64>("SELECT restarts FROM signal_health"),
+            number
+        );
+    }
+    tide.everybody_has_everything_once(&mut session, CROWD);
+}
+
+/// Waits until the server has thrown this session out, and takes connections again.
+fn after_the_reset(cluster: &Cluster, mut session: Session) -> Session {
+    eventually(SOON, "the server resets itself", || {
+        session.try_list::<i32>("SELECT 1").is_err()
+    });
+    eventually(SOON, "the server takes connections again", || {
+        let asked = cluster.tool("pg_isready").arg("--quiet").status();
+        asked.is_ok_and(|status| status.success())
+    });
+    cluster.session(POSTGRES)
+}
+
+#[test]
+fn a_worker_terminated_again_and_again_in_one_fan_out_is_back_at_once_each_time() {
+    let market = flat_market();
+    let mut tide = Tide::new(&market);
+    let (_cluster, mut session) = cluster_for(small_batches(&market), CROWD);
+    slow_down(&mut session);
+    tide.turn();
+    for number in 1..=4 {
+        let delivered = "SELECT coalesce(sum(deliveries), 0)::bigint FROM signals";
+        let before: i64 = session.one(delivered);
+        eventually(SOON, "the fan-out goes on", || {
+            session.one::<i64>(delivered) > before
+        });
+        let died = worker_pid(&mut session).expect("a worker runs");
+        session.run(&format!("SELECT pg_terminate_backend({died})"));
+        // It gets rows delivered each time, so there is nothing to put it off for.
+        let back = within(BACK, || {
+            worker_pid(&mut session).is_some_and(|pid| pid != died)
+        });
+        assert!(back.is_some(), "death {number}: not back within {BACK:?}");
+    }
+    assert!(
+        session.one::<i64>("SELECT count(*) FROM signals WHERE delivered_at IS NULL") == 1,
+        "too fast: it was not one fan-out"
+    );
+    tide.everybody_has_everything_once(&mut session, CROWD);
+}
+
+#[test]
+fn a_worker_that_is_terminated_before_it_did_anything_is_put_off_longer_each_time() {
+    let market = flat_market();
+    let (cluster, mut session) = cluster_for(small_batches(&market), 1);
+    let worked = eventually(SOON, "the first run", || {
+        let run = "SELECT 1 FROM signal_runs LIMIT 1";
+        (session.list::<i32>(run) == [1]).then(|| worker_pid(&mut session))?
+    });
+    // It is read to know when the first beat is, so no worker gets any further.
+    let mut owner = cluster.session(POSTGRES);
+    owner.run("BEGIN; LOCK TABLE signal_runs IN ACCESS EXCLUSIVE MODE");
+    let mut died = worked;
+    let mut waits = Vec::new();
+    for _ in 0..3 {
+        session.run(&format!("SELECT pg_terminate_backend({died})"));
+        let since = Instant::now();
+        let back = eventually(SOON, "another worker runs", || {
+            worker_pid(&mut session).filter(|pid| *pid != died)
+        });
+        waits.push(since.elapsed());
+        died = back;
+    }
+    owner.run("COMMIT");
+    // 1 s after one that had worked, then 1 s and 2 s.
+    let longer = Duration::from_millis(1_800);
+    assert!(
+        waits[0] < longer && waits[1] < longer && waits[2] > longer,
+        "{waits:?}"
+    );
+    eventually(SOON, "runs go on", || {
+        session.one::<bool>("SELECT state = 'running' FROM signal_health")
+    });
+}

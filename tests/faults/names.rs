@@ -1,0 +1,79 @@
+//! The name of the exchange cannot be resolved: nobody answers, or nobody knows it.
+
+use crate::ground::cluster_for;
+use crate::scene::{SOON, by_itself, flat_market, worker_pid};
+use crate::stopped::stops_at_once;
+use crate::wait::eventually;
+use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
+use std::net::UdpSocket;
+use std::path::Path;
+
+/// An address of loopback that nobody else listens on.
+const NAME_SERVER: &str = "127.53.53.53";
+
+/// A name server that hears every question and answers none.
+struct SilentNameServer(UdpSocket);
+
+impl SilentNameServer {
+    /// Sends every question of this thread, and of the servers it starts from now on, here. For
+    /// the rest of the machine nothing changes.
+    ///
+    /// # Panics
+    /// Unless it is run by root, who alone may have a view of the file system of their own.
+    fn for_this_thread(folder: &Path) -> Self {
+        assert!(
+            rustix::process::getuid().is_root(),
+            "a silent name server cannot be provoked by an ordinary user: run this as root"
+        );
+        let configuration = folder.join("resolv.conf");
+        std::fs::write(&configuration, format!("nameserver {NAME_SERVER}\n"))
+            .expect("the folder is ours");
+        // SAFETY: nothing in this process relies on threads seeing the same mounts.
+        unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.expect("root may");
+        let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+        mount_change("/", private).expect("root may");
+        mount_bind(&configuration, "/etc/resolv.conf").expect("root may");
+        let socket = UdpSocket::bind((NAME_SERVER, 53)).expect("root may");
+        socket.set_nonblocking(true).expect("any socket can");
+        Self(socket)
+    }
+
+    /// Whether a question came that names `host`.
+    fn was_asked_for(&self, host: &str) -> bool {
+        let mut packet = [0; 512];
+        while let Ok(length) = self.0.recv(&mut packet) {
+            if String::from_utf8_lossy(&packet[..length]).contains(host) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+#[test]
+fn the_server_stops_at_once_while_the_name_server_is_silent() {
+    // The view of the file system goes with the thread.
+    let story = std::thread::spawn(|| {
+        let folder = std::env::temp_dir().join(format!("signal_hub-names-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("the folder is ours");
+        let names = SilentNameServer::for_this_thread(&folder);
+        let market = flat_market();
+        let options = by_itself(&market)
+            .set("signal_hub.exchange_url", "https://exchange.test")
+            .set("signal_hub.http_timeout", "60s");
+        let (mut cluster, mut session) = cluster_for(options, 1);
+        eventually(SOON, "the name is asked for", || {
+            names.was_asked_for("exchange")
+        });
+        assert!(worker_pid(&mut session).is_some());
+        session.run("SET statement_timeout = '500ms'");
+        let error = session.error("SELECT generate_signals_now()");
+        assert_eq!(error.code().code(), "57014", "{}", error.message());
+        stops_at_once(&mut cluster);
+        std::fs::remove_dir_all(&folder).expect("the folder is ours");
+    });
+    if let Err(panic) = story.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
