@@ -12,7 +12,7 @@ use crate::market::{self, Endpoint, MarketError, Tickers, UnixMillis, backoff};
 use crate::process;
 use crate::settings;
 use crate::strategy::{self, Episode, Verdict};
-use crate::transaction::Scope;
+use crate::transaction::{Scope, catch};
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::time::{Duration, Instant, SystemTime};
@@ -127,7 +127,7 @@ pub fn run_beat() -> Result<Option<Beat>, Failure> {
     }
     heartbeat::beat(Stage::Fetching);
     process::report_activity(Some(c"signal_hub: fetching tickers"));
-    let fetched = crate::transaction::catch(|| fetch(scope, &plan));
+    let fetched = catch(|| fetch(scope, &plan));
     let fetched = match fetched {
         Ok(Ok(fetched)) => fetched,
         Ok(Err(error)) => {
@@ -194,16 +194,13 @@ pub fn purge() -> Result<bool, Failure> {
 ///
 /// # Errors
 /// Whatever fails.
-pub fn preview() -> Result<Vec<(String, Vec<Verdict>)>, Failure> {
+pub fn preview() -> Result<Vec<Verdict>, Failure> {
     let scope = Scope::Caller;
     let plan = as_owner(scope, c"", ledger::plan)?;
     refuse_if_told_to_wait(&plan.standing)?;
     let fetched = fetch(scope, &plan)?.map_err(Failure::from)?;
     let judged = as_owner(scope, c"", |db| judge(db, &plan, &fetched))?;
-    Ok(judged
-        .into_iter()
-        .map(|j| (j.strategy, j.verdicts))
-        .collect())
+    Ok(judged.into_iter().flat_map(|j| j.verdicts).collect())
 }
 
 /// The two clocks of a run: one to show, one to measure by.
@@ -296,7 +293,6 @@ fn make_way(scope: Scope) -> Result<(), Failure> {
 
 /// One strategy's verdicts, and the memory they were judged with.
 struct Judged {
-    strategy: String,
     verdicts: Vec<Verdict>,
     episodes: HashMap<String, Episode>,
 }
@@ -308,11 +304,7 @@ fn judge(db: &Installation, plan: &Plan, fetched: &Fetched) -> Result<Vec<Judged
             let episodes = ledger::episodes(db, &rule.strategy)?;
             let verdicts =
                 strategy::judge(rule, &plan.watched, &fetched.tickers, &episodes, fetched.at);
-            Ok(Judged {
-                strategy: rule.strategy.clone(),
-                verdicts,
-                episodes,
-            })
+            Ok(Judged { verdicts, episodes })
         })
         .collect()
 }

@@ -52,20 +52,18 @@ fn preview_signals() -> TableIterator<
     ),
 > {
     let mut rows = Vec::new();
-    for (_strategy, verdicts) in or_raise(cycle::preview) {
-        for verdict in verdicts {
-            let side = verdict.side.map(|side| side.as_str());
-            for gate in verdict.gates {
-                rows.push((
-                    verdict.symbol.clone(),
-                    side,
-                    gate.name,
-                    gate.value,
-                    gate.threshold,
-                    gate.passed,
-                    verdict.why.clone(),
-                ));
-            }
+    for verdict in or_raise(cycle::preview) {
+        let side = verdict.side.map(|side| side.as_str());
+        for gate in verdict.gates {
+            rows.push((
+                verdict.symbol.clone(),
+                side,
+                gate.name,
+                gate.value,
+                gate.threshold,
+                gate.passed,
+                verdict.why.clone(),
+            ));
         }
     }
     TableIterator::new(rows)
@@ -89,16 +87,12 @@ fn signal_worker_status() -> TableIterator<
         name!(trouble, Option<String>),
     ),
 > {
-    let slot = if heartbeat::available() {
-        heartbeat::slot(heartbeat::this_database())
-    } else {
-        None
-    };
-    let slot = slot.unwrap_or_default();
-    let resets = if heartbeat::available() {
-        heartbeat::resets()
-    } else {
-        0
+    let (slot, resets) = match heartbeat::available() {
+        true => (
+            heartbeat::slot(heartbeat::this_database()).unwrap_or_default(),
+            heartbeat::resets(),
+        ),
+        false => Default::default(),
     };
     let runs = slot.phase == Phase::Running;
     TableIterator::once((

@@ -148,6 +148,13 @@ impl Board {
             ..Self::default()
         }
     }
+
+    /// Where the slot of `database` is, if it has one.
+    fn position(&self, database: u32) -> Option<usize> {
+        self.slots
+            .iter()
+            .position(|slot| slot.phase != Phase::Free && slot.database == database)
+    }
 }
 
 // SAFETY: plain values without pointers, only ever touched under the lock.
@@ -179,21 +186,10 @@ pub fn this_database() -> u32 {
     unsafe { pg_sys::MyDatabaseId }.to_u32()
 }
 
-fn find(board: &mut Board, database: u32) -> Option<&mut Slot> {
-    board
-        .slots
-        .iter_mut()
-        .find(|slot| slot.phase != Phase::Free && slot.database == database)
-}
-
 /// A copy of the slot of `database`.
 pub fn slot(database: u32) -> Option<Slot> {
     let board = BOARD.share();
-    board
-        .slots
-        .iter()
-        .find(|slot| slot.phase != Phase::Free && slot.database == database)
-        .copied()
+    board.position(database).map(|at| board.slots[at])
 }
 
 /// Times the server reset itself since it started.
@@ -218,13 +214,16 @@ pub fn slots() -> Vec<Slot> {
 pub fn want(database: u32, restorer_pid: i32) -> bool {
     let now = now();
     let mut board = BOARD.exclusive();
-    let has_slot = find(&mut board, database).is_some();
-    let Some(slot) = board.slots.iter_mut().find(|slot| match has_slot {
-        true => slot.phase != Phase::Free && slot.database == database,
-        false => slot.phase == Phase::Free,
-    }) else {
+    let free = || {
+        board
+            .slots
+            .iter()
+            .position(|slot| slot.phase == Phase::Free)
+    };
+    let Some(at) = board.position(database).or_else(free) else {
         return false;
     };
+    let slot = &mut board.slots[at];
     if !matches!(slot.phase, Phase::Starting | Phase::Running) {
         *slot = Slot {
             database,
@@ -241,8 +240,9 @@ pub fn want(database: u32, restorer_pid: i32) -> bool {
 
 /// Changes the slot of `database`, if it has one.
 pub fn update(database: u32, change: impl FnOnce(&mut Slot)) {
-    if let Some(slot) = find(&mut BOARD.exclusive(), database) {
-        change(slot);
+    let mut board = BOARD.exclusive();
+    if let Some(at) = board.position(database) {
+        change(&mut board.slots[at]);
     }
 }
 

@@ -58,10 +58,12 @@ pub fn pid() -> i32 {
 /// waits included; SIGHUP asks for a reload; SIGINT keeps cancelling the
 /// statement in progress, since its handler is left alone.
 pub fn take_up_signals() {
+    // PostgreSQL's own functions; the generated bindings are guarded wrappers,
+    // which a signal handler must not call.
     unsafe extern "C" {
-        // PostgreSQL's SIGTERM handler. The generated binding is a guarded
-        // wrapper and not a function that a signal can call.
         fn die(signal: i32);
+        #[link_name = "SetLatch"]
+        fn set_latch(latch: *mut pg_sys::Latch);
     }
     extern "C-unwind" fn terminate(signal: i32) {
         // SAFETY: written to be called from a signal handler.
@@ -74,11 +76,6 @@ pub fn take_up_signals() {
             (&raw mut pg_sys::ConfigReloadPending).write_volatile(1);
             set_latch(pg_sys::MyLatch);
         }
-    }
-    unsafe extern "C" {
-        // The plain function, for the same reason as die above.
-        #[link_name = "SetLatch"]
-        fn set_latch(latch: *mut pg_sys::Latch);
     }
     // SAFETY: installs handlers that live as long as the process.
     unsafe {

@@ -1,7 +1,10 @@
 //! Several databases on one server: they come, go, are renamed and copied, workers or not.
 
 use crate::cluster::{Cluster, Options, POSTGRES};
-use crate::scene::{SOON, by_hand, by_itself, flat_market, runs, wait_for_good_run, worker_pid};
+use crate::scene::{
+    SOON, by_hand, by_itself, flat_market, runs, wait_for_good_run,
+    waiting_behind_a_silent_exchange, worker_pid,
+};
 use crate::session::Session;
 use crate::wait::eventually;
 use signal_hub_tests::simulator::{Fault, Simulator, Times};
@@ -22,16 +25,8 @@ fn a_database_can_be_dropped_although_its_worker_is_connected() {
 #[test]
 fn a_silent_exchange_holds_up_nobodys_drop_database() {
     let market = flat_market();
-    market.inject(Fault::Silence, Times::Forever);
-    let cluster = by_itself(&market)
-        .set("signal_hub.http_timeout", "60s")
-        .start();
-    let mut session = cluster.session(POSTGRES);
-    session.run("CREATE EXTENSION signal_hub");
+    let (cluster, mut session) = waiting_behind_a_silent_exchange(&market, Times::Forever);
     drop(cluster.create_database("other"));
-    eventually(SOON, "the exchange is asked", || {
-        market.request_count() == 1
-    });
     let started = Instant::now();
     eventually(
         Duration::from_secs(5),

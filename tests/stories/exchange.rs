@@ -3,7 +3,8 @@
 
 use crate::cluster::{Cluster, Options, POSTGRES, Stop};
 use crate::scene::{
-    SOON, by_itself, flat_market, rising_market, runs, subscribe, wait_for_good_run, worker_pid,
+    SOON, by_itself, flat_market, rising_market, runs, subscribe, wait_for_good_run,
+    waiting_behind_a_silent_exchange, worker_pid,
 };
 use crate::session::Session;
 use crate::wait::{eventually, meanwhile};
@@ -440,15 +441,7 @@ fn the_server_stops_at_once_while_the_exchange_is_silent() {
 #[test]
 fn cancelling_a_silent_fetch_leaves_the_worker_alive() {
     let market = rising_market();
-    market.inject(Fault::Silence, Times::Once);
-    let cluster = by_itself(&market)
-        .set("signal_hub.http_timeout", "60s")
-        .start();
-    let mut session = cluster.session(POSTGRES);
-    session.run("CREATE EXTENSION signal_hub");
-    eventually(SOON, "the exchange is asked", || {
-        market.request_count() == 1
-    });
+    let (_cluster, mut session) = waiting_behind_a_silent_exchange(&market, Times::Once);
     let worker = worker_pid(&mut session).expect("a worker runs");
     assert!(session.one::<bool>(&format!("SELECT pg_cancel_backend({worker})")));
     wait_for_good_run(&mut session);

@@ -4,11 +4,11 @@ use crate::cluster::binaries::{output, succeed};
 use crate::cluster::{Cluster, POSTGRES};
 use crate::scene::{
     SOON, by_hand, by_itself, flat_market, rising_market, runs, subscribe, wait_for_deliveries,
-    wait_for_good_run, worker_pid,
+    wait_for_good_run, waiting_behind_a_silent_exchange, worker_pid,
 };
 use crate::session::Session;
 use crate::wait::{eventually, meanwhile};
-use signal_hub_tests::simulator::{Fault, Simulator, Times};
+use signal_hub_tests::simulator::{Simulator, Times};
 use std::time::Duration;
 
 const SUBSCRIBERS: u32 = 20_000;
@@ -296,15 +296,7 @@ fn the_servers_statistics_know_of_the_workers_rows() {
 #[test]
 fn vacuum_is_not_held_back_while_the_exchange_is_silent() {
     let market = flat_market();
-    market.inject(Fault::Silence, Times::Forever);
-    let cluster = by_itself(&market)
-        .set("signal_hub.http_timeout", "60s")
-        .start();
-    let mut session = cluster.session(POSTGRES);
-    session.run("CREATE EXTENSION signal_hub");
-    eventually(SOON, "the exchange is asked", || {
-        market.request_count() == 1
-    });
+    let (_cluster, mut session) = waiting_behind_a_silent_exchange(&market, Times::Forever);
     let worker = worker_pid(&mut session).expect("a worker runs");
     let open: i64 = session.one(&format!(
         "SELECT count(*) FROM pg_stat_activity WHERE pid = {worker}

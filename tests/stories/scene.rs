@@ -1,9 +1,9 @@
 //! What most stories begin with: an exchange, a server that asks it, subscribers.
 
-use crate::cluster::Options;
+use crate::cluster::{Cluster, Options, POSTGRES};
 use crate::session::Session;
 use crate::wait::eventually;
-use signal_hub_tests::simulator::{Simulator, SimulatorOptions};
+use signal_hub_tests::simulator::{Fault, Simulator, SimulatorOptions, Times};
 use std::time::Duration;
 
 /// Enough for anything that happens within seconds, on a machine that is busy.
@@ -35,6 +35,23 @@ pub fn by_itself(market: &Simulator) -> Options {
 /// A server without the library preloaded, where cycles only run by hand.
 pub fn by_hand(market: &Simulator) -> Options {
     Options::not_preloaded().set("signal_hub.exchange_url", &market.url())
+}
+
+/// A server whose worker waits for an exchange that accepts and never answers.
+pub fn waiting_behind_a_silent_exchange(
+    market: &Simulator,
+    how_often: Times,
+) -> (Cluster, Session) {
+    market.inject(Fault::Silence, how_often);
+    let cluster = by_itself(market)
+        .set("signal_hub.http_timeout", "60s")
+        .start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    eventually(SOON, "the exchange is asked", || {
+        market.request_count() == 1
+    });
+    (cluster, session)
 }
 
 /// Number `i` of the subscribers.
