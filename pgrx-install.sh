@@ -223,7 +223,7 @@ copy_files() {
     }
     place "$CARGO_TARGET_DIR/release/libsignal_hub.so" "$("$pg_config" --pkglibdir)/signal_hub.so" 755
     place "$script" "$folder/signal_hub--$version.sql" 644
-    for script in sql/signal_hub--*--*.sql; do
+    for script in sql/signal_hub--*.sql; do
         [[ ! -e $script ]] || place "$repo/$script" "$folder/${script#sql/}" 644
     done
     # Last: it makes the release known.
