@@ -281,6 +281,39 @@ check() {
 
 is_pure() { ! grep -rnw pgrx src/market src/strategy; }
 
+# Programs of other packages that the realtime suite lets follow user_signals.
+has_follower() {
+    case $1 in
+        psycopg2) /usr/bin/python3 -c 'import psycopg2' ;;
+        wal2json) [[ -f $("$pg_config" --pkglibdir)/wal2json.so ]] ;;
+        node_pg_logical_replication) [[ -d tests/realtime/consumers/node/node_modules/pg-logical-replication ]] ;;
+    esac >/dev/null 2>&1
+}
+
+# What cannot be had is skipped, and the report says so.
+ensure_followers() {
+    local follower package packages=()
+    has_follower psycopg2 || packages+=(python3-psycopg2)
+    has_follower wal2json || packages+=("postgresql-$major-wal2json")
+    { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
+    if ((${#packages[@]} > 0)) && command -v apt-get >/dev/null && { ((EUID == 0)) || command -v sudo >/dev/null; }; then
+        (timed "reading the lists of packages" apt update) || true
+        # One by one: a package that is not on offer must not keep the others away.
+        for package in "${packages[@]}"; do
+            (timed "installing $package" apt install -y --no-install-recommends "$package") || true
+        done
+    fi
+    if command -v npm >/dev/null; then
+        as_builder npm ci --prefix tests/realtime/consumers/node --no-audit --no-fund --loglevel=error || true
+    fi
+    for follower in psycopg2 wal2json node_pg_logical_replication; do
+        if ! has_follower "$follower"; then
+            skip+=(--skip "$follower")
+            report+=("skipped         realtime with $follower: it is not installed")
+        fi
+    done
+}
+
 run_tests() {
     local report=() failed='' skip=() component
     (($# == 0)) || bad_usage "unknown option: $1"
@@ -294,14 +327,20 @@ run_tests() {
     check "lints" run_cargo clippy --workspace --all-targets --locked "${features[@]}" -- -D warnings
     check "src/market and src/strategy know nothing of PostgreSQL" is_pure
     check "unit tests of the extension" run_cargo test --locked "${features[@]}"
-    # Root alone can give one server a name server of its own.
-    if [[ $builder != root ]]; then
-        skip=(-- --skip names::)
-        report+=("skipped         faults of name resolution: they need root")
+    if as_builder sh -c 'command -v c++' >/dev/null; then
+        check "a minute of fuzzing the reply parser" as_builder fuzz/run 60
+    else
+        report+=("skipped         fuzzing: no C++ compiler (Debian: g++)")
     fi
-    check "market simulator, stories and faults" run_cargo test --locked -p signal_hub_tests "${skip[@]}"
+    ensure_followers
+    # Root alone can give one server a name server or a disk of its own.
+    if [[ $builder != root ]]; then
+        skip+=(--skip names:: --skip disk::)
+        report+=("skipped         faults of name resolution and of disks: they need root")
+    fi
+    check "market simulator, stories, faults and realtime" run_cargo test --locked -p signal_hub_tests -- "${skip[@]}"
     if command -v shellcheck >/dev/null; then
-        check "shellcheck" shellcheck -x pgrx-install.sh .ci/run
+        check "shellcheck" shellcheck -x pgrx-install.sh .ci/run fuzz/run tests/other_postgres.sh
     else
         report+=("skipped         shellcheck is not installed")
     fi

@@ -47,8 +47,10 @@ COMMENT ON COLUMN @extschema@.user_subscriptions.status IS 'active, trialing, pa
 COMMENT ON COLUMN @extschema@.user_subscriptions.current_period_end IS 'end of the paid period; null never ends';
 COMMENT ON COLUMN @extschema@.user_subscriptions.created_at IS 'when the subscription began';
 COMMENT ON COLUMN @extschema@.user_subscriptions.updated_at IS 'when the row last changed; set by a trigger';
--- The fan-out walks one tier in the order of user_id.
-CREATE INDEX user_subscriptions_tier_user_id_idx ON @extschema@.user_subscriptions (tier, user_id) WHERE status = 'active';
+-- The fan-out walks one tier in the order of user_id, and finds in the index all
+-- that it needs.
+CREATE INDEX user_subscriptions_tier_user_id_idx ON @extschema@.user_subscriptions (tier, user_id)
+    INCLUDE (current_period_end, created_at, updated_at) WHERE status = 'active';
 -- The second round of a fan-out looks at subscribers who changed meanwhile.
 CREATE INDEX user_subscriptions_updated_at_idx ON @extschema@.user_subscriptions (updated_at) WHERE updated_at <> created_at;
 
@@ -152,7 +154,7 @@ CREATE TABLE @extschema@.signal_runs (
 );
 COMMENT ON TABLE @extschema@.signal_runs IS 'history of runs, kept for signal_hub.run_retention';
 COMMENT ON COLUMN @extschema@.signal_runs.run_id IS 'number of the run; not gapless';
-COMMENT ON COLUMN @extschema@.signal_runs.trigger IS 'worker or manual (generate_signals_now)';
+COMMENT ON COLUMN @extschema@.signal_runs.trigger IS 'worker or manual (generate_signals_now); one that failed is entered by the worker, soon after';
 COMMENT ON COLUMN @extschema@.signal_runs.status IS 'ok, failed (see error) or skipped (see message)';
 COMMENT ON COLUMN @extschema@.signal_runs.started_at IS 'when the run began';
 COMMENT ON COLUMN @extschema@.signal_runs.finished_at IS 'when the last row was delivered; null while delivery goes on or waits to resume';
@@ -205,7 +207,8 @@ CREATE TABLE @extschema@.signals (
     delivered_tiers        text[]      NOT NULL DEFAULT '{}',
     delivery_changed_only  boolean     NOT NULL DEFAULT false,
     delivery_tier          text,
-    delivery_user_id       uuid,
+    delivery_next_user_id  uuid,
+    delivery_started_at    timestamptz,
     deliveries             bigint      NOT NULL DEFAULT 0,
     delivery_failures      bigint      NOT NULL DEFAULT 0,
     delivered_at           timestamptz,
@@ -243,15 +246,36 @@ COMMENT ON COLUMN @extschema@.signals.open_time IS 'begin of the 24 hours, the e
 COMMENT ON COLUMN @extschema@.signals.close_time IS 'end of the 24 hours, the exchange''s clock';
 COMMENT ON COLUMN @extschema@.signals.gates IS 'every gate with value, threshold and verdict, as preview_signals() shows them';
 COMMENT ON COLUMN @extschema@.signals.created_at IS 'when the signal was recorded; entitlement and the UTC day of quotas are judged at this time';
-COMMENT ON COLUMN @extschema@.signals.delivered_tiers IS 'cursor: tiers served in this round';
+COMMENT ON COLUMN @extschema@.signals.delivered_tiers IS 'cursor: tiers given out in ranges in this round, see signal_delivery_ranges';
 COMMENT ON COLUMN @extschema@.signals.delivery_changed_only IS 'cursor: true in the second round, over subscribers who changed during the first';
-COMMENT ON COLUMN @extschema@.signals.delivery_tier IS 'cursor: tier being served; null between tiers';
-COMMENT ON COLUMN @extschema@.signals.delivery_user_id IS 'cursor: last subscriber served in that tier; commits together with the rows';
-COMMENT ON COLUMN @extschema@.signals.deliveries IS 'rows written to user_signals so far';
+COMMENT ON COLUMN @extschema@.signals.delivery_tier IS 'cursor: tier being given out; null between tiers';
+COMMENT ON COLUMN @extschema@.signals.delivery_next_user_id IS 'cursor: first subscriber of that tier who is in no range yet';
+COMMENT ON COLUMN @extschema@.signals.delivery_started_at IS 'when the fan-out began; null before';
+COMMENT ON COLUMN @extschema@.signals.deliveries IS 'rows written to user_signals in ranges that are done; all of them once delivered_at is set';
 COMMENT ON COLUMN @extschema@.signals.delivery_failures IS 'subscribers whose row was refused by a constraint or trigger';
 COMMENT ON COLUMN @extschema@.signals.delivered_at IS 'when the fan-out was complete; null while it is under way';
 CREATE INDEX signals_created_at_idx ON @extschema@.signals (created_at);
 CREATE INDEX signals_undelivered_idx ON @extschema@.signals (signal_id) WHERE delivered_at IS NULL;
+
+-- A range is given out in one short transaction and worked off in others, each of
+-- which moves next_user_id together with the rows it writes.
+CREATE TABLE @extschema@.signal_delivery_ranges (
+    range_id     bigint  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    signal_id    bigint  NOT NULL,
+    tier         text    NOT NULL,
+    changed_only boolean NOT NULL,
+    next_user_id uuid    NOT NULL,
+    last_user_id uuid    NOT NULL,
+    deliveries   bigint  NOT NULL DEFAULT 0
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+COMMENT ON TABLE @extschema@.signal_delivery_ranges IS 'cursor of fan-outs under way: stretches of subscribers that a signal is yet to reach; empty when all is delivered';
+COMMENT ON COLUMN @extschema@.signal_delivery_ranges.range_id IS 'number of the range; not gapless';
+COMMENT ON COLUMN @extschema@.signal_delivery_ranges.signal_id IS 'the signal, see signals';
+COMMENT ON COLUMN @extschema@.signal_delivery_ranges.tier IS 'tier of the subscribers';
+COMMENT ON COLUMN @extschema@.signal_delivery_ranges.changed_only IS 'true in the second round, over subscribers who changed during the first';
+COMMENT ON COLUMN @extschema@.signal_delivery_ranges.next_user_id IS 'first subscriber not served yet; commits together with the rows';
+COMMENT ON COLUMN @extschema@.signal_delivery_ranges.last_user_id IS 'last subscriber of the range';
+COMMENT ON COLUMN @extschema@.signal_delivery_ranges.deliveries IS 'rows written to user_signals so far';
 
 -- No foreign keys: a check per row would cost the fan-out more than the row.
 -- Rows are only ever written by the fan-out, whose statement joins the parents.
@@ -275,7 +299,7 @@ CREATE TABLE @extschema@.user_signals (
     clicked_at    timestamptz,
     created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (user_id, signal_id)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 COMMENT ON TABLE @extschema@.user_signals IS 'one row per signal and subscriber; the table realtime clients follow';
 COMMENT ON COLUMN @extschema@.user_signals.user_id IS 'the subscriber';
 COMMENT ON COLUMN @extschema@.user_signals.signal_id IS 'the signal, see signals';
@@ -291,26 +315,10 @@ COMMENT ON COLUMN @extschema@.user_signals.expires_at IS 'the signal is not to b
 COMMENT ON COLUMN @extschema@.user_signals.full_details IS 'whether prices are included';
 COMMENT ON COLUMN @extschema@.user_signals.metadata IS 'object: generatedBy (signal_hub), timestamp (ISO 8601), strategy, reason, why, changePercent';
 COMMENT ON COLUMN @extschema@.user_signals.viewed IS 'set by the subscriber';
-COMMENT ON COLUMN @extschema@.user_signals.viewed_at IS 'set by the subscriber';
+COMMENT ON COLUMN @extschema@.user_signals.viewed_at IS 'when viewed was set; kept by a trigger';
 COMMENT ON COLUMN @extschema@.user_signals.clicked IS 'set by the subscriber';
-COMMENT ON COLUMN @extschema@.user_signals.clicked_at IS 'set by the subscriber';
+COMMENT ON COLUMN @extschema@.user_signals.clicked_at IS 'when clicked was set; kept by a trigger';
 COMMENT ON COLUMN @extschema@.user_signals.created_at IS 'when the row was written';
--- Rows arrive in the order of time, so a block range index finds the expired
--- ones for the purge at almost no cost to the fan-out.
-CREATE INDEX user_signals_created_at_idx ON @extschema@.user_signals USING brin (created_at);
-
-CREATE TABLE @extschema@.user_signal_quotas (
-    user_id  uuid    NOT NULL,
-    day      date    NOT NULL,
-    received integer NOT NULL CHECK (received >= 0),
-    PRIMARY KEY (user_id, day)
-) WITH (fillfactor = 80);
-COMMENT ON TABLE @extschema@.user_signal_quotas IS 'signals received per subscriber and UTC day';
-COMMENT ON COLUMN @extschema@.user_signal_quotas.user_id IS 'the subscriber';
-COMMENT ON COLUMN @extschema@.user_signal_quotas.day IS 'the UTC day';
-COMMENT ON COLUMN @extschema@.user_signal_quotas.received IS 'signals received on that day';
-CREATE INDEX user_signal_quotas_day_idx ON @extschema@.user_signal_quotas USING brin (day);
-
 CREATE TABLE @extschema@.signal_pause (
     only_row  boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
     reason    text,
@@ -351,7 +359,8 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.signal_rules', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.signal_episodes', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.signals', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.signals_signal_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.signal_delivery_ranges', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.signal_delivery_ranges_range_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.signal_runs_run_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.user_signals', '');
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.user_signal_quotas', '');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.signal_pause', '');

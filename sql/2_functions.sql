@@ -7,7 +7,8 @@ CREATE FUNCTION @extschema@.generate_signals_now() RETURNS jsonb
 COMMENT ON FUNCTION @extschema@.generate_signals_now() IS
 'runs one cycle now, in the caller''s transaction: fetches the watched symbols in one request, judges, records and delivers.
 Returns {run_id, success, signals_generated, deliveries, symbols_evaluated, timestamp, message}; message says why when nothing was generated.
-Raises 08xxx when the exchange cannot be reached or refuses, and changes nothing then';
+Raises 08xxx when the exchange cannot be reached or refuses, and changes nothing then.
+A call that fails or is canceled is put on record by the worker, as a failed run by hand; where no worker runs it leaves no record';
 
 CREATE FUNCTION @extschema@.preview_signals(
     OUT symbol text, OUT signal_type text, OUT gate text, OUT value text,

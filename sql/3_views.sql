@@ -1,5 +1,56 @@
 -- Views for people and monitors.
 
+-- A quota is counted where it cannot go wrong: in the rows themselves. As the
+-- caller, so that row-level security shows clients their own rows only.
+CREATE VIEW @extschema@.user_signal_quotas WITH (security_invoker = true) AS
+SELECT e.user_id,
+       left(e.metadata ->> 'timestamp', 10)::date AS day,
+       count(*)::integer AS received
+  FROM @extschema@.user_signals e
+ GROUP BY 1, 2;
+COMMENT ON VIEW @extschema@.user_signal_quotas IS 'signals received per subscriber and UTC day, as far back as signal_hub.signal_retention keeps them; quotas are enforced by the same rows';
+COMMENT ON COLUMN @extschema@.user_signal_quotas.user_id IS 'the subscriber';
+COMMENT ON COLUMN @extschema@.user_signal_quotas.day IS 'the UTC day on which the signals were recorded';
+COMMENT ON COLUMN @extschema@.user_signal_quotas.received IS 'signals received of that day; days without any have no row';
+
+CREATE VIEW @extschema@.signal_delivery_progress AS
+WITH under_way AS (
+    SELECT s.signal_id, s.symbol, s.delivery_started_at AS started_at,
+           clock_timestamp() - s.delivery_started_at AS elapsed,
+           s.deliveries + coalesce((SELECT sum(r.deliveries) FROM @extschema@.signal_delivery_ranges r
+                                     WHERE r.signal_id = s.signal_id), 0)::bigint AS delivered,
+           -- What the signal before came to; without one, how many active
+           -- subscribers there were when they were last analyzed.
+           coalesce((SELECT nullif(b.deliveries, 0) FROM @extschema@.signals b
+                      WHERE b.delivered_at IS NOT NULL AND b.signal_id < s.signal_id ORDER BY b.signal_id DESC LIMIT 1),
+                    (SELECT nullif(greatest(c.reltuples, 0), 0)::bigint FROM pg_catalog.pg_class c
+                      WHERE c.oid = '@extschema@.user_subscriptions_tier_user_id_idx'::pg_catalog.regclass)) AS expected
+      FROM @extschema@.signals s
+     WHERE s.delivered_at IS NULL AND s.delivery_started_at IS NOT NULL
+), measured AS (
+    SELECT u.*, u.delivered / nullif(extract(epoch FROM u.elapsed), 0)::double precision AS rows_per_second,
+           greatest(u.expected - u.delivered, 0) AS remaining
+      FROM under_way u
+), timed AS (
+    SELECT m.*, clock_timestamp() + m.remaining / nullif(m.rows_per_second, 0) * interval '1 second' AS estimated_end
+      FROM measured m
+)
+SELECT signal_id, symbol, started_at, elapsed, delivered, expected, rows_per_second, estimated_end,
+       format('delivering signal %s (%s): %s rows%s, %s rows/s%s', signal_id, symbol, delivered,
+              coalesce(' of about ' || greatest(expected, delivered), ''), coalesce(round(rows_per_second::numeric), 0),
+              coalesce(', until about ' || to_char(estimated_end AT TIME ZONE 'UTC', 'HH24:MI:SS') || ' UTC', '')) AS progress
+  FROM timed;
+COMMENT ON VIEW @extschema@.signal_delivery_progress IS 'one row per signal whose fan-out is under way; what a session delivers in its own transaction shows when that commits';
+COMMENT ON COLUMN @extschema@.signal_delivery_progress.signal_id IS 'the signal, see signals';
+COMMENT ON COLUMN @extschema@.signal_delivery_progress.symbol IS 'the pair';
+COMMENT ON COLUMN @extschema@.signal_delivery_progress.started_at IS 'when the fan-out began';
+COMMENT ON COLUMN @extschema@.signal_delivery_progress.elapsed IS 'time since then';
+COMMENT ON COLUMN @extschema@.signal_delivery_progress.delivered IS 'rows written to user_signals so far';
+COMMENT ON COLUMN @extschema@.signal_delivery_progress.expected IS 'about how many it will be, by the signal before or the last ANALYZE; null when neither is known';
+COMMENT ON COLUMN @extschema@.signal_delivery_progress.rows_per_second IS 'rate so far';
+COMMENT ON COLUMN @extschema@.signal_delivery_progress.estimated_end IS 'when it will be done at that rate';
+COMMENT ON COLUMN @extschema@.signal_delivery_progress.progress IS 'all of this in words, as pg_stat_activity shows it';
+
 -- The states of signal_health, first match wins:
 --   standby           read-only server; the primary generates
 --   not_preloaded     the library is not in shared_preload_libraries
@@ -20,18 +71,23 @@ WITH facts AS (
            (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'signal_hub') AS sql_version,
            l.started_at AS last_run, l.status AS last_status, l.message AS last_message,
            s.last_success, s.last_success_id,
-           (SELECT count(*) FROM @extschema@.signal_runs f WHERE f.status = 'failed' AND f.run_id > coalesce(s.last_success_id, 0)) AS consecutive_failures,
+           (SELECT count(*) FROM @extschema@.signal_runs f WHERE f.status = 'failed' AND f.trigger = 'worker' AND f.run_id > coalesce(s.last_success_id, 0)) AS consecutive_failures,
            f.error, f.failed_at, k.skipped_in_a_row, k.skipped_since, k.skipped_because,
            (SELECT count(*) FROM @extschema@.signals g WHERE g.created_at > now() - interval '24 hours') AS signals_24h,
            (SELECT coalesce(sum(g.deliveries), 0)::bigint FROM @extschema@.signals g WHERE g.created_at > now() - interval '24 hours') AS deliveries_24h,
            (SELECT count(*) FROM @extschema@.signals g WHERE g.delivered_at IS NULL) AS undelivered_signals,
            p.paused_at, p.paused_by, p.reason AS pause_reason
       FROM @extschema@.signal_worker_status() w
-      LEFT JOIN LATERAL (SELECT r.* FROM @extschema@.signal_runs r WHERE r.status <> 'skipped' ORDER BY r.run_id DESC LIMIT 1) l ON true
+      -- A failed call by hand is its caller's trouble, unless the exchange asked to be left alone.
+      LEFT JOIN LATERAL (SELECT r.* FROM @extschema@.signal_runs r
+                          WHERE r.status <> 'skipped' AND NOT (r.trigger = 'manual' AND r.status = 'failed' AND r.retry_at IS NULL)
+                          ORDER BY r.run_id DESC LIMIT 1) l ON true
       LEFT JOIN LATERAL (SELECT r.run_id AS last_success_id, r.started_at AS last_success
                            FROM @extschema@.signal_runs r WHERE r.status = 'ok' ORDER BY r.run_id DESC LIMIT 1) s ON true
       LEFT JOIN LATERAL (SELECT r.error, r.started_at AS failed_at
-                           FROM @extschema@.signal_runs r WHERE r.error IS NOT NULL ORDER BY r.run_id DESC LIMIT 1) f ON true
+                           FROM @extschema@.signal_runs r
+                          WHERE r.error IS NOT NULL AND NOT (r.trigger = 'manual' AND r.status = 'failed' AND r.retry_at IS NULL)
+                          ORDER BY r.run_id DESC LIMIT 1) f ON true
       LEFT JOIN LATERAL (SELECT count(*) AS skipped_in_a_row, min(r.started_at) AS skipped_since, max(r.message) AS skipped_because
                            FROM @extschema@.signal_runs r WHERE r.status = 'skipped' AND r.run_id > coalesce(l.run_id, 0)) k ON true
       LEFT JOIN @extschema@.signal_pause p ON true
@@ -65,7 +121,7 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
            WHEN 'failing' THEN CASE WHEN last_status = 'failed' THEN format('%s failed run(s) in a row: ', consecutive_failures) ELSE '' END
                                || coalesce(trouble, error) || coalesce('; next run at ' || next_run::timestamptz(0), '')
            WHEN 'starting' THEN 'the worker is up, its first run has not ended yet'
-           ELSE coalesce(last_message, 'all is well')
+           ELSE coalesce((SELECT d.progress FROM @extschema@.signal_delivery_progress d ORDER BY d.signal_id LIMIT 1), last_message, 'all is well')
        END AS message,
        worker_pid,
        started_at,
@@ -81,7 +137,8 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
        failed_at AS last_error_at,
        signals_24h,
        deliveries_24h,
-       undelivered_signals
+       undelivered_signals,
+       @extschema@.signal_hub_replication() AS replication
   FROM judged;
 COMMENT ON VIEW @extschema@.signal_health IS 'one row: is all well, and if not, what is wrong and what to do';
 COMMENT ON COLUMN @extschema@.signal_health.healthy IS 'true when nothing here needs a person: states running, starting and standby';
@@ -93,15 +150,16 @@ COMMENT ON COLUMN @extschema@.signal_health.uptime IS 'age of the worker, whole 
 COMMENT ON COLUMN @extschema@.signal_health.last_heartbeat IS 'the worker''s last sign of life, at least every 5 seconds, from shared memory';
 COMMENT ON COLUMN @extschema@.signal_health.heartbeat_age IS 'time since then; more than 15 seconds is stalled';
 COMMENT ON COLUMN @extschema@.signal_health.restarts IS 'times a dead worker was started again; a crash that resets the whole server counts once and forgets the others';
-COMMENT ON COLUMN @extschema@.signal_health.last_run IS 'start of the last run, by worker or by hand';
+COMMENT ON COLUMN @extschema@.signal_health.last_run IS 'start of the last run, by worker or by hand; failed calls by hand count only when the exchange asked to be left alone';
 COMMENT ON COLUMN @extschema@.signal_health.last_success IS 'start of the last run that was ok';
-COMMENT ON COLUMN @extschema@.signal_health.consecutive_failures IS 'failed runs since then';
+COMMENT ON COLUMN @extschema@.signal_health.consecutive_failures IS 'failed runs of the worker since then';
 COMMENT ON COLUMN @extschema@.signal_health.next_run IS 'when the worker runs next';
-COMMENT ON COLUMN @extschema@.signal_health.last_error IS 'the last error on record, also when runs have been ok since';
+COMMENT ON COLUMN @extschema@.signal_health.last_error IS 'the last error of a run on record, also when runs have been ok since; of failed calls by hand only when the exchange asked to be left alone';
 COMMENT ON COLUMN @extschema@.signal_health.last_error_at IS 'start of the run it belongs to';
 COMMENT ON COLUMN @extschema@.signal_health.signals_24h IS 'signals generated in the last 24 hours';
 COMMENT ON COLUMN @extschema@.signal_health.deliveries_24h IS 'rows of user_signals written for them';
 COMMENT ON COLUMN @extschema@.signal_health.undelivered_signals IS 'signals whose fan-out is not complete';
+COMMENT ON COLUMN @extschema@.signal_health.replication IS 'who publishes user_signals and how many slots follow, or what is wrong with a slot; null when it is in no publication. healthy does not depend on it';
 
 CREATE VIEW @extschema@.signal_stats AS
 SELECT (s.created_at AT TIME ZONE 'UTC')::date AS day,

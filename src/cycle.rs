@@ -1,7 +1,8 @@
 //! One run, in four stages: fetch (no transaction open), judge, record, deliver.
 //! The worker and `generate_signals_now()` both come through here.
 
-use crate::delivery::{self, Delivered};
+use crate::delivery::{self, Delivered, Role};
+use crate::failed_calls;
 use crate::failure::Failure;
 use crate::heartbeat::{self, Stage};
 use crate::installation::Installation;
@@ -9,13 +10,14 @@ use crate::interrupt;
 use crate::ledger::{self, Plan, Run, Standing, Status, Trigger};
 use crate::lock;
 use crate::market::{self, Endpoint, MarketError, Tickers, UnixMillis, backoff};
-use crate::process;
+use crate::process::{self, unix_millis};
+use crate::retention::{self, Walk};
 use crate::settings;
 use crate::strategy::{self, Episode, Verdict};
-use crate::transaction::{Scope, catch};
+use crate::transaction::{self, Scope, catch};
 use std::collections::HashMap;
 use std::ffi::CStr;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// What came of a run.
 #[derive(Debug)]
@@ -67,14 +69,6 @@ pub enum Beat {
 const CALLER_PATIENCE: Duration = Duration::from_secs(2);
 const CALLER_RETRY: Duration = Duration::from_millis(20);
 
-/// The system's clock, as the exchange counts.
-fn unix_millis() -> UnixMillis {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    since.as_millis().try_into().unwrap_or(UnixMillis::MAX)
-}
-
 /// Runs a cycle in the caller's transaction.
 ///
 /// # Errors
@@ -91,15 +85,32 @@ pub fn run_by_hand() -> Result<Outcome, Failure> {
         }
         process::wait(CALLER_RETRY, None);
     }
-    let started = Started::now();
+    let mut progress = Progress::begin();
     let plan = as_owner(scope, c"", ledger::plan)?;
     if let Some(paused) = plan.paused {
         return Ok(Outcome::not_run(format!("{paused}; nothing was done")));
     }
     refuse_if_told_to_wait(&plan.standing)?;
-    let fetched = fetch(scope, &plan)?.map_err(Failure::from)?;
-    let recorded = record(scope, Trigger::Manual, &started, &plan, fetched)?;
-    let delivered = delivery::deliver_all(scope);
+    failed_calls::noted(progress.started_at, || {
+        let fetched = match fetch_timed(scope, &plan, &mut progress) {
+            Ok(Ok(fetched)) => fetched,
+            Ok(Err(error)) => return Err((error.clone().into(), told_to_wait_until(&error))),
+            Err(failure) => return Err((failure, None)),
+        };
+        catch(|| finish_by_hand(scope, &plan, fetched, &mut progress))
+            .map_err(|failure| (failure, None))
+    })
+}
+
+/// What a call does with the exchange's reply.
+fn finish_by_hand(
+    scope: Scope,
+    plan: &Plan,
+    fetched: Fetched,
+    progress: &mut Progress,
+) -> Result<Outcome, Failure> {
+    let recorded = record(scope, Trigger::Manual, plan, fetched, progress)?;
+    let delivered = delivery::deliver_all(Role::Caller);
     match delivered.error {
         // Refused rows are on record; anything else is the caller's to know.
         Some(failure) if delivered.incomplete => Err(failure),
@@ -107,28 +118,62 @@ pub fn run_by_hand() -> Result<Outcome, Failure> {
     }
 }
 
+/// Puts the failed calls of this database on record. Returns for how long the
+/// exchange asked one of them to be left alone.
+pub fn record_failed_calls() -> Result<Option<Duration>, Failure> {
+    let notes = failed_calls::of(heartbeat::this_database());
+    if notes.is_empty() {
+        return Ok(None);
+    }
+    as_owner(Scope::Worker, c"signal_hub: recording failed calls", |db| {
+        for note in &notes {
+            let run = Run {
+                started_at: note.started_at,
+                finished_at: Some(note.finished_at),
+                retry_at: note.retry_at,
+                ..Run::default()
+            };
+            let failure = note.failure();
+            ledger::record_run(db, Trigger::Manual, &run, &Status::Failed(&failure))?;
+        }
+        Ok(())
+    })?;
+    // Only now: what could not be recorded is tried again.
+    failed_calls::remove(&notes);
+    let until = notes.iter().filter_map(|note| note.retry_at).max();
+    Ok(until.map(|until| Duration::from_millis((until - unix_millis()).max(0) as u64)))
+}
+
+/// Until when an exchange that says stop is to be left alone, from now.
+fn told_to_wait_until(error: &MarketError) -> Option<UnixMillis> {
+    let MarketError::LeftAlone { .. } = error else {
+        return None;
+    };
+    let delay = backoff::delay(error, 1, Duration::ZERO, 0.5);
+    Some(unix_millis().saturating_add(delay.as_millis() as i64))
+}
+
 /// Runs a cycle of the worker and puts it on record, whatever comes of it.
 /// `None` while signals are paused.
 pub fn run_beat() -> Result<Option<Beat>, Failure> {
     let scope = Scope::Worker;
-    let started = Started::now();
+    let mut progress = Progress::begin();
     let planned = as_owner(scope, c"signal_hub: planning a run", |db| {
         Ok((ledger::plan(db)?, db.try_lock_cycle()))
     });
     let (plan, locked) = match planned {
         Ok(planned) => planned,
-        Err(failure) => return stopped(&started, failure).map(Some),
+        Err(failure) => return stopped(&progress, failure).map(Some),
     };
     if plan.paused.is_some() {
         return Ok(None);
     }
     if !locked {
-        return stopped(&started, Failure::another_cycle()).map(Some);
+        return stopped(&progress, Failure::another_cycle()).map(Some);
     }
     heartbeat::beat(Stage::Fetching);
     process::report_activity(Some(c"signal_hub: fetching tickers"));
-    let fetched = catch(|| fetch(scope, &plan));
-    let fetched = match fetched {
+    let fetched = match fetch_timed(scope, &plan, &mut progress) {
         Ok(Ok(fetched)) => fetched,
         Ok(Err(error)) => {
             let failures = plan.standing.consecutive_failures + 1;
@@ -137,20 +182,20 @@ pub fn run_beat() -> Result<Option<Beat>, Failure> {
             // What the exchange asks for counts from its reply, the rest from
             // the beat.
             let answered_after = match error {
-                MarketError::LeftAlone { .. } => started.instant.elapsed(),
+                MarketError::LeftAlone { .. } => progress.began.elapsed(),
                 _ => Duration::ZERO,
             };
-            return fail(&started, error.into(), Some(answered_after + delay)).map(Some);
+            return fail(&progress, error.into(), Some(answered_after + delay)).map(Some);
         }
-        Err(failure) => return stopped(&started, failure).map(Some),
+        Err(failure) => return stopped(&progress, failure).map(Some),
     };
     heartbeat::beat(Stage::Recording);
-    let recorded = match record(scope, Trigger::Worker, &started, &plan, fetched) {
+    let recorded = match record(scope, Trigger::Worker, &plan, fetched, &mut progress) {
         Ok(recorded) => recorded,
-        Err(failure) => return stopped(&started, failure).map(Some),
+        Err(failure) => return stopped(&progress, failure).map(Some),
     };
     let delivered = if plan.undelivered || recorded.signals_generated > 0 {
-        delivery::deliver_all(scope)
+        delivery::deliver_all(Role::Worker)
     } else {
         Delivered::default()
     };
@@ -160,16 +205,13 @@ pub fn run_beat() -> Result<Option<Beat>, Failure> {
 /// What the first beat of a worker is to wait for: the end of the interval in
 /// which its predecessor ran, and the time the exchange asked for.
 pub fn wait_before_first_beat() -> Result<Duration, Failure> {
-    let standing = as_owner(
-        Scope::Worker,
-        c"signal_hub: reading the last runs",
-        ledger::standing,
-    )?;
+    let (last_run, standing) =
+        as_owner(Scope::Worker, c"signal_hub: reading the last runs", |db| {
+            Ok((ledger::last_worker_run(db)?, ledger::standing(db)?))
+        })?;
     let now = unix_millis();
     let interval = settings::interval();
-    let rest = standing
-        .last_worker_run
-        .map_or(0, |last| last + interval.as_millis() as i64 - now);
+    let rest = last_run.map_or(0, |last| last + interval.as_millis() as i64 - now);
     // A last run in the future means that the clock was set back: one interval
     // is the most to wait for then.
     let rest = Duration::from_millis(rest.max(0) as u64).min(interval);
@@ -186,8 +228,14 @@ pub fn restore_is_running(restorer_pid: i32) -> Result<bool, Failure> {
 }
 
 /// Removes a batch of what outlived its retention; true when there may be more.
-pub fn purge() -> Result<bool, Failure> {
-    as_owner(Scope::Worker, c"signal_hub: purging", ledger::purge)
+pub fn purge(walk: &mut Walk) -> Result<bool, Failure> {
+    let scope = Scope::Worker;
+    scope.atomically(c"signal_hub: purging", || {
+        let more = Installation::current()?.as_owner(scope, |db| retention::purge(db, walk))?;
+        // What a crash brings back is removed again.
+        transaction::commit_without_waiting();
+        Ok(more)
+    })
 }
 
 /// Fetches what the plan asks for and judges it, writing nothing.
@@ -203,17 +251,32 @@ pub fn preview() -> Result<Vec<Verdict>, Failure> {
     Ok(judged.into_iter().flat_map(|j| j.verdicts).collect())
 }
 
-/// The two clocks of a run: one to show, one to measure by.
-struct Started {
-    at: UnixMillis,
-    instant: Instant,
+/// When a run began, by a clock to show and one to measure by, and how long each
+/// stage that it has come through took.
+struct Progress {
+    started_at: UnixMillis,
+    began: Instant,
+    fetch_ms: Option<f64>,
+    judge_ms: Option<f64>,
 }
 
-impl Started {
-    fn now() -> Self {
+impl Progress {
+    fn begin() -> Self {
         Self {
-            at: unix_millis(),
-            instant: Instant::now(),
+            started_at: unix_millis(),
+            began: Instant::now(),
+            fetch_ms: None,
+            judge_ms: None,
+        }
+    }
+
+    /// The run as far as it is known.
+    fn run(&self) -> Run {
+        Run {
+            started_at: self.started_at,
+            fetch_ms: self.fetch_ms,
+            judge_ms: self.judge_ms,
+            ..Run::default()
         }
     }
 }
@@ -244,13 +307,23 @@ fn refuse_if_told_to_wait(standing: &Standing) -> Result<(), Failure> {
 struct Fetched {
     tickers: Tickers,
     at: UnixMillis,
-    took_ms: f64,
+}
+
+/// [`fetch`], with the time it took whatever comes of it.
+fn fetch_timed(
+    scope: Scope,
+    plan: &Plan,
+    progress: &mut Progress,
+) -> Result<Result<Fetched, MarketError>, Failure> {
+    let began = Instant::now();
+    let fetched = catch(|| fetch(scope, plan));
+    progress.fetch_ms = Some(millis(began));
+    fetched
 }
 
 /// One request for all the symbols asked for. The outer error is ours, the inner
 /// one the exchange's.
 fn fetch(scope: Scope, plan: &Plan) -> Result<Result<Fetched, MarketError>, Failure> {
-    let started = Instant::now();
     let endpoint: Endpoint = settings::endpoint();
     let asked = plan.asked.clone();
     let tickers = if asked.is_empty() || plan.rules.is_empty() {
@@ -272,7 +345,6 @@ fn fetch(scope: Scope, plan: &Plan) -> Result<Result<Fetched, MarketError>, Fail
         Fetched {
             tickers,
             at: unix_millis(),
-            took_ms: millis(started),
         }
     }))
 }
@@ -337,9 +409,9 @@ impl Recorded {
 fn record(
     scope: Scope,
     trigger: Trigger,
-    started: &Started,
     plan: &Plan,
     fetched: Fetched,
+    progress: &mut Progress,
 ) -> Result<Recorded, Failure> {
     as_owner(scope, c"signal_hub: recording signals", |db| {
         if !db.try_lock_cycle() {
@@ -347,7 +419,7 @@ fn record(
         }
         let judging = Instant::now();
         let judged = judge(db, plan, &fetched)?;
-        let judge_ms = millis(judging);
+        progress.judge_ms = Some(millis(judging));
         let verdicts = || judged.iter().flat_map(|j| &j.verdicts);
         let signals_generated = verdicts().filter(|v| v.signal.is_some()).count();
         let symbols_evaluated = fetched
@@ -360,13 +432,10 @@ fn record(
 
         let recording = Instant::now();
         let run = Run {
-            started_at: started.at,
             symbols_evaluated,
             signals_generated,
-            fetch_ms: Some(fetched.took_ms),
-            judge_ms: Some(judge_ms),
             message: Some(message.clone()),
-            retry_at: None,
+            ..progress.run()
         };
         let run_id = ledger::record_run(
             db,
@@ -400,15 +469,14 @@ fn record(
 
 /// Puts a beat on record that something other than the exchange stopped: as
 /// skipped when somebody else has a lock that it needs, else as failed.
-fn stopped(started: &Started, failure: Failure) -> Result<Beat, Failure> {
+fn stopped(progress: &Progress, failure: Failure) -> Result<Beat, Failure> {
     if !failure.is_lock_not_available() {
-        return fail(started, failure, None);
+        return fail(progress, failure, None);
     }
     let mut outcome = Outcome::not_run(failure.message);
     let run = Run {
-        started_at: started.at,
         message: Some(outcome.message.clone()),
-        ..Run::default()
+        ..progress.run()
     };
     outcome.run_id = Some(as_owner(
         Scope::Worker,
@@ -420,15 +488,14 @@ fn stopped(started: &Started, failure: Failure) -> Result<Beat, Failure> {
 
 /// Puts a failed beat on record.
 fn fail(
-    started: &Started,
+    progress: &Progress,
     failure: Failure,
     leave_alone: Option<Duration>,
 ) -> Result<Beat, Failure> {
     let run = Run {
-        started_at: started.at,
-        fetch_ms: Some(millis(started.instant)),
-        retry_at: leave_alone.map(|delay| started.at.saturating_add(delay.as_millis() as i64)),
-        ..Run::default()
+        retry_at: leave_alone
+            .map(|delay| progress.started_at.saturating_add(delay.as_millis() as i64)),
+        ..progress.run()
     };
     as_owner(Scope::Worker, c"signal_hub: recording a failed run", |db| {
         ledger::record_run(db, Trigger::Worker, &run, &Status::Failed(&failure))

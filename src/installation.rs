@@ -4,6 +4,7 @@
 use crate::VERSION;
 use crate::failure::Failure;
 use crate::lock;
+use crate::statements::{self, Kind};
 use crate::transaction::Scope;
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
@@ -129,6 +130,21 @@ impl Installation {
         lock::try_lock_cycle(self.extension)
     }
 
+    /// Takes a lock that keeps the extension in place until the end of the
+    /// transaction, beside a cycle of another process. False when it is being
+    /// dropped.
+    pub fn try_lock_in_place(&self) -> bool {
+        lock::try_lock_in_place(self.extension)
+    }
+
+    /// Runs `work` with plans made for walking tables in the order of `user_id`,
+    /// a few rows at a time. What the planner believes about the sizes of tables,
+    /// right or wrong, has no say in it: a batch never turns into a scan of
+    /// everything because statistics are old.
+    pub fn walking<T>(&self, work: impl FnOnce(&Self) -> Result<T, Failure>) -> Result<T, Failure> {
+        with_settings(WALK, || work(self))
+    }
+
     /// Runs a query that writes nothing, on what is committed by now, and maps
     /// its rows. `@extschema@` stands for the schema of the extension, as in its
     /// scripts.
@@ -141,7 +157,8 @@ impl Installation {
         // SAFETY: popped below; an abort pops what an error leaves.
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
         let rows = Spi::connect(|client| {
-            let rows = client.select(&self.with_schema(query), None, args)?;
+            let query = statements::kept(client, Kind::Reads, &self.with_schema(query), args)?;
+            let rows = client.select(query, None, args)?;
             rows.map(|r| row(&r)).collect()
         });
         // SAFETY: pushed above.
@@ -157,7 +174,9 @@ impl Installation {
         mut row: impl FnMut(&SpiHeapTupleData) -> Result<T, Failure>,
     ) -> Result<Vec<T>, Failure> {
         Spi::connect_mut(|client| {
-            let rows = client.update(&self.with_schema(statement), None, args)?;
+            let statement =
+                statements::kept(client, Kind::Writes, &self.with_schema(statement), args)?;
+            let rows = client.update(statement, None, args)?;
             rows.map(|r| row(&r)).collect()
         })
     }
@@ -165,7 +184,9 @@ impl Installation {
     /// Runs a statement that writes; returns how many rows it touched.
     pub fn run(&self, statement: &str, args: &[DatumWithOid]) -> Result<usize, Failure> {
         let touched = Spi::connect_mut(|client| {
-            let rows = client.update(&self.with_schema(statement), None, args)?;
+            let statement =
+                statements::kept(client, Kind::Writes, &self.with_schema(statement), args)?;
+            let rows = client.update(statement, None, args)?;
             Ok::<usize, SpiError>(rows.len())
         })?;
         Ok(touched)
@@ -192,6 +213,18 @@ fn set_constraints_immediate() {
 /// Only PostgreSQL's own operators, functions and types; tables are named with
 /// their schema.
 const SAFE_SEARCH_PATH: (&CStr, &CStr) = (c"search_path", c"pg_catalog, pg_temp");
+
+/// Nested loops over indexes, planned once.
+const WALK: &[(&CStr, &CStr)] = &[
+    (c"enable_seqscan", c"off"),
+    (c"enable_bitmapscan", c"off"),
+    (c"enable_hashjoin", c"off"),
+    (c"enable_mergejoin", c"off"),
+    (c"enable_sort", c"off"),
+    (c"max_parallel_workers_per_gather", c"0"),
+    (c"jit", c"off"),
+    (c"plan_cache_mode", c"force_generic_plan"),
+];
 
 /// Runs `work` with settings in force that end with it, and with them whatever a
 /// trigger of the tables' owner set meanwhile.

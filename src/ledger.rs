@@ -12,7 +12,6 @@ use pgrx::spi::SpiHeapTupleData;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::time::Duration;
 
 /// What starts a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,14 +50,12 @@ pub struct Plan {
 /// How the runs before stand with the exchange.
 #[derive(Debug)]
 pub struct Standing {
-    /// Failed runs since the last good one.
+    /// Failed runs of the worker since the last good one.
     pub consecutive_failures: u32,
     /// Until when this exchange is to be left alone, by the last run.
     pub retry_at: Option<UnixMillis>,
     /// Whether that is because the exchange said so.
     pub told_to_wait: bool,
-    /// Start of the last run of the worker.
-    pub last_worker_run: Option<UnixMillis>,
     /// 0 to 1, drawn anew each time.
     pub jitter: f64,
 }
@@ -67,7 +64,8 @@ pub struct Standing {
 pub fn plan(db: &Installation) -> Result<Plan, Failure> {
     let symbols = db.read(
         "SELECT symbol, tick_size::text,
-                status IS DISTINCT FROM 'UNKNOWN' OR checked_at < now() - interval '1 day'
+                -- A look in the future means that the clock was set back since.
+                status IS DISTINCT FROM 'UNKNOWN' OR checked_at NOT BETWEEN now() - interval '1 day' AND now()
            FROM @extschema@.signal_symbols WHERE enabled ORDER BY symbol",
         &[],
         |row| {
@@ -108,16 +106,17 @@ pub fn plan(db: &Installation) -> Result<Plan, Failure> {
 /// Reads how the runs before stand with the exchange.
 pub fn standing(db: &Installation) -> Result<Standing, Failure> {
     let found = db.read(
-        "SELECT (SELECT count(*) FROM @extschema@.signal_runs WHERE status = 'failed' AND run_id >
+        "SELECT (SELECT count(*) FROM @extschema@.signal_runs WHERE status = 'failed' AND trigger = 'worker' AND run_id >
                    coalesce((SELECT run_id FROM @extschema@.signal_runs WHERE status = 'ok' ORDER BY run_id DESC LIMIT 1), 0)),
                 -- No longer than was asked for, also when the clock was set back meanwhile.
                 (extract(epoch FROM least(last.retry_at, clock_timestamp() + (last.retry_at - last.started_at))) * 1000)::bigint,
                 last.sqlstate IS NOT DISTINCT FROM '08004',
-                (SELECT (extract(epoch FROM started_at) * 1000)::bigint FROM @extschema@.signal_runs
-                  WHERE trigger = 'worker' ORDER BY run_id DESC LIMIT 1),
                 random()
            FROM (VALUES (true)) AS one
-           LEFT JOIN LATERAL (SELECT * FROM @extschema@.signal_runs WHERE status <> 'skipped' ORDER BY run_id DESC LIMIT 1) AS last
+           -- A failed call tells something of the exchange only when that asked to be left alone.
+           LEFT JOIN LATERAL (SELECT * FROM @extschema@.signal_runs
+                               WHERE status <> 'skipped' AND NOT (trigger = 'manual' AND status = 'failed' AND retry_at IS NULL)
+                               ORDER BY run_id DESC LIMIT 1) AS last
              ON last.retry_at > clock_timestamp() AND last.exchange_url = $1",
         &[settings::endpoint().base_url.into()],
         |row| {
@@ -125,8 +124,7 @@ pub fn standing(db: &Installation) -> Result<Standing, Failure> {
                 consecutive_failures: row.get::<i64>(1)?.and_then(|n| n.try_into().ok()).unwrap_or(0),
                 retry_at: row.get(2)?,
                 told_to_wait: row.get(3)?.unwrap_or(false),
-                last_worker_run: row.get(4)?,
-                jitter: row.get(5)?.unwrap_or(0.5),
+                jitter: row.get(4)?.unwrap_or(0.5),
             })
         },
     )?;
@@ -134,6 +132,17 @@ pub fn standing(db: &Installation) -> Result<Standing, Failure> {
         .into_iter()
         .next()
         .ok_or_else(|| Failure::internal("no standing"))
+}
+
+/// Start of the last run of the worker. Looks through all runs by hand since.
+pub fn last_worker_run(db: &Installation) -> Result<Option<UnixMillis>, Failure> {
+    let found = db.read(
+        "SELECT (extract(epoch FROM started_at) * 1000)::bigint FROM @extschema@.signal_runs
+          WHERE trigger = 'worker' ORDER BY run_id DESC LIMIT 1",
+        &[],
+        |row| Ok(row.get(1)?),
+    )?;
+    Ok(found.into_iter().next().flatten())
 }
 
 fn rules(db: &Installation) -> Result<Vec<Rule>, Failure> {
@@ -187,6 +196,8 @@ pub fn episodes(db: &Installation, strategy: &str) -> Result<HashMap<String, Epi
 #[derive(Debug, Default)]
 pub struct Run {
     pub started_at: UnixMillis,
+    /// `None` is now.
+    pub finished_at: Option<UnixMillis>,
     pub symbols_evaluated: usize,
     pub signals_generated: usize,
     pub fetch_ms: Option<f64>,
@@ -220,7 +231,7 @@ pub fn record_run(
     let run_ids = db.write(
         "INSERT INTO @extschema@.signal_runs (trigger, status, started_at, finished_at, symbols_evaluated, signals_generated,
                                   fetch_ms, judge_ms, message, retry_at, error, sqlstate, exchange_url)
-         VALUES ($1, $2, to_timestamp($3::double precision / 1000), CASE WHEN $4 THEN clock_timestamp() END, $5, $6,
+         VALUES ($1, $2, to_timestamp($3::double precision / 1000), CASE WHEN $4 THEN coalesce(to_timestamp($14::double precision / 1000), clock_timestamp()) END, $5, $6,
                  $7, $8, $9, to_timestamp($10::double precision / 1000), $11, $12, $13)
          RETURNING run_id",
         &[
@@ -237,6 +248,7 @@ pub fn record_run(
             failure.map(|f| f.line()).into(),
             failure.map(|f| f.sqlstate.to_string()).into(),
             settings::endpoint().base_url.into(),
+            run.finished_at.into(),
         ],
         |row| Ok(row.get(1)?.unwrap_or_default()),
     )?;
@@ -380,8 +392,8 @@ fn update_symbols(db: &Installation, rows: Vec<Value>) -> Result<(), Failure> {
           WHERE s.symbol = r.symbol
             AND (s.status IS DISTINCT FROM r.status
                  OR s.tick_size IS DISTINCT FROM coalesce(r.tick_size, s.tick_size)
-                 OR r.status = 'TRADING' AND s.last_seen_at < now() - interval '1 hour'
-                 OR r.status = 'UNKNOWN' AND s.checked_at < now() - interval '1 day')",
+                 OR r.status = 'TRADING' AND s.last_seen_at NOT BETWEEN now() - interval '1 hour' AND now()
+                 OR r.status = 'UNKNOWN' AND s.checked_at NOT BETWEEN now() - interval '1 day' AND now())",
         &[JsonB(rows.into()).into()],
     )?;
     Ok(())
@@ -439,40 +451,6 @@ pub fn restore_is_running(db: &Installation, restorer_pid: i32) -> Result<bool, 
         |row| Ok(row.get(1)?.unwrap_or(false)),
     )?;
     Ok(running.contains(&true))
-}
-
-/// Rows removed at most by one purge of one table.
-const PURGE_BATCH: i64 = 10_000;
-
-/// Removes one batch of what has outlived its retention. Returns whether a
-/// batch was full, so that there may be more.
-pub fn purge(db: &Installation) -> Result<bool, Failure> {
-    let mut full = delete_older(
-        db,
-        "DELETE FROM @extschema@.signal_runs WHERE ctid = ANY (ARRAY(
-             SELECT ctid FROM @extschema@.signal_runs WHERE started_at < clock_timestamp() - $1 * interval '1 second' LIMIT $2))",
-        settings::run_retention(),
-    )?;
-    if let Some(age) = settings::signal_retention() {
-        for statement in [
-            "DELETE FROM @extschema@.user_signals WHERE ctid = ANY (ARRAY(
-                 SELECT ctid FROM @extschema@.user_signals WHERE created_at < clock_timestamp() - $1 * interval '1 second' LIMIT $2))",
-            "DELETE FROM @extschema@.user_signal_quotas WHERE ctid = ANY (ARRAY(
-                 SELECT ctid FROM @extschema@.user_signal_quotas
-                  WHERE day < ((clock_timestamp() - $1 * interval '1 second') AT TIME ZONE 'UTC')::date - 1 LIMIT $2))",
-            "DELETE FROM @extschema@.signals WHERE ctid = ANY (ARRAY(
-                 SELECT ctid FROM @extschema@.signals WHERE created_at < clock_timestamp() - $1 * interval '1 second'
-                    AND delivered_at IS NOT NULL LIMIT $2))",
-        ] {
-            full |= delete_older(db, statement, age)?;
-        }
-    }
-    Ok(full)
-}
-
-fn delete_older(db: &Installation, statement: &str, age: Duration) -> Result<bool, Failure> {
-    let args = [age.as_secs_f64().into(), PURGE_BATCH.into()];
-    Ok(db.run(statement, &args)? as i64 == PURGE_BATCH)
 }
 
 /// A column that cannot be null.

@@ -9,6 +9,7 @@
 mod claims;
 mod cycle;
 mod delivery;
+mod failed_calls;
 mod failure;
 mod functions;
 mod heartbeat;
@@ -19,8 +20,11 @@ mod ledger;
 mod lock;
 mod market;
 mod process;
+mod realtime;
+mod retention;
 mod schedule;
 mod settings;
+mod statements;
 mod strategy;
 mod transaction;
 mod worker;
@@ -36,9 +40,14 @@ extension_sql_file!(
     requires = ["tables"]
 );
 extension_sql_file!(
+    "../sql/3_realtime.sql",
+    name = "realtime",
+    requires = ["functions"]
+);
+extension_sql_file!(
     "../sql/3_views.sql",
     name = "views",
-    requires = ["functions"]
+    requires = ["realtime"]
 );
 extension_sql_file!("../sql/4_access.sql", name = "access", finalize);
 
@@ -52,6 +61,7 @@ pub extern "C-unwind" fn _PG_init() {
     settings::define();
     if process::preloading() && !process::binary_upgrade() {
         heartbeat::reserve_shared_memory();
+        failed_calls::reserve_shared_memory();
         launcher::register();
     }
 }

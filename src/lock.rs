@@ -15,6 +15,14 @@ pub fn try_lock_cycle(extension: pg_sys::Oid) -> bool {
     try_lock(database, pg_sys::ExtensionRelationId, extension, mode)
 }
 
+/// Takes a lock that only DROP EXTENSION conflicts with, not a cycle.
+pub fn try_lock_in_place(extension: pg_sys::Oid) -> bool {
+    let mode = pg_sys::RowShareLock;
+    // SAFETY: reads a global that is set once per process.
+    let database = unsafe { pg_sys::MyDatabaseId };
+    try_lock(database, pg_sys::ExtensionRelationId, extension, mode)
+}
+
 /// Whether somebody waits for all sessions to leave this database: DROP DATABASE,
 /// RENAME, or CREATE DATABASE with it as the template.
 pub fn database_is_wanted() -> bool {

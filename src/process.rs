@@ -3,7 +3,7 @@
 
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Whether `_PG_init` runs because of `shared_preload_libraries`.
 pub fn preloading() -> bool {
@@ -144,6 +144,14 @@ pub fn report_activity(activity: Option<&CStr>) {
 pub fn wall_clock() -> pg_sys::TimestampTz {
     // SAFETY: reads the clock.
     unsafe { pg_sys::GetCurrentTimestamp() }
+}
+
+/// Milliseconds since the Unix epoch, UTC, as the exchange counts.
+pub fn unix_millis() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    since.as_millis().try_into().unwrap_or(i64::MAX)
 }
 
 /// Microseconds of the system's monotonic clock.

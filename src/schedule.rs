@@ -47,6 +47,13 @@ impl Schedule {
         self.not_before = Some(to);
     }
 
+    /// No beat before `to`, whatever the interval becomes; a later one stays
+    /// where it is.
+    pub fn hold_until(&mut self, to: Instant) {
+        self.next = self.next.max(to);
+        self.not_before = self.not_before.max(Some(to));
+    }
+
     /// Moves the next beat to `now`, whatever it was postponed to.
     pub fn beat_now(&mut self, now: Instant) {
         self.next = now;
@@ -66,6 +73,9 @@ impl Schedule {
             .max(self.not_before.unwrap_or(now));
     }
 }
+
+#[cfg(test)]
+mod failing_exchange;
 
 #[cfg(test)]
 mod tests {
@@ -106,6 +116,19 @@ mod tests {
         assert_eq!(schedule.next(), start + 120 * SECOND);
         schedule.beat_now(start + 5 * SECOND);
         assert!(schedule.take_beat(start + 5 * SECOND));
+    }
+
+    #[test]
+    fn a_beat_that_is_held_back_keeps_its_place_when_that_is_later() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(60 * SECOND, start);
+        assert!(schedule.take_beat(start));
+        schedule.hold_until(start + 20 * SECOND);
+        assert_eq!(schedule.next(), start + 60 * SECOND);
+        schedule.set_interval(2 * SECOND, start + SECOND);
+        assert_eq!(schedule.next(), start + 20 * SECOND);
+        schedule.hold_until(start + 30 * SECOND);
+        assert_eq!(schedule.next(), start + 30 * SECOND);
     }
 
     #[test]

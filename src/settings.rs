@@ -18,6 +18,7 @@ static HTTP_TIMEOUT_MS: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 static HTTP_MAX_BODY_KB: GucSetting<i32> = GucSetting::<i32>::new(4096);
 static CA_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static DELIVERY_BATCH: GucSetting<i32> = GucSetting::<i32>::new(1000);
+static DELIVERY_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(1);
 static RUN_RETENTION_MIN: GucSetting<i32> = GucSetting::<i32>::new(30 * MINUTES_PER_DAY);
 static SIGNAL_RETENTION_MIN: GucSetting<i32> = GucSetting::<i32>::new(90 * MINUTES_PER_DAY);
 
@@ -46,6 +47,11 @@ pub fn endpoint() -> Endpoint {
 /// Subscribers per transaction of the fan-out.
 pub fn delivery_batch() -> i64 {
     DELIVERY_BATCH.get().into()
+}
+
+/// Processes that share a long fan-out, the worker included.
+pub fn delivery_workers() -> i32 {
+    DELIVERY_WORKERS.get()
 }
 
 /// Age at which rows of `signal_runs` are purged.
@@ -138,6 +144,16 @@ pub fn define() {
         &DELIVERY_BATCH,
         1,
         100_000,
+        GucContext::Sighup,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"signal_hub.delivery_workers",
+        c"Processes that share a long fan-out, the worker included.",
+        c"Each beyond the first takes one of max_worker_processes while the fan-out lasts.",
+        &DELIVERY_WORKERS,
+        1,
+        16,
         GucContext::Sighup,
         GucFlags::default(),
     );

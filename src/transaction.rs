@@ -33,6 +33,25 @@ impl Scope {
     }
 }
 
+/// Lets the transaction under way end without waiting for its commit to be on
+/// disk; one that commits after it takes it along. A crash may undo it, whole.
+pub fn commit_without_waiting() {
+    // SAFETY: SET LOCAL of a setting that everybody may set; the end of the
+    // transaction puts it back.
+    unsafe {
+        pg_sys::set_config_option(
+            c"synchronous_commit".as_ptr(),
+            c"off".as_ptr(),
+            pg_sys::GucContext::PGC_USERSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_LOCAL,
+            true,
+            0,
+            false,
+        );
+    }
+}
+
 /// Turns anything `work` raises into an error. What it did to the database is
 /// for the caller to roll back.
 pub fn catch<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {

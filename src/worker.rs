@@ -2,12 +2,14 @@
 //! heart, runs the cycle when it is due, and leaves when the extension does.
 
 use crate::cycle::{self, Beat};
-use crate::delivery;
+use crate::delivery::{self, Role};
+use crate::failed_calls;
 use crate::failure::Failure;
 use crate::heartbeat::{self, Phase, ShortText, Slot, Stage};
 use crate::installation::Installation;
 use crate::lock;
 use crate::process;
+use crate::retention::Walk;
 use crate::schedule::Schedule;
 use crate::settings;
 use crate::transaction::{Scope, idle};
@@ -19,8 +21,12 @@ use std::time::{Duration, Instant};
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// Time before a fan-out that had to stop is taken up again.
 const RESUME_AFTER: Duration = Duration::from_secs(1);
+/// Time from the start of a worker to its first purge.
+const FIRST_PURGE: Duration = Duration::from_secs(10);
 /// Time between two purges, unless the last one left something.
 const PURGE_EVERY: Duration = Duration::from_secs(10 * 60);
+/// Longest time spent on it between two heartbeats, but for the last batch.
+const PURGE_SPELL: Duration = Duration::from_millis(200);
 
 /// Entry point of a worker process; the argument is the database.
 #[pg_guard]
@@ -42,6 +48,7 @@ struct Worker {
     /// Whether signals are left undelivered.
     undelivered: bool,
     purge_at: Instant,
+    purge_walk: Walk,
     /// The last failure told to the log; told once until it is over.
     trouble: Option<String>,
 }
@@ -54,7 +61,8 @@ impl Worker {
             exchange_url: settings::endpoint().base_url,
             // A predecessor may have been stopped in the middle of one.
             undelivered: true,
-            purge_at: Instant::now() + PURGE_EVERY,
+            purge_at: Instant::now() + FIRST_PURGE,
+            purge_walk: Walk::default(),
             trouble: None,
         }
     }
@@ -81,6 +89,7 @@ impl Worker {
                         .is_some_and(|id| id != found.id())
                     {
                         // Dropped and created again between two looks.
+                        forget_failed_calls();
                         publish_trouble("");
                         self = Self {
                             installation: Some(found.id()),
@@ -125,8 +134,9 @@ impl Worker {
                 Err(failure) => return self.tell(&failure),
             }
         }
+        self.record_failed_calls();
         if self.undelivered {
-            let delivered = delivery::deliver_all(Scope::Worker);
+            let delivered = delivery::deliver_all(Role::Worker);
             self.after_delivery(delivered.error.as_ref(), delivered.incomplete);
         }
         let beat = Instant::now();
@@ -139,12 +149,41 @@ impl Worker {
             self.run(beat);
             heartbeat::note_work();
         }
-        if Instant::now() >= self.purge_at {
-            let more = cycle::purge().unwrap_or_else(|failure| {
-                self.tell(&failure);
-                false
-            });
-            self.purge_at = Instant::now() + if more { HEARTBEAT } else { PURGE_EVERY };
+        self.purge();
+    }
+
+    /// Purges when it is time to, for a spell: the next beat is not to wait.
+    fn purge(&mut self) {
+        let began = Instant::now();
+        if began < self.purge_at {
+            return;
+        }
+        while began.elapsed() < PURGE_SPELL {
+            match cycle::purge(&mut self.purge_walk) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.purge_at = began + PURGE_EVERY;
+                    return;
+                }
+                Err(failure) => {
+                    self.purge_at = began + PURGE_EVERY;
+                    return self.tell(&failure);
+                }
+            }
+        }
+    }
+
+    fn record_failed_calls(&mut self) {
+        match cycle::record_failed_calls() {
+            Ok(None) => {}
+            Ok(Some(leave_alone)) => {
+                if let Some(schedule) = &mut self.schedule {
+                    schedule.hold_until(Instant::now() + leave_alone);
+                }
+            }
+            // Somebody has the table locked: they are noted until that is over.
+            Err(failure) if failure.is_lock_not_available() => {}
+            Err(failure) => self.tell(&failure),
         }
     }
 
@@ -220,6 +259,9 @@ impl Worker {
                 retired = true;
             }
         });
+        if retired {
+            forget_failed_calls();
+        }
         // A worker that was only sent to look says nothing.
         if retired && self.schedule.is_some() {
             log!("signal_hub: the extension was dropped, the worker leaves");
@@ -268,6 +310,11 @@ fn update_slot(change: impl FnOnce(&mut Slot)) {
 
 fn leave_as(phase: Phase) {
     update_slot(|slot| slot.phase = phase);
+}
+
+/// Calls of an extension that is gone are no longer of interest.
+fn forget_failed_calls() {
+    failed_calls::remove(&failed_calls::of(heartbeat::this_database()));
 }
 
 fn publish_trouble(line: &str) {

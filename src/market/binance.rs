@@ -23,7 +23,8 @@ const ILLEGAL_CHARACTERS: i64 = -1100;
 /// "Invalid symbol."
 const INVALID_SYMBOL: i64 = -1121;
 
-type Rows = HashMap<String, Result<Ticker, String>>;
+/// By symbol: a ticker, or why its row is unusable.
+pub type Rows = HashMap<String, Result<Ticker, String>>;
 
 /// Gets the tickers of `symbols` in one request; in two when the exchange does not know them all,
 /// for one unknown symbol makes it refuse the whole list. Blocks, for the endpoint's timeout at
@@ -140,7 +141,10 @@ fn refusal(body: &[u8]) -> Option<(i64, String)> {
 
 /// The rows of `asked` in a reply. A symbol that comes twice is unusable: nothing says which of
 /// its rows is right.
-pub(super) fn parse(body: &[u8], asked: &BTreeSet<&str>) -> Result<Rows, MarketError> {
+///
+/// # Errors
+/// [`MarketError::NotJson`], and [`MarketError::Rejected`] for the exchange's error object.
+pub fn parse(body: &[u8], asked: &BTreeSet<&str>) -> Result<Rows, MarketError> {
     let refuse = |reason: String| MarketError::NotJson {
         reason,
         body: excerpt(body),
@@ -149,13 +153,14 @@ pub(super) fn parse(body: &[u8], asked: &BTreeSet<&str>) -> Result<Rows, MarketE
     if text.trim().is_empty() {
         return Err(refuse("it is empty".to_owned()));
     }
-    let list: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| {
+    let list: Vec<&RawValue> = serde_json::from_str(text).map_err(|_| {
         if let Some((code, message)) = refusal(body) {
             return MarketError::Rejected { code, message };
         }
         match serde_json::from_str::<IgnoredAny>(text) {
             Ok(_) => refuse("it is JSON, but not a list".to_owned()),
-            Err(_) => refuse(format!("it is not JSON: {error}")),
+            // Of the grammar alone: an error of type would quote the reply at any length.
+            Err(error) => refuse(format!("it is not JSON: {error}")),
         }
     })?;
     let mut rows = Rows::new();

@@ -3,11 +3,11 @@
 use std::io::{self, ErrorKind, Read};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use ureq::Agent;
 use ureq::config::AutoHeaderValue;
-use ureq::http::header::{CONTENT_LENGTH, RETRY_AFTER};
+use ureq::http::header::{CONTENT_LENGTH, DATE, RETRY_AFTER};
 use ureq::http::{HeaderMap, HeaderName, Uri};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
@@ -23,8 +23,7 @@ const USER_AGENT: &str = concat!("signal_hub/", env!("CARGO_PKG_VERSION"));
 /// A complete reply; of one that is not a success, only the beginning of the body.
 pub struct Reply {
     pub status: u16,
-    /// What the exchange asks to wait, when it says so in seconds. The other form of the header,
-    /// a date, is not read: the exchange does not use it.
+    /// What the exchange asks to wait.
     pub retry_after: Option<Duration>,
     pub body: Vec<u8>,
 }
@@ -85,7 +84,7 @@ impl<'a> Client<'a> {
             .call()
             .map_err(|error| self.translate(error))?;
         let status = response.status().as_u16();
-        let retry_after = number(response.headers(), RETRY_AFTER).map(Duration::from_secs);
+        let retry_after = retry_after(response.headers());
         let announced = number(response.headers(), CONTENT_LENGTH);
         let reader = response.body_mut().as_reader();
         let body = if status == 200 {
@@ -195,6 +194,22 @@ fn is_cut(error: &io::Error) -> bool {
             | ErrorKind::ConnectionAborted
             | ErrorKind::BrokenPipe
     )
+}
+
+/// Retry-After in either of its forms: seconds, or a date by the exchange's clock, which is taken
+/// from its Date header so that nothing depends on ours. A date that is over is no wait.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    if let Some(seconds) = number(headers, RETRY_AFTER) {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = date(headers, RETRY_AFTER)?;
+    let now = date(headers, DATE).unwrap_or_else(SystemTime::now);
+    Some(until.duration_since(now).unwrap_or_default())
+}
+
+fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
+    let text = headers.get(name)?.to_str().ok()?;
+    httpdate::parse_http_date(text.trim()).ok()
 }
 
 fn number(headers: &HeaderMap, name: HeaderName) -> Option<u64> {

@@ -6,7 +6,7 @@
 //! stay away after a failure. Nothing here knows PostgreSQL.
 
 pub mod backoff;
-mod binance;
+pub mod binance;
 mod decimal;
 mod error;
 mod http;

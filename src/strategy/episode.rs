@@ -68,6 +68,17 @@ pub fn next(episode: &Episode, step: Step, fired: bool, now: UnixMillis) -> Epis
     }
 }
 
+/// What is remembered, none of it later than `now`. Once the clock was set back, what was
+/// remembered of later counts from now on: otherwise a symbol would cool down, or its signal live
+/// on, until the clock is there again.
+pub fn remembered_at(episode: Episode, now: UnixMillis) -> Episode {
+    Episode {
+        since: episode.since.map(|at| at.min(now)),
+        last_signal_at: episode.last_signal_at.map(|at| at.min(now)),
+        ..episode
+    }
+}
+
 /// Whether the change fell back, with its sign: a LONG whose change is -1.5 % is over, too.
 fn is_inside_exit(rule: &Rule, side: Side, change: Decimal) -> bool {
     change * side.sign() < rule.exit_change_percent

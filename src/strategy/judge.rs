@@ -90,6 +90,12 @@ impl<'a> Finding<'a> {
         ];
         let status = status(&checks);
         let is_fit = status == "TRADING";
+        // By a clock that the exchange does not contradict.
+        let episode = if is_fit {
+            episode::remembered_at(episode, now)
+        } else {
+            episode
+        };
 
         let change = ticker.map(|ticker| ticker.price_change_percent);
         let side = change.and_then(|change| momentum::side(rule, change));

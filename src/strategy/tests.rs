@@ -282,6 +282,12 @@ fn only_a_sound_ticker_changes_what_is_remembered() {
         price_change_percent: number("-4"),
         ..sound
     };
+    // Of two clocks that contradict each other, neither says that the memory is wrong.
+    let later = in_side(Side::Long, NOW + HOUR);
+    for ticker in [&stale, &from_the_future] {
+        let verdict = judge_one(&rule(), ticker.clone(), later.clone(), NOW);
+        assert_eq!(verdict.episode, later);
+    }
     for (ticker, status, why) in [
         (halted, "HALTED", "its market is not trading"),
         (

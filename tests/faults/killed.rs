@@ -1,7 +1,9 @@
 //! Launcher and worker die at random points: they are back at once and nobody misses a signal.
 
 use crate::cluster::{Cluster, POSTGRES};
-use crate::ground::{CROWD, Tide, cluster_for, slow_down, small_batches};
+use crate::ground::{
+    CROWD, Tide, cluster_for, delivered, slow_down, small_batches, wait_for_the_middle_of_a_fan_out,
+};
 use crate::processes::{LAUNCHER, WORKER, pids};
 use crate::scene::{SOON, flat_market, worker_pid};
 use crate::session::Session;
@@ -18,9 +20,7 @@ const A_CYCLE: Duration = Duration::from_millis(1_200);
 
 /// What a worker has done so far: runs on record and rows delivered.
 fn work_done(session: &mut Session) -> i64 {
-    session.one(
-        "SELECT (SELECT count(*) FROM signal_runs) + (SELECT coalesce(sum(deliveries), 0) FROM signals)::bigint",
-    )
+    delivered(session) + session.one::<i64>("SELECT count(*) FROM signal_runs")
 }
 
 /// Waits until the worker has done something since it came, for one that dies before is right to
@@ -99,8 +99,8 @@ fn terminated_at_other_random_points_they_are_back_and_nobody_misses_a_signal() 
 }
 
 #[test]
-fn a_worker_killed_hard_at_random_points_is_back_after_the_reset_and_nobody_misses_a_signal() {
-    const TIMES: i64 = 5;
+fn killed_hard_at_random_points_they_are_back_after_the_reset_and_nobody_misses_a_signal() {
+    const TIMES: i64 = 6;
     let market = flat_market();
     let mut tide = Tide::new(&market);
     let (cluster, mut session) = cluster_for(small_batches(&market), CROWD);
@@ -108,19 +108,47 @@ fn a_worker_killed_hard_at_random_points_is_back_after_the_reset_and_nobody_miss
     for number in 1..=TIMES {
         tide.turn_when_settled(&mut session);
         wait_for_a_moment(&mut session, &mut random);
-        let died = worker_pid(&mut session).expect("a worker runs");
-        let pid = Pid::from_raw(died).expect("a process id");
-        kill_process(pid, Signal::KILL).expect("the worker is the test's");
-        session = after_the_reset(&cluster, session);
-        eventually(BACK, "another worker runs", || {
-            worker_pid(&mut session).is_some_and(|pid| pid != died)
-        });
+        // Whosever death it is, it resets the server.
+        let victim = if number % 3 == 0 { LAUNCHER } else { WORKER };
+        session = kill_hard(&cluster, session, victim);
         assert_eq!(
             session.one::<i64>("SELECT restarts FROM signal_health"),
             number
         );
     }
     tide.everybody_has_everything_once(&mut session, CROWD);
+}
+
+#[test]
+fn killed_hard_in_the_middle_of_a_fan_out_they_are_back_and_it_goes_on() {
+    let market = flat_market();
+    let mut tide = Tide::new(&market);
+    let (cluster, mut session) = cluster_for(small_batches(&market), CROWD);
+    slow_down(&mut session);
+    for victim in [WORKER, LAUNCHER] {
+        tide.turn();
+        wait_for_the_middle_of_a_fan_out(&mut session);
+        session = kill_hard(&cluster, session, victim);
+        tide.everybody_has_everything_once(&mut session, CROWD);
+    }
+}
+
+/// Kills the one process of this `backend_type`, and waits for launcher and worker to be there
+/// again. Returns a session of the server after its reset.
+fn kill_hard(cluster: &Cluster, mut session: Session, victim: &str) -> Session {
+    let died = pids(&mut session, victim);
+    assert_eq!(died.len(), 1, "one {victim} runs");
+    let pid = Pid::from_raw(died[0]).expect("a process id");
+    kill_process(pid, Signal::KILL).expect("the process is the test's");
+    let mut session = after_the_reset(cluster, session);
+    for kind in [LAUNCHER, WORKER] {
+        let what = format!("another {kind} runs after the death of the {victim}");
+        eventually(BACK, &what, || {
+            let now = pids(&mut session, kind);
+            now.len() == 1 && now != died
+        });
+    }
+    session
 }
 
 /// Waits until the server has thrown this session out, and takes connections again.
@@ -143,10 +171,9 @@ fn a_worker_terminated_again_and_again_in_one_fan_out_is_back_at_once_each_time(
     slow_down(&mut session);
     tide.turn();
     for number in 1..=4 {
-        let delivered = "SELECT coalesce(sum(deliveries), 0)::bigint FROM signals";
-        let before: i64 = session.one(delivered);
+        let before = delivered(&mut session);
         eventually(SOON, "the fan-out goes on", || {
-            session.one::<i64>(delivered) > before
+            delivered(&mut session) > before
         });
         let died = worker_pid(&mut session).expect("a worker runs");
         session.run(&format!("SELECT pg_terminate_backend({died})"));

@@ -1,11 +1,11 @@
 //! The name of the exchange cannot be resolved: nobody answers, or nobody knows it.
 
 use crate::ground::cluster_for;
+use crate::mounts::with_mounts_of_its_own;
 use crate::scene::{SOON, by_itself, flat_market, worker_pid};
 use crate::stopped::stops_at_once;
 use crate::wait::eventually;
-use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
-use rustix::thread::{UnshareFlags, unshare_unsafe};
+use rustix::mount::mount_bind;
 use std::net::UdpSocket;
 use std::path::Path;
 
@@ -18,21 +18,10 @@ struct SilentNameServer(UdpSocket);
 impl SilentNameServer {
     /// Sends every question of this thread, and of the servers it starts from now on, here. For
     /// the rest of the machine nothing changes.
-    ///
-    /// # Panics
-    /// Unless it is run by root, who alone may have a view of the file system of their own.
     fn for_this_thread(folder: &Path) -> Self {
-        assert!(
-            rustix::process::getuid().is_root(),
-            "a silent name server cannot be provoked by an ordinary user: run this as root"
-        );
         let configuration = folder.join("resolv.conf");
         std::fs::write(&configuration, format!("nameserver {NAME_SERVER}\n"))
             .expect("the folder is ours");
-        // SAFETY: nothing in this process relies on threads seeing the same mounts.
-        unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.expect("root may");
-        let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-        mount_change("/", private).expect("root may");
         mount_bind(&configuration, "/etc/resolv.conf").expect("root may");
         let socket = UdpSocket::bind((NAME_SERVER, 53)).expect("root may");
         socket.set_nonblocking(true).expect("any socket can");
@@ -53,8 +42,7 @@ impl SilentNameServer {
 
 #[test]
 fn the_server_stops_at_once_while_the_name_server_is_silent() {
-    // The view of the file system goes with the thread.
-    let story = std::thread::spawn(|| {
+    with_mounts_of_its_own(|| {
         let folder = std::env::temp_dir().join(format!("signal_hub-names-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("the folder is ours");
         let names = SilentNameServer::for_this_thread(&folder);
@@ -73,7 +61,4 @@ fn the_server_stops_at_once_while_the_name_server_is_silent() {
         stops_at_once(&mut cluster);
         std::fs::remove_dir_all(&folder).expect("the folder is ours");
     });
-    if let Err(panic) = story.join() {
-        std::panic::resume_unwind(panic);
-    }
 }

@@ -5,9 +5,10 @@ mod template;
 
 use crate::session::Session;
 use crate::wait::{eventually, within};
-use binaries::{as_server_user, program, succeed};
+use binaries::{Installation, as_server_user, succeed};
 use postgres::{Client, Config, NoTls};
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
@@ -17,7 +18,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
-use template::Template;
+use template::{Template, make_cluster};
 
 /// The database every cluster has.
 pub const POSTGRES: &str = "postgres";
@@ -29,6 +30,7 @@ const START_OR_STOP: Duration = Duration::from_secs(30);
 pub struct Options {
     preloaded: bool,
     settings: Vec<(String, String)>,
+    environment: Vec<(String, OsString)>,
 }
 
 impl Options {
@@ -37,6 +39,7 @@ impl Options {
         Self {
             preloaded: true,
             settings: Vec::new(),
+            environment: Vec::new(),
         }
     }
 
@@ -54,11 +57,31 @@ impl Options {
         self
     }
 
+    /// Puts a variable into the environment of the server, at each of its starts.
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+
     /// Makes the cluster and starts it.
     pub fn start(self) -> Cluster {
-        let template = Template::shared();
-        let mut cluster = Cluster::without_data(template);
+        let cluster = Cluster::without_data(Template::shared());
         cluster.template.copy_to(&cluster.data());
+        self.start_in(cluster)
+    }
+
+    /// The same with the PostgreSQL to upgrade from.
+    pub fn start_older(self, checksums: bool) -> Cluster {
+        let mut cluster = Cluster::without_data(Template::shared());
+        cluster.installation = Installation::older();
+        let mut initdb = cluster.installation.program("initdb");
+        initdb.args(checksums.then_some("--data-checksums"));
+        make_cluster(initdb, &cluster.data());
+        self.start_in(cluster)
+    }
+
+    fn start_in(self, mut cluster: Cluster) -> Cluster {
+        cluster.environment = self.environment;
         if self.preloaded {
             cluster.append_setting("shared_preload_libraries", "signal_hub");
         }
@@ -88,8 +111,10 @@ pub enum Stop {
 
 /// A server and its folder. Dropping it stops the one and removes the other.
 pub struct Cluster {
+    installation: &'static Installation,
     folder: PathBuf,
     port: u16,
+    environment: Vec<(String, OsString)>,
     server: Option<Child>,
     // Last, so that the template's folder goes after the cluster's.
     template: Arc<Template>,
@@ -98,8 +123,10 @@ pub struct Cluster {
 impl Cluster {
     fn without_data(template: Arc<Template>) -> Self {
         Self {
+            installation: Installation::under_test(),
             folder: template.new_folder(),
             port: free_port(),
+            environment: Vec::new(),
             server: None,
             template,
         }
@@ -129,7 +156,7 @@ impl Cluster {
                 .open(self.log_file());
             Stdio::from(file.expect("the log file is ours"))
         };
-        let mut command = program("postgres");
+        let mut command = self.installation.program("postgres");
         as_server_user(&mut command)
             .arg("-D")
             .arg(self.data())
@@ -139,6 +166,7 @@ impl Cluster {
             .arg(self.port.to_string())
             // Users must never see what this asks for.
             .env("RUST_BACKTRACE", "1")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .stdout(log())
@@ -256,7 +284,7 @@ impl Cluster {
 
     /// A client program such as pg_dump that talks to this server.
     pub fn tool(&self, name: &str) -> Command {
-        let mut command = program(name);
+        let mut command = self.installation.program(name);
         command
             .args(["--host=127.0.0.1", "--username=postgres", "--port"])
             .arg(self.port.to_string())
@@ -275,7 +303,8 @@ impl Cluster {
         &self.folder
     }
 
-    fn data(&self) -> PathBuf {
+    /// Where the server keeps its data.
+    pub fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 

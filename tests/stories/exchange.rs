@@ -397,24 +397,65 @@ fn a_restart_does_not_forget_that_the_exchange_said_wait() {
 }
 
 #[test]
-fn an_exchange_that_fails_is_asked_once_per_interval_at_most() {
-    const TIME: Duration = Duration::from_secs(5);
+fn an_exchange_that_fails_is_asked_less_and_less_until_its_first_good_reply() {
+    /// What a busy machine may add to a wait.
+    const LATE: f64 = 0.7;
     let market = flat_market();
     let cluster = by_itself(&market).start();
     let mut session = cluster.session(POSTGRES);
     market.inject(Fault::InternalError, Times::Forever);
     session.run("CREATE EXTENSION signal_hub");
-    eventually(SOON, "the first request", || market.request_count() == 1);
-    let started = Instant::now();
-    meanwhile(TIME, "one request per second at most", || {
-        market.request_count() as f64 <= 2.0 + started.elapsed().as_secs_f64()
+    let mut asked = Vec::new();
+    let mut next_request = |market: &Simulator| {
+        let at = eventually(SOON, "another request", || {
+            (market.request_count() > asked.len() as u64).then(Instant::now)
+        });
+        asked.push(at);
+        assert_eq!(market.request_count(), asked.len() as u64, "one at a time");
+        let before = asked.len().checked_sub(2).map(|i| asked[i]);
+        before.map_or(0.0, |before| (at - before).as_secs_f64())
+    };
+    next_request(&market);
+    // Twice as long each time, 10 % more or less, but never less than the interval.
+    for (wait, shortest) in [(1.0, 1.0), (2.0, 1.8)] {
+        let waited = next_request(&market);
+        assert!(
+            (shortest - 0.1..wait * 1.1 + LATE).contains(&waited),
+            "{waited} s instead of {wait} s"
+        );
+    }
+    let told = eventually(SOON, "health tells of the third failure", || {
+        let row = session
+            .rows(
+                "SELECT h.state, h.message, h.consecutive_failures,
+                        extract(epoch FROM h.next_run - r.retry_at)::float8,
+                        h.message LIKE '%next run at ' || h.next_run::timestamptz(0)
+                   FROM signal_health h
+                   JOIN (SELECT * FROM signal_runs ORDER BY run_id DESC LIMIT 1) r ON true",
+            )
+            .remove(0);
+        (row.get::<_, i64>(2) == 3).then_some(row)
     });
-    // Waits of 1, 2 and 4 s, each of them 10 % shorter or longer.
+    let message: &str = told.get(1);
+    assert_eq!(told.get::<_, &str>(0), "failing", "{message}");
     assert!(
-        (3..=4).contains(&market.request_count()),
-        "{} requests",
-        market.request_count()
+        message.starts_with("3 failed run(s) in a row: ") && message.contains("HTTP status 500"),
+        "{message}"
     );
+    assert!(told.get::<_, bool>(4), "{message}");
+    let apart: f64 = told.get(3);
+    assert!(apart.abs() < 0.5, "next_run is {apart} s after retry_at");
+
+    market.clear_faults();
+    let waited = next_request(&market);
+    assert!((3.5..4.4 + LATE).contains(&waited), "{waited} s");
+    for _ in 0..2 {
+        let waited = next_request(&market);
+        assert!(waited < 1.0 + LATE, "back to the interval: {waited} s");
+    }
+    assert!(session.one::<bool>(
+        "SELECT healthy AND consecutive_failures = 0 AND last_error LIKE '%HTTP status 500%' FROM signal_health"
+    ));
 }
 
 #[test]

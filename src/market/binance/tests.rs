@@ -167,7 +167,7 @@ fn what_the_exchange_cannot_list_is_never_sent() {
 
 #[test]
 fn what_is_no_list_of_tickers_is_refused_with_its_reason() {
-    let cases: [(&[u8], &str); 8] = [
+    let cases: [(&[u8], &str); 9] = [
         (b"", "it is empty"),
         (b" \n", "it is empty"),
         (b"\xff\xfe[]", "it is not UTF-8"),
@@ -178,6 +178,10 @@ fn what_is_no_list_of_tickers_is_refused_with_its_reason() {
         (
             b"[{\"symbol\":\"BTC",
             "it is not JSON: EOF while parsing a string at line 1 column 15",
+        ),
+        (
+            b"\"at any length\" and more",
+            "it is not JSON: trailing characters at line 1 column 17",
         ),
         (b"{\"retCode\":0}", "it is JSON, but not a list"),
         (b"[]", "no row of it names a symbol"),

@@ -153,7 +153,18 @@ fn an_exchange_that_says_stop_says_for_how_long() {
     for (status, header, wait) in [
         (429, "Retry-After: 17\r\n", Some(17)),
         (418, "retry-after:  259200 \r\n", Some(259_200)),
-        (403, "Retry-After: Fri, 10 Mar 2023 14:34:34 GMT\r\n", None),
+        (
+            403,
+            "Date: Fri, 10 Mar 2023 14:34:34 GMT\r\nRetry-After: Fri, 10 Mar 2023 15:00:00 GMT\r\n",
+            Some(1526),
+        ),
+        // Over already, by either clock.
+        (
+            429,
+            "Retry-After: Fri, 10 Mar 2023 14:34:34 GMT\r\n",
+            Some(0),
+        ),
+        (429, "Retry-After: soon\r\n", None),
         (451, "", None),
     ] {
         let peer = Peer::answering(&[&answer(&format!("{status} No"), header, UNKNOWN_SYMBOL)]);

@@ -174,3 +174,20 @@ fn nothing_else_changes_what_is_remembered() {
         }
     }
 }
+
+#[test]
+fn after_the_clock_was_set_back_lifetime_and_cooldown_count_from_then() {
+    let day = 24 * HOUR;
+    let long = remembered_at(long_since(NOW + day), NOW);
+    assert_eq!(long, long_since(NOW));
+    assert_eq!(
+        remembered_at(armed(Some(NOW + day)), NOW),
+        armed(Some(NOW)),
+        "else it would cool down for a day"
+    );
+    assert_eq!(
+        remembered_at(long.clone(), NOW + day),
+        long,
+        "what is past stays as it is"
+    );
+}

@@ -1,25 +1,35 @@
 //! The PostgreSQL under test: where its programs are, and as whom they run.
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-/// A program of the installation that `PG_CONFIG`, else the one found by `pg_config`, names.
+/// A program of the PostgreSQL under test.
 pub fn program(name: &str) -> Command {
-    let mut command = Command::new(installation().programs.join(name));
-    // A developer's own PGHOST or PGOPTIONS must not lead the tests elsewhere.
-    for (variable, _) in std::env::vars_os() {
-        if variable.to_string_lossy().starts_with("PG") {
-            command.env_remove(variable);
-        }
-    }
-    command
+    Installation::under_test().program(name)
 }
 
 /// The library of the extension under test.
 pub fn library() -> &'static Path {
-    &installation().library
+    &Installation::under_test().library
+}
+
+/// The releases that were shipped before the one under test: each left its install script.
+pub fn releases() -> Vec<String> {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sql");
+    let entries = std::fs::read_dir(scripts).expect("the scripts are in the repository");
+    let mut releases: Vec<String> = entries
+        .filter_map(|entry| {
+            let name = entry.expect("readable").file_name().into_string().ok()?;
+            let release = name.strip_prefix("signal_hub--")?.strip_suffix(".sql")?;
+            // Those from one release to another have two of them.
+            (!release.contains("--")).then(|| release.to_owned())
+        })
+        .collect();
+    releases.sort_unstable();
+    releases
 }
 
 /// Lets a command run as the user servers run as: PostgreSQL refuses to be started by root.
@@ -66,15 +76,35 @@ pub fn succeed(command: &mut Command) -> Output {
     output
 }
 
-struct Installation {
-    programs: PathBuf,
+/// A PostgreSQL that has the extension.
+pub struct Installation {
+    /// The folder of its programs.
+    pub programs: PathBuf,
     library: PathBuf,
 }
 
-fn installation() -> &'static Installation {
-    static INSTALLATION: OnceLock<Installation> = OnceLock::new();
-    INSTALLATION.get_or_init(|| {
-        let pg_config = std::env::var_os("PG_CONFIG").unwrap_or_else(|| "pg_config".into());
+impl Installation {
+    /// The one that `PG_CONFIG`, else the one found by `pg_config`, names.
+    pub fn under_test() -> &'static Self {
+        static UNDER_TEST: OnceLock<Installation> = OnceLock::new();
+        UNDER_TEST.get_or_init(|| {
+            Self::find(std::env::var_os("PG_CONFIG").unwrap_or_else(|| "pg_config".into()))
+        })
+    }
+
+    /// The one that `OLD_PG_CONFIG` names, to upgrade from.
+    ///
+    /// # Panics
+    /// Unless the variable is set.
+    pub fn older() -> &'static Self {
+        static OLDER: OnceLock<Installation> = OnceLock::new();
+        OLDER.get_or_init(|| {
+            let pg_config = std::env::var_os("OLD_PG_CONFIG");
+            Self::find(pg_config.expect("OLD_PG_CONFIG names the pg_config of an older PostgreSQL"))
+        })
+    }
+
+    fn find(pg_config: OsString) -> Self {
         let path = |option| PathBuf::from(output(Command::new(&pg_config).arg(option)));
         let library = path("--pkglibdir").join("signal_hub.so");
         let control = path("--sharedir").join("extension/signal_hub.control");
@@ -85,9 +115,20 @@ fn installation() -> &'static Installation {
                 file.display()
             );
         }
-        Installation {
+        Self {
             programs: path("--bindir"),
             library,
         }
-    })
+    }
+
+    pub fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.programs.join(name));
+        // A developer's own PGHOST or PGOPTIONS must not lead the tests elsewhere.
+        for (variable, _) in std::env::vars_os() {
+            if variable.to_string_lossy().starts_with("PG") {
+                command.env_remove(variable);
+            }
+        }
+        command
+    }
 }

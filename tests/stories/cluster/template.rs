@@ -31,19 +31,14 @@ impl Template {
     fn make() -> Self {
         let base = base();
         remove_leftovers(&base);
+        // One that goes may still be on its way out when the next is made.
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let template = Self {
-            root: base.join(format!("{PREFIX}{}", std::process::id())),
+            root: base.join(format!("{PREFIX}{}-{number}", std::process::id())),
         };
         make_folder(&template.root);
-        // Small segments: the copies are many and write little.
-        succeed(
-            as_server_user(&mut program("initdb"))
-                .args(["--username=postgres", "--auth=trust", "--no-sync"])
-                .args(["--encoding=UTF8", "--locale=C", "--wal-segsize=1"])
-                .arg("--pgdata")
-                .arg(template.data())
-                .current_dir(&template.root),
-        );
+        make_cluster(program("initdb"), &template.data());
         template
     }
 
@@ -86,6 +81,19 @@ fn base() -> PathBuf {
     }
 }
 
+/// Makes an empty cluster with this initdb, in a folder whose parent is there.
+pub fn make_cluster(mut initdb: Command, data: &Path) {
+    // Small segments: the clusters are many and write little.
+    succeed(
+        as_server_user(&mut initdb)
+            .args(["--username=postgres", "--auth=trust", "--no-sync"])
+            .args(["--encoding=UTF8", "--locale=C", "--wal-segsize=1"])
+            .arg("--pgdata")
+            .arg(data)
+            .current_dir("/"),
+    );
+}
+
 fn make_folder(folder: &Path) {
     fs::create_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     if let Some((user, group)) = server_user() {
@@ -97,7 +105,8 @@ fn make_folder(folder: &Path) {
 fn remove_leftovers(base: &Path) {
     for entry in fs::read_dir(base).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        let ours = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        let pid = ours.and_then(|ours| ours.split('-').next());
         if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
             let _ = fs::remove_dir_all(entry.path());
         }

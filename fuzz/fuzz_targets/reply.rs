@@ -1,0 +1,173 @@
+//! Any bytes as the exchange's reply: read, judged, and checked for what must hold of the outcome.
+
+#![no_main]
+
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "asking the exchange is for the extension"
+)]
+#[path = "../../src/market/mod.rs"]
+mod market;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "names in tables are for the extension"
+)]
+#[path = "../../src/strategy/mod.rs"]
+mod strategy;
+
+use libfuzzer_sys::fuzz_target;
+use market::{MarketError, Ticker, Tickers, UnixMillis, binance};
+use rust_decimal::Decimal;
+use std::collections::{BTreeSet, HashMap};
+use strategy::{Episode, Rule, Side, Signal, Verdict, Watched};
+
+const ASKED: [&str; 3] = ["AIONUSDT", "BTCUSDT", "ETHUSDT"];
+const HOUR: i64 = 3_600_000;
+/// Longest text that a reply may put into an error or a verdict, in characters: two excerpts of
+/// 200 and the words around them.
+const LONGEST_TEXT: usize = 800;
+
+fuzz_target!(|body: &[u8]| {
+    match binance::parse(body, &BTreeSet::from(ASKED)) {
+        Ok(rows) => judge_all(Tickers {
+            rows,
+            unknown: Vec::new(),
+        }),
+        Err(error) => check_error(&error),
+    }
+});
+
+fn check_error(error: &MarketError) {
+    for text in [error.message(), error.detail(), error.hint()] {
+        check_text(&text);
+    }
+}
+
+/// Fit to be shown: said at all, on one line, and no longer than a person reads.
+fn check_text(text: &str) {
+    assert!(!text.is_empty());
+    assert!(!text.contains(char::is_control), "{text:?}");
+    assert!(text.chars().count() <= LONGEST_TEXT, "{text:?}");
+}
+
+fn judge_all(tickers: Tickers) {
+    assert!(tickers.rows.len() <= ASKED.len());
+    let mut now = 0;
+    for (symbol, row) in &tickers.rows {
+        assert!(ASKED.contains(&symbol.as_str()));
+        match row {
+            Ok(ticker) => {
+                check_ticker(symbol, ticker);
+                now = now.max(ticker.close_time);
+            }
+            Err(reason) => check_text(reason),
+        }
+    }
+    let rule = shipped_rule();
+    for remembered in memories(now) {
+        let episodes: HashMap<String, Episode> = ASKED
+            .iter()
+            .map(|symbol| (symbol.to_string(), remembered.clone()))
+            .collect();
+        for tick_size in [None, Some(Decimal::new(1, 2)), Some(Decimal::MAX)] {
+            let watched = ASKED.map(|symbol| Watched {
+                symbol: symbol.to_owned(),
+                tick_size,
+            });
+            let verdicts = strategy::judge(&rule, &watched, &tickers, &episodes, now);
+            assert_eq!(verdicts.len(), ASKED.len());
+            for verdict in &verdicts {
+                check_verdict(verdict, now);
+            }
+        }
+    }
+}
+
+/// What the words on `Ticker` promise.
+fn check_ticker(symbol: &str, ticker: &Ticker) {
+    assert_eq!(ticker.symbol, symbol);
+    let amounts = [
+        ticker.weighted_average_price,
+        ticker.last_price,
+        ticker.open_price,
+        ticker.high_price,
+        ticker.low_price,
+        ticker.bid_price,
+        ticker.ask_price,
+        ticker.base_volume,
+        ticker.quote_volume,
+        Decimal::from(ticker.open_time),
+        Decimal::from(ticker.close_time),
+        Decimal::from(ticker.trade_count),
+    ];
+    assert!(
+        amounts.iter().all(|amount| *amount >= Decimal::ZERO),
+        "{ticker:?}"
+    );
+    assert!(ticker.tick_size() > Decimal::ZERO);
+}
+
+fn check_verdict(verdict: &Verdict, now: UnixMillis) {
+    check_text(&verdict.why);
+    assert_eq!(verdict.gates.len(), 11);
+    let all_passed = verdict.gates.iter().all(|gate| gate.passed);
+    assert_eq!(verdict.signal.is_some(), all_passed, "{verdict:?}");
+    if let Some(signal) = &verdict.signal {
+        check_signal(signal, now);
+        assert_eq!(verdict.status, "TRADING");
+        assert_eq!(verdict.episode.side, Some(signal.side));
+        assert_eq!(verdict.episode.last_signal_at, Some(now));
+    }
+}
+
+fn check_signal(signal: &Signal, now: UnixMillis) {
+    let levels = &signal.levels;
+    let mut prices = vec![levels.stop_loss, levels.entry_price];
+    prices.extend(&levels.take_profit);
+    if signal.side == Side::Short {
+        prices.reverse();
+    }
+    assert!(prices[0] > Decimal::ZERO, "{signal:?}");
+    assert!(prices.is_sorted_by(|a, b| a < b), "{signal:?}");
+    let hundred = Decimal::ZERO..=Decimal::ONE_HUNDRED;
+    assert!(hundred.contains(&signal.confidence), "{signal:?}");
+    assert!(hundred.contains(&signal.quality_score), "{signal:?}");
+    assert!(signal.expires_at >= now, "{signal:?}");
+}
+
+/// Armed, and in either side for a shorter and a longer time than a signal's lifetime.
+fn memories(now: UnixMillis) -> [Episode; 3] {
+    let in_side = |side, since| Episode {
+        side: Some(side),
+        since: Some(since),
+        last_signal_at: Some(since),
+    };
+    [
+        Episode::default(),
+        in_side(Side::Long, now - HOUR),
+        in_side(Side::Short, now - 5 * HOUR),
+    ]
+}
+
+/// The row of signal_rules as it is shipped.
+fn shipped_rule() -> Rule {
+    let percent = |tenths| Decimal::new(tenths, 1);
+    Rule {
+        strategy: "momentum".to_owned(),
+        enter_change_percent: percent(20),
+        exit_change_percent: percent(10),
+        min_quote_volume: Decimal::from(1_000_000),
+        confidence_per_percent: Decimal::TEN,
+        max_confidence: Decimal::from(95),
+        min_confidence: Decimal::ZERO,
+        min_quality: Decimal::from(25),
+        stop_loss_percent: percent(15),
+        take_profit_percents: [15, 30, 50].map(percent).to_vec(),
+        lifetime_ms: 4 * HOUR,
+        cooldown_ms: HOUR / 2,
+        max_ticker_age_ms: HOUR / 12,
+        max_signals_per_run: 10,
+    }
+}

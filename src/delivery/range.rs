@@ -1,0 +1,270 @@
+//! Ranges: stretches of a tier's subscribers, in the order of `user_id`, that a
+//! signal is yet to reach.
+//!
+//! The row of the signal says how far its tiers are given out in ranges, and the
+//! row of a range who in it is next. A range's row moves in the transaction that
+//! writes the rows of `user_signals`, so whatever interrupts a fan-out, the next
+//! process that takes the range goes on exactly behind the last row. Who works
+//! on a range holds the lock of its row, no more: any number of processes can
+//! share a fan-out, and what one leaves behind another takes.
+
+use crate::failure::Failure;
+use crate::installation::Installation;
+use crate::ledger::text;
+use pgrx::datum::Uuid;
+use pgrx::spi::SpiHeapTupleData;
+
+/// The least user_id there can be.
+fn least() -> Uuid {
+    Uuid::from_bytes([0; 16])
+}
+
+/// The greatest user_id there can be.
+fn greatest() -> Uuid {
+    Uuid::from_bytes([0xff; 16])
+}
+
+/// Some of a tier's subscribers, `next` to `last`, both included.
+pub struct Range {
+    pub range_id: i64,
+    pub tier: String,
+    /// Whether only subscribers who changed since the signal are looked at.
+    pub changed_only: bool,
+    pub next: Uuid,
+    pub last: Uuid,
+    /// Most signals of a UTC day for each; `None` is unlimited.
+    pub daily_quota: Option<i32>,
+    /// Whether prices are delivered.
+    pub full_details: bool,
+    /// Whether the tier still receives.
+    pub enabled: bool,
+}
+
+/// What there is to do for a signal.
+pub enum Claim {
+    Range(Range),
+    /// All is given out, and others are still at work on some of it.
+    OthersAtWork,
+    /// Every subscriber was looked at.
+    NothingLeft,
+    /// Somebody else was here first.
+    Delivered,
+}
+
+/// Takes a range that was given out and nobody works on, and locks it.
+pub fn take(db: &Installation, signal_id: i64) -> Result<Option<Range>, Failure> {
+    find(
+        db,
+        "r.signal_id = $1 ORDER BY r.range_id LIMIT 1 FOR UPDATE OF r SKIP LOCKED",
+        signal_id,
+    )
+}
+
+/// Locks a range; `None` when it has been closed.
+pub fn lock(db: &Installation, range_id: i64) -> Result<Option<Range>, Failure> {
+    find(db, "r.range_id = $1 FOR UPDATE OF r", range_id)
+}
+
+fn find(db: &Installation, which: &str, number: i64) -> Result<Option<Range>, Failure> {
+    let found = db.write(
+        &format!(
+            "SELECT r.range_id, r.tier, r.changed_only, r.next_user_id, r.last_user_id,
+                    t.daily_quota, coalesce(t.full_details, false), coalesce(t.enabled, false)
+               FROM @extschema@.signal_delivery_ranges r
+               LEFT JOIN @extschema@.signal_tiers t ON t.tier = r.tier
+              WHERE {which}"
+        ),
+        &[number.into()],
+        range,
+    )?;
+    Ok(found.into_iter().next())
+}
+
+/// Gives out the next range, of at most `size` subscribers when that is given,
+/// else the rest of a tier: tiers by priority, in two rounds. A subscriber who
+/// moved to a tier that had been served would get nothing but for the second
+/// round, which looks at those who changed.
+pub fn claim(db: &Installation, signal_id: i64, size: Option<i64>) -> Result<Claim, Failure> {
+    // Who holds this row gives out ranges.
+    let locked = db.write(
+        "SELECT true FROM @extschema@.signals WHERE signal_id = $1 AND delivered_at IS NULL FOR UPDATE",
+        &[signal_id.into()],
+        |_| Ok(()),
+    )?;
+    if locked.is_empty() {
+        return Ok(Claim::Delivered);
+    }
+    if let Some(rest) = next_tier(db, signal_id)? {
+        return give_out(db, signal_id, rest, size).map(Claim::Range);
+    }
+    let at_work = db.read(
+        "SELECT true FROM @extschema@.signal_delivery_ranges WHERE signal_id = $1 LIMIT 1",
+        &[signal_id.into()],
+        |_| Ok(()),
+    )?;
+    if !at_work.is_empty() {
+        return Ok(Claim::OthersAtWork);
+    }
+    let second_round = db.run(
+        "UPDATE @extschema@.signals s SET delivery_changed_only = true, delivered_tiers = '{}'
+          WHERE s.signal_id = $1 AND NOT s.delivery_changed_only
+            AND EXISTS (SELECT FROM @extschema@.user_subscriptions u
+                         WHERE u.updated_at <> u.created_at AND u.updated_at > s.created_at - interval '5 minutes')",
+        &[signal_id.into()],
+    )?;
+    if second_round > 0
+        && let Some(rest) = next_tier(db, signal_id)?
+    {
+        return give_out(db, signal_id, rest, None).map(Claim::Range);
+    }
+    Ok(Claim::NothingLeft)
+}
+
+/// What is not given out of the tier being given out, or else of the next; as a
+/// range that has no row.
+fn next_tier(db: &Installation, signal_id: i64) -> Result<Option<Range>, Failure> {
+    let found = db.read(
+        "SELECT 0::bigint, t.tier, s.delivery_changed_only,
+                coalesce(CASE WHEN t.tier = s.delivery_tier THEN s.delivery_next_user_id END, $2), $3,
+                t.daily_quota, t.full_details, t.enabled
+           FROM @extschema@.signals s
+           JOIN @extschema@.signal_tiers t ON t.enabled AND t.tier <> ALL (s.delivered_tiers)
+          WHERE s.signal_id = $1
+          ORDER BY t.tier IS NOT DISTINCT FROM s.delivery_tier DESC, t.priority DESC, t.tier
+          LIMIT 1",
+        &[signal_id.into(), least().into(), greatest().into()],
+        range,
+    )?;
+    Ok(found.into_iter().next())
+}
+
+/// Makes the first `size` subscribers of `rest` a range.
+fn give_out(
+    db: &Installation,
+    signal_id: i64,
+    rest: Range,
+    size: Option<i64>,
+) -> Result<Range, Failure> {
+    let (last, next) = match size {
+        Some(size) if !rest.changed_only => bounds(db, signal_id, &rest, size)?,
+        _ => (greatest(), None),
+    };
+    db.run(
+        "UPDATE @extschema@.signals
+            SET delivery_started_at = coalesce(delivery_started_at, clock_timestamp()),
+                delivery_tier = CASE WHEN $3::uuid IS NOT NULL THEN $2 END,
+                delivery_next_user_id = $3,
+                delivered_tiers = CASE WHEN $3::uuid IS NULL THEN delivered_tiers || $2 ELSE delivered_tiers END
+          WHERE signal_id = $1",
+        &[signal_id.into(), rest.tier.clone().into(), next.into()],
+    )?;
+    let range_ids = db.write(
+        "INSERT INTO @extschema@.signal_delivery_ranges (signal_id, tier, changed_only, next_user_id, last_user_id)
+         VALUES ($1, $2, $3, $4, $5) RETURNING range_id",
+        &[
+            signal_id.into(),
+            rest.tier.clone().into(),
+            rest.changed_only.into(),
+            rest.next.into(),
+            last.into(),
+        ],
+        |row| Ok(row.get(1)?.unwrap_or_default()),
+    )?;
+    Ok(Range {
+        range_id: range_ids.into_iter().next().unwrap_or_default(),
+        last,
+        ..rest
+    })
+}
+
+/// The table to look for a range's subscribers in, and the WITH clause it takes;
+/// $5 is the signal. Who changed is found by index, once per statement.
+pub fn subscribers(changed_only: bool) -> (&'static str, &'static str) {
+    if changed_only {
+        // Rows are stamped before they become visible; the margin covers
+        // transactions that are long in committing.
+        (
+            "WITH changed AS MATERIALIZED (
+                SELECT * FROM @extschema@.user_subscriptions
+                 WHERE updated_at <> created_at
+                   AND updated_at > (SELECT created_at - interval '5 minutes' FROM @extschema@.signals WHERE signal_id = $5))",
+            "changed",
+        )
+    } else {
+        ("", "@extschema@.user_subscriptions")
+    }
+}
+
+/// Where the first `size` active subscribers of a range end, and who comes after
+/// them: `None` when there are no more, and the range's end is the end.
+pub fn bounds(
+    db: &Installation,
+    signal_id: i64,
+    range: &Range,
+    size: i64,
+) -> Result<(Uuid, Option<Uuid>), Failure> {
+    match heads(db, signal_id, range, size)?[..] {
+        [last, next] => Ok((last, Some(next))),
+        _ => Ok((range.last, None)),
+    }
+}
+
+/// The active subscriber who is number `size` of a range, and the one behind, as
+/// far as there are such.
+pub fn heads(
+    db: &Installation,
+    signal_id: i64,
+    range: &Range,
+    size: i64,
+) -> Result<Vec<Uuid>, Failure> {
+    let (with, subscribers) = subscribers(range.changed_only);
+    db.read(
+        &format!(
+            "{with} SELECT u.user_id FROM {subscribers} u
+              WHERE u.status = 'active' AND u.tier = $1 AND u.user_id BETWEEN $2 AND $3 AND $5::bigint IS NOT NULL
+              ORDER BY u.user_id
+             OFFSET $4 - 1 LIMIT 2"
+        ),
+        &[
+            range.tier.clone().into(),
+            range.next.into(),
+            range.last.into(),
+            size.into(),
+            signal_id.into(),
+        ],
+        |row| Ok(row.get(1)?.unwrap_or(greatest())),
+    )
+}
+
+/// Moves a range to the subscriber who is next, `rows` rows later.
+pub fn advance(db: &Installation, range: &Range, next: Uuid, rows: i64) -> Result<(), Failure> {
+    db.run(
+        "UPDATE @extschema@.signal_delivery_ranges SET next_user_id = $2, deliveries = deliveries + $3 WHERE range_id = $1",
+        &[range.range_id.into(), next.into(), rows.into()],
+    )?;
+    Ok(())
+}
+
+/// Ends a range, `rows` rows later, and adds what it came to to its signal.
+pub fn close(db: &Installation, range: &Range, rows: i64) -> Result<(), Failure> {
+    db.run(
+        "WITH closed AS (DELETE FROM @extschema@.signal_delivery_ranges WHERE range_id = $1 RETURNING signal_id, deliveries)
+         UPDATE @extschema@.signals s SET deliveries = s.deliveries + c.deliveries + $2
+           FROM closed c WHERE s.signal_id = c.signal_id",
+        &[range.range_id.into(), rows.into()],
+    )?;
+    Ok(())
+}
+
+fn range(row: &SpiHeapTupleData) -> Result<Range, Failure> {
+    Ok(Range {
+        range_id: row.get(1)?.unwrap_or_default(),
+        tier: text(row, 2)?,
+        changed_only: row.get(3)?.unwrap_or(false),
+        next: row.get(4)?.unwrap_or(least()),
+        last: row.get(5)?.unwrap_or(greatest()),
+        daily_quota: row.get(6)?,
+        full_details: row.get(7)?.unwrap_or(false),
+        enabled: row.get(8)?.unwrap_or(false),
+    })
+}

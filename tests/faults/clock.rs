@@ -1,0 +1,280 @@
+//! The server's clock is set while work goes on: the rate is kept, nothing is repeated, and
+//! quotas count for the UTC day that the clock shows.
+
+use crate::clocks::Clocks;
+use crate::ground::{cluster_for, each_signal_once_each};
+use crate::scene::{SOON, by_itself, flat_market, wait_for_good_run, worker_pid};
+use crate::session::Session;
+use crate::wait::eventually;
+use signal_hub_tests::simulator::{Simulator, UnixMillis};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+const SUBSCRIBERS: u32 = 3;
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// Seconds since 1970 by the machine's clock, which is right.
+fn machine_time() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.expect("after 1970").as_secs() as i64
+}
+
+/// How far ahead of the machine a clock is that shows noon, UTC, of tomorrow: far from midnight.
+fn noon() -> i64 {
+    let now = machine_time();
+    now - now % DAY + DAY + DAY / 2 - now
+}
+
+/// A server, and an exchange whose time goes with it: to both the new time is the right one.
+struct Story {
+    market: Simulator,
+    clock: Clocks,
+    /// How far ahead of the machine noon is.
+    noon: i64,
+}
+
+impl Story {
+    fn at_noon() -> Self {
+        let story = Self {
+            market: flat_market(),
+            clock: Clocks::to_set(),
+            noon: noon(),
+        };
+        story.set_both(0);
+        story
+    }
+
+    /// Sets both clocks to this many seconds after noon.
+    fn set_both(&self, after_noon: i64) {
+        let ahead = self.noon + after_noon;
+        self.clock.set_ahead(ahead);
+        let millis: UnixMillis = (machine_time() + ahead) * 1000;
+        self.market.drive_time(millis);
+    }
+}
+
+/// Watches the exchange for some intervals of a second each: it is asked in each of them and no
+/// more, whatever the clock shows.
+#[track_caller]
+fn the_rate_is_kept(market: &Simulator) {
+    const INTERVALS: u64 = 3;
+    let ask = |number| {
+        let what = format!("request {number}");
+        eventually(SOON, &what, || market.request_count() >= number);
+        Instant::now()
+    };
+    let before = market.request_count();
+    let first = ask(before + 1);
+    let last = ask(before + 1 + INTERVALS);
+    let took = (last - first).as_secs_f64() / INTERVALS as f64;
+    // A machine that is busy may skip a beat; a clock that counts would make it thousands.
+    assert!((0.7..3.0).contains(&took), "{took} s from run to run");
+}
+
+/// Signals on record of one symbol, in the order they came.
+fn signals_of(session: &mut Session, symbol: &str) -> Vec<String> {
+    session.list(&format!(
+        "SELECT signal_type || ' ' || reason FROM signals WHERE symbol = '{symbol}' ORDER BY signal_id"
+    ))
+}
+
+/// Waits for this many signals in all, every one of them delivered as far as it can be.
+#[track_caller]
+fn wait_for_signals(session: &mut Session, number: i64) {
+    eventually(SOON, &format!("{number} signals"), || {
+        session.one::<i64>("SELECT count(*) FROM signals WHERE delivered_at IS NOT NULL") >= number
+    });
+    assert_eq!(session.one::<i64>("SELECT count(*) FROM signals"), number);
+}
+
+#[test]
+fn a_wrong_clock_costs_no_run_and_sends_nothing_until_it_is_right_again() {
+    let market = flat_market();
+    let clock = Clocks::to_set();
+    let (_cluster, mut session) = cluster_for(clock.of(by_itself(&market)), SUBSCRIBERS);
+    wait_for_good_run(&mut session);
+    let worker = worker_pid(&mut session);
+    let mut expected = 0;
+    for (ahead, mover) in [(-HOUR, "BTCUSDT"), (DAY, "ETHUSDT")] {
+        clock.set_ahead(ahead);
+        let off: f64 = session.one(&format!(
+            "SELECT extract(epoch FROM clock_timestamp())::float8 - {}",
+            machine_time()
+        ));
+        assert!(
+            (off - ahead as f64).abs() < 60.0,
+            "the clock is {off} s off"
+        );
+        the_rate_is_kept(&market);
+        // Its statistics are of another time than the server's.
+        market.set_change(mover, "3.5");
+        the_rate_is_kept(&market);
+        wait_for_signals(&mut session, expected);
+        let why: String = session.one(&format!(
+            "SELECT verdict FROM preview_signals() WHERE symbol = '{mover}' AND gate = 'fresh' AND NOT passed"
+        ));
+        let expected_word = if ahead < 0 {
+            "ahead of this server's clock"
+        } else {
+            "old"
+        };
+        assert!(why.contains(expected_word), "{why}");
+        let health = &session.rows(
+            "SELECT state, heartbeat_age < '5 s', next_run - clock_timestamp() < '2 s', uptime >= '0' FROM signal_health",
+        )[0];
+        assert_eq!(health.get::<_, &str>(0), "running");
+        for column in 1..=2 {
+            assert!(health.get::<_, bool>(column), "{ahead} s: column {column}");
+        }
+
+        clock.set_ahead(0);
+        expected += 1;
+        wait_for_signals(&mut session, expected);
+        the_rate_is_kept(&market);
+        wait_for_signals(&mut session, expected);
+    }
+    each_signal_once_each(&mut session, SUBSCRIBERS);
+    assert_eq!(worker_pid(&mut session), worker, "the same process");
+}
+
+#[test]
+fn quotas_count_for_the_utc_day_that_the_clock_shows() {
+    let story = Story::at_noon();
+    let market = &story.market;
+    let (_cluster, mut session) = cluster_for(story.clock.of(by_itself(market)), SUBSCRIBERS);
+    session.run(
+        "UPDATE signal_tiers SET daily_quota = 2;
+         UPDATE signal_rules SET lifetime = '30 days'",
+    );
+    let mut signals = 0;
+    // Who moves when, and how many of its signals fit into the day's quota.
+    for (after_noon, moves) in [
+        (
+            0,
+            [("BTCUSDT", 1), ("ETHUSDT", 1), ("SOLUSDT", 0)].as_slice(),
+        ),
+        // A new day, then back over its midnight, and the new day again.
+        (DAY, &[("XRPUSDT", 1)]),
+        (HOUR, &[("ADAUSDT", 0)]),
+        (-HOUR, &[("BNBUSDT", 0)]),
+        (DAY, &[("DOGEUSDT", 1), ("AVAXUSDT", 0)]),
+    ] {
+        story.set_both(after_noon);
+        the_rate_is_kept(market);
+        for (mover, each) in moves {
+            market.set_change(mover, "3.5");
+            signals += 1;
+            wait_for_signals(&mut session, signals);
+            let received: i64 = session.one(&format!(
+                "SELECT count(*) FROM user_signals WHERE symbol = '{mover}'"
+            ));
+            assert_eq!(received, each * i64::from(SUBSCRIBERS), "{mover}");
+        }
+    }
+    the_rate_is_kept(market);
+    wait_for_signals(&mut session, signals);
+    let charged: Vec<String> = session.list(
+        "SELECT format('%s users, %s signals', count(*), string_agg(DISTINCT received::text, ', '))
+           FROM user_signal_quotas GROUP BY day ORDER BY day",
+    );
+    assert_eq!(charged, ["3 users, 2 signals"; 2], "two days, both used up");
+}
+
+#[test]
+fn an_episode_is_not_repeated_when_the_clock_is_set_back_and_goes_on_from_there() {
+    let story = Story::at_noon();
+    let market = &story.market;
+    let (_cluster, mut session) = cluster_for(story.clock.of(by_itself(market)), SUBSCRIBERS);
+    for symbol in ["BTCUSDT", "ETHUSDT"] {
+        market.set_change(symbol, "3.5");
+    }
+    wait_for_signals(&mut session, 2);
+    // Each has outlived its signal: one more each.
+    story.set_both(DAY);
+    wait_for_signals(&mut session, 4);
+    // And now these are of tomorrow.
+    story.set_both(HOUR);
+    the_rate_is_kept(market);
+    wait_for_signals(&mut session, 4);
+    // ETHUSDT falls back, and comes again after the cooldown of 30 minutes: not of a day.
+    market.set_change("ETHUSDT", "0");
+    eventually(SOON, "the episode ends", || {
+        session.one::<bool>("SELECT side IS NULL FROM signal_episodes WHERE symbol = 'ETHUSDT'")
+    });
+    market.set_change("ETHUSDT", "3.5");
+    the_rate_is_kept(market);
+    wait_for_signals(&mut session, 4);
+    story.set_both(HOUR + 31 * MINUTE);
+    wait_for_signals(&mut session, 5);
+    // BTCUSDT is renewed after the lifetime of 4 hours, and ETHUSDT is not yet.
+    story.set_both(5 * HOUR + MINUTE);
+    wait_for_signals(&mut session, 6);
+    the_rate_is_kept(market);
+    wait_for_signals(&mut session, 6);
+    assert_eq!(
+        signals_of(&mut session, "BTCUSDT"),
+        ["LONG entered", "LONG renewed", "LONG renewed"]
+    );
+    assert_eq!(
+        signals_of(&mut session, "ETHUSDT"),
+        ["LONG entered", "LONG renewed", "LONG entered"]
+    );
+    each_signal_once_each(&mut session, SUBSCRIBERS);
+}
+
+#[test]
+fn history_goes_at_its_age_also_when_the_clock_jumps_and_nothing_else_goes() {
+    /// Ten minutes from purge to purge, in five seconds.
+    const FASTER: u32 = 120;
+    let market = flat_market();
+    let clocks = Clocks::faster(FASTER);
+    let (_cluster, mut session) = cluster_for(clocks.of(by_itself(&market)), SUBSCRIBERS);
+    // Two signals; of one it is soon 90 days ago.
+    for symbol in ["BTCUSDT", "ETHUSDT"] {
+        market.set_change(symbol, "3.5");
+    }
+    session.run("UPDATE signal_rules SET max_ticker_age = '1000 days', lifetime = '1000 days'");
+    wait_for_signals(&mut session, 2);
+    session.run(
+        "UPDATE signals SET created_at = created_at - interval '91 days' WHERE symbol = 'BTCUSDT';
+         UPDATE user_signals SET created_at = created_at - interval '91 days' WHERE symbol = 'BTCUSDT';
+         INSERT INTO signal_runs (trigger, status, started_at, finished_at, message)
+         SELECT 'manual', 'ok', now() - age, now() - age, age::text
+           FROM (VALUES (interval '31 days'), (interval '29.5 days'), (interval '28 days')) AS old (age)",
+    );
+    let old_runs = |session: &mut Session, expected: &[&str]| {
+        eventually(
+            SOON,
+            &format!("of the old runs {expected:?} are left"),
+            || {
+                let left = session.list::<String>(
+                "SELECT message FROM signal_runs WHERE started_at < now() - interval '2 days' ORDER BY 1",
+            );
+                left == expected
+            },
+        );
+    };
+    old_runs(&mut session, &["28 days", "29 days 12:00:00"]);
+    for (table, rows) in [("signals", 1), ("user_signals", i64::from(SUBSCRIBERS))] {
+        let left: i64 = session.one(&format!("SELECT count(*) FROM {table}"));
+        assert_eq!(left, rows, "{table}");
+    }
+    let first: i64 = session.one("SELECT min(run_id) FROM signal_runs");
+
+    // By this clock it is a day later: what is a day from its end goes, and no more.
+    clocks.set_ahead(DAY);
+    old_runs(&mut session, &["28 days"]);
+    clocks.set_ahead(0);
+    let later: i64 = session.one("SELECT max(run_id) FROM signal_runs");
+    eventually(SOON, "some purges more", || {
+        session.one::<i64>("SELECT max(run_id) FROM signal_runs")
+            > later + 1_200 / i64::from(FASTER)
+    });
+    assert_eq!(
+        session.one::<i64>("SELECT min(run_id) FROM signal_runs"),
+        first
+    );
+    assert_eq!(session.one::<i64>("SELECT count(*) FROM signals"), 1);
+    wait_for_signals(&mut session, 1);
+}

@@ -1,0 +1,167 @@
+//! Several processes share a fan-out: whatever becomes of any of them, each signal reaches
+//! everybody once, and what one refuses or is refused costs the others nothing.
+
+use crate::cluster::{Cluster, POSTGRES};
+use crate::ground::{
+    CROWD, LATER, Tide, cluster_for, each_signal_once_each, slow_down, small_batches,
+    wait_for_the_middle_of_a_fan_out,
+};
+use crate::processes::{WORKER, pids};
+use crate::scene::{SOON, flat_market};
+use crate::session::Session;
+use crate::wait::eventually;
+use fastrand::Rng;
+use signal_hub_tests::simulator::Simulator;
+
+/// `backend_type` of a process that helps the worker.
+const HELPER: &str = "signal_hub delivery worker";
+
+/// A server where three processes share a fan-out that takes a while.
+fn shared(market: &Simulator) -> (Cluster, Session) {
+    let options = small_batches(market).set("signal_hub.delivery_workers", "3");
+    let (cluster, mut session) = cluster_for(options, CROWD);
+    slow_down(&mut session);
+    (cluster, session)
+}
+
+fn helpers_are_gone(session: &mut Session) {
+    eventually(SOON, "the helpers have left", || {
+        pids(session, HELPER).is_empty()
+    });
+    let ranges: i64 = session.one("SELECT count(*) FROM signal_delivery_ranges");
+    assert_eq!(ranges, 0, "nothing is left given out");
+}
+
+#[test]
+fn three_processes_share_a_long_fan_out_and_none_stays() {
+    let market = flat_market();
+    let mut tide = Tide::new(&market);
+    let (cluster, mut session) = shared(&market);
+    let mut watch = cluster.session(POSTGRES);
+    tide.turn();
+    wait_for_the_middle_of_a_fan_out(&mut session);
+    eventually(SOON, "helpers are at work", || {
+        pids(&mut watch, HELPER).len() == 2
+    });
+    let progress: String = watch.one("SELECT message FROM signal_health");
+    assert!(
+        progress.starts_with("delivering signal 1 (BTCUSDT): "),
+        "{progress}"
+    );
+    tide.everybody_has_everything_once(&mut session, CROWD);
+    helpers_are_gone(&mut session);
+    assert_eq!(pids(&mut session, WORKER).len(), 1);
+}
+
+#[test]
+fn processes_of_a_shared_fan_out_die_at_random_and_nobody_misses_a_signal() {
+    const TIMES: usize = 15;
+    let market = flat_market();
+    let mut tide = Tide::new(&market);
+    let (cluster, mut session) = shared(&market);
+    let mut random = Rng::with_seed(7);
+    for number in 1..=TIMES {
+        let mut helpers = Vec::new();
+        eventually(LATER, "helpers are at work", || {
+            tide.turn_when_settled(&mut session);
+            helpers = pids(&mut session, HELPER);
+            !helpers.is_empty()
+        });
+        // The worker one time in four: what it leaves, the helpers end.
+        let alive = match number % 4 {
+            0 => pids(&mut session, WORKER),
+            _ => helpers,
+        };
+        if let Some(victim) = random.choice(alive) {
+            session.run(&format!("SELECT pg_terminate_backend({victim})"));
+        }
+    }
+    tide.everybody_has_everything_once(&mut session, CROWD);
+    helpers_are_gone(&mut session);
+    let log = cluster.log();
+    assert!(!log.contains("terminating any other active server processes"));
+    assert!(!log.contains("deadlock"), "{log}");
+    assert!(!log.contains("duplicate key"), "{log}");
+}
+
+#[test]
+fn a_shared_fan_out_passes_over_whom_a_trigger_refuses_and_nobody_else() {
+    const REFUSED: i64 = 20;
+    let market = flat_market();
+    let mut tide = Tide::new(&market);
+    let (_cluster, mut session) = shared(&market);
+    session.run(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+             IF right(NEW.user_id::text, 3) = 'abc' OR right(NEW.user_id::text, 4) = 'f000' THEN
+                 RAISE EXCEPTION 'not this one';
+             END IF;
+             RETURN NEW;
+         END $$;
+         CREATE TRIGGER refuse BEFORE INSERT ON user_signals FOR EACH ROW EXECUTE FUNCTION refuse()",
+    );
+    let refused: i64 = session.one(
+        "SELECT count(*) FROM user_subscriptions
+          WHERE right(user_id::text, 3) = 'abc' OR right(user_id::text, 4) = 'f000'",
+    );
+    assert!((1..=REFUSED).contains(&refused), "{refused}");
+    tide.turn();
+    eventually(LATER, "the signal is delivered", || {
+        tide.is_settled(&mut session)
+    });
+    let rows: i64 = session.one("SELECT count(*) FROM user_signals");
+    assert_eq!(rows, i64::from(CROWD) - refused);
+    assert_eq!(
+        session.one::<i64>("SELECT delivery_failures FROM signals"),
+        refused
+    );
+    helpers_are_gone(&mut session);
+    session.run("DROP TRIGGER refuse ON user_signals; TRUNCATE user_signals, signals, signal_runs");
+    session.run("DELETE FROM signal_episodes");
+    eventually(SOON, "the signal comes again", || {
+        session.one::<i64>("SELECT count(*) FROM signals WHERE delivered_at IS NOT NULL") == 1
+    });
+    each_signal_once_each(&mut session, CROWD);
+}
+
+#[test]
+fn a_call_by_hand_amid_a_shared_fan_out_neither_waits_for_it_nor_doubles_anything() {
+    let market = flat_market();
+    let mut tide = Tide::new(&market);
+    let (cluster, mut session) = shared(&market);
+    let mut caller = cluster.session(POSTGRES);
+    for _ in 0..4 {
+        tide.turn();
+        wait_for_the_middle_of_a_fan_out(&mut session);
+        tide.turn();
+        let outcome: String = caller.one("SELECT generate_signals_now()::text");
+        assert!(
+            outcome.contains("\"success\": true") || outcome.contains("another cycle"),
+            "{outcome}"
+        );
+        eventually(LATER, "both signals are delivered", || {
+            tide.is_settled(&mut session)
+        });
+    }
+    tide.everybody_has_everything_once(&mut session, CROWD);
+    helpers_are_gone(&mut session);
+}
+
+#[test]
+fn quotas_hold_in_a_shared_fan_out() {
+    let market = flat_market();
+    let mut tide = Tide::new(&market);
+    let (_cluster, mut session) = shared(&market);
+    session.run("UPDATE signal_tiers SET daily_quota = 2 WHERE tier = 'MAX'");
+    for _ in 0..4 {
+        tide.turn();
+        eventually(LATER, "the signal is delivered", || {
+            tide.is_settled(&mut session)
+        });
+    }
+    let received: Vec<i32> =
+        session.list("SELECT DISTINCT received FROM user_signal_quotas ORDER BY 1");
+    assert_eq!(received, [2]);
+    let rows: i64 = session.one("SELECT count(*) FROM user_signals");
+    assert_eq!(rows, 2 * i64::from(CROWD));
+}

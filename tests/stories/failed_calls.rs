@@ -1,0 +1,217 @@
+//! A call by hand that fails is on record all the same, once, and is not held against the worker.
+
+use crate::cluster::{Cluster, Options, POSTGRES};
+use crate::scene::{SOON, flat_market, rising_market, wait_for_good_run, worker_pid};
+use crate::session::Session;
+use crate::wait::{eventually, meanwhile};
+use serde_json::Value;
+use signal_hub_tests::simulator::{Fault, Simulator, Times};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const CALL: &str = "SELECT generate_signals_now()";
+
+/// Longest time from the wish that a call ends to its end.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// A server whose worker had its first run, and has the next one in an hour.
+fn between_two_runs(market: &Simulator) -> (Cluster, Session) {
+    let cluster = Options::preloaded()
+        .set("signal_hub.exchange_url", &market.url())
+        .set("signal_hub.interval", "1h")
+        .set("signal_hub.http_timeout", "60s")
+        .start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    wait_for_good_run(&mut session);
+    (cluster, session)
+}
+
+/// Makes a call behind a silent exchange, and ends it by `end` of its backend. Returns its
+/// SQLSTATE, where the connection lived long enough to hear it.
+fn end_a_call(cluster: &Cluster, market: &Simulator, end: &str) -> Option<String> {
+    let mut admin = cluster.session(POSTGRES);
+    let mut caller = cluster.session(POSTGRES);
+    let pid: i32 = caller.one("SELECT pg_backend_pid()");
+    let requests = market.request_count();
+    thread::scope(|scope| {
+        let call = scope.spawn(move || {
+            let error = caller.try_list::<Value>(CALL).expect_err("no reply");
+            (
+                error.code().map(|state| state.code().to_owned()),
+                Instant::now(),
+            )
+        });
+        eventually(SOON, "the call waits for the exchange", || {
+            market.request_count() > requests
+        });
+        let asked = Instant::now();
+        admin.run(&format!("SELECT {end}({pid})"));
+        let (sqlstate, ended) = call.join().expect("an error");
+        let took = ended - asked;
+        assert!(took < AT_ONCE, "{end} took {took:?}");
+        sqlstate
+    })
+}
+
+/// SQLSTATE and error of the failed calls on record.
+fn failed_calls(session: &mut Session) -> Vec<(String, String)> {
+    let rows = session.rows(
+        "SELECT sqlstate, error FROM signal_runs
+          WHERE trigger = 'manual' AND status = 'failed' AND finished_at >= started_at
+            AND started_at > clock_timestamp() - interval '1 minute' ORDER BY run_id",
+    );
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+#[test]
+fn a_call_that_is_ended_behind_a_silent_exchange_is_on_record_once() {
+    let market = flat_market();
+    let (cluster, mut session) = between_two_runs(&market);
+    let worker = worker_pid(&mut session);
+    let next_run = "SELECT next_run::timestamptz(0)::text FROM signal_health";
+    let due: String = session.one(next_run);
+    market.inject(Fault::Silence, Times::Forever);
+
+    let canceled = end_a_call(&cluster, &market, "pg_cancel_backend");
+    assert_eq!(canceled.as_deref(), Some("57014"));
+    eventually(SOON, "it is on record", || {
+        failed_calls(&mut session).len() == 1
+    });
+
+    let mut hasty = cluster.session(POSTGRES);
+    hasty.run("SET statement_timeout = '300ms'");
+    let called = Instant::now();
+    let timed_out = hasty.error(CALL);
+    let took = called.elapsed();
+    assert!(took < Duration::from_millis(300) + AT_ONCE, "{took:?}");
+    assert_eq!(timed_out.code().code(), "57014", "{timed_out:?}");
+
+    end_a_call(&cluster, &market, "pg_terminate_backend");
+
+    // A session that ends after its call.
+    drop(hasty);
+    eventually(SOON, "all are on record", || {
+        failed_calls(&mut session).len() == 3
+    });
+    meanwhile(Duration::from_secs(3), "each once", || {
+        failed_calls(&mut session).len() == 3
+    });
+    let expected = [
+        ("57014", "canceling statement due to user request"),
+        ("57014", "canceling statement due to statement timeout"),
+        ("57P01", "the session was terminated"),
+    ];
+    assert_eq!(
+        failed_calls(&mut session),
+        expected.map(|(state, error)| (state.to_owned(), error.to_owned()))
+    );
+    assert!(session.one::<bool>(
+        "SELECT healthy AND state = 'running' AND consecutive_failures = 0 AND last_error IS NULL FROM signal_health"
+    ));
+    assert_eq!(worker_pid(&mut session), worker, "the same process");
+    assert_eq!(session.one::<String>(next_run), due, "as if nothing was");
+}
+
+#[test]
+fn whatever_becomes_of_the_callers_transaction_a_failed_call_is_on_record_and_an_undone_one_is_not()
+{
+    let market = rising_market();
+    let (_cluster, mut session) = between_two_runs(&market);
+    let last: i64 = session.one("SELECT max(run_id) FROM signal_runs");
+
+    market.inject(Fault::InternalError, Times::Forever);
+    assert_eq!(session.error(CALL).code().code(), "08P01");
+    session.run("BEGIN; SAVEPOINT before");
+    session.error(CALL);
+    session.run("ROLLBACK TO before; COMMIT");
+    session
+        .run("DO $$ BEGIN PERFORM generate_signals_now(); EXCEPTION WHEN OTHERS THEN NULL; END $$");
+    market.clear_faults();
+    session.run("BEGIN; SELECT generate_signals_now(); ROLLBACK");
+    session.run("SELECT generate_signals_now()");
+
+    let calls = format!(
+        "SELECT status || coalesce(' ' || sqlstate, '') FROM signal_runs WHERE run_id > {last} ORDER BY started_at"
+    );
+    let expected = ["failed 08P01", "failed 08P01", "failed 08P01", "ok"];
+    eventually(SOON, "all are on record", || {
+        session.list::<String>(&calls).len() == expected.len()
+    });
+    assert_eq!(session.list::<String>(&calls), expected);
+}
+
+#[test]
+fn a_call_that_fails_while_the_history_is_locked_is_on_record_once_it_is_free() {
+    let market = flat_market();
+    let (cluster, mut session) = between_two_runs(&market);
+    let mut owner = cluster.session(POSTGRES);
+    market.inject(Fault::Silence, Times::Forever);
+    let mut caller = cluster.session(POSTGRES);
+    caller.run("SET statement_timeout = '1s'");
+    let requests = market.request_count();
+    thread::scope(|scope| {
+        let call = scope.spawn(move || caller.error(CALL));
+        eventually(SOON, "the call waits for the exchange", || {
+            market.request_count() > requests
+        });
+        // The call itself has read it by now.
+        owner.run("BEGIN; LOCK TABLE signal_runs IN EXCLUSIVE MODE");
+        assert_eq!(call.join().expect("an error").code().code(), "57014");
+    });
+    eventually(SOON, "the worker waits for the lock", || {
+        session.one::<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+    });
+    owner.run("COMMIT");
+    eventually(SOON, "it is on record", || {
+        failed_calls(&mut session).len() == 1
+    });
+    assert!(session.one::<bool>("SELECT healthy FROM signal_health"));
+}
+
+#[test]
+fn an_exchange_that_tells_a_caller_to_wait_is_left_alone_by_the_worker_too() {
+    let market = flat_market();
+    let (cluster, mut session) = between_two_runs(&market);
+    market.inject(
+        Fault::TooManyRequests {
+            retry_after: Some(5),
+        },
+        Times::Once,
+    );
+    assert_eq!(session.error(CALL).code().code(), "08004");
+    let told = Instant::now();
+    let requests = market.request_count();
+    eventually(SOON, "it is on record", || {
+        failed_calls(&mut session).len() == 1
+    });
+    assert_eq!(session.error(CALL).code().code(), "08004");
+    assert!(session.one::<bool>(
+        "SELECT state = 'failing' AND message LIKE '%HTTP status 429%' AND consecutive_failures = 0 FROM signal_health"
+    ));
+    cluster.configure("signal_hub.interval", "1s");
+    let wait = Duration::from_millis(4_800).saturating_sub(told.elapsed());
+    meanwhile(wait, "nobody asks", || market.request_count() == requests);
+    eventually(SOON, "the worker asks again", || {
+        market.request_count() > requests
+    });
+    eventually(SOON, "all is well", || {
+        session.one::<bool>("SELECT healthy FROM signal_health")
+    });
+}
+
+#[test]
+fn a_hundred_calls_that_fail_in_a_row_are_a_hundred_on_record() {
+    const CALLS: usize = 100;
+    let market = flat_market();
+    let (_cluster, mut session) = between_two_runs(&market);
+    market.inject(Fault::InternalError, Times::Forever);
+    for _ in 0..CALLS {
+        session.error(CALL);
+    }
+    eventually(SOON, "all are on record", || {
+        failed_calls(&mut session).len() >= CALLS
+    });
+    assert_eq!(failed_calls(&mut session).len(), CALLS);
+    assert!(session.one::<bool>("SELECT healthy AND consecutive_failures = 0 FROM signal_health"));
+}
