@@ -1,0 +1,188 @@
+//! Where measurements take place: a server with fsync on, subscribers, and an exchange where
+//! prices stand still until signals are wanted.
+
+use crate::cluster::{Cluster, POSTGRES};
+use crate::scene::{by_itself, flat_market};
+use crate::session::Session;
+use crate::wait::eventually;
+use signal_hub_tests::simulator::Simulator;
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// Pairs of the shipped watchlist.
+const SYMBOLS: [&str; 10] = [
+    "BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT", "DOGEUSDT", "AVAXUSDT",
+    "LINKUSDT", "LTCUSDT",
+];
+
+/// Longest time for a run.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+pub struct Arena {
+    pub session: Session,
+    pub cluster: Cluster,
+    market: Simulator,
+    rising: bool,
+}
+
+/// What a run of the worker took, by its own record.
+pub struct Turn {
+    /// From the first range given out to the last signal delivered.
+    pub delivery: Duration,
+    /// From the exchange's reply to the last signal delivered.
+    pub after_fetch: Duration,
+    pub rows: i64,
+    pub wal_bytes: f64,
+}
+
+/// The order in which the plain statement writes.
+#[derive(Clone, Copy)]
+pub enum Order {
+    /// As the planner chooses for the statement as people write it.
+    AsWritten,
+    /// In the order of the primary key, which is the fastest there is.
+    OfTheKey,
+}
+
+impl Arena {
+    /// A server with this many active subscribers of tier MAX, without a quota.
+    pub fn new(subscribers: u32) -> Self {
+        let market = flat_market();
+        let cluster = by_itself(&market)
+            .set("fsync", "on")
+            .set("wal_level", "logical")
+            .set("shared_buffers", "1GB")
+            .set("max_wal_size", "16GB")
+            // No checkpoint falls into one of two and not into the other.
+            .set("checkpoint_timeout", "1h")
+            .start();
+        let mut session = cluster.session(POSTGRES);
+        session.run("CREATE EXTENSION signal_hub; UPDATE signal_tiers SET daily_quota = NULL");
+        let mut arena = Self {
+            session,
+            cluster,
+            market,
+            rising: false,
+        };
+        arena.subscribe(subscribers);
+        arena
+    }
+
+    /// Replaces the subscribers.
+    pub fn subscribe(&mut self, subscribers: u32) {
+        self.session.run(&format!(
+            "TRUNCATE user_subscriptions;
+             INSERT INTO user_subscriptions (user_id, tier) SELECT gen_random_uuid(), 'MAX' FROM generate_series(1, {subscribers})"
+        ));
+        self.session.run("VACUUM ANALYZE user_subscriptions");
+    }
+
+    /// Empties user_signals.
+    pub fn clear(&mut self) {
+        self.session.run("TRUNCATE user_signals");
+        self.settle();
+    }
+
+    /// Writes everything down that is still to be written.
+    pub fn settle(&mut self) {
+        self.session.run("CHECKPOINT");
+    }
+
+    pub fn configure(&mut self, setting: &str, value: &str) {
+        self.cluster.configure(setting, value);
+        eventually(PATIENCE, "the setting is in force", || {
+            self.session
+                .one::<String>(&format!("SELECT current_setting('{setting}')"))
+                == value
+        });
+    }
+
+    pub fn worker(&mut self) -> i32 {
+        self.session.one("SELECT worker_pid FROM signal_health")
+    }
+
+    /// Lets this many pairs change side, and waits until everybody has the signals.
+    pub fn turn(&mut self, signals: usize) -> Turn {
+        let before = self.last_run();
+        let wal = self.wal();
+        self.rising = !self.rising;
+        for symbol in &SYMBOLS[..signals] {
+            let change = if self.rising { "3.5" } else { "-3.5" };
+            self.market.set_change(symbol, change);
+        }
+        eventually(PATIENCE, "the signals are delivered", || {
+            self.session.one::<i64>(&format!(
+                "SELECT coalesce(sum(signals_generated), 0) FROM signal_runs WHERE run_id > {before} AND finished_at IS NOT NULL"
+            )) == i64::try_from(signals).expect("few")
+        });
+        let row = &self.session.rows(&format!(
+            "SELECT extract(epoch FROM max(delivered_at) - min(delivery_started_at))::float8,
+                    extract(epoch FROM max(delivered_at) - min(created_at))::float8, sum(deliveries)::bigint
+               FROM signals WHERE run_id > {before}"
+        ))[0];
+        Turn {
+            delivery: Duration::from_secs_f64(row.get(0)),
+            after_fetch: Duration::from_secs_f64(row.get(1)),
+            rows: row.get(2),
+            wal_bytes: self.wal() - wal,
+        }
+    }
+
+    fn last_run(&mut self) -> i64 {
+        self.session
+            .one("SELECT coalesce(max(run_id), 0) FROM signal_runs")
+    }
+
+    /// Bytes of WAL since the server was made.
+    pub fn wal(&mut self) -> f64 {
+        self.session
+            .one("SELECT (pg_current_wal_insert_lsn() - '0/0')::float8")
+    }
+
+    /// Runs the plain statement once per signal: what it took, and the bytes of WAL it wrote.
+    /// `number` is the first of the numbers it gives to its signals.
+    pub fn plain(&mut self, order: Order, signals: usize, number: i64) -> (Duration, f64) {
+        let order = match order {
+            Order::AsWritten => "",
+            Order::OfTheKey => "ORDER BY u.user_id",
+        };
+        let wal = self.wal();
+        let began = Instant::now();
+        for number in number..number + i64::try_from(signals).expect("few") {
+            self.session.run(&format!(
+                "INSERT INTO user_signals (user_id, signal_id, tier, symbol, signal_type, confidence, quality_score,
+                                           entry_price, take_profit, stop_loss, expires_at, full_details, metadata)
+                 SELECT u.user_id, {number}, u.tier, s.symbol, s.signal_type, s.confidence, s.quality_score,
+                        s.entry_price, s.take_profit, s.stop_loss, s.expires_at, true, s.metadata
+                   FROM user_subscriptions u
+                  CROSS JOIN (SELECT *, jsonb_build_object('generatedBy', 'signal_hub',
+                                        'timestamp', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'),
+                                        'strategy', strategy, 'reason', reason, 'why', why,
+                                        'changePercent', price_change_percent) AS metadata
+                                FROM signals ORDER BY signal_id DESC LIMIT 1) s
+                  WHERE u.status = 'active' AND u.tier = 'MAX' {order}"
+            ));
+        }
+        (began.elapsed(), self.wal() - wal)
+    }
+}
+
+/// Memory of a process that it shares with no other, in kB.
+pub fn own_memory_kb(pid: i32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process lives");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number.and_then(|n| n.parse().ok()).expect("proc(5)")
+}
+
+/// Processor time a process has used, in seconds.
+pub fn processor_seconds(pid: i32) -> f64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/schedstat")).expect("the process lives");
+    let nanoseconds = text
+        .split_whitespace()
+        .next()
+        .and_then(|n| n.parse::<f64>().ok());
+    nanoseconds.expect("proc(5)") / 1e9
+}

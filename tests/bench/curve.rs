@@ -1,0 +1,105 @@
+//! Batch size against rate, against the first and the last commit, and against the time that
+//! somebody else's commit takes to get to a client of logical replication meanwhile.
+
+use crate::Arguments;
+use crate::arena::{Arena, Order};
+use crate::cluster::POSTGRES;
+use crate::follower::Follower;
+use crate::numbers::{line, median, ms, percentile, table};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+const BATCHES: [&str; 7] = ["100", "250", "500", "1000", "2000", "5000", "100000"];
+
+pub fn measure(arguments: &Arguments) {
+    let mut arena = Arena::new(arguments.subscribers);
+    arena.turn(1);
+    let mut plain = Vec::new();
+    for _ in 0..arguments.rounds {
+        arena.clear();
+        plain.push(ms(arena.plain(Order::AsWritten, 1, -1_000).0));
+    }
+    let plain = median(&plain);
+    table(
+        &format!(
+            "Batch size, {} subscribers, 1 signal, 1 process; the plain statement took {plain:.0} ms",
+            arguments.subscribers
+        ),
+        &[
+            "batch",
+            "rows/s",
+            "plain / fan-out",
+            "reply to first commit, ms",
+            "to last, ms",
+            "with a follower: rows/s",
+            "plain / fan-out",
+            "others' commits to the client, p50 ms",
+            "p99 ms",
+            "spilled",
+        ],
+    );
+    for batch in BATCHES {
+        arena.configure("signal_hub.delivery_batch", batch);
+        let (mut alone, mut first, mut last) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut followed, mut delays) = (Vec::new(), Vec::new());
+        for _ in 0..arguments.rounds {
+            arena.clear();
+            let (turn, commit) = with_first_commit(&mut arena);
+            alone.push(ms(turn.delivery));
+            first.push(commit);
+            last.push(ms(turn.after_fetch));
+        }
+        let follower = Follower::start(&mut arena);
+        for _ in 0..arguments.rounds.min(3) {
+            arena.clear();
+            let (turn, more) = follower.delays_during(&mut arena, |arena| arena.turn(1));
+            followed.push(ms(turn.delivery));
+            delays.extend(more);
+        }
+        let spilled = follower.spilled(&mut arena);
+        follower.stop(&mut arena);
+        let rows = f64::from(arguments.subscribers) * 1000.0;
+        let (alone, followed) = (median(&alone), median(&followed));
+        line(&[
+            batch.to_owned(),
+            format!("{:.0}", rows / alone),
+            format!("{:.2}", plain / alone),
+            format!("{:.0}", median(&first)),
+            format!("{:.0}", median(&last)),
+            format!("{:.0}", rows / followed),
+            format!("{:.2}", plain / followed),
+            format!("{:.1}", percentile(&delays, 50.0)),
+            format!("{:.1}", percentile(&delays, 99.0)),
+            spilled.to_string(),
+        ]);
+    }
+}
+
+/// A turn, and the milliseconds from the exchange's reply until a session saw the first batch.
+fn with_first_commit(arena: &mut Arena) -> (crate::arena::Turn, f64) {
+    let signal: i64 = arena.session.one("SELECT max(signal_id) FROM signals");
+    let stop = Arc::new(AtomicBool::new(false));
+    let looking = {
+        let stop = Arc::clone(&stop);
+        let mut session = arena.cluster.session(POSTGRES);
+        thread::spawn(move || {
+            loop {
+                let seen = session.list::<f64>(&format!(
+                    "SELECT extract(epoch FROM clock_timestamp() - s.created_at)::float8 * 1000 FROM signals s
+                      WHERE s.signal_id > {signal}
+                        AND (s.deliveries > 0 OR EXISTS (SELECT FROM signal_delivery_ranges r WHERE r.signal_id = s.signal_id AND r.deliveries > 0))"
+                ));
+                if let Some(seen) = seen.first() {
+                    return *seen;
+                }
+                assert!(!stop.load(Ordering::Relaxed), "the first batch was seen");
+                thread::sleep(std::time::Duration::from_millis(1));
+            }
+        })
+    };
+    let turn = arena.turn(1);
+    let first = looking.join().expect("the first batch was seen");
+    stop.store(true, Ordering::Relaxed);
+    (turn, first)
+}

@@ -1,0 +1,81 @@
+//! Removing what has expired while signals go on.
+
+use crate::Arguments;
+use crate::arena::Arena;
+use crate::numbers::{line, ms, table};
+use crate::wait::eventually;
+use std::time::{Duration, Instant};
+
+/// Signals that expire at once, as many as a busy day brings.
+const EXPIRED: usize = 30;
+
+pub fn measure(arguments: &Arguments) {
+    let subscribers = arguments.subscribers / 10;
+    let mut arena = Arena::new(subscribers);
+    for _ in 0..EXPIRED {
+        arena.turn(1);
+    }
+    arena.clear_statistics();
+    let alone = ms(arena.turn(1).delivery);
+    arena.session.run(&format!(
+        "UPDATE signals SET created_at = created_at - interval '91 days' WHERE signal_id <= (SELECT min(signal_id) + {} FROM signals)",
+        EXPIRED - 1
+    ));
+    table(
+        &format!("Purge, {subscribers} subscribers, {EXPIRED} signals expired"),
+        &[
+            "",
+            "rows",
+            "dead",
+            "inserted",
+            "deleted",
+            "vacuums",
+            "table, MB",
+        ],
+    );
+    arena.table_line("before");
+    // A new worker purges soon after its start.
+    arena
+        .session
+        .run("SELECT pg_terminate_backend(worker_pid) FROM signal_health");
+    let began = Instant::now();
+    let mut meanwhile = Vec::new();
+    eventually(
+        Duration::from_secs(3_600),
+        "the expired signals are gone",
+        || {
+            meanwhile.push(ms(arena.turn(1).delivery));
+            arena.session.one::<i64>(
+                "SELECT count(*) FROM signals WHERE created_at < now() - interval '90 days'",
+            ) == 0
+        },
+    );
+    let took = began.elapsed();
+    arena.table_line("after");
+    eventually(Duration::from_secs(300), "autovacuum has been", || {
+        arena.session.one::<bool>("SELECT n_dead_tup < n_live_tup / 10 FROM pg_stat_user_tables WHERE relname = 'user_signals'")
+    });
+    arena.table_line("after autovacuum");
+    let slowest = meanwhile.iter().copied().fold(0.0, f64::max);
+    println!(
+        "\nIt took {:.0} s from the start of a new worker. A signal took {alone:.0} ms before, and {slowest:.0} ms at most of {} meanwhile.",
+        took.as_secs_f64(),
+        meanwhile.len()
+    );
+}
+
+impl Arena {
+    fn clear_statistics(&mut self) {
+        self.session.run("VACUUM ANALYZE user_signals; ");
+    }
+
+    fn table_line(&mut self, when: &str) {
+        let row = &self.session.rows(
+            "SELECT n_live_tup, n_dead_tup, n_tup_ins, n_tup_del, vacuum_count + autovacuum_count, pg_relation_size(relid) / 1000000
+               FROM pg_stat_user_tables WHERE relname = 'user_signals'",
+        )[0];
+        let mut cells = vec![when.to_owned()];
+        cells.extend((0..6).map(|column| row.get::<_, i64>(column).to_string()));
+        line(&cells);
+    }
+}
