@@ -1,0 +1,174 @@
+#!/usr/bin/env bash
+# Tests signal_hub on a PostgreSQL that this machine does not have: see usage().
+set -euo pipefail
+
+usage() {
+    cat <<'USAGE'
+Usage: tests/other_postgres.sh MAJOR [TEST...]
+       tests/other_postgres.sh MAJOR --upgrade [COMMIT]
+
+The first builds and installs signal_hub for PostgreSQL MAJOR (17 or 18) in a
+folder that holds a Debian with that release, and runs stories and faults there,
+or those whose names contain a TEST. The second runs the test of pg_upgrade,
+from this machine's own PostgreSQL (PG_CONFIG, else the pg_config in PATH) to
+MAJOR; with COMMIT, the old one has signal_hub as of that commit. A failure at an
+option "pg_attver" says that MAJOR lacks a patch the old server has; no database
+can be upgraded between these two.
+
+To be run by hand, as root, on Debian, with debootstrap and Rust installed. The
+folder takes 3 minutes to make and 5 GB; it is kept for the next time. It is
+$SIGNAL_HUB_FOLDER/MAJOR (default /var/tmp/signal_hub-postgres/MAJOR), and can be
+removed at any time: nothing stays mounted, no process and no port is shared.
+USAGE
+}
+
+die() {
+    printf 'tests/other_postgres.sh: %s\n' "$1" >&2
+    exit "${2:-1}"
+}
+
+# The Debian release that has PostgreSQL MAJOR.
+suite_of() {
+    case $1 in
+        17) echo trixie ;;
+        18) echo sid ;;
+        *) usage >&2 && die "no Debian release with PostgreSQL '$1' is known here" 2 ;;
+    esac
+}
+
+# Lines for sources.list: where this machine gets its own release from, updates
+# of it too, for another release. pg_upgrade needs a server as patched as the old.
+sources() {
+    local codename
+    codename=$(sed -nE 's/^VERSION_CODENAME=//p' /etc/os-release)
+    apt-get indextargets --format "deb \$(REPO_URI) \$(CODENAME) main" 'Created-By: Packages' 'Component: main' |
+        sed -nE "s/ $codename(-[a-z]+)? / $1\1 /p" | if [[ $1 == sid ]]; then grep ' sid '; else cat; fi
+}
+
+make_root() {
+    local suite log=$folder/$major.log
+    suite=$(suite_of "$major")
+    printf '== %s\n' "making $root with Debian $suite, see $log"
+    rm -rf --one-file-system "$root"
+    mkdir -p "$root"
+    debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" \
+        "$(sources "$suite" | awk 'NR == 1 { print $2 }')" >"$log"
+    sources "$suite" >"$root/etc/apt/sources.list"
+    mount_system
+    chroot "$root" sh -c "export DEBIAN_FRONTEND=noninteractive
+        # A mirror may be behind: debootstrap has checked who signed, not when.
+        apt-get -q -o Acquire::Check-Valid-Until=false update && apt-get -qy upgrade &&
+        apt-get -qy install --no-install-recommends \
+            postgresql-$major postgresql-server-dev-$major libclang-dev gcc libc6-dev" >>"$log" 2>&1 ||
+        die "not installed, see $log"
+    touch "$root/complete"
+}
+
+# Mounts end with this process, which has its own view of them.
+mount_system() {
+    # As some faults expect of the root.
+    mount --bind "$root" "$root"
+    mount --rbind /dev "$root/dev"
+    mount -t proc proc "$root/proc"
+    cp /etc/hosts /etc/resolv.conf "$root/etc/"
+}
+
+mount_sources() {
+    local sysroot
+    sysroot=$(cd "$repo" && rustc --print sysroot)
+    (cd "$repo" && cargo fetch --locked --quiet)
+    mkdir -p "$root"/{repo,rust,cargo,build}
+    mount --bind -o ro "$repo" "$root/repo"
+    mount --bind -o ro "$sysroot" "$root/rust"
+    mount --bind "${CARGO_HOME:-$HOME/.cargo}" "$root/cargo"
+}
+
+# inside FOLDER [VARIABLE=VALUE...] COMMAND: without a network but its own loopback.
+inside() {
+    # shellcheck disable=SC2016 # expands in that shell
+    unshare --net -- sh -c 'ip link set lo up && exec chroot "$@"' - "$root" \
+        env -i -C "$1" PATH=/rust/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 HOME=/root \
+        CARGO_HOME=/cargo CARGO_NET_OFFLINE=true "${@:2}"
+}
+
+# install MAJOR SOURCES
+install_extension() {
+    inside "$2" "CARGO_TARGET_DIR=/build/$1" "PG_CONFIG=$(pg_config_of "$1")" ./pgrx-install.sh install
+}
+
+pg_config_of() { if [[ $1 == "$major" ]]; then echo "/usr/lib/postgresql/$1/bin/pg_config"; else echo "$old_pg_config"; fi; }
+
+run_tests() {
+    inside /repo "CARGO_TARGET_DIR=/build/$major" "PG_CONFIG=$(pg_config_of "$major")" OLD_PG_CONFIG="${old_pg_config:-}" \
+        cargo test --locked --no-fail-fast -p signal_hub_tests "$@"
+}
+
+# This machine's PostgreSQL, at the same place in the folder.
+copy_old_postgres() {
+    local option path missing
+    for option in --bindir --pkglibdir --sharedir --includedir-server; do
+        path=$("$old_pg_config" "$option")
+        rm -rf "${root:?}$path"
+        mkdir -p "$(dirname "$root$path")"
+        cp -a "$path" "$root$path"
+    done
+    # No trace of an extension built elsewhere; and just-in-time compilation needs an LLVM of its own.
+    rm -f "$root$("$old_pg_config" --sharedir)/extension/signal_hub"* \
+        "$root$("$old_pg_config" --pkglibdir)"/{signal_hub,llvmjit}.so
+    # Libraries that the newer Debian has not; those it has are newer and serve as well.
+    mkdir -p "$root/usr/local/lib"
+    while
+        missing=$(inside / sh -c "ldd $("$old_pg_config" --bindir)/*" 2>/dev/null | awk '/not found/ { print $1; exit }')
+        [[ -n $missing ]]; do
+        path=$(ldconfig -p | awk -v name="$missing" '$1 == name { print $NF; exit }')
+        [[ -n $path && ! -e $root/usr/local/lib/$missing ]] || die "$missing cannot be brought along"
+        cp -L "$path" "$root/usr/local/lib/$missing"
+        inside / ldconfig
+    done
+}
+
+test_upgrade() {
+    local commit=${1:-} sources=/repo old
+    old=$("$old_pg_config" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')
+    ((old < major)) || die "this machine has PostgreSQL $old: no upgrade to $major"
+    copy_old_postgres
+    if [[ -n $commit ]]; then
+        sources=/old
+        rm -rf "$root/old"
+        mkdir "$root/old"
+        git -C "$repo" archive "$commit" | tar -x -C "$root/old"
+    fi
+    install_extension "$old" "$sources"
+    # A name that matches no test would be no failure to cargo.
+    run_tests --test faults -- --nocapture --ignored upgrades:: | tee >(cat >&2) | grep -q '^test result: ok. [1-9]'
+}
+
+case ${1:-help} in help | -h | --help) usage && exit ;; esac
+major=$1
+suite_of "$major" >/dev/null
+((EUID == 0)) || die "this needs root"
+for tool in debootstrap cargo rustc unshare ip; do
+    command -v "$tool" >/dev/null || die "$tool is missing"
+done
+# Whatever happens, no mount and no process outlives this one.
+if [[ -z ${SIGNAL_HUB_UNSHARED:-} ]]; then
+    export SIGNAL_HUB_UNSHARED=1
+    exec unshare --mount --propagation private --pid --fork --kill-child --mount-proc -- "$0" "$@"
+fi
+trap 'exit 130' INT TERM
+
+shift
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+folder=${SIGNAL_HUB_FOLDER:-/var/tmp/signal_hub-postgres}
+root=$folder/$major
+old_pg_config=
+if [[ -e $root/complete ]]; then mount_system; else make_root; fi
+mount_sources
+install_extension "$major" /repo
+if [[ ${1:-} == --upgrade ]]; then
+    # Not the one in PATH itself, which in the folder is that of the folder.
+    old_pg_config=$("${PG_CONFIG:-pg_config}" --bindir)/pg_config || die "no pg_config of an older PostgreSQL"
+    test_upgrade "${2:-}"
+else
+    run_tests -- "$@"
+fi

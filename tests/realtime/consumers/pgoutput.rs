@@ -1,0 +1,90 @@
+//! The inserts and updates in a stream of pgoutput, protocol version 1, text format. See "Logical
+//! Replication Message Formats" in PostgreSQL's documentation.
+
+use serde_json::{Map, Value};
+
+/// The rows of whole messages, each a JSON object of texts. Messages are followed by `separator`.
+pub fn rows(stream: &[u8], separator: &[u8]) -> Vec<String> {
+    let mut columns = Vec::new();
+    let mut rows = Vec::new();
+    let mut rest = Bytes(stream);
+    while let Some(row) = message(&mut rest, &mut columns) {
+        if rest.take(separator.len()) != Some(separator) {
+            break;
+        }
+        rows.extend(row);
+    }
+    rows
+}
+
+/// One message, with the row it brings if it does. `None` where the stream ends. The table is one.
+fn message(rest: &mut Bytes, columns: &mut Vec<String>) -> Option<Option<String>> {
+    match rest.take(1)?[0] {
+        b'B' => rest.take(20)?,
+        b'C' => rest.take(25)?,
+        b'R' => {
+            rest.take(4)?;
+            rest.text()?;
+            rest.text()?;
+            rest.take(1)?;
+            columns.clear();
+            for _ in 0..rest.number::<2>()? {
+                rest.take(1)?;
+                columns.push(rest.text()?);
+                rest.take(8)?;
+            }
+            rest.take(0)?
+        }
+        b'I' | b'U' => {
+            rest.take(4)?;
+            let kind = rest.take(1)?[0];
+            assert_eq!(kind, b'N', "the key never changes");
+            return Some(Some(row(rest, columns)?));
+        }
+        other => panic!("unexpected message {:?}", char::from(other)),
+    };
+    Some(None)
+}
+
+fn row(rest: &mut Bytes, columns: &[String]) -> Option<String> {
+    let mut row = Map::new();
+    let values = rest.number::<2>()?;
+    assert_eq!(values, columns.len());
+    for column in columns {
+        let value = match rest.take(1)?[0] {
+            b'n' => Value::Null,
+            b't' => {
+                let length = rest.number::<4>()?;
+                String::from_utf8_lossy(rest.take(length)?).into()
+            }
+            other => panic!("unexpected value {:?}", char::from(other)),
+        };
+        row.insert(column.clone(), value);
+    }
+    Some(Value::from(row).to_string())
+}
+
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn number<const BYTES: usize>(&mut self) -> Option<usize> {
+        Some(
+            self.take(BYTES)?
+                .iter()
+                .fold(0, |number, byte| number << 8 | usize::from(*byte)),
+        )
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let end = self.0.iter().position(|byte| *byte == 0)?;
+        let text = String::from_utf8_lossy(self.take(end)?).into_owned();
+        self.take(1)?;
+        Some(text)
+    }
+}
