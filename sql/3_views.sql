@@ -112,7 +112,9 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
        CASE state
            WHEN 'standby' THEN 'this server is a standby: the primary generates signals, this one starts by itself when promoted'
            WHEN 'not_preloaded' THEN 'no worker can run: add signal_hub to shared_preload_libraries and restart the server; generate_signals_now() works meanwhile'
-           WHEN 'version_mismatch' THEN format('the library is %s but the SQL objects are %s: run ALTER EXTENSION signal_hub UPDATE, or install the matching library', library_version, sql_version)
+           WHEN 'version_mismatch' THEN format(CASE WHEN string_to_array(library_version, '.')::integer[] < string_to_array(sql_version, '.')::integer[]
+                                                    THEN 'the library in use is %s but the SQL objects are %s: install the matching library, then restart the server'
+                                                    ELSE 'the library is %s but the SQL objects are %s: run ALTER EXTENSION signal_hub UPDATE' END, library_version, sql_version)
            WHEN 'disabled' THEN 'signal_hub.enabled is off: set it on and reload'
            WHEN 'paused' THEN format('paused by %s since %s%s: call resume_signals() to go on', paused_by, paused_at::timestamptz(0), coalesce(' (' || pause_reason || ')', ''))
            WHEN 'stopped' THEN 'no worker runs' || coalesce(': it died and is started again at ' || retry_at::timestamptz(0), ': the launcher starts one as soon as it can, see the server log if it does not')

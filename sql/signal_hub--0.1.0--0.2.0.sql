@@ -1,6 +1,17 @@
 -- From 0.1.0 to 0.2.0. As in the install scripts, nothing but pg_catalog is in the path.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
+-- The functions below are in the new library.
+DO $$
+BEGIN
+    IF (SELECT library_version FROM @extschema@.signal_worker_status()) = '0.1.0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'the server still uses library signal_hub 0.1.0',
+            HINT = 'Restart the server, then run ALTER EXTENSION signal_hub UPDATE again.';
+    END IF;
+END
+$$;
+
 -- The fan-out: cursors in rows of their own, so that processes can share it.
 -- A range is given out in one short transaction and worked off in others, each of
 -- which moves next_user_id together with the rows it writes.
@@ -104,7 +115,6 @@ COMMENT ON COLUMN @extschema@.signal_delivery_progress.rows_per_second IS 'rate 
 COMMENT ON COLUMN @extschema@.signal_delivery_progress.estimated_end IS 'when it will be done at that rate';
 COMMENT ON COLUMN @extschema@.signal_delivery_progress.progress IS 'all of this in words, as pg_stat_activity shows it';
 
-GRANT SELECT ON @extschema@.signal_delivery_progress TO pg_monitor;
 -- End of the fan-out.
 
 -- Realtime: how clients follow user_signals, catch up, and write back.
@@ -455,7 +465,32 @@ REVOKE ALL ON FUNCTION @extschema@.grant_realtime_access(name, name, name) FROM 
 REVOKE ALL ON FUNCTION @extschema@.signals_since(text, integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_transactions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_replication() FROM PUBLIC;
+-- Default privileges may have given away what is new here, as on installing.
+DO $$
+DECLARE
+    given record;
+BEGIN
+    FOR given IN
+        SELECT DISTINCT o.kind, o.name, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS grantee
+          FROM (SELECT 'TABLE' AS kind, c.oid::regclass::text AS name, c.relowner AS owner, c.relacl AS acl
+                  FROM pg_class c
+                 WHERE c.relnamespace = '@extschema@'::regnamespace
+                   AND c.relname IN ('signal_delivery_ranges', 'signal_delivery_ranges_range_id_seq', 'signal_delivery_progress', 'user_signal_quotas')
+                 UNION ALL
+                SELECT 'FUNCTION', p.oid::regprocedure::text, p.proowner, p.proacl
+                  FROM pg_proc p
+                 WHERE p.pronamespace = '@extschema@'::regnamespace
+                   AND p.proname IN ('enable_realtime', 'disable_realtime', 'grant_realtime_access', 'signals_since',
+                                     'signal_hub_transactions', 'signal_hub_replication', 'signal_hub_stamp_marks')) o
+         CROSS JOIN LATERAL aclexplode(o.acl) a
+         WHERE a.grantee <> o.owner
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s %s FROM %s', given.kind, given.name, given.grantee);
+    END LOOP;
+END
+$$;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_replication() TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_delivery_progress TO pg_monitor;
 COMMENT ON COLUMN @extschema@.user_signals.viewed_at IS 'when viewed was set; kept by a trigger';
 COMMENT ON COLUMN @extschema@.user_signals.clicked_at IS 'when clicked was set; kept by a trigger';
 -- End of realtime.
@@ -516,7 +551,9 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
        CASE state
            WHEN 'standby' THEN 'this server is a standby: the primary generates signals, this one starts by itself when promoted'
            WHEN 'not_preloaded' THEN 'no worker can run: add signal_hub to shared_preload_libraries and restart the server; generate_signals_now() works meanwhile'
-           WHEN 'version_mismatch' THEN format('the library is %s but the SQL objects are %s: run ALTER EXTENSION signal_hub UPDATE, or install the matching library', library_version, sql_version)
+           WHEN 'version_mismatch' THEN format(CASE WHEN string_to_array(library_version, '.')::integer[] < string_to_array(sql_version, '.')::integer[]
+                                                    THEN 'the library in use is %s but the SQL objects are %s: install the matching library, then restart the server'
+                                                    ELSE 'the library is %s but the SQL objects are %s: run ALTER EXTENSION signal_hub UPDATE' END, library_version, sql_version)
            WHEN 'disabled' THEN 'signal_hub.enabled is off: set it on and reload'
            WHEN 'paused' THEN format('paused by %s since %s%s: call resume_signals() to go on', paused_by, paused_at::timestamptz(0), coalesce(' (' || pause_reason || ')', ''))
            WHEN 'stopped' THEN 'no worker runs' || coalesce(': it died and is started again at ' || retry_at::timestamptz(0), ': the launcher starts one as soon as it can, see the server log if it does not')

@@ -13,7 +13,7 @@ use crate::market::{self, Endpoint, MarketError, Tickers, UnixMillis, backoff};
 use crate::process::{self, unix_millis};
 use crate::retention::{self, Walk};
 use crate::settings;
-use crate::strategy::{self, Episode, Verdict};
+use crate::strategy::{self, Episode, Explanation, Verdict};
 use crate::transaction::{self, Scope, catch};
 use std::collections::HashMap;
 use std::ffi::CStr;
@@ -242,13 +242,14 @@ pub fn purge(walk: &mut Walk) -> Result<bool, Failure> {
 ///
 /// # Errors
 /// Whatever fails.
-pub fn preview() -> Result<Vec<Verdict>, Failure> {
+pub fn preview() -> Result<Vec<Explanation>, Failure> {
     let scope = Scope::Caller;
     let plan = as_owner(scope, c"", ledger::plan)?;
     refuse_if_told_to_wait(&plan.standing)?;
     let fetched = fetch(scope, &plan)?.map_err(Failure::from)?;
     let judged = as_owner(scope, c"", |db| judge(db, &plan, &fetched))?;
-    Ok(judged.into_iter().flat_map(|j| j.verdicts).collect())
+    let verdicts = judged.iter().flat_map(|j| &j.verdicts);
+    Ok(verdicts.map(Verdict::explain).collect())
 }
 
 /// When a run began, by a clock to show and one to measure by, and how long each
@@ -364,12 +365,16 @@ fn make_way(scope: Scope) -> Result<(), Failure> {
 }
 
 /// One strategy's verdicts, and the memory they were judged with.
-struct Judged {
-    verdicts: Vec<Verdict>,
+struct Judged<'a> {
+    verdicts: Vec<Verdict<'a>>,
     episodes: HashMap<String, Episode>,
 }
 
-fn judge(db: &Installation, plan: &Plan, fetched: &Fetched) -> Result<Vec<Judged>, Failure> {
+fn judge<'a>(
+    db: &Installation,
+    plan: &'a Plan,
+    fetched: &'a Fetched,
+) -> Result<Vec<Judged<'a>>, Failure> {
     plan.rules
         .iter()
         .map(|rule| {
@@ -507,7 +512,7 @@ fn fail(
 }
 
 /// What came of a run in words: the signals, or which gate kept each symbol out.
-fn summary<'a>(plan: &Plan, verdicts: impl Iterator<Item = &'a Verdict>) -> String {
+fn summary<'a>(plan: &Plan, verdicts: impl Iterator<Item = &'a Verdict<'a>>) -> String {
     if plan.rules.is_empty() {
         return "no new signal: no strategy is enabled in signal_rules".into();
     }
@@ -519,10 +524,10 @@ fn summary<'a>(plan: &Plan, verdicts: impl Iterator<Item = &'a Verdict>) -> Stri
     for verdict in verdicts {
         if let Some(signal) = &verdict.signal {
             signals.push(format!("{} {}", signal.ticker.symbol, signal.side.as_str()));
-        } else if let Some(gate) = verdict.gates.iter().find(|gate| !gate.passed) {
-            match refused.iter_mut().find(|(name, _)| *name == gate.name) {
-                Some((_, symbols)) => symbols.push(&verdict.symbol),
-                None => refused.push((gate.name, vec![&verdict.symbol])),
+        } else if let Some(gate) = verdict.refused_by() {
+            match refused.iter_mut().find(|(name, _)| *name == gate) {
+                Some((_, symbols)) => symbols.push(verdict.symbol),
+                None => refused.push((gate, vec![verdict.symbol])),
             }
         }
     }

@@ -197,6 +197,23 @@ impl Installation {
     }
 }
 
+/// The one value of a query on PostgreSQL's own catalogs and statistics, as the
+/// process itself and not as the owner of our tables.
+pub fn read_catalogs<T: FromDatum + IntoDatum>(query: &str) -> Result<Option<T>, Failure> {
+    with_settings(&[SAFE_SEARCH_PATH], || {
+        Spi::connect(|client| {
+            let query = statements::kept(client, Kind::Reads, query, &[])?;
+            let rows = client.select(query, None, &[])?;
+            Ok(rows
+                .into_iter()
+                .next()
+                .map(|row| row.get(1))
+                .transpose()?
+                .flatten())
+        })
+    })
+}
+
 /// SET CONSTRAINTS ALL IMMEDIATE. Deferred triggers cannot fire in a restricted
 /// operation; said before stepping into one, what a caller has pending fires as
 /// the caller. Not by SPI, which would take a transaction number for it.

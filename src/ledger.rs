@@ -270,7 +270,7 @@ pub fn record_verdicts(
 ) -> Result<(), Failure> {
     let signals: Vec<Value> = verdicts
         .iter()
-        .filter_map(|verdict| Some(signal_row(verdict, verdict.signal.as_ref()?)))
+        .filter_map(|verdict| Some(signal_row(verdict, verdict.signal.as_deref()?)))
         .collect();
     if !signals.is_empty() {
         insert_signals(db, run_id, rule, now, signals)?;
@@ -278,7 +278,7 @@ pub fn record_verdicts(
     let episodes: Vec<Value> = verdicts
         .iter()
         .filter(|verdict| {
-            before.get(&verdict.symbol).cloned().unwrap_or_default() != verdict.episode
+            before.get(verdict.symbol).cloned().unwrap_or_default() != verdict.episode
         })
         .map(|verdict| {
             json!({
@@ -299,7 +299,7 @@ pub fn record_verdicts(
                 "symbol": verdict.symbol,
                 "tick_size": verdict.tick_size.map(|tick| tick.to_string()),
                 "status": verdict.status,
-                "why": (verdict.status != "TRADING").then_some(&verdict.why),
+                "why": (verdict.status != "TRADING").then(|| verdict.why()),
             })
         })
         .collect();
@@ -312,7 +312,7 @@ fn signal_row(verdict: &Verdict, signal: &Signal) -> Value {
         "symbol": signal.ticker.symbol,
         "signal_type": signal.side.as_str(),
         "reason": signal.reason.as_str(),
-        "why": verdict.why,
+        "why": verdict.why(),
         "confidence": signal.confidence.to_string(),
         "quality_score": signal.quality_score.to_string(),
         "entry_price": signal.levels.entry_price.to_string(),
@@ -332,7 +332,7 @@ fn signal_row(verdict: &Verdict, signal: &Signal) -> Value {
         "trade_count": ticker.trade_count,
         "open_time": ticker.open_time,
         "close_time": ticker.close_time,
-        "gates": verdict.gates.iter().map(|gate| json!({
+        "gates": verdict.gates().iter().map(|gate| json!({
             "gate": gate.name, "value": gate.value, "threshold": gate.threshold, "passed": gate.passed,
         })).collect::<Vec<_>>(),
     })

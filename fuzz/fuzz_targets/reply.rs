@@ -20,7 +20,7 @@ mod strategy;
 use libfuzzer_sys::fuzz_target;
 use market::{MarketError, Ticker, Tickers, UnixMillis, binance};
 use rust_decimal::Decimal;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 use strategy::{Episode, Rule, Side, Signal, Verdict, Watched};
 
 const ASKED: [&str; 3] = ["AIONUSDT", "BTCUSDT", "ETHUSDT"];
@@ -30,7 +30,7 @@ const HOUR: i64 = 3_600_000;
 const LONGEST_TEXT: usize = 800;
 
 fuzz_target!(|body: &[u8]| {
-    match binance::parse(body, &BTreeSet::from(ASKED)) {
+    match binance::parse(body, &HashSet::from(ASKED)) {
         Ok(rows) => judge_all(Tickers {
             rows,
             unknown: Vec::new(),
@@ -110,10 +110,16 @@ fn check_ticker(symbol: &str, ticker: &Ticker) {
 }
 
 fn check_verdict(verdict: &Verdict, now: UnixMillis) {
-    check_text(&verdict.why);
-    assert_eq!(verdict.gates.len(), 11);
-    let all_passed = verdict.gates.iter().all(|gate| gate.passed);
-    assert_eq!(verdict.signal.is_some(), all_passed, "{verdict:?}");
+    check_text(&verdict.why());
+    let gates = verdict.gates();
+    assert_eq!(gates.len(), 11);
+    let refused_by = gates.iter().find(|gate| !gate.passed).map(|gate| gate.name);
+    assert_eq!(verdict.refused_by(), refused_by, "{verdict:?}");
+    assert_eq!(
+        verdict.signal.is_some(),
+        refused_by.is_none(),
+        "{verdict:?}"
+    );
     if let Some(signal) = &verdict.signal {
         check_signal(signal, now);
         assert_eq!(verdict.status, "TRADING");

@@ -2,10 +2,11 @@
 //!
 //! One signal at a time, oldest first, in batches that commit as they go: see
 //! `range` for who is next, `batch` for the statement, `helpers` for the
-//! processes that may share it.
+//! processes that may share it, `pacing` for those who follow it.
 
 mod batch;
 mod helpers;
+mod pacing;
 mod range;
 
 use crate::failure::Failure;
@@ -17,6 +18,7 @@ use crate::settings;
 use crate::transaction::{self, Scope, idle};
 use batch::Day;
 use helpers::Helpers;
+use pacing::Pace;
 use pgrx::datum::Uuid;
 use range::{Claim, Range};
 use std::ffi::{CStr, CString};
@@ -157,6 +159,7 @@ impl FanOut {
         done: &mut Delivered,
     ) -> Result<bool, Failure> {
         let mut halvings = 0;
+        let mut pace = Pace::new();
         let mut waited = Duration::ZERO;
         loop {
             heartbeat::beat(Stage::Delivering);
@@ -188,7 +191,11 @@ impl FanOut {
                             idle(LOOK_AGAIN);
                             waited += LOOK_AGAIN;
                         }
-                        State::MoreToDo => helpers.call_when_worth_it(),
+                        State::MoreToDo if role == Role::Caller => {}
+                        State::MoreToDo => {
+                            helpers.call_when_worth_it();
+                            pace.keep()?;
+                        }
                     }
                     halvings = u32::saturating_sub(halvings, 1);
                 }

@@ -3,7 +3,7 @@
 //! <https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints>
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -35,7 +35,7 @@ pub type Rows = HashMap<String, Result<Ticker, String>>;
 /// in [`Tickers::rows`] with its reason.
 pub fn fetch_tickers(endpoint: &Endpoint, symbols: &[String]) -> Result<Tickers, MarketError> {
     check_url(&endpoint.base_url)?;
-    let asked: BTreeSet<&str> = symbols
+    let asked: HashSet<&str> = symbols
         .iter()
         .map(String::as_str)
         .filter(|symbol| is_possible(symbol))
@@ -66,7 +66,7 @@ fn is_possible(symbol: &str) -> bool {
 }
 
 /// The body of a reply that holds tickers, those of `asked` among them.
-fn request(endpoint: &Endpoint, asked: &BTreeSet<&str>) -> Result<Vec<u8>, MarketError> {
+fn request(endpoint: &Endpoint, asked: &HashSet<&str>) -> Result<Vec<u8>, MarketError> {
     let client = Client::new(endpoint)?;
     let all = format!(
         "{}/api/v3/ticker/24hr",
@@ -85,9 +85,10 @@ fn request(endpoint: &Endpoint, asked: &BTreeSet<&str>) -> Result<Vec<u8>, Marke
     }
 }
 
-/// `["A","B"]`, percent-encoded for a query.
-fn json_list(symbols: &BTreeSet<&str>) -> String {
-    let names: Vec<String> = symbols
+/// `["A","B"]`, in their order and percent-encoded for a query.
+fn json_list(symbols: &HashSet<&str>) -> String {
+    let sorted: BTreeSet<&&str> = symbols.iter().collect();
+    let names: Vec<String> = sorted
         .iter()
         .map(|symbol| format!("%22{}%22", percent_encoded(symbol)))
         .collect();
@@ -144,7 +145,7 @@ fn refusal(body: &[u8]) -> Option<(i64, String)> {
 ///
 /// # Errors
 /// [`MarketError::NotJson`], and [`MarketError::Rejected`] for the exchange's error object.
-pub fn parse(body: &[u8], asked: &BTreeSet<&str>) -> Result<Rows, MarketError> {
+pub fn parse(body: &[u8], asked: &HashSet<&str>) -> Result<Rows, MarketError> {
     let refuse = |reason: String| MarketError::NotJson {
         reason,
         body: excerpt(body),
@@ -153,7 +154,7 @@ pub fn parse(body: &[u8], asked: &BTreeSet<&str>) -> Result<Rows, MarketError> {
     if text.trim().is_empty() {
         return Err(refuse("it is empty".to_owned()));
     }
-    let list: Vec<&RawValue> = serde_json::from_str(text).map_err(|_| {
+    let list = list(text).map_err(|_| {
         if let Some((code, message)) = refusal(body) {
             return MarketError::Rejected { code, message };
         }
@@ -163,18 +164,17 @@ pub fn parse(body: &[u8], asked: &BTreeSet<&str>) -> Result<Rows, MarketError> {
             Err(error) => refuse(format!("it is not JSON: {error}")),
         }
     })?;
-    let mut rows = Rows::new();
+    let mut rows = Rows::with_capacity(asked.len().min(list.len()));
     let mut named = false;
-    for raw in list {
-        // Most rows of the list of all are nobody's: their other fields are skipped, not read.
-        let Ok(Named { symbol }) = serde_json::from_str(raw.get()) else {
+    for row in &list {
+        let Some(symbol) = row.symbol() else {
             continue;
         };
         named = true;
         if !asked.contains(symbol.as_ref()) {
             continue;
         }
-        let ticker = ticker(raw, &symbol);
+        let ticker = row.ticker(&symbol);
         rows.entry(symbol.into_owned())
             .and_modify(|row| *row = Err("the reply holds this symbol twice".to_owned()))
             .or_insert(ticker);
@@ -185,17 +185,21 @@ pub fn parse(body: &[u8], asked: &BTreeSet<&str>) -> Result<Rows, MarketError> {
     Ok(rows)
 }
 
-#[derive(Deserialize)]
-struct Named<'a> {
-    #[serde(borrow)]
-    symbol: Cow<'a, str>,
+/// The rows of a list, in one pass when all are objects. What is none would end that pass: then
+/// each is read for itself.
+fn list(text: &str) -> serde_json::Result<Vec<Row<'_>>> {
+    serde_json::from_str(text).or_else(|_| {
+        let list: Vec<&RawValue> = serde_json::from_str(text)?;
+        Ok(list.into_iter().filter_map(Row::alone).collect())
+    })
 }
 
 /// A row whose fields are still text, so that each bad one can be named.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Row<'a> {
     #[serde(borrow)]
+    symbol: Option<&'a RawValue>,
     price_change: Option<&'a RawValue>,
     price_change_percent: Option<&'a RawValue>,
     weighted_avg_price: Option<&'a RawValue>,
@@ -210,26 +214,66 @@ struct Row<'a> {
     open_time: Option<&'a RawValue>,
     close_time: Option<&'a RawValue>,
     count: Option<&'a RawValue>,
+    /// Why the other fields were not read.
+    #[serde(skip)]
+    fault: Option<String>,
 }
 
-fn ticker(raw: &RawValue, symbol: &str) -> Result<Ticker, String> {
-    let row: Row = serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
-    Ok(Ticker {
-        symbol: symbol.to_owned(),
-        price_change: signed("priceChange", row.price_change)?,
-        price_change_percent: signed("priceChangePercent", row.price_change_percent)?,
-        weighted_average_price: unsigned("weightedAvgPrice", row.weighted_avg_price)?,
-        last_price: unsigned("lastPrice", row.last_price)?,
-        open_price: unsigned("openPrice", row.open_price)?,
-        high_price: unsigned("highPrice", row.high_price)?,
-        low_price: unsigned("lowPrice", row.low_price)?,
-        bid_price: unsigned("bidPrice", row.bid_price)?,
-        ask_price: unsigned("askPrice", row.ask_price)?,
-        base_volume: unsigned("volume", row.volume)?,
-        quote_volume: unsigned("quoteVolume", row.quote_volume)?,
-        open_time: whole("openTime", row.open_time)?,
-        close_time: whole("closeTime", row.close_time)?,
-        trade_count: whole("count", row.count)?,
+impl<'a> Row<'a> {
+    /// `None` of what cannot be a row.
+    fn alone(raw: &'a RawValue) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Named<'a> {
+            #[serde(borrow)]
+            symbol: &'a RawValue,
+        }
+        let fault = match serde_json::from_str(raw.get()) {
+            Ok(row) => return Some(row),
+            Err(error) => Some(error.to_string()),
+        };
+        let Named { symbol } = serde_json::from_str(raw.get()).ok()?;
+        Some(Self {
+            symbol: Some(symbol),
+            fault,
+            ..Self::default()
+        })
+    }
+
+    fn symbol(&self) -> Option<Cow<'a, str>> {
+        string(self.symbol?)?.ok()
+    }
+
+    fn ticker(&self, symbol: &str) -> Result<Ticker, String> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        Ok(Ticker {
+            symbol: symbol.to_owned(),
+            price_change: signed("priceChange", self.price_change)?,
+            price_change_percent: signed("priceChangePercent", self.price_change_percent)?,
+            weighted_average_price: unsigned("weightedAvgPrice", self.weighted_avg_price)?,
+            last_price: unsigned("lastPrice", self.last_price)?,
+            open_price: unsigned("openPrice", self.open_price)?,
+            high_price: unsigned("highPrice", self.high_price)?,
+            low_price: unsigned("lowPrice", self.low_price)?,
+            bid_price: unsigned("bidPrice", self.bid_price)?,
+            ask_price: unsigned("askPrice", self.ask_price)?,
+            base_volume: unsigned("volume", self.volume)?,
+            quote_volume: unsigned("quoteVolume", self.quote_volume)?,
+            open_time: whole("openTime", self.open_time)?,
+            close_time: whole("closeTime", self.close_time)?,
+            trade_count: whole("count", self.count)?,
+        })
+    }
+}
+
+/// The content of a JSON string; `None` of anything else.
+fn string(value: &RawValue) -> Option<serde_json::Result<Cow<'_, str>>> {
+    let quoted = value.get().strip_prefix('"')?;
+    Some(match quoted.strip_suffix('"') {
+        // Without an escape, what is between the quotes is the content.
+        Some(content) if !content.contains('\\') => Ok(Cow::Borrowed(content)),
+        _ => serde_json::from_str(value.get()).map(Cow::Owned),
     })
 }
 
@@ -238,10 +282,9 @@ fn text<'a>(name: &str, value: Option<&'a RawValue>) -> Result<Cow<'a, str>, Str
     let Some(value) = value else {
         return Err(format!("{name} is missing"));
     };
-    if value.get().starts_with('"') {
-        return serde_json::from_str(value.get()).map_err(|error| format!("{name}: {error}"));
-    }
-    Ok(Cow::Borrowed(value.get()))
+    string(value)
+        .unwrap_or(Ok(Cow::Borrowed(value.get())))
+        .map_err(|error| format!("{name}: {error}"))
 }
 
 fn signed(name: &str, value: Option<&RawValue>) -> Result<Decimal, String> {

@@ -2,6 +2,9 @@
 
 use rust_decimal::Decimal;
 
+const NO_NUMBER: &str = "is not a number";
+const TOO_MANY_DIGITS: &str = "has too many digits";
+
 /// Reads a decimal number such as `-8.163`, `0.00000012` or `5.8E-7` exactly.
 ///
 /// The grammar is JSON's, whose numbers have no plus sign, no separators, no NaN and no infinity.
@@ -10,33 +13,40 @@ use rust_decimal::Decimal;
 /// Says why when the text is not a number, or has more digits than [`Decimal`] holds (28 places
 /// after the point, 96 bits in all): rounding a price silently is worse than losing a row.
 pub fn parse(text: &str) -> Result<Decimal, &'static str> {
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, read_exponent(exponent)?),
-        None => (text, 0),
-    };
-    if !is_plain(mantissa) {
-        return Err("is not a number");
+    if is_plain(text) {
+        return exact(text);
     }
-    let number = Decimal::from_str_exact(mantissa).map_err(|_| "has too many digits")?;
-    shift(number, exponent).ok_or("has too many digits")
+    match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) if is_plain(mantissa) => {
+            let exponent = read_exponent(exponent)?;
+            shift(exact(mantissa)?, exponent).ok_or(TOO_MANY_DIGITS)
+        }
+        _ => Err(NO_NUMBER),
+    }
+}
+
+fn exact(plain: &str) -> Result<Decimal, &'static str> {
+    Decimal::from_str_exact(plain).map_err(|_| TOO_MANY_DIGITS)
 }
 
 /// Digits with at most one point between them, and perhaps a minus sign before.
 fn is_plain(text: &str) -> bool {
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    match unsigned.split_once('.') {
-        Some((whole, fraction)) => digits(whole) && digits(fraction),
-        None => digits(unsigned),
+    let unsigned = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    let (mut others, mut points) = (0, 0);
+    for byte in unsigned {
+        points += usize::from(*byte == b'.');
+        others += usize::from(!byte.is_ascii_digit());
     }
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    others == points && points <= 1 && is_digit(unsigned.first()) && is_digit(unsigned.last())
 }
 
 fn read_exponent(text: &str) -> Result<i64, &'static str> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if unsigned.is_empty() || !unsigned.bytes().all(|b| b.is_ascii_digit()) {
-        return Err("is not a number");
+        return Err(NO_NUMBER);
     }
-    text.parse().map_err(|_| "has too many digits")
+    text.parse().map_err(|_| TOO_MANY_DIGITS)
 }
 
 /// `number` x 10^`exponent`, or `None` when the result is not exactly representable.

@@ -71,9 +71,21 @@ impl Ticker {
             self.bid_price,
             self.ask_price,
         ];
-        let places = prices.iter().map(|price| price.normalize().scale()).max();
-        Decimal::new(1, places.unwrap_or(0))
+        Decimal::new(1, prices.into_iter().fold(0, finest_place))
     }
+}
+
+/// The places that `price` uses, or `finest` when that is more.
+fn finest_place(finest: u32, price: Decimal) -> u32 {
+    let Ok(mut digits) = u64::try_from(price.mantissa().unsigned_abs()) else {
+        return finest.max(price.normalize().scale());
+    };
+    let mut places = price.scale();
+    while places > finest && digits.is_multiple_of(10) {
+        digits /= 10;
+        places -= 1;
+    }
+    finest.max(places)
 }
 
 /// Where and how to ask.

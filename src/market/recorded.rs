@@ -3,7 +3,7 @@
 //! They are looked for in the folder that SIGNAL_HUB_MARKET_DATA names, else in shared/market
 //! beside the repository. A test that does not find them says so and passes.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -57,7 +57,7 @@ pub fn parsed(body: &[u8]) -> Recording {
         .iter()
         .map(|row| row["symbol"].as_str().expect("a symbol").to_owned())
         .collect();
-    let asked: BTreeSet<&str> = symbols.iter().map(String::as_str).collect();
+    let asked: HashSet<&str> = symbols.iter().map(String::as_str).collect();
     let rows = binance::parse(body, &asked).expect("a list of tickers");
     let taken_at = rows
         .values()

@@ -44,19 +44,9 @@ pub fn contradiction(ticker: &Ticker) -> Option<String> {
     if ticker.open_time > ticker.close_time {
         return Some("window ends before it begins".to_owned());
     }
-    let contradiction = if !is_near(
-        last.checked_sub(open),
-        ticker.price_change,
-        ticker.tick_size(),
-    ) {
+    let contradiction = if !is_change(ticker) {
         "change is not last minus open price"
-    } else if open > Decimal::ZERO
-        && !is_near(
-            percent(ticker),
-            ticker.price_change_percent,
-            Decimal::new(15, 4),
-        )
-    {
+    } else if open > Decimal::ZERO && !is_percent(ticker) {
         "change percent is not change over open price"
     } else if ticker.base_volume > Decimal::ZERO && !is_average(ticker) {
         "average price is not quote volume over base volume"
@@ -85,27 +75,45 @@ pub fn is_fresh(age_ms: i64, max_age_ms: i64) -> bool {
     (-CLOCK_TOLERANCE_MS..=max_age_ms).contains(&age_ms)
 }
 
-fn percent(ticker: &Ticker) -> Option<Decimal> {
-    ticker
-        .price_change
-        .checked_div(ticker.open_price)?
-        .checked_mul(Decimal::ONE_HUNDRED)
+fn is_change(ticker: &Ticker) -> bool {
+    let computed = ticker.last_price.checked_sub(ticker.open_price);
+    computed == Some(ticker.price_change)
+        || is_near(
+            computed,
+            Some(ticker.price_change),
+            Some(ticker.tick_size()),
+        )
+}
+
+// The quotients are multiplied out, for a quotient has all the digits that a decimal can hold, and
+// takes ten times as long as a product.
+
+fn is_percent(ticker: &Ticker) -> bool {
+    let open = ticker.open_price;
+    is_near(
+        ticker.price_change.checked_mul(Decimal::ONE_HUNDRED),
+        ticker.price_change_percent.checked_mul(open),
+        open.checked_mul(Decimal::new(15, 4)),
+    )
 }
 
 fn is_average(ticker: &Ticker) -> bool {
-    let average = ticker.quote_volume.checked_div(ticker.base_volume);
-    let tolerance = average
-        .and_then(|average| average.checked_mul(Decimal::new(1, 3)))
-        .unwrap_or_default()
-        .max(Decimal::new(1, 8));
-    is_near(average, ticker.weighted_average_price, tolerance)
+    let total = ticker
+        .weighted_average_price
+        .checked_mul(ticker.base_volume);
+    let is_near = |tolerance| is_near(total, Some(ticker.quote_volume), tolerance);
+    is_near(ticker.quote_volume.checked_mul(Decimal::new(1, 3)))
+        || is_near(ticker.base_volume.checked_mul(Decimal::new(1, 8)))
 }
 
-/// Whether two numbers differ by no more than `tolerance`; one that does not exist never does.
-fn is_near(computed: Option<Decimal>, reported: Decimal, tolerance: Decimal) -> bool {
-    computed
-        .and_then(|computed| computed.checked_sub(reported))
-        .is_some_and(|difference| difference.abs() <= tolerance)
+/// Whether two numbers differ by no more than `tolerance`; one that does not fit never does.
+fn is_near(one: Option<Decimal>, other: Option<Decimal>, tolerance: Option<Decimal>) -> bool {
+    let difference = one
+        .zip(other)
+        .and_then(|(one, other)| one.checked_sub(other));
+    difference
+        .zip(tolerance)
+        .is_some_and(|(difference, tolerance)| difference.abs() <= tolerance)
 }
 
 #[cfg(test)]

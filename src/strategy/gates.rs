@@ -1,199 +1,239 @@
-//! The gates, each with what was found, what is wanted, and the clause for a person.
+//! The gates: what each wants, whether it passed, and the words for a person.
+//!
+//! Whether is asked of every symbol at every run, the words only of a signal, a preview and a
+//! ticker that is not fit: making them is most of what judging would cost.
 
 use rust_decimal::Decimal;
 
 use super::episode::Step;
+use super::finding::Finding;
 use super::text::{plain, seconds, utc};
-use super::{Gate, Levels, Rule, Side, condition};
-use crate::market::{Ticker, UnixMillis};
+use super::{Gate, Levels, Side, condition};
+use crate::market::UnixMillis;
 
-/// A gate, and the clause that says why it did not pass.
-pub struct Check {
-    pub gate: Gate,
-    pub why_not: String,
+/// What one gate checks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Check {
+    Listed,
+    Valid,
+    Trading,
+    Fresh,
+    Momentum,
+    Volume,
+    Confidence,
+    Quality,
+    Levels,
+    Episode,
+    MaxPerRun,
 }
 
 impl Check {
-    fn new(
-        name: &'static str,
-        threshold: impl Into<String>,
-        measured: Option<(String, bool)>,
-        why_not: impl Into<String>,
-    ) -> Self {
-        let (value, passed) = match measured {
-            Some((value, passed)) => (Some(value), passed),
-            None => (None, false),
-        };
-        Self {
-            gate: Gate {
-                name,
-                value,
-                threshold: threshold.into(),
-                passed,
+    /// In the order in which they are shown; the first that does not pass says why not.
+    pub const ALL: [Self; 11] = [
+        Self::Listed,
+        Self::Valid,
+        Self::Trading,
+        Self::Fresh,
+        Self::Momentum,
+        Self::Volume,
+        Self::Confidence,
+        Self::Quality,
+        Self::Levels,
+        Self::Episode,
+        Self::MaxPerRun,
+    ];
+    /// Whether the ticker is fit to be judged.
+    pub const OF_THE_TICKER: &[Self] = Self::ALL.split_at(4).0;
+    /// Whether the move is worth a signal, whatever other symbols do.
+    pub const OF_THE_SYMBOL: &[Self] = Self::ALL.split_at(10).0.split_at(4).1;
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Listed => "listed",
+            Self::Valid => "valid",
+            Self::Trading => "trading",
+            Self::Fresh => "fresh",
+            Self::Momentum => "momentum",
+            Self::Volume => "volume",
+            Self::Confidence => "confidence",
+            Self::Quality => "quality",
+            Self::Levels => "levels",
+            Self::Episode => "episode",
+            Self::MaxPerRun => "max_per_run",
+        }
+    }
+
+    /// Whether the gate could be measured and passed.
+    pub fn passed(self, found: &Finding) -> bool {
+        let rule = found.rule;
+        match self {
+            Self::Listed => found.row.is_some(),
+            Self::Valid => found.row.is_some() && found.fault.is_none(),
+            Self::Trading => found.ticker().is_some_and(condition::is_trading),
+            Self::Fresh => found
+                .age_ms()
+                .is_some_and(|age| condition::is_fresh(age, rule.max_ticker_age_ms)),
+            Self::Momentum => found.side.is_some(),
+            Self::Volume => found
+                .ticker()
+                .is_some_and(|ticker| ticker.quote_volume > rule.min_quote_volume),
+            Self::Confidence => found.confidence().is_some_and(|c| c >= rule.min_confidence),
+            Self::Quality => found.quality().is_some_and(|q| q >= rule.min_quality),
+            Self::Levels => found
+                .side
+                .zip(found.levels())
+                .is_some_and(|(side, levels)| levels.are_ordered(side)),
+            Self::Episode => matches!(found.step, Some(Step::Fire(..))),
+            Self::MaxPerRun => found.rank.is_some_and(|rank| rank <= most(found)),
+        }
+    }
+
+    /// The gate with its words.
+    pub fn shown(self, found: &Finding) -> Gate {
+        Gate {
+            name: self.name(),
+            value: self.value(found),
+            threshold: self.threshold(found),
+            passed: self.passed(found),
+        }
+    }
+
+    /// What was found; `None` when it could not be measured.
+    fn value(self, found: &Finding) -> Option<String> {
+        Some(match self {
+            Self::Listed if found.row.is_some() => "listed".to_owned(),
+            Self::Listed => "not listed".to_owned(),
+            Self::Valid => {
+                found.row?;
+                found.fault.as_deref().unwrap_or("consistent").to_owned()
+            }
+            Self::Trading => {
+                let ticker = found.ticker()?;
+                format!(
+                    "bid {}, ask {}, {} trades",
+                    plain(ticker.bid_price),
+                    plain(ticker.ask_price),
+                    ticker.trade_count
+                )
+            }
+            Self::Fresh => seconds(found.age_ms()?),
+            Self::Momentum => plain(found.change()?),
+            Self::Volume => plain(found.ticker()?.quote_volume),
+            Self::Confidence => found.confidence()?.to_string(),
+            Self::Quality => found.quality()?.to_string(),
+            Self::Levels => {
+                found.side?;
+                found
+                    .levels()
+                    .map_or_else(|| "too large".to_owned(), listing)
+            }
+            Self::Episode => match found.step? {
+                Step::Wait => "armed".to_owned(),
+                Step::Cool { until } => format!("cooldown until {}", utc(until)),
+                Step::Hold(side, _) | Step::Disarm(side) => format!("in {}", side.as_str()),
+                Step::Fire(_, reason) => reason.as_str().to_owned(),
             },
-            why_not: why_not.into(),
+            Self::MaxPerRun => found.rank?.to_string(),
+        })
+    }
+
+    /// What is wanted.
+    fn threshold(self, found: &Finding) -> String {
+        let rule = found.rule;
+        match self {
+            Self::Listed => "listed".to_owned(),
+            Self::Valid => "consistent".to_owned(),
+            Self::Trading => "0 < bid <= ask, prices and trades > 0".to_owned(),
+            Self::Fresh => format!("<= {}", seconds(rule.max_ticker_age_ms)),
+            Self::Momentum => {
+                let enter = rule.enter_change_percent;
+                format!("> {} or < {}", plain(enter), plain(-enter))
+            }
+            Self::Volume => format!("> {}", plain(rule.min_quote_volume)),
+            Self::Confidence => format!(">= {}", plain(rule.min_confidence)),
+            Self::Quality => format!(">= {}", plain(rule.min_quality)),
+            Self::Levels => match found.side {
+                Some(Side::Short) => "stop > entry > targets".to_owned(),
+                _ => "stop < entry < targets".to_owned(),
+            },
+            Self::Episode => "entered, flipped or renewed".to_owned(),
+            Self::MaxPerRun => format!("<= {}", most(found)),
         }
+    }
+
+    /// The clause that says why it did not pass; empty when an earlier gate says it.
+    pub fn why_not(self, found: &Finding) -> String {
+        self.reason(found).unwrap_or_default()
+    }
+
+    fn reason(self, found: &Finding) -> Option<String> {
+        let rule = found.rule;
+        Some(match self {
+            Self::Listed => "the exchange does not list it".to_owned(),
+            Self::Valid => format!("its ticker is unusable: {}", found.fault.as_deref()?),
+            Self::Trading => "its market is not trading".to_owned(),
+            Self::Fresh => match found.age_ms()? {
+                age @ ..0 => format!(
+                    "its ticker is {} ahead of this server's clock",
+                    seconds(age.saturating_neg())
+                ),
+                age => format!(
+                    "its ticker is {} old, more than {}",
+                    seconds(age),
+                    seconds(rule.max_ticker_age_ms)
+                ),
+            },
+            Self::Momentum => format!(
+                "24h change {} % is inside {} %",
+                plain(found.change()?),
+                plain(rule.enter_change_percent)
+            ),
+            Self::Volume => format!(
+                "24h quote volume {} is not above {}",
+                plain(found.ticker()?.quote_volume),
+                plain(rule.min_quote_volume)
+            ),
+            Self::Confidence => below("confidence", found.confidence()?, rule.min_confidence),
+            Self::Quality => below("quality", found.quality()?, rule.min_quality),
+            Self::Levels => {
+                "stop, entry and targets cannot be told apart at its tick size".to_owned()
+            }
+            Self::Episode => match found.step? {
+                Step::Cool { until } => format!("cooldown until {}", utc(until)),
+                Step::Hold(side, since) => holding(side, since),
+                _ => return None,
+            },
+            Self::MaxPerRun => format!(
+                "{} better signals come first, and a run sends no more",
+                most(found)
+            ),
+        })
     }
 }
 
-pub fn listed(row: Option<&Result<Ticker, String>>) -> Check {
-    let value = if row.is_some() {
-        "listed"
-    } else {
-        "not listed"
-    };
-    Check::new(
-        "listed",
-        "listed",
-        Some((value.to_owned(), row.is_some())),
-        "the exchange does not list it",
-    )
-}
-
-pub fn valid(row: Option<&Result<Ticker, String>>) -> Check {
-    let fault = row.map(|row| match row {
-        Ok(ticker) => condition::contradiction(ticker),
-        Err(reason) => Some(reason.clone()),
-    });
-    let why_not = match &fault {
-        Some(Some(reason)) => format!("its ticker is unusable: {reason}"),
-        _ => String::new(),
-    };
-    let measured = fault.map(|fault| {
-        let passed = fault.is_none();
-        (fault.unwrap_or_else(|| "consistent".to_owned()), passed)
-    });
-    Check::new("valid", "consistent", measured, why_not)
-}
-
-pub fn trading(ticker: Option<&Ticker>) -> Check {
-    let measured = ticker.map(|ticker| {
-        let value = format!(
-            "bid {}, ask {}, {} trades",
-            plain(ticker.bid_price),
-            plain(ticker.ask_price),
-            ticker.trade_count
-        );
-        (value, condition::is_trading(ticker))
-    });
-    Check::new(
-        "trading",
-        "0 < bid <= ask, prices and trades > 0",
-        measured,
-        "its market is not trading",
-    )
-}
-
-pub fn fresh(rule: &Rule, ticker: Option<&Ticker>, now: UnixMillis) -> Check {
-    let age = ticker.map(|ticker| condition::age_ms(ticker, now));
-    let measured = age.map(|age| {
-        let passed = condition::is_fresh(age, rule.max_ticker_age_ms);
-        (seconds(age), passed)
-    });
-    let why_not = match age {
-        Some(age) if age < 0 => format!(
-            "its ticker is {} ahead of this server's clock",
-            seconds(age.saturating_neg())
-        ),
-        Some(age) => format!(
-            "its ticker is {} old, more than {}",
-            seconds(age),
-            seconds(rule.max_ticker_age_ms)
-        ),
-        None => String::new(),
-    };
-    let threshold = format!("<= {}", seconds(rule.max_ticker_age_ms));
-    Check::new("fresh", threshold, measured, why_not)
-}
-
-pub fn momentum(rule: &Rule, change: Option<Decimal>, side: Option<Side>) -> Check {
-    let enter = plain(rule.enter_change_percent);
-    let why_not = change.map_or_else(String::new, |change| {
-        format!("24h change {} % is inside {enter} %", plain(change))
-    });
-    let threshold = format!("> {enter} or < {}", plain(-rule.enter_change_percent));
-    let measured = change.map(|change| (plain(change), side.is_some()));
-    Check::new("momentum", threshold, measured, why_not)
-}
-
-pub fn volume(rule: &Rule, ticker: Option<&Ticker>) -> Check {
-    let floor = plain(rule.min_quote_volume);
-    let volume = ticker.map(|ticker| ticker.quote_volume);
-    let why_not = volume.map_or_else(String::new, |volume| {
-        format!("24h quote volume {} is not above {floor}", plain(volume))
-    });
-    let measured = volume.map(|volume| (plain(volume), volume > rule.min_quote_volume));
-    Check::new("volume", format!("> {floor}"), measured, why_not)
-}
-
-pub fn confidence(rule: &Rule, confidence: Option<Decimal>) -> Check {
-    at_least("confidence", confidence, rule.min_confidence)
-}
-
-pub fn quality(rule: &Rule, quality: Option<Decimal>) -> Check {
-    at_least("quality", quality, rule.min_quality)
-}
-
-fn at_least(name: &'static str, value: Option<Decimal>, least: Decimal) -> Check {
-    let why_not = value.map_or_else(String::new, |value| {
-        format!("{name} {value} is below {}", plain(least))
-    });
-    let measured = value.map(|value| (value.to_string(), value >= least));
-    Check::new(name, format!(">= {}", plain(least)), measured, why_not)
-}
-
-pub fn levels(side: Option<Side>, levels: Option<&Levels>) -> Check {
-    let threshold = match side {
-        Some(Side::Short) => "stop > entry > targets",
-        _ => "stop < entry < targets",
-    };
-    let measured = side.map(|side| match levels {
-        Some(levels) => {
-            let targets: Vec<String> = levels.take_profit.iter().map(Decimal::to_string).collect();
-            let value = format!(
-                "stop {}, entry {}, targets {}",
-                levels.stop_loss,
-                levels.entry_price,
-                targets.join(" ")
-            );
-            (value, levels.are_ordered(side))
-        }
-        None => ("too large".to_owned(), false),
-    });
-    Check::new(
-        "levels",
-        threshold,
-        measured,
-        "stop, entry and targets cannot be told apart at its tick size",
-    )
-}
-
-pub fn episode(step: Option<Step>) -> Check {
-    let measured = step.map(|step| match step {
-        Step::Wait => ("armed".to_owned(), false),
-        Step::Cool { until } => (format!("cooldown until {}", utc(until)), false),
-        Step::Hold(side, _) | Step::Disarm(side) => (format!("in {}", side.as_str()), false),
-        Step::Fire(_, reason) => (reason.as_str().to_owned(), true),
-    });
-    let why_not = match step {
-        Some(Step::Cool { until }) => format!("cooldown until {}", utc(until)),
-        Some(step @ Step::Hold(..)) => holding(step),
-        _ => String::new(),
-    };
-    Check::new("episode", "entered, flipped or renewed", measured, why_not)
-}
-
-pub fn max_per_run(rule: &Rule, rank: Option<usize>) -> Check {
-    let most = usize::try_from(rule.max_signals_per_run).unwrap_or(0);
-    let measured = rank.map(|rank| (rank.to_string(), rank <= most));
-    let why_not = format!("{most} better signals come first, and a run sends no more");
-    Check::new("max_per_run", format!("<= {most}"), measured, why_not)
-}
-
-pub fn holding(step: Step) -> String {
-    match step {
-        Step::Hold(side, Some(since)) => format!("already {} since {}", side.as_str(), utc(since)),
-        Step::Hold(side, None) => format!("already {}", side.as_str()),
-        _ => String::new(),
+/// Since when a side goes on.
+pub fn holding(side: Side, since: Option<UnixMillis>) -> String {
+    match since {
+        Some(since) => format!("already {} since {}", side.as_str(), utc(since)),
+        None => format!("already {}", side.as_str()),
     }
+}
+
+fn below(what: &str, value: Decimal, least: Decimal) -> String {
+    format!("{what} {value} is below {}", plain(least))
+}
+
+fn listing(levels: &Levels) -> String {
+    let targets: Vec<String> = levels.take_profit.iter().map(Decimal::to_string).collect();
+    format!(
+        "stop {}, entry {}, targets {}",
+        levels.stop_loss,
+        levels.entry_price,
+        targets.join(" ")
+    )
+}
+
+/// The most signals of a run.
+fn most(found: &Finding) -> usize {
+    usize::try_from(found.rule.max_signals_per_run).unwrap_or(0)
 }

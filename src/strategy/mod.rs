@@ -1,8 +1,8 @@
 //! Decisions: tickers in, verdicts out.
 //!
 //! Pure: no PostgreSQL, no clock, no network. The time is an argument, and the same arguments
-//! give the same verdicts. `judge` puts the `gates` together; each
-//! other file decides one thing.
+//! give the same verdicts. `judge` compares the `finding`s of
+//! all symbols by their `gates`; each other file decides one thing.
 //!
 //! Words used here: the *change* is the rolling 24-hour price change in percent; a symbol is in a
 //! *side* from the signal on until its *episode* ends; without a side it is *armed*; a *gate* is
@@ -10,6 +10,7 @@
 
 mod condition;
 mod episode;
+mod finding;
 mod gates;
 mod judge;
 mod levels;
@@ -20,6 +21,7 @@ mod text;
 use rust_decimal::Decimal;
 
 use crate::market::{Ticker, UnixMillis};
+use finding::Finding;
 
 pub use judge::judge;
 pub use levels::Levels;
@@ -154,23 +156,33 @@ pub struct Signal {
     pub ticker: Ticker,
 }
 
-/// What one call of [`judge`] says of one symbol.
+/// What one call of [`judge`] says of one symbol. Its words are made when they are asked for: see
+/// `gates`, `refused_by`, `why` and `explain`.
 #[derive(Clone, Debug)]
-pub struct Verdict {
-    pub symbol: String,
+pub struct Verdict<'a> {
+    pub symbol: &'a str,
     /// The side the change points to, if it is beyond the threshold.
     pub side: Option<Side>,
-    /// All gates, always the same ones in the same order.
-    pub gates: Vec<Gate>,
     /// The signal, when every gate passed.
-    pub signal: Option<Signal>,
+    pub signal: Option<Box<Signal>>,
     /// What is to be remembered from now on.
     pub episode: Episode,
     /// The tick as now known.
     pub tick_size: Option<Decimal>,
     /// TRADING, HALTED, STALE, UNKNOWN or INVALID.
     pub status: &'static str,
-    /// Why there is a signal, or why there is none: one clause for a person.
+    finding: Finding<'a>,
+}
+
+/// A verdict in words, for a person.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    pub symbol: String,
+    /// The side the change points to, if it is beyond the threshold.
+    pub side: Option<Side>,
+    /// All gates, always the same ones in the same order.
+    pub gates: Vec<Gate>,
+    /// Why there is a signal, or why there is none: one clause.
     pub why: String,
 }
 

@@ -96,7 +96,53 @@ pub fn tickers(list: impl IntoIterator<Item = Ticker>) -> Tickers {
     }
 }
 
-fn judge_one(rule: &Rule, ticker: Ticker, episode: Episode, now: UnixMillis) -> Verdict {
+/// A verdict with all its words, which outlives what it was judged on.
+pub struct Told {
+    pub symbol: String,
+    pub side: Option<Side>,
+    pub gates: Vec<Gate>,
+    pub signal: Option<Box<Signal>>,
+    pub episode: Episode,
+    pub tick_size: Option<Decimal>,
+    pub status: &'static str,
+    pub why: String,
+}
+
+impl From<Verdict<'_>> for Told {
+    fn from(verdict: Verdict) -> Self {
+        let Explanation {
+            symbol,
+            side,
+            gates,
+            why,
+        } = verdict.explain();
+        let refused_by = gates.iter().find(|gate| !gate.passed);
+        assert_eq!(verdict.refused_by(), refused_by.map(|gate| gate.name));
+        Self {
+            symbol,
+            side,
+            gates,
+            signal: verdict.signal,
+            episode: verdict.episode,
+            tick_size: verdict.tick_size,
+            status: verdict.status,
+            why,
+        }
+    }
+}
+
+pub fn judge(
+    rule: &Rule,
+    watched: &[Watched],
+    tickers: &Tickers,
+    episodes: &HashMap<String, Episode>,
+    now: UnixMillis,
+) -> Vec<Told> {
+    let verdicts = super::judge(rule, watched, tickers, episodes, now);
+    verdicts.into_iter().map(Told::from).collect()
+}
+
+fn judge_one(rule: &Rule, ticker: Ticker, episode: Episode, now: UnixMillis) -> Told {
     let symbol = ticker.symbol.clone();
     let episodes = HashMap::from([(symbol.clone(), episode)]);
     judge(rule, &[watch(&symbol)], &tickers([ticker]), &episodes, now).remove(0)
@@ -110,11 +156,11 @@ fn in_side(side: Side, since: UnixMillis) -> Episode {
     }
 }
 
-fn gate<'a>(verdict: &'a Verdict, name: &str) -> &'a Gate {
+fn gate<'a>(verdict: &'a Told, name: &str) -> &'a Gate {
     verdict.gates.iter().find(|gate| gate.name == name).unwrap()
 }
 
-fn failed(verdict: &Verdict) -> Vec<&str> {
+fn failed(verdict: &Told) -> Vec<&str> {
     let failed = verdict.gates.iter().filter(|gate| !gate.passed);
     failed.map(|gate| gate.name).collect()
 }
@@ -368,7 +414,7 @@ fn a_run_sends_the_best_and_leaves_the_others_for_the_next() {
     let watched = ["CUSDT", "BUSDT", "AUSDT", "LIQUIDUSDT"].map(watch);
     let held = in_side(Side::Short, NOW - HOUR);
     let mut episodes = HashMap::from([("CUSDT".to_owned(), held.clone())]);
-    let signalled = |verdicts: &[Verdict]| -> Vec<String> {
+    let signalled = |verdicts: &[Told]| -> Vec<String> {
         let signals = verdicts
             .iter()
             .filter_map(|verdict| verdict.signal.as_ref());

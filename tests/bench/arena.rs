@@ -51,7 +51,7 @@ impl Arena {
         let cluster = by_itself(&market)
             .set("fsync", "on")
             .set("wal_level", "logical")
-            .set("shared_buffers", "1GB")
+            .set("shared_buffers", "4GB")
             .set("max_wal_size", "16GB")
             // No checkpoint falls into one of two and not into the other.
             .set("checkpoint_timeout", "1h")

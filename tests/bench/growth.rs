@@ -33,37 +33,48 @@ pub fn measure(arguments: &Arguments) {
         arena.clear();
         fan_out.push(ms(arena.turn(1).delivery));
     }
-    report(&mut arena, arguments, "0", &plain, &ordered, &fan_out);
+    report(
+        &mut arena,
+        arguments,
+        "0",
+        Some((&plain, &ordered)),
+        &fan_out,
+    );
 
     arena.clear();
     for _ in 0..ALREADY {
         arena.turn(1);
     }
     arena.session.run("VACUUM ANALYZE user_signals");
-    let (mut plain, mut ordered, mut fan_out) = (Vec::new(), Vec::new(), Vec::new());
-    let mut number = -1_000_000;
+    arena.settle();
+    let already = u64::from(arguments.subscribers) * ALREADY as u64;
+    // The first after a checkpoint writes every page it touches to the WAL whole.
+    let first = [ms(arena.turn(1).delivery)];
+    let after_checkpoint = format!("{already}, right after a checkpoint");
+    report(&mut arena, arguments, &after_checkpoint, None, &first);
+    let mut fan_out = Vec::new();
     for _ in 0..arguments.rounds {
-        arena.settle();
         fan_out.push(ms(arena.turn(1).delivery));
-        arena.settle();
-        ordered.push(ms(arena.plain(Order::OfTheKey, 1, number).0));
-        arena.settle();
-        plain.push(ms(arena.plain(Order::AsWritten, 1, number + 1).0));
-        number += 2;
     }
-    let before = format!(
-        "{} and more",
-        u64::from(arguments.subscribers) * ALREADY as u64
+    let (mut plain, mut ordered) = (Vec::new(), Vec::new());
+    for round in 0..2 {
+        ordered.push(ms(arena.plain(Order::OfTheKey, 1, -10 - round).0));
+        plain.push(ms(arena.plain(Order::AsWritten, 1, -20 - round).0));
+    }
+    report(
+        &mut arena,
+        arguments,
+        &format!("{already} and more"),
+        Some((&plain, &ordered)),
+        &fan_out,
     );
-    report(&mut arena, arguments, &before, &plain, &ordered, &fan_out);
 }
 
 fn report(
     arena: &mut Arena,
     arguments: &Arguments,
     before: &str,
-    plain: &[f64],
-    ordered: &[f64],
+    plain: Option<(&[f64], &[f64])>,
     fan_out: &[f64],
 ) {
     let size = |arena: &mut Arena, what: &str| -> String {
@@ -72,11 +83,13 @@ fn report(
             .one(&format!("SELECT pg_relation_size('{what}')"));
         (bytes / 1_000_000).to_string()
     };
+    let shown =
+        |figures: Option<&[f64]>| figures.map_or(String::new(), |f| format!("{:.0}", median(f)));
     line(&[
         before.to_owned(),
-        format!("{:.0}", median(plain)),
-        format!("{:.0}", median(ordered)),
-        format!("{:.0}", median(fan_out)),
+        shown(plain.map(|(plain, _)| plain)),
+        shown(plain.map(|(_, ordered)| ordered)),
+        shown(Some(fan_out)),
         format!(
             "{:.2}",
             median(fan_out) * 1000.0 / f64::from(arguments.subscribers)

@@ -36,7 +36,7 @@ fn parse_rows(rows: Vec<Value>, asked: &[&str]) -> Result<Rows, MarketError> {
 }
 
 fn refusal_of(body: &[u8]) -> String {
-    parse(body, &BTreeSet::from(["BTCUSDT"]))
+    parse(body, &HashSet::from(["BTCUSDT"]))
         .unwrap_err()
         .detail()
 }
@@ -118,13 +118,36 @@ fn rows_are_matched_by_symbol_and_others_ignored() {
 }
 
 #[test]
+fn a_row_that_says_a_thing_twice_costs_only_itself() {
+    let twice = |field: &str| {
+        row("A")
+            .to_string()
+            .replacen('{', &format!("{{\"{field}\":\"1\","), 1)
+    };
+    let parsed = |odd: String| {
+        let body = format!("[{odd},{}]", row("BTCUSDT"));
+        parse(body.as_bytes(), &HashSet::from(["A", "BTCUSDT"])).unwrap()
+    };
+    let rows = parsed(twice("lastPrice"));
+    let reason = rows["A"].as_ref().unwrap_err();
+    assert!(
+        reason.starts_with("duplicate field `lastPrice`"),
+        "{reason}"
+    );
+    assert!(rows["BTCUSDT"].is_ok());
+    let rows = parsed(twice("symbol"));
+    assert_eq!(rows.keys().collect::<Vec<_>>(), ["BTCUSDT"]);
+    assert!(rows["BTCUSDT"].is_ok());
+}
+
+#[test]
 fn numbers_may_come_bare_and_keep_every_digit() {
     let text = row("BTCUSDT")
         .to_string()
         .replace("\"19901.98000000\"", "19901.98000000000000000001")
         .replace("\"1.00000000\"", "1.0E+0")
         .replace("1678458874000", "\"1678458874000\"");
-    let rows = parse(format!("[{text}]").as_bytes(), &BTreeSet::from(["BTCUSDT"])).unwrap();
+    let rows = parse(format!("[{text}]").as_bytes(), &HashSet::from(["BTCUSDT"])).unwrap();
     let ticker = rows["BTCUSDT"].as_ref().unwrap();
     assert_eq!(ticker.last_price.to_string(), "19901.98000000000000000001");
     assert_eq!(ticker.base_volume, Decimal::ONE);
@@ -138,10 +161,10 @@ fn symbols_in_other_scripts_are_read_and_asked_for() {
     let rows = parse_rows(vec![row(symbol)], &[symbol]).unwrap();
     assert!(rows[symbol].is_ok());
     let escaped = row(symbol).to_string().replace('\u{5e01}', "\\u5e01");
-    let rows = parse(format!("[{escaped}]").as_bytes(), &BTreeSet::from([symbol])).unwrap();
+    let rows = parse(format!("[{escaped}]").as_bytes(), &HashSet::from([symbol])).unwrap();
     assert!(rows[symbol].is_ok());
     assert_eq!(
-        json_list(&BTreeSet::from(["BTCUSDT", symbol])),
+        json_list(&HashSet::from(["BTCUSDT", symbol])),
         "%5B%22BTCUSDT%22%2C%22%E5%B8%81%E5%AE%89USDT%22%5D"
     );
 }
@@ -203,7 +226,7 @@ fn what_is_no_list_of_tickers_is_refused_with_its_reason() {
 #[test]
 fn excerpts_of_a_reply_are_short_and_printable() {
     let body = format!("\u{1b}[31m<html>\r\n\t{}", "\u{5e01}".repeat(500));
-    let Err(MarketError::NotJson { body, .. }) = parse(body.as_bytes(), &BTreeSet::new()) else {
+    let Err(MarketError::NotJson { body, .. }) = parse(body.as_bytes(), &HashSet::new()) else {
         panic!("refused");
     };
     assert!(body.starts_with("[31m<html>   \u{5e01}"), "{body}");
@@ -236,7 +259,7 @@ fn replies_of_other_exchanges_are_refused() {
                 .map(|answer| answer["body"].to_string().into_bytes())
         });
     for body in bodies.chain(answers) {
-        match parse(&body, &BTreeSet::from(["BTCUSDT"])) {
+        match parse(&body, &HashSet::from(["BTCUSDT"])) {
             Err(MarketError::NotJson { .. } | MarketError::Rejected { .. }) => {}
             // A list of rows that name symbols, but none that this parser could use.
             Ok(rows) => assert!(rows.values().all(Result::is_err), "{}", excerpt(&body)),
@@ -267,12 +290,12 @@ fn any_json() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn no_bytes_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = parse(&body, &BTreeSet::from(["BTCUSDT"]));
+        let _ = parse(&body, &HashSet::from(["BTCUSDT"]));
     }
 
     #[test]
     fn no_json_panics(value in any_json()) {
-        let _ = parse(value.to_string().as_bytes(), &BTreeSet::from(["BTCUSDT"]));
+        let _ = parse(value.to_string().as_bytes(), &HashSet::from(["BTCUSDT"]));
     }
 
     #[test]

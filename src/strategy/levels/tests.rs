@@ -1,6 +1,6 @@
 use super::*;
 use crate::strategy::tests::properties::any_decimal;
-use crate::strategy::tests::{number, rule};
+use crate::strategy::tests::{number, rule, ticker};
 use proptest::prelude::*;
 
 fn levels_at(side: Side, last: &str, tick: &str) -> Levels {
@@ -83,8 +83,14 @@ fn what_does_not_fit_has_no_levels() {
 
 #[test]
 fn the_stored_tick_is_used_while_prices_are_multiples_of_it() {
-    let shown = number("0.1");
-    let tick = |stored, last| tick(stored, shown, number(last)).to_string();
+    let tick = |stored, last| {
+        let shows_a_tenth = Ticker {
+            last_price: number(last),
+            bid_price: number("100.1"),
+            ..ticker("BTCUSDT", "0")
+        };
+        tick(stored, &shows_a_tenth).to_string()
+    };
     assert_eq!(tick(Some(number("0.01")), "100.1"), "0.01");
     assert_eq!(tick(Some(number("0.5")), "100.5"), "0.5");
     assert_eq!(tick(Some(number("0.5")), "100.1"), "0.1");

@@ -3,7 +3,7 @@
 use super::*;
 use crate::market::recorded::{self, Recording};
 
-fn verdicts(recording: &Recording) -> Vec<Verdict> {
+fn verdicts(recording: &Recording) -> Vec<Told> {
     let watched: Vec<Watched> = recording
         .symbols
         .iter()
@@ -22,11 +22,11 @@ fn verdicts(recording: &Recording) -> Vec<Verdict> {
     )
 }
 
-fn ticker_of<'a>(recording: &'a Recording, verdict: &Verdict) -> &'a Ticker {
+fn ticker_of<'a>(recording: &'a Recording, verdict: &Told) -> &'a Ticker {
     recording.tickers.rows[&verdict.symbol].as_ref().unwrap()
 }
 
-fn count(verdicts: &[Verdict], status: &str) -> usize {
+fn count(verdicts: &[Told], status: &str) -> usize {
     verdicts
         .iter()
         .filter(|verdict| verdict.status == status)
@@ -65,7 +65,10 @@ fn the_sell_off_of_march_2023_reads_as_it_was() {
     let verdicts = verdicts(&recording);
     let statuses = ["TRADING", "HALTED", "STALE", "INVALID", "UNKNOWN"];
     let counts = statuses.map(|status| count(&verdicts, status));
-    let signals: Vec<&Signal> = verdicts.iter().filter_map(|v| v.signal.as_ref()).collect();
+    let signals: Vec<&Signal> = verdicts
+        .iter()
+        .filter_map(|v| v.signal.as_deref())
+        .collect();
     let longs = signals
         .iter()
         .filter(|signal| signal.side == Side::Long)

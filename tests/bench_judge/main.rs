@@ -1,0 +1,107 @@
+//! What judging the list of all symbols costs, from the bytes of the reply to the verdicts, beside
+//! reading the same bytes with serde_json alone: `cargo bench -p signal_hub_tests --bench judge`.
+//!
+//! The limit is a typed struct of all fields of the reply, whose numbers stay the text they are
+//! there: once with text that points into the reply, once with text of its own, as whatever
+//! outlives the reply must have.
+//!
+//! All run in this process, one after the other in every round, so that a machine that is busy with
+//! something else slows them alike. Figures are medians of the rounds, ratios medians of the
+//! ratios of each round.
+
+// As fuzz/ does: the extension is a library for PostgreSQL and cannot be linked to a program.
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "asking the exchange is for the extension, and unit tests that come along are not run"
+)]
+#[path = "../../src/market/mod.rs"]
+mod market;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "names in tables are for the extension, and unit tests that come along are not run"
+)]
+#[path = "../../src/strategy/mod.rs"]
+mod strategy;
+
+#[path = "../bench/numbers.rs"]
+mod numbers;
+mod plain;
+mod reply;
+mod scene;
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use numbers::{line, median, ms, table};
+use reply::Reply;
+use scene::Scene;
+
+/// Rounds of which nothing is kept: the first touch of memory and code.
+const WARM_UP: usize = 10;
+const ROUNDS: usize = 200;
+
+fn main() {
+    let reply = Reply::find();
+    println!("{}", reply.origin);
+    let scene = Scene::of(&reply.body);
+    println!("{}", scene.describe(&reply.body));
+
+    let body = reply.body.as_slice();
+    let parts: [(&str, &dyn Fn()); 5] = [
+        ("serde_json, borrowed text", &|| {
+            black_box(plain::borrowed(body));
+        }),
+        ("serde_json, owned text", &|| {
+            black_box(plain::owned(body));
+        }),
+        ("tickers", &|| {
+            black_box(scene.tickers(body));
+        }),
+        ("verdicts, all armed", &|| {
+            scene.judge_armed(body, |verdicts| {
+                black_box(verdicts);
+            });
+        }),
+        ("verdicts, all in an episode", &|| {
+            scene.judge_in_episode(body, |verdicts| {
+                black_box(verdicts);
+            });
+        }),
+    ];
+    let rounds = take_turns(&parts.map(|(_, part)| part));
+
+    table(
+        &format!("From bytes to verdicts, {ROUNDS} rounds"),
+        &["what", "median ms", "least ms", "to borrowed", "to owned"],
+    );
+    for (index, (name, _)) in parts.iter().enumerate() {
+        let times: Vec<f64> = rounds.iter().map(|round| round[index]).collect();
+        let ratio_to = |limit: usize| {
+            let ratios: Vec<f64> = rounds.iter().map(|r| r[index] / r[limit]).collect();
+            format!("{:.2}", median(&ratios))
+        };
+        line(&[
+            (*name).to_owned(),
+            format!("{:.3}", median(&times)),
+            format!("{:.3}", times.iter().copied().fold(f64::INFINITY, f64::min)),
+            ratio_to(0),
+            ratio_to(1),
+        ]);
+    }
+}
+
+/// The milliseconds of each part in each round.
+fn take_turns<const PARTS: usize>(parts: &[&dyn Fn(); PARTS]) -> Vec<[f64; PARTS]> {
+    let mut rounds: Vec<[f64; PARTS]> = (0..WARM_UP + ROUNDS)
+        .map(|_| {
+            parts.map(|part| {
+                let began = Instant::now();
+                part();
+                ms(began.elapsed())
+            })
+        })
+        .collect();
+    rounds.split_off(WARM_UP)
+}

@@ -1,0 +1,120 @@
+//! Every symbol of a reply watched, and judged at the time of the reply.
+
+use std::collections::{HashMap, HashSet};
+
+use rust_decimal::Decimal;
+
+use crate::market::{Tickers, UnixMillis, binance};
+use crate::strategy::{self, Episode, Rule, Side, Verdict, Watched};
+
+const HOUR: i64 = 3_600_000;
+
+pub struct Scene {
+    rule: Rule,
+    watched: Vec<Watched>,
+    now: UnixMillis,
+    armed: HashMap<String, Episode>,
+    in_episode: HashMap<String, Episode>,
+}
+
+impl Scene {
+    pub fn of(body: &[u8]) -> Self {
+        let rows: Vec<serde_json::Value> = serde_json::from_slice(body).expect("a list");
+        let watched: Vec<Watched> = rows
+            .iter()
+            .map(|row| Watched {
+                symbol: row["symbol"].as_str().expect("a symbol").to_owned(),
+                tick_size: None,
+            })
+            .collect();
+        let times = rows.iter().map(|row| row["closeTime"].as_i64());
+        let now = times.max().flatten().expect("a time");
+        let since_an_hour = Episode {
+            side: Some(Side::Short),
+            since: Some(now - HOUR),
+            last_signal_at: Some(now - HOUR),
+        };
+        let remembered = |episode: Episode| {
+            let symbols = watched.iter().map(|watched| watched.symbol.clone());
+            symbols.map(|symbol| (symbol, episode.clone())).collect()
+        };
+        Self {
+            rule: shipped_rule(),
+            now,
+            armed: remembered(Episode::default()),
+            in_episode: remembered(since_an_hour),
+            watched,
+        }
+    }
+
+    /// The size of it all, for a person.
+    pub fn describe(&self, body: &[u8]) -> String {
+        let count = |remembered| {
+            let mut signals = 0;
+            self.judge(body, remembered, |verdicts| {
+                signals = verdicts.iter().filter(|v| v.signal.is_some()).count();
+            });
+            signals
+        };
+        format!(
+            "{} bytes, {} symbols watched; signals: {} when armed, {} in an episode",
+            body.len(),
+            self.watched.len(),
+            count(&self.armed),
+            count(&self.in_episode)
+        )
+    }
+
+    pub fn tickers(&self, body: &[u8]) -> Tickers {
+        let asked: HashSet<&str> = self.watched.iter().map(|w| w.symbol.as_str()).collect();
+        Tickers {
+            rows: binance::parse(body, &asked).expect("a list of tickers"),
+            unknown: Vec::new(),
+        }
+    }
+
+    pub fn judge_armed(&self, body: &[u8], look: impl FnOnce(&[Verdict])) {
+        self.judge(body, &self.armed, look);
+    }
+
+    pub fn judge_in_episode(&self, body: &[u8], look: impl FnOnce(&[Verdict])) {
+        self.judge(body, &self.in_episode, look);
+    }
+
+    fn judge(
+        &self,
+        body: &[u8],
+        remembered: &HashMap<String, Episode>,
+        look: impl FnOnce(&[Verdict]),
+    ) {
+        let tickers = self.tickers(body);
+        look(&strategy::judge(
+            &self.rule,
+            &self.watched,
+            &tickers,
+            remembered,
+            self.now,
+        ));
+    }
+}
+
+/// The row of signal_rules as it is shipped.
+fn shipped_rule() -> Rule {
+    let percent = |tenths| Decimal::new(tenths, 1);
+    Rule {
+        strategy: "momentum".to_owned(),
+        enter_change_percent: percent(20),
+        exit_change_percent: percent(10),
+        min_quote_volume: Decimal::from(1_000_000),
+        confidence_per_percent: Decimal::TEN,
+        max_confidence: Decimal::from(95),
+        min_confidence: Decimal::ZERO,
+        min_quality: Decimal::from(25),
+        stop_loss_percent: percent(15),
+        take_profit_percents: [15, 30, 50].map(percent).to_vec(),
+        lifetime_ms: 4 * HOUR,
+        cooldown_ms: HOUR / 2,
+        max_ticker_age_ms: HOUR / 12,
+        max_signals_per_run: 10,
+    }
+}
