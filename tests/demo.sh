@@ -12,10 +12,12 @@ stop_line() {
     [[ $server_user == "$builder" ]] || as="runuser -u $server_user -- "
     printf '%s' "$as$bindir/pg_ctl stop -D $folder/data"
     [[ ! -e $folder/simulator.pid ]] || printf '%s' "; kill $(<"$folder/simulator.pid")"
+    [[ ! -e $folder/live.pid ]] || printf '%s' "; kill $(<"$folder/live.pid")"
     printf '%s\n' "; rm -rf $folder"
 }
 
 end_demo() {
+    [[ ! -e $folder/live.pid ]] || kill "$(<"$folder/live.pid")" 2>/dev/null || true
     [[ ! -e $folder/simulator.pid ]] || kill "$(<"$folder/simulator.pid")" 2>/dev/null || true
     as_server_user "$bindir/pg_ctl" stop -D "$folder/data" -m fast -s 2>/dev/null || true
     rm -rf "$folder"
@@ -52,6 +54,7 @@ port = $port
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 fsync = off
+wal_level = logical
 shared_preload_libraries = 'signal_hub'
 signal_hub.interval = '2s'
 signal_hub.http_timeout = '5s'
@@ -89,6 +92,28 @@ start_simulator() {
         sleep 0.1
     done
     change_setting exchange_url "$address"
+}
+
+# Starts the live page for subscriber $1 and prints its address. The token is in
+# the fragment, which browsers keep to themselves.
+start_live() {
+    local deadline port=8080 live=$CARGO_TARGET_DIR/debug/signal_hub_live page token
+    timed "building the live page (a minute the first time)" run_cargo build --locked -p signal_hub_live
+    query 'CREATE ROLE authenticated'
+    query "SELECT grant_realtime_access('authenticated', NULL, NULL), enable_realtime()" >/dev/null
+    od -An -N32 -tx1 /dev/urandom | tr -d ' \n' | as_builder tee "$folder/secret" >/dev/null
+    ! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || port=0
+    # shellcheck disable=SC2016 # expands in that shell
+    DATABASE_URL=$url as_builder setsid --fork sh -c \
+        'echo $$ >"$1/live.pid"; exec "$2" serve --listen "127.0.0.1:$3" --jwt-secret-file "$1/secret" --create-slot >"$1/live.log" 2>&1' - \
+        "$folder" "$live" "$port" </dev/null
+    deadline=$((SECONDS + 10))
+    until page=$(sed -n 's/^signal_hub_live: listening on //p' "$folder/live.log" 2>/dev/null) && [[ -n $page ]]; do
+        ((SECONDS < deadline)) || die "the live page did not start:" "$(cat "$folder/live.log")"
+        sleep 0.1
+    done
+    token=$(as_builder "$live" token --sub "$1" --jwt-secret-file "$folder/secret")
+    say "" "The live page of subscriber $1, signed in by the token for 12 hours:" "  $page/#token=$token" ""
 }
 
 # Prints each run that ended, with the rows it delivered, until $1 seconds
@@ -144,6 +169,7 @@ demo() {
                  ('00000000-0000-4000-8000-000000000004', 'FREE', 'active')
              RETURNING user_id, tier, status"
     choose_exchange
+    start_live 00000000-0000-4000-8000-000000000001
     say "Look around meanwhile: $bindir/psql $url" "" "Runs, and the rows they deliver:"
     change_setting enabled on
     if ! watch_signals "$seconds"; then

@@ -146,6 +146,8 @@ struct Attempt {
     /// Where the range stood.
     next: Uuid,
     subscribers: i64,
+    /// Whether the range was given out in the same transaction, and is gone with it.
+    range_is_gone: bool,
 }
 
 impl FanOut {
@@ -200,7 +202,7 @@ impl FanOut {
                     halvings = u32::saturating_sub(halvings, 1);
                 }
                 (Err(refusal), Some(attempt)) if refusal.is_of_the_row() => {
-                    if attempt.subscribers > 1 {
+                    if attempt.subscribers > 1 || attempt.range_is_gone {
                         halvings += 1;
                     } else {
                         done.error = Some(as_owner(role, &self.activity, |db| {
@@ -241,12 +243,13 @@ impl FanOut {
         };
         let mut rows = 0;
         while rows < batch {
-            let range = match range::take(db, self.signal_id)? {
-                Some(range) => range,
+            let (range, just_claimed) = match range::take(db, self.signal_id)? {
+                Some(range) => (range, false),
                 None => match range::claim(db, self.signal_id, range_size)? {
-                    // Committed at once, so that others can have the next.
-                    Claim::Range(_) if range_size.is_some() => break,
-                    Claim::Range(range) => range,
+                    // Committed at once, so that others can have the next, and
+                    // that it is there when a subscriber is to be passed over.
+                    Claim::Range(_) if range_size.is_some() || halvings > 0 => break,
+                    Claim::Range(range) => (range, true),
                     Claim::OthersAtWork => {
                         return Ok(Step {
                             rows,
@@ -283,6 +286,7 @@ impl FanOut {
                 range_id: range.range_id,
                 next: range.next,
                 subscribers,
+                range_is_gone: just_claimed,
             });
             let written = batch::write(db, self.signal_id, &self.day, &range, last)?;
             *attempt = None;

@@ -74,7 +74,7 @@ fn emptying_the_tables_loses_what_was_in_them_and_no_more() {
         "TRUNCATE user_signals",
         "TRUNCATE signal_runs",
         "TRUNCATE signals",
-        "TRUNCATE signals, user_signals, signal_runs, user_signal_quotas",
+        "TRUNCATE signals, user_signals, signal_runs",
     ]);
     let twice: i64 =
         session.one("SELECT count(*) - count(DISTINCT (user_id, signal_id)) FROM user_signals");
