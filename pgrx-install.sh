@@ -339,6 +339,7 @@ run_tests() {
         report+=("skipped         faults of name resolution and of disks: they need root")
     fi
     check "market simulator, stories, faults and realtime" run_cargo test --locked -p signal_hub_tests -- "${skip[@]}"
+    check "live service" run_cargo test --locked -p signal_hub_live
     if command -v shellcheck >/dev/null; then
         check "shellcheck" shellcheck -x pgrx-install.sh .ci/run fuzz/run tests/other_postgres.sh
     else

@@ -174,6 +174,8 @@ COMMENT ON COLUMN @extschema@.signal_runs.exchange_url IS 'signal_hub.exchange_u
 CREATE INDEX signal_runs_started_at_idx ON @extschema@.signal_runs (started_at);
 -- signal_health shows the last error, which may be far back.
 CREATE INDEX signal_runs_error_idx ON @extschema@.signal_runs (run_id) WHERE error IS NOT NULL;
+-- So does the live page with the last signal.
+CREATE INDEX signal_runs_signals_idx ON @extschema@.signal_runs (run_id) WHERE signals_generated > 0;
 
 CREATE TABLE @extschema@.signals (
     signal_id              bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

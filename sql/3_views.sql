@@ -23,8 +23,10 @@ WITH under_way AS (
            -- subscribers there were when they were last analyzed.
            coalesce((SELECT nullif(b.deliveries, 0) FROM @extschema@.signals b
                       WHERE b.delivered_at IS NOT NULL AND b.signal_id < s.signal_id ORDER BY b.signal_id DESC LIMIT 1),
-                    (SELECT nullif(greatest(c.reltuples, 0), 0)::bigint FROM pg_catalog.pg_class c
-                      WHERE c.oid = '@extschema@.user_subscriptions_tier_user_id_idx'::pg_catalog.regclass)) AS expected
+                    (SELECT nullif(greatest(c.reltuples, 0), 0)::bigint
+                       FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+                      WHERE i.indrelid = '@extschema@.user_subscriptions'::pg_catalog.regclass
+                        AND c.relname = 'user_subscriptions_tier_user_id_idx')) AS expected
       FROM @extschema@.signals s
      WHERE s.delivered_at IS NULL AND s.delivery_started_at IS NOT NULL
 ), measured AS (

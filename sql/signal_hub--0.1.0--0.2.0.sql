@@ -61,6 +61,8 @@ DROP INDEX @extschema@.user_signals_created_at_idx;
 ALTER TABLE @extschema@.user_signals
     SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
+CREATE INDEX signal_runs_signals_idx ON @extschema@.signal_runs (run_id) WHERE signals_generated > 0;
+
 -- Quotas are counted in user_signals itself; what the table held can be seen there.
 ALTER EXTENSION signal_hub DROP TABLE @extschema@.user_signal_quotas;
 DROP TABLE @extschema@.user_signal_quotas;
@@ -87,8 +89,10 @@ WITH under_way AS (
            -- subscribers there were when they were last analyzed.
            coalesce((SELECT nullif(b.deliveries, 0) FROM @extschema@.signals b
                       WHERE b.delivered_at IS NOT NULL AND b.signal_id < s.signal_id ORDER BY b.signal_id DESC LIMIT 1),
-                    (SELECT nullif(greatest(c.reltuples, 0), 0)::bigint FROM pg_catalog.pg_class c
-                      WHERE c.oid = '@extschema@.user_subscriptions_tier_user_id_idx'::pg_catalog.regclass)) AS expected
+                    (SELECT nullif(greatest(c.reltuples, 0), 0)::bigint
+                       FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+                      WHERE i.indrelid = '@extschema@.user_subscriptions'::pg_catalog.regclass
+                        AND c.relname = 'user_subscriptions_tier_user_id_idx')) AS expected
       FROM @extschema@.signals s
      WHERE s.delivered_at IS NULL AND s.delivery_started_at IS NOT NULL
 ), measured AS (

@@ -35,6 +35,8 @@ pub struct Outcome {
     pub delivery_error: Option<Failure>,
     /// Whether signals are left undelivered.
     pub incomplete: bool,
+    /// The lock that the worker waits for, when that is why.
+    pub waits_for: Option<Failure>,
 }
 
 impl Outcome {
@@ -49,6 +51,7 @@ impl Outcome {
             message: message.into(),
             delivery_error: None,
             incomplete: false,
+            waits_for: None,
         }
     }
 }
@@ -76,6 +79,9 @@ const CALLER_RETRY: Duration = Duration::from_millis(20);
 pub fn run_by_hand() -> Result<Outcome, Failure> {
     let scope = Scope::Caller;
     process::refuse_if_read_only(c"generate_signals_now()");
+    if transaction::has_one_snapshot() {
+        return Err(Failure::one_snapshot());
+    }
     let patience_ends = Instant::now() + CALLER_PATIENCE;
     while !as_owner(scope, c"", |db| Ok(db.try_lock_cycle()))? {
         if Instant::now() >= patience_ends {
@@ -405,6 +411,7 @@ impl Recorded {
             message: self.message,
             delivery_error: delivered.error,
             incomplete: delivered.incomplete,
+            waits_for: delivered.waits_for,
         }
     }
 }

@@ -60,6 +60,15 @@ impl Failure {
             .detail("At most 28 significant digits can be worked with.")
     }
 
+    /// 0A000: a run has to see what others committed before it, quotas above all.
+    pub fn one_snapshot() -> Self {
+        Self::new(
+            "0A000",
+            "cannot run generate_signals_now() in a transaction of isolation level repeatable read or serializable",
+        )
+        .hint("Use isolation level read committed.")
+    }
+
     /// 55P03: the lock that makes cycles exclude each other is taken.
     pub fn another_cycle() -> Self {
         Self::new("55P03", "another cycle is running in this database")

@@ -16,6 +16,8 @@ use std::time::Duration;
 /// Users looked at in one step. Someone with 30 signals a day has as many rows
 /// to remove a day.
 const USERS: i64 = 500;
+/// Signals removed in one walk: the most rows that a user can lose in a step.
+const SIGNALS: i64 = 100;
 /// Rows of the history removed at most in one step.
 const RUNS: i64 = 10_000;
 
@@ -71,19 +73,25 @@ fn purge_signals(db: &Installation, age: Duration, walk: &mut Walk) -> Result<bo
         done: expired,
         ..Walk::default()
     };
-    Ok(false)
+    // There may be more of them than one walk removes.
+    Ok(true)
 }
 
-/// The last of the signals that are all older than `age`. Those of the current
-/// UTC day stay: the day's quotas are counted by them.
+/// The last of the signals that are all older than `age`, or of the first of them
+/// when they are many. Those of the current UTC day stay: the day's quotas are
+/// counted by them.
 fn last_expired(db: &Installation, age: Duration) -> Result<i64, Failure> {
     let last = db.read(
-        "SELECT coalesce((SELECT min(signal_id) - 1 FROM @extschema@.signals
-                           WHERE created_at >= least(clock_timestamp() - $1 * interval '1 second',
-                                                     date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')
-                              OR delivered_at IS NULL),
-                         (SELECT max(signal_id) FROM @extschema@.signals), 0)",
-        &[age.as_secs_f64().into()],
+        "WITH expired AS (
+             SELECT coalesce((SELECT min(signal_id) - 1 FROM @extschema@.signals
+                               WHERE created_at >= least(clock_timestamp() - $1 * interval '1 second',
+                                                         date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')
+                                  OR delivered_at IS NULL),
+                             (SELECT max(signal_id) FROM @extschema@.signals), 0) AS signal_id)
+         SELECT coalesce((SELECT s.signal_id FROM @extschema@.signals s WHERE s.signal_id <= e.signal_id
+                           ORDER BY s.signal_id OFFSET $2 - 1 LIMIT 1), e.signal_id)
+           FROM expired e",
+        &[age.as_secs_f64().into(), SIGNALS.into()],
         |row| Ok(row.get(1)?.unwrap_or_default()),
     )?;
     Ok(last.into_iter().next().unwrap_or_default())

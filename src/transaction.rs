@@ -33,6 +33,12 @@ impl Scope {
     }
 }
 
+/// Whether the transaction under way sees one state of the database throughout.
+pub fn has_one_snapshot() -> bool {
+    // SAFETY: a plain read of the process's own.
+    unsafe { pg_sys::XactIsoLevel > pg_sys::XACT_READ_COMMITTED as i32 }
+}
+
 /// Lets the transaction under way end without waiting for its commit to be on
 /// disk; one that commits after it takes it along. A crash may undo it, whole.
 pub fn commit_without_waiting() {
@@ -80,6 +86,9 @@ fn in_transaction<T>(
         unsafe {
             pg_sys::SetCurrentStatementStartTimestamp();
             pg_sys::StartTransactionCommand();
+            // Whatever the database's default: each statement is to see what
+            // others committed before it.
+            pg_sys::XactIsoLevel = pg_sys::XACT_READ_COMMITTED as i32;
             pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
             let value = work()?;
             pg_sys::PopActiveSnapshot();

@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// Time before a fan-out that had to stop is taken up again.
 const RESUME_AFTER: Duration = Duration::from_secs(1);
+/// Fan-outs in a row that stop for a lock before that is worth a word: some 15 s.
+const TELL_WHEN_HELD_UP: u32 = 10;
 /// Time from the start of a worker to its first purge.
 const FIRST_PURGE: Duration = Duration::from_secs(10);
 /// Time between two purges, unless the last one left something.
@@ -47,6 +49,8 @@ struct Worker {
     exchange_url: String,
     /// Whether signals are left undelivered.
     undelivered: bool,
+    /// Fan-outs in a row that had to stop for a lock.
+    held_up: u32,
     purge_at: Instant,
     purge_walk: Walk,
     /// The last failure told to the log; told once until it is over.
@@ -61,6 +65,7 @@ impl Worker {
             exchange_url: settings::endpoint().base_url,
             // A predecessor may have been stopped in the middle of one.
             undelivered: true,
+            held_up: 0,
             purge_at: Instant::now() + FIRST_PURGE,
             purge_walk: Walk::default(),
             trouble: None,
@@ -137,7 +142,7 @@ impl Worker {
         self.record_failed_calls();
         if self.undelivered {
             let delivered = delivery::deliver_all(Role::Worker);
-            self.after_delivery(delivered.error.as_ref(), delivered.incomplete);
+            self.after_delivery(delivered.error, delivered.waits_for, delivered.incomplete);
         }
         let beat = Instant::now();
         if self
@@ -165,6 +170,7 @@ impl Worker {
                     self.purge_at = began + PURGE_EVERY;
                     return;
                 }
+                Err(failure) if failure.is_lock_not_available() => return,
                 Err(failure) => {
                     self.purge_at = began + PURGE_EVERY;
                     return self.tell(&failure);
@@ -191,10 +197,14 @@ impl Worker {
         match cycle::run_beat() {
             Ok(None) => {}
             Ok(Some(Beat::Ran(outcome))) => {
-                if outcome.success && outcome.delivery_error.is_none() {
+                if outcome.success && outcome.delivery_error.is_none() && !outcome.incomplete {
                     self.recover();
                 }
-                self.after_delivery(outcome.delivery_error.as_ref(), outcome.incomplete);
+                self.after_delivery(
+                    outcome.delivery_error,
+                    outcome.waits_for,
+                    outcome.incomplete,
+                );
             }
             Ok(Some(Beat::Failed {
                 failure,
@@ -210,10 +220,19 @@ impl Worker {
         }
     }
 
-    fn after_delivery(&mut self, error: Option<&Failure>, incomplete: bool) {
+    /// A lock that somebody holds for a moment is no trouble; one that holds
+    /// deliveries up again and again is.
+    fn after_delivery(
+        &mut self,
+        error: Option<Failure>,
+        waits_for: Option<Failure>,
+        incomplete: bool,
+    ) {
         self.undelivered = incomplete;
-        if let Some(failure) = error {
-            self.tell(failure);
+        self.held_up = waits_for.as_ref().map_or(0, |_| self.held_up + 1);
+        let lasting = waits_for.filter(|_| self.held_up >= TELL_WHEN_HELD_UP);
+        if let Some(failure) = error.or(lasting) {
+            self.tell(&failure);
         }
     }
 

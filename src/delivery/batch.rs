@@ -50,7 +50,7 @@ pub fn day(db: &Installation, signal_id: i64) -> Result<Day, Failure> {
 
 /// Writes the rows of a range's subscribers up to `last`: active, within their
 /// period, below their quota of the UTC day, and without a row of this signal.
-/// Returns how many.
+/// Returns how many. `with_care` looks for the row of each of them beforehand.
 ///
 /// A quota is counted in the rows themselves, as `user_signal_quotas` shows them.
 /// While the day has not seen more signals than the quota nobody can be above it,
@@ -61,6 +61,7 @@ pub fn write(
     day: &Day,
     range: &Range,
     last: Uuid,
+    with_care: bool,
 ) -> Result<i64, Failure> {
     let quota = range.daily_quota.map(i64::from);
     if quota == Some(0) {
@@ -75,8 +76,9 @@ pub fn write(
         }
         _ => "AND coalesce($6::bigint, $7::bigint, cardinality($8::bigint[])) IS NOT NULL",
     };
-    // One that did not change had no other tier to get its row from.
-    let without_row = match range.changed_only {
+    // One that did not change had no other tier to get its row from. Where that
+    // turns out not to be true, the batch is refused, and tried again with care.
+    let without_row = match range.changed_only || with_care {
         true => {
             "AND NOT EXISTS (SELECT FROM @extschema@.user_signals e
                               WHERE e.user_id = u.user_id AND e.signal_id = $5)"

@@ -2,9 +2,12 @@
 //! in all. Each goes on while there is something undelivered, then ends.
 
 use super::{Role, deliver_all};
+use crate::failure::Failure;
 use crate::heartbeat;
+use crate::installation;
 use crate::process;
 use crate::settings;
+use crate::transaction::Scope;
 use pgrx::bgworkers::BackgroundWorkerBuilder;
 use pgrx::prelude::*;
 use std::time::{Duration, Instant};
@@ -29,12 +32,14 @@ impl Helpers {
 
     /// Calls them when the fan-out has turned out to be a long one. Without a
     /// free process the fan-out goes on with those there are.
-    pub fn call_when_worth_it(&mut self) {
+    pub fn call_when_worth_it(&mut self) -> Result<(), Failure> {
         if self.call_at.is_none_or(|at| Instant::now() < at) {
-            return;
+            return Ok(());
         }
         self.call_at = None;
-        for _ in 1..settings::delivery_workers() {
+        // Those whom a predecessor called are still at work.
+        let wanted = i64::from(settings::delivery_workers()) - 1 - at_work()?;
+        for _ in 0..wanted {
             let started = BackgroundWorkerBuilder::new("signal_hub delivery worker")
                 .set_library("signal_hub")
                 .set_function("signal_hub_delivery_main")
@@ -44,10 +49,23 @@ impl Helpers {
                 .load_dynamic();
             if started.is_err() {
                 debug1!("signal_hub: no background worker slot is free for a delivery worker");
-                return;
+                break;
             }
         }
+        Ok(())
     }
+}
+
+/// How many helpers this database has.
+fn at_work() -> Result<i64, Failure> {
+    let count = Scope::Worker.atomically(c"signal_hub: delivering", || {
+        installation::read_catalogs(
+            "SELECT count(*) FROM pg_stat_activity
+              WHERE backend_type = 'signal_hub delivery worker'
+                AND datid = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        )
+    })?;
+    Ok(count.unwrap_or(0))
 }
 
 /// Entry point of a helper; the argument is the database.

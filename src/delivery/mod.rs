@@ -66,6 +66,8 @@ pub struct Delivered {
     pub error: Option<Failure>,
     /// Whether signals are left undelivered.
     pub incomplete: bool,
+    /// The lock that the worker waits for, when that is why.
+    pub waits_for: Option<Failure>,
 }
 
 /// Delivers every undelivered signal, oldest first. A subscriber whose row is
@@ -89,9 +91,10 @@ pub fn deliver_all(role: Role) -> Delivered {
             }
             Err(failure) => {
                 done.incomplete = true;
-                // A worker waits for a lock that somebody else has.
                 if role == Role::Caller || !failure.is_lock_not_available() {
                     done.error = Some(failure);
+                } else {
+                    done.waits_for = Some(failure);
                 }
                 return done;
             }
@@ -148,6 +151,7 @@ struct Attempt {
     subscribers: i64,
     /// Whether the range was given out in the same transaction, and is gone with it.
     range_is_gone: bool,
+    with_care: bool,
 }
 
 impl FanOut {
@@ -195,14 +199,14 @@ impl FanOut {
                         }
                         State::MoreToDo if role == Role::Caller => {}
                         State::MoreToDo => {
-                            helpers.call_when_worth_it();
+                            helpers.call_when_worth_it()?;
                             pace.keep()?;
                         }
                     }
                     halvings = u32::saturating_sub(halvings, 1);
                 }
                 (Err(refusal), Some(attempt)) if refusal.is_of_the_row() => {
-                    if attempt.subscribers > 1 || attempt.range_is_gone {
+                    if attempt.subscribers > 1 || attempt.range_is_gone || !attempt.with_care {
                         halvings += 1;
                     } else {
                         done.error = Some(as_owner(role, &self.activity, |db| {
@@ -241,6 +245,7 @@ impl FanOut {
             Role::Caller => (LARGE_BATCH, None),
             _ => (settings::delivery_batch(), shared_range_size()),
         };
+        let with_care = halvings > 0;
         let mut rows = 0;
         while rows < batch {
             let (range, just_claimed) = match range::take(db, self.signal_id)? {
@@ -271,7 +276,8 @@ impl FanOut {
                     }
                 },
             };
-            if !range.enabled {
+            // Renamed or gone: whom it had is found under the new name.
+            if !range.tier_exists {
                 range::close(db, &range, 0)?;
                 continue;
             }
@@ -287,8 +293,9 @@ impl FanOut {
                 next: range.next,
                 subscribers,
                 range_is_gone: just_claimed,
+                with_care,
             });
-            let written = batch::write(db, self.signal_id, &self.day, &range, last)?;
+            let written = batch::write(db, self.signal_id, &self.day, &range, last, with_care)?;
             *attempt = None;
             rows += written;
             match next {
@@ -296,7 +303,13 @@ impl FanOut {
                     range::advance(db, &range, next, written)?;
                     break;
                 }
-                None => range::close(db, &range, written)?,
+                None => {
+                    range::close(db, &range, written)?;
+                    // The signal's row is locked now, and others wait for it.
+                    if range_size.is_some() {
+                        break;
+                    }
+                }
             }
         }
         Ok(Step {

@@ -36,8 +36,8 @@ pub struct Range {
     pub daily_quota: Option<i32>,
     /// Whether prices are delivered.
     pub full_details: bool,
-    /// Whether the tier still receives.
-    pub enabled: bool,
+    /// Whether there still is a tier of that name.
+    pub tier_exists: bool,
 }
 
 /// What there is to do for a signal.
@@ -69,7 +69,7 @@ fn find(db: &Installation, which: &str, number: i64) -> Result<Option<Range>, Fa
     let found = db.write(
         &format!(
             "SELECT r.range_id, r.tier, r.changed_only, r.next_user_id, r.last_user_id,
-                    t.daily_quota, coalesce(t.full_details, false), coalesce(t.enabled, false)
+                    t.daily_quota, coalesce(t.full_details, false), t.tier IS NOT NULL
                FROM @extschema@.signal_delivery_ranges r
                LEFT JOIN @extschema@.signal_tiers t ON t.tier = r.tier
               WHERE {which}"
@@ -120,15 +120,16 @@ pub fn claim(db: &Installation, signal_id: i64, size: Option<i64>) -> Result<Cla
     Ok(Claim::NothingLeft)
 }
 
-/// What is not given out of the tier being given out, or else of the next; as a
-/// range that has no row.
+/// What is not given out of the tier being given out, or else of the next that
+/// receives; as a range that has no row. A tier that is switched off meanwhile was
+/// entitled when its turn came, and is served to the end.
 fn next_tier(db: &Installation, signal_id: i64) -> Result<Option<Range>, Failure> {
     let found = db.read(
         "SELECT 0::bigint, t.tier, s.delivery_changed_only,
                 coalesce(CASE WHEN t.tier = s.delivery_tier THEN s.delivery_next_user_id END, $2), $3,
-                t.daily_quota, t.full_details, t.enabled
+                t.daily_quota, t.full_details, true
            FROM @extschema@.signals s
-           JOIN @extschema@.signal_tiers t ON t.enabled AND t.tier <> ALL (s.delivered_tiers)
+           JOIN @extschema@.signal_tiers t ON (t.enabled OR t.tier = s.delivery_tier) AND t.tier <> ALL (s.delivered_tiers)
           WHERE s.signal_id = $1
           ORDER BY t.tier IS NOT DISTINCT FROM s.delivery_tier DESC, t.priority DESC, t.tier
           LIMIT 1",
@@ -265,6 +266,6 @@ fn range(row: &SpiHeapTupleData) -> Result<Range, Failure> {
         last: row.get(5)?.unwrap_or(greatest()),
         daily_quota: row.get(6)?,
         full_details: row.get(7)?.unwrap_or(false),
-        enabled: row.get(8)?.unwrap_or(false),
+        tier_exists: row.get(8)?.unwrap_or(false),
     })
 }

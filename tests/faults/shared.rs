@@ -165,3 +165,31 @@ fn quotas_hold_in_a_shared_fan_out() {
     let rows: i64 = session.one("SELECT count(*) FROM user_signals");
     assert_eq!(rows, 2 * i64::from(CROWD));
 }
+
+#[test]
+fn subscribers_who_come_anew_and_tiers_switched_off_and_on_amid_a_fan_out_cost_nobody_a_signal() {
+    let market = flat_market();
+    for processes in ["1", "3"] {
+        let mut tide = Tide::new(&market);
+        let options = small_batches(&market).set("signal_hub.delivery_workers", processes);
+        let (_cluster, mut session) = cluster_for(options, CROWD);
+        session
+            .run("UPDATE signal_tiers SET enabled = true, daily_quota = NULL WHERE tier = 'PRO'");
+        slow_down(&mut session);
+        tide.turn();
+        wait_for_the_middle_of_a_fan_out(&mut session);
+        session.run("UPDATE signal_tiers SET enabled = false WHERE tier = 'MAX'");
+        // People who have the signal already subscribe anew, to a tier whose turn is to come.
+        session.run(
+            "WITH gone AS (DELETE FROM user_subscriptions WHERE user_id IN
+                           (SELECT user_id FROM user_signals ORDER BY user_id LIMIT 100) RETURNING user_id)
+             INSERT INTO user_subscriptions (user_id, tier) SELECT user_id, 'PRO' FROM gone",
+        );
+        session.run("UPDATE signal_tiers SET enabled = true WHERE tier = 'MAX'");
+        tide.everybody_has_everything_once(&mut session, CROWD);
+        let refused: i64 = session.one("SELECT sum(delivery_failures)::bigint FROM signals");
+        assert_eq!(refused, 0, "{processes} processes");
+        // Back to where the market was.
+        market.set_change("BTCUSDT", "0");
+    }
+}

@@ -451,3 +451,19 @@ fn assert_no_backtrace(error: &postgres::error::DbError) {
         "{said}"
     );
 }
+
+#[test]
+fn a_call_whose_transaction_cannot_see_what_others_do_is_refused() {
+    let market = rising_market();
+    let cluster = by_hand(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    for level in ["REPEATABLE READ", "SERIALIZABLE"] {
+        session.run(&format!("BEGIN ISOLATION LEVEL {level}"));
+        let error = session.error("SELECT generate_signals_now()");
+        session.run("ROLLBACK");
+        assert_eq!(error.code().code(), "0A000", "{}", error.message());
+        assert_eq!(error.hint(), Some("Use isolation level read committed."));
+    }
+    assert_eq!(session.one::<i64>("SELECT count(*) FROM signal_runs"), 0);
+}

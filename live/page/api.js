@@ -1,0 +1,67 @@
+// The service's HTTP interface. Every failure is one of two: the service refused, or it was not reached.
+
+/** The service answered with a status that is no success. */
+export class Refused extends Error {
+  constructor(status, message) {
+    super(message);
+    this.name = 'Refused';
+    this.status = status;
+  }
+}
+
+/** Longest wait for an answer; a stream has its own. */
+const PATIENCE = 10_000;
+
+export class Api {
+  #token;
+
+  /** @param {() => string | null} token */
+  constructor(token) {
+    this.#token = token;
+  }
+
+  /** Rows since a watermark, or the newest when it is null. */
+  async signals(since, limit, signal) {
+    const query = new URLSearchParams({ limit: String(limit) });
+    if (since !== null) query.set('since', since);
+    return (await this.#fetch(`api/signals?${query}`, { signal: withPatience(signal) })).json();
+  }
+
+  async health(signal) {
+    return (await this.#fetch('api/health', { signal: withPatience(signal) })).json();
+  }
+
+  /** Marks as viewed or clicked; the page may be closing meanwhile. */
+  async mark(id, marks) {
+    const response = await this.#fetch(`api/signals/${id}`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(marks),
+      keepalive: true,
+      signal: withPatience(),
+    });
+    return response.json();
+  }
+
+  /** The stream, as a response whose body goes on. */
+  async stream(since, signal) {
+    const query = since === null ? '' : `?${new URLSearchParams({ since })}`;
+    return this.#fetch(`api/stream${query}`, { headers: { Accept: 'text/event-stream' }, signal });
+  }
+
+  async #fetch(path, options) {
+    const response = await fetch(path, {
+      ...options,
+      cache: 'no-store',
+      headers: { ...options.headers, Authorization: `Bearer ${this.#token() ?? ''}` },
+    });
+    if (response.ok) return response;
+    const body = await response.json().catch(() => ({}));
+    throw new Refused(response.status, body.error ?? `status ${response.status}`);
+  }
+}
+
+function withPatience(signal) {
+  const patience = AbortSignal.timeout(PATIENCE);
+  return signal ? AbortSignal.any([signal, patience]) : patience;
+}

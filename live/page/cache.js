@@ -1,0 +1,76 @@
+// The last known state of a subscriber, so that a reload shows it before anything is received.
+//
+// localStorage because it can be read before the first paint. Where storage is
+// forbidden or full, the page works and begins empty.
+
+import { emptyState } from './store.js';
+
+const PREFIX = 'signal_hub.state.1.';
+const DELAY = 250;
+
+export class Cache {
+  #storage;
+  #key;
+  #state = null;
+  #timer = null;
+
+  constructor(storage, userId) {
+    this.#storage = storage;
+    this.#key = PREFIX + userId;
+  }
+
+  /** The state kept, or an empty one. */
+  read() {
+    try {
+      const kept = JSON.parse(this.#storage.getItem(this.#key));
+      const { signals, watermark, health, clockOffset, unsaved } = kept;
+      return { ...emptyState(), signals, watermark, health, clockOffset, unsaved };
+    } catch {
+      return emptyState();
+    }
+  }
+
+  /** Keeps the state, soon: many changes are one write. */
+  write(state) {
+    this.#state = state;
+    this.#timer ??= setTimeout(() => this.flush(), DELAY);
+  }
+
+  flush() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#state === null) return;
+    const { connection, ...kept } = this.#state;
+    this.#state = null;
+    try {
+      this.#storage.setItem(this.#key, JSON.stringify(kept));
+    } catch {
+      // Full or forbidden: an older state there would be taken for this one.
+      this.#remove(this.#key);
+    }
+  }
+
+  /** Drops what waits to be written. */
+  close() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#state = null;
+  }
+
+  /** Removes every subscriber's state. */
+  static clear(storage) {
+    try {
+      Object.keys(storage).filter((key) => key.startsWith(PREFIX)).forEach((key) => storage.removeItem(key));
+    } catch {
+      // Forbidden: there is none.
+    }
+  }
+
+  #remove(key) {
+    try {
+      this.#storage.removeItem(key);
+    } catch {
+      // Forbidden: there is none.
+    }
+  }
+}

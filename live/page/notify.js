@@ -1,0 +1,41 @@
+// Notifications of new signals: the page asks, the service worker shows them when no tab is in view.
+
+export class Notifier {
+  #button;
+
+  /** @param {HTMLElement} button by which the subscriber allows them */
+  constructor(button) {
+    this.#button = button;
+    button.addEventListener('click', async () => {
+      await Notification.requestPermission();
+      this.#show();
+    });
+    this.#show();
+  }
+
+  /** @param {object[]} signals new ones that have not expired */
+  async offer(signals) {
+    if (signals.length === 0 || !this.#isPossible() || Notification.permission !== 'granted') return;
+    const worker = (await navigator.serviceWorker.ready).active;
+    worker?.postMessage({ type: 'signals', signals });
+  }
+
+  /** Takes those away that are shown. */
+  async clear() {
+    if (!this.#isPossible()) return;
+    try {
+      const registration = await navigator.serviceWorker.getRegistration();
+      for (const shown of (await registration?.getNotifications()) ?? []) shown.close();
+    } catch {
+      // Service workers are forbidden here, so there is none.
+    }
+  }
+
+  #isPossible() {
+    return 'Notification' in globalThis && 'serviceWorker' in navigator;
+  }
+
+  #show() {
+    this.#button.hidden = !this.#isPossible() || Notification.permission !== 'default';
+  }
+}

@@ -1,0 +1,113 @@
+// The price levels of a signal, drawn: where to enter, where to give up, where to take profit.
+
+import { svgElement } from './dom.js';
+
+const WIDTH = 360;
+const HEIGHT = 200;
+const MARGIN = 14;
+/** Lines and zones end here; what is right of it is for the labels. */
+const LABELS_AT = 128;
+/** Smallest distance of two labels. */
+const LABEL_GAP = 22;
+
+/**
+ * The levels of a signal from the highest price to the lowest; null where they are withheld.
+ * Prices stay the text they came as, so that no digit is made up.
+ * @returns {{kind: 'stop' | 'entry' | 'target', name: string, price: string, percent: number}[] | null}
+ */
+export function levelsOf({ entry_price, stop_loss, take_profit }) {
+  if (entry_price === null || stop_loss === null || take_profit === null) return null;
+  const entry = Number(entry_price);
+  const level = (kind, name, price) => ({ kind, name, price, percent: (Number(price) / entry - 1) * 100 });
+  const targets = take_profit.map((price, i) => level('target', take_profit.length > 1 ? `Target ${i + 1}` : 'Target', price));
+  return [level('stop', 'Stop', stop_loss), level('entry', 'Entry', entry_price), ...targets]
+    .sort((a, b) => Number(b.price) - Number(a.price));
+}
+
+/** What is won at the last target for each unit that is lost at the stop; null without a distance to the stop. */
+export function rewardToRisk({ entry_price, stop_loss, take_profit }) {
+  const risk = Math.abs(Number(entry_price) - Number(stop_loss));
+  const reward = Math.abs(Number(take_profit.at(-1)) - Number(entry_price));
+  return risk > 0 ? reward / risk : null;
+}
+
+/** "+1.50 %"; the sign is that of the price's way. */
+export function percentText(percent) {
+  return `${percent >= 0 ? '+' : '-'}${Math.abs(percent).toFixed(2)} %`;
+}
+
+/**
+ * Heights at which labels do not touch: each as near to the wanted one as those before it allow.
+ * @param {number[]} wanted ascending
+ */
+export function spread(wanted, gap, lowest, highest) {
+  const places = [];
+  for (const y of wanted) places.push(Math.max(y, lowest, (places.at(-1) ?? -Infinity) + gap));
+  // What was pushed out at the end is pushed back, and those before it with it.
+  let limit = highest;
+  for (let i = places.length - 1; i >= 0; i -= 1) {
+    places[i] = Math.min(places[i], limit);
+    limit = places[i] - gap;
+  }
+  return places;
+}
+
+/** The levels as a picture with prices and distances. */
+export function plot(signal) {
+  const levels = levelsOf(signal);
+  const y = scale(levels, MARGIN, HEIGHT - MARGIN);
+  const labelY = spread(levels.map((level) => y(level.price)), LABEL_GAP, MARGIN, HEIGHT - MARGIN);
+  return svgElement(
+    'svg',
+    { class: 'plot', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': describe(levels) },
+    ...zones(signal, y),
+    ...levels.map((level, i) => line(level, y(level.price), labelY[i])),
+  );
+}
+
+/** The same without words, for the head of a card; a decoration. Low prices are left. */
+export function strip(signal) {
+  const levels = levelsOf(signal);
+  const x = scale([...levels].reverse(), 2, 98);
+  const span = (kind, from, to) =>
+    svgElement('rect', { class: `zone ${kind}`, x: Math.min(x(from), x(to)), width: Math.abs(x(to) - x(from)), y: 3, height: 4 });
+  return svgElement(
+    'svg',
+    { class: 'strip', viewBox: '0 0 100 10', preserveAspectRatio: 'none', 'aria-hidden': 'true' },
+    span('stop', signal.entry_price, signal.stop_loss),
+    span('target', signal.entry_price, signal.take_profit.at(-1)),
+    ...levels.map((level) => svgElement('rect', { class: `level ${level.kind}`, x: x(level.price) - 0.4, width: 0.8, y: 1, height: 8 })),
+  );
+}
+
+/** From the first level's price at `start` to the last one's at `end`. */
+function scale(levels, start, end) {
+  const first = Number(levels[0].price);
+  const last = Number(levels.at(-1).price);
+  return (price) => (first === last ? (start + end) / 2 : start + ((Number(price) - first) / (last - first)) * (end - start));
+}
+
+function zones(signal, y) {
+  const zone = (kind, from, to) =>
+    svgElement('rect', {
+      class: `zone ${kind}`, x: 0, width: LABELS_AT, y: Math.min(y(from), y(to)), height: Math.abs(y(to) - y(from)),
+    });
+  return [zone('stop', signal.entry_price, signal.stop_loss), zone('target', signal.entry_price, signal.take_profit.at(-1))];
+}
+
+function line(level, y, labelY) {
+  const text = (x, anchor, words) => svgElement('text', { x, y: labelY, 'text-anchor': anchor, 'dominant-baseline': 'central' }, words);
+  return svgElement(
+    'g',
+    { class: `level ${level.kind}` },
+    svgElement('path', { d: `M0 ${y} H${LABELS_AT} L${LABELS_AT + 16} ${labelY}` }),
+    text(LABELS_AT + 22, 'start', level.name),
+    text(WIDTH - 72, 'end', level.price),
+    text(WIDTH, 'end', level.kind === 'entry' ? '' : percentText(level.percent)),
+  );
+}
+
+function describe(levels) {
+  const words = levels.map(({ kind, name, price, percent }) => `${name} ${price}${kind === 'entry' ? '' : `, ${percentText(percent)}`}`);
+  return `Price levels from high to low: ${words.join('; ')}`;
+}

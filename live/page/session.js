@@ -1,0 +1,79 @@
+// Who is signed in: the token, where it is kept, and what it says.
+//
+// It is kept in localStorage, so that a reload and further tabs need no new
+// sign-in. It comes in the fragment of the address, which no server sees, or is
+// pasted. Whether it is good only the service can tell.
+
+const KEY = 'signal_hub.token';
+
+/** The token of `#token=...`, taken out of the address bar and the history entry; null without one. */
+export function takeTokenFromAddress(location, history) {
+  const token = new URLSearchParams(location.hash.slice(1)).get('token');
+  if (token === null) return null;
+  history.replaceState(null, '', location.pathname + location.search);
+  return token;
+}
+
+/**
+ * What a token says of itself, not verified.
+ * @returns {{userId: string, expiresAt: number | null} | null} null when it is no token of a subscriber
+ */
+export function readToken(token) {
+  const payload = token.trim().split('.')[1];
+  if (!payload) return null;
+  try {
+    const bytes = Uint8Array.from(atob(payload.replaceAll('-', '+').replaceAll('_', '/')), (c) => c.charCodeAt(0));
+    const { sub, exp } = JSON.parse(new TextDecoder().decode(bytes));
+    if (typeof sub !== 'string' || sub === '') return null;
+    return { userId: sub, expiresAt: typeof exp === 'number' ? exp * 1_000 : null };
+  } catch {
+    return null;
+  }
+}
+
+/** The token in use; where storage is forbidden it lasts as long as the tab. */
+export class Session {
+  #storage;
+  #token = null;
+
+  constructor(storage) {
+    this.#storage = storage;
+    this.#token = this.#quietly(() => storage.getItem(KEY)) ?? null;
+  }
+
+  get token() {
+    return this.#token;
+  }
+
+  get userId() {
+    return this.#token === null ? null : (readToken(this.#token)?.userId ?? null);
+  }
+
+  set(token) {
+    this.#token = token;
+    this.#quietly(() => this.#storage.setItem(KEY, token));
+  }
+
+  forget() {
+    this.#token = null;
+    this.#quietly(() => this.#storage.removeItem(KEY));
+  }
+
+  /** Calls back when another tab signed in as somebody, renewed the token or signed out. */
+  onChangedElsewhere(target, call) {
+    target.addEventListener('storage', (event) => {
+      // A null key is clear().
+      if (event.key !== KEY && event.key !== null) return;
+      this.#token = event.key === null ? null : event.newValue;
+      call();
+    });
+  }
+
+  #quietly(action) {
+    try {
+      return action();
+    } catch {
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,155 @@
+// What the page knows, and how it changes: state and action in, new state out.
+//
+// Every action may come twice or late (a duplicate delivery, another tab, a page
+// of the catch-up after a live event), so the order must not matter: a signal is
+// told by its id, and its marks only go from false to true.
+
+/** Signals kept: the newest so many, and at times up to SPARE more. */
+export const KEPT = 200;
+const SPARE = 50;
+
+/** What is known before anything was received. */
+export function emptyState() {
+  return {
+    /** By id as text: the row as the service sends it. */
+    signals: {},
+    /** Where to resume; null before the first read. */
+    watermark: null,
+    /** What the service said of the generator last, and when by the server's clock. */
+    health: null,
+    /** What to add to this machine's clock to have the server's. */
+    clockOffset: 0,
+    /** Marks made here that the server has not confirmed, by signal id. */
+    unsaved: {},
+    /** See stream.js. */
+    connection: { phase: 'connecting' },
+  };
+}
+
+/**
+ * Actions:
+ *   {type: 'signal', signal}                  a row, new or known
+ *   {type: 'mark', mark}                      viewed and clicked as the server has them
+ *   {type: 'marked', signal_id, viewed, clicked}   a mark made here
+ *   {type: 'unsavable', signal_id}            the server does not know the row (any more)
+ *   {type: 'state', state}                    what the leading tab knows
+ *   {type: 'watermark', watermark}            null: begin anew
+ *   {type: 'health', health}
+ *   {type: 'clock', clockOffset}
+ *   {type: 'connection', connection}
+ * @returns the same object when nothing changed
+ */
+export function reduce(state, action) {
+  switch (action.type) {
+    case 'signal':
+      return withSignal(state, action.signal);
+    case 'mark':
+      return saved(withMark(state, action.mark), action.mark);
+    case 'marked':
+      return unsaved(state, action);
+    case 'unsavable':
+      return { ...state, unsaved: without(state.unsaved, String(action.signal_id)) };
+    case 'state':
+      return adopted(action.state, state);
+    case 'watermark':
+      return state.watermark === action.watermark ? state : { ...state, watermark: action.watermark };
+    case 'health':
+      return { ...state, health: action.health };
+    case 'clock':
+      return state.clockOffset === action.clockOffset ? state : { ...state, clockOffset: action.clockOffset };
+    case 'connection':
+      return { ...state, connection: action.connection };
+    default:
+      return state;
+  }
+}
+
+/** Ids, the newest first. Ids are of a sequence, but two runs may commit out of order: the time decides. */
+export function newestFirst(state) {
+  return Object.keys(state.signals).sort((a, b) => {
+    const [left, right] = [state.signals[a], state.signals[b]];
+    return Date.parse(right.created_at) - Date.parse(left.created_at) || Number(b) - Number(a);
+  });
+}
+
+/** When the last signal came, to this subscriber or as the service knows; null when none did. */
+export function lastSignalAt(state) {
+  const times = Object.values(state.signals).map((signal) => signal.created_at);
+  if (state.health?.last_signal_at) times.push(state.health.last_signal_at);
+  return times.reduce((last, time) => (last === null || Date.parse(time) > Date.parse(last) ? time : last), null);
+}
+
+function withSignal(state, signal) {
+  const id = String(signal.signal_id);
+  const known = state.signals[id];
+  const next = known ? { ...signal, ...marksOf(known, signal) } : signal;
+  if (known && JSON.stringify(known) === JSON.stringify(next)) return state;
+  const changed = { ...state, signals: pruned({ ...state.signals, [id]: next }) };
+  return saved(changed, next);
+}
+
+function withMark(state, mark) {
+  const id = String(mark.signal_id);
+  const known = state.signals[id];
+  if (!known) return state;
+  return { ...state, signals: { ...state.signals, [id]: { ...known, ...marksOf(known, mark) } } };
+}
+
+/** The leader's state, with the marks made here that it may not have heard of. */
+function adopted(theirs, ours) {
+  return Object.entries(ours.unsaved).reduce(
+    (state, [signal_id, marks]) => unsaved(state, { signal_id, ...marks }),
+    theirs,
+  );
+}
+
+/** Either side's mark, with the time of the first. */
+function marksOf(one, other) {
+  return {
+    viewed: Boolean(one.viewed || other.viewed),
+    viewed_at: one.viewed_at ?? other.viewed_at ?? null,
+    clicked: Boolean(one.clicked || other.clicked),
+    clicked_at: one.clicked_at ?? other.clicked_at ?? null,
+  };
+}
+
+/** Marks that are new to the row, noted to be sent. */
+function unsaved(state, { signal_id, viewed = false, clicked = false }) {
+  const id = String(signal_id);
+  const row = state.signals[id];
+  if (!row) return state;
+  const wanted = {};
+  if (viewed && !row.viewed) wanted.viewed = true;
+  if (clicked && !row.clicked) wanted.clicked = true;
+  if (Object.keys(wanted).length === 0) return state;
+  return {
+    ...state,
+    signals: { ...state.signals, [id]: { ...row, ...wanted } },
+    unsaved: { ...state.unsaved, [id]: { ...state.unsaved[id], ...wanted } },
+  };
+}
+
+/** Without the unsaved marks that the server has, as its times tell. */
+function saved(state, { signal_id, viewed_at, clicked_at }) {
+  const id = String(signal_id);
+  const waiting = state.unsaved[id];
+  if (!waiting) return state;
+  const left = {};
+  if (waiting.viewed && !viewed_at) left.viewed = true;
+  if (waiting.clicked && !clicked_at) left.clicked = true;
+  if (Object.keys(left).length === Object.keys(waiting).length) return state;
+  const others = without(state.unsaved, id);
+  return { ...state, unsaved: Object.keys(left).length === 0 ? others : { ...others, [id]: left } };
+}
+
+function without(object, key) {
+  const { [key]: _, ...rest } = object;
+  return rest;
+}
+
+function pruned(signals) {
+  const ids = Object.keys(signals);
+  // Not at each one more: a long catch-up would sort for every row.
+  if (ids.length <= KEPT + SPARE) return signals;
+  return Object.fromEntries(newestFirst({ signals }).slice(0, KEPT).map((id) => [id, signals[id]]));
+}

@@ -1,0 +1,60 @@
+// Times as people read them. All are milliseconds; the server's clock is the one that counts.
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** What to add to this machine's clock to have the server's. */
+export function clockOffset(serverTime, receivedAt) {
+  const server = Date.parse(serverTime);
+  return Number.isNaN(server) ? undefined : server - receivedAt;
+}
+
+/** A length of time in at most two units, downwards: "3 h 59 min". */
+export function duration(milliseconds) {
+  const ms = Math.max(0, milliseconds);
+  if (ms < MINUTE) return `${Math.floor(ms / SECOND)} s`;
+  if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min`;
+  if (ms < DAY) return two(Math.floor(ms / HOUR), 'h', Math.floor((ms % HOUR) / MINUTE), 'min');
+  return two(Math.floor(ms / DAY), 'd', Math.floor((ms % DAY) / HOUR), 'h');
+}
+
+function two(large, largeUnit, small, smallUnit) {
+  return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
+}
+
+/** "3 min ago"; a moment that the clocks disagree about is now. */
+export function age(then, now) {
+  const ms = now - Date.parse(then);
+  if (Number.isNaN(ms)) return '';
+  return ms < SECOND ? 'just now' : `${duration(ms)} ago`;
+}
+
+export function isPast(then, now) {
+  return Date.parse(then) <= now;
+}
+
+/** "expires in 3 h 59 min", "expired 2 min ago". */
+export function expiry(then, now) {
+  const ms = Date.parse(then) - now;
+  if (Number.isNaN(ms)) return '';
+  if (ms <= 0) return -ms < SECOND ? 'expired' : `expired ${duration(-ms)} ago`;
+  return `expires in ${countdown(ms)}`;
+}
+
+/** Time left, with the seconds of the last hour, upwards: it never shows 0 s while some is left. */
+export function countdown(milliseconds) {
+  const ms = Math.ceil(Math.max(0, milliseconds) / SECOND) * SECOND;
+  if (ms < MINUTE || ms >= HOUR) return duration(ms);
+  const seconds = (ms % MINUTE) / SECOND;
+  return two(Math.floor(ms / MINUTE), 'min', seconds, 's');
+}
+
+/** The date and time of this place, for a tooltip or details. */
+export function wholeTime(then) {
+  const time = Date.parse(then);
+  if (Number.isNaN(time)) return '';
+  const parts = { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit', second: '2-digit' };
+  return new Intl.DateTimeFormat(undefined, parts).format(time);
+}

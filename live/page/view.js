@@ -1,0 +1,131 @@
+// The list of signals on the page. It changes only what changed: a card keeps its
+// place, its focus and whether it is open.
+
+import { Card, sentence } from './card.js';
+import { setAttribute, setText } from './dom.js';
+import { Seen } from './seen.js';
+import { Status } from './status.js';
+import { isPast } from './time.js';
+import { newestFirst } from './store.js';
+
+/** More new signals than this at once are read aloud as a number. */
+const READ_ALOUD = 2;
+/** More cards than fill a window are not built at once. */
+const AT_ONCE = 20;
+
+export class View {
+  #document;
+  #status;
+  #seen;
+  #cards = new Map();
+  #shown = null;
+  #now = 0;
+  #later = null;
+  #on;
+
+  /**
+   * @param {object} on
+   * @param {(id: number) => void} on.viewed a signal was looked at
+   * @param {(id: number) => void} on.clicked a signal was opened
+   */
+  constructor(document, on) {
+    this.#document = document;
+    this.#on = on;
+    this.#status = new Status((id) => document.getElementById(id));
+    this.#seen = new Seen((element) => on.viewed(Number(element.dataset.signalId)));
+  }
+
+  /** @param {number} now by the server's clock */
+  render(state, now, localNow) {
+    // The first read brings what there was, not what is new.
+    const isFresh = (this.#shown?.watermark ?? null) !== null;
+    if (this.#shown?.signals !== state.signals) this.#renderCards(state, now, isFresh);
+    this.#shown = state;
+    this.#now = now;
+    this.#status.show(state, now, localNow);
+  }
+
+  /** Lets time pass. */
+  tick(state, now, localNow) {
+    for (const card of this.#cards.values()) card.tick(now);
+    this.#status.show(state, now, localNow);
+    this.#showTitle(state, now);
+  }
+
+  /** Reads new signals aloud, once. */
+  announce(signals) {
+    const words = signals.length > READ_ALOUD
+      ? `${signals.length} new signals.`
+      : signals.map((signal) => `New signal: ${sentence(signal)}`).join(' ');
+    setText(this.#at('announcer'), words);
+  }
+
+  open(id) {
+    while (!this.#cards.has(String(id)) && String(id) in (this.#shown?.signals ?? {})) this.#renderRest();
+    this.#cards.get(String(id))?.open();
+  }
+
+  clear() {
+    for (const id of this.#cards.keys()) this.#remove(id);
+    clearTimeout(this.#later);
+    this.#later = null;
+    this.#shown = null;
+    setText(this.#at('announcer'), '');
+    this.#document.title = 'Signals';
+  }
+
+  /** From the newest down. Those of a long list that are not built yet follow a moment later. */
+  #renderCards(state, now, isFresh) {
+    const list = this.#at('list');
+    const ids = newestFirst(state);
+    for (const id of this.#cards.keys()) if (!(id in state.signals)) this.#remove(id);
+    let next = list.firstChild;
+    let left = AT_ONCE;
+    for (const id of ids) {
+      if (!this.#cards.has(id) && left-- === 0) {
+        this.#later ??= setTimeout(() => this.#renderRest());
+        break;
+      }
+      const { element } = this.#card(id, state.signals[id], now, isFresh);
+      if (element === next) next = next.nextSibling;
+      else list.insertBefore(element, next);
+    }
+    setAttribute(this.#at('empty'), 'hidden', ids.length > 0);
+    this.#showTitle(state, now);
+  }
+
+  #renderRest() {
+    this.#later = null;
+    if (this.#shown !== null) this.#renderCards(this.#shown, this.#now, false);
+  }
+
+  #card(id, signal, now, isFresh) {
+    const known = this.#cards.get(id);
+    if (known) {
+      known.update(signal);
+      return known;
+    }
+    const card = new Card(signal, isFresh, this.#on.clicked);
+    card.tick(now);
+    this.#cards.set(id, card);
+    if (!signal.viewed) this.#seen.watch(card.element);
+    return card;
+  }
+
+  #remove(id) {
+    const { element } = this.#cards.get(id);
+    this.#seen.forget(element);
+    element.remove();
+    this.#cards.delete(id);
+  }
+
+  #showTitle(state, now) {
+    const count = Object.values(state.signals).filter((signal) => !signal.viewed && !isPast(signal.expires_at, now)).length;
+    const title = count > 0 ? `(${count}) Signals` : 'Signals';
+    if (this.#document.title !== title) this.#document.title = title;
+  }
+
+  #at(id) {
+    return this.#document.getElementById(id);
+  }
+}

@@ -1,0 +1,252 @@
+//! From rows to the clients whose rows they are: one bounded queue per client.
+//!
+//! A client that does not take what is sent is not waited for: when its queue is full it is taken
+//! out, and comes back by its last resume point.
+
+use crate::database::Ended;
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc::{self, error::TryRecvError};
+use uuid::Uuid;
+
+/// Most messages that wait for one client.
+pub const QUEUE_MESSAGES: usize = 1024;
+/// Most bytes that wait for one client, beyond the message that is alone.
+pub const QUEUE_BYTES: usize = 512 * 1024;
+/// Most streams of one subscriber: browsers, devices.
+const PER_USER: usize = 32;
+
+/// What is in a queue, in the order in which it happened.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// An event as it goes over the wire.
+    Event(Bytes),
+    /// All that transactions which had ended then wrote has been queued.
+    Ended(Ended),
+    /// There may be a gap here: read from the last resume point on.
+    Gap,
+}
+
+/// All clients, by subscriber.
+pub struct FanOut {
+    clients: Mutex<HashMap<Uuid, Vec<Queue>>>,
+    count: AtomicUsize,
+    limit: usize,
+    next: AtomicU64,
+    dropped: AtomicU64,
+    queued: AtomicU64,
+}
+
+/// Why a client is not taken in.
+#[derive(Debug, PartialEq)]
+pub enum Full {
+    /// The service has as many as it may have.
+    Service,
+    /// This subscriber has.
+    Subscriber,
+}
+
+struct Queue {
+    number: u64,
+    // Nobody else has one: when it goes, the client knows that it was too slow.
+    sender: mpsc::Sender<Message>,
+    state: Arc<State>,
+}
+
+/// What both ends of a queue know.
+struct State {
+    bytes: AtomicUsize,
+    /// The client waits for a resume point.
+    waits: AtomicBool,
+}
+
+/// A client's end of its queue. Dropping it takes the client out.
+pub struct Subscription {
+    user: Uuid,
+    number: u64,
+    state: Arc<State>,
+    receiver: mpsc::Receiver<Message>,
+    fan_out: Arc<FanOut>,
+}
+
+impl FanOut {
+    /// Without clients yet; it takes in `limit` of them.
+    pub fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self {
+            clients: Mutex::default(),
+            count: AtomicUsize::new(0),
+            limit,
+            next: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            queued: AtomicU64::new(0),
+        })
+    }
+
+    /// Takes a client in: from now on it misses nothing.
+    pub fn subscribe(self: &Arc<Self>, user: Uuid) -> Result<Subscription, Full> {
+        let (sender, receiver) = mpsc::channel(QUEUE_MESSAGES);
+        let state = Arc::new(State {
+            bytes: AtomicUsize::new(0),
+            waits: AtomicBool::new(true),
+        });
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut clients = self.lock();
+        if self.count.load(Ordering::Relaxed) >= self.limit {
+            return Err(Full::Service);
+        }
+        let queues = clients.entry(user).or_default();
+        if queues.len() >= PER_USER {
+            return Err(Full::Subscriber);
+        }
+        queues.push(Queue {
+            number,
+            sender,
+            state: Arc::clone(&state),
+        });
+        self.count.fetch_add(1, Ordering::Relaxed);
+        drop(clients);
+        Ok(Subscription {
+            user,
+            number,
+            state,
+            receiver,
+            fan_out: Arc::clone(self),
+        })
+    }
+
+    /// Queues an event for the clients of a subscriber. It is made only if there is one, and once.
+    /// Returns how many got it.
+    pub fn send<E>(&self, user: &Uuid, event: impl FnOnce() -> Result<Bytes, E>) -> Result<u64, E> {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return Ok(0);
+        }
+        let mut clients = self.lock();
+        let Some(queues) = clients.get_mut(user) else {
+            return Ok(0);
+        };
+        let event = event()?;
+        let before = queues.len();
+        queues.retain(|queue| queue.push(Message::Event(event.clone()), event.len()));
+        let sent = queues.len() as u64;
+        self.forget(before - queues.len());
+        if queues.is_empty() {
+            clients.remove(user);
+        }
+        self.queued.fetch_add(sent, Ordering::Relaxed);
+        Ok(sent)
+    }
+
+    /// Whether a client waits for a resume point.
+    pub fn waits(&self) -> bool {
+        let clients = self.lock();
+        let mut queues = clients.values().flatten();
+        queues.any(|queue| queue.state.waits.load(Ordering::Relaxed))
+    }
+
+    /// Queues a resume point for the clients that wait for one.
+    pub fn ended(&self, ended: Ended) {
+        for queue in self.lock().values().flatten() {
+            if queue.state.waits.swap(false, Ordering::Relaxed) {
+                // A full queue has something else to worry about; a later one will do.
+                let _ = queue.sender.try_send(Message::Ended(ended));
+            }
+        }
+    }
+
+    /// Tells every client that it may have missed something.
+    pub fn gap(&self) {
+        self.lock().retain(|_, queues| {
+            let before = queues.len();
+            queues.retain(|queue| queue.push(Message::Gap, 0));
+            self.forget(before - queues.len());
+            !queues.is_empty()
+        });
+    }
+
+    /// Clients at this time.
+    pub fn clients(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Clients that were too slow, since the start.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Events queued since the start, counted once for each client.
+    pub fn queued(&self) -> u64 {
+        self.queued.load(Ordering::Relaxed)
+    }
+
+    fn forget(&self, slow: usize) {
+        self.count.fetch_sub(slow, Ordering::Relaxed);
+        self.dropped.fetch_add(slow as u64, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Vec<Queue>>> {
+        // Nothing in here panics half way.
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    /// False when there is no room.
+    fn push(&self, message: Message, bytes: usize) -> bool {
+        let before = self.state.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.state.waits.store(true, Ordering::Relaxed);
+        (before == 0 || before + bytes <= QUEUE_BYTES) && self.sender.try_send(message).is_ok()
+    }
+}
+
+impl Subscription {
+    /// Which of all clients this is.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Asks for a resume point.
+    pub fn wait_for_end(&self) {
+        self.state.waits.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits for a message; `None` when the client was too slow and everything queued was taken.
+    pub async fn receive(&mut self) -> Option<Message> {
+        let message = self.receiver.recv().await;
+        self.taken(message)
+    }
+
+    /// What is there already.
+    pub fn receive_now(&mut self) -> Option<Message> {
+        match self.receiver.try_recv() {
+            Ok(message) => self.taken(Some(message)),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+        }
+    }
+
+    fn taken(&self, message: Option<Message>) -> Option<Message> {
+        if let Some(Message::Event(event)) = &message {
+            self.state.bytes.fetch_sub(event.len(), Ordering::Relaxed);
+        }
+        message
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut clients = self.fan_out.lock();
+        if let Some(queues) = clients.get_mut(&self.user) {
+            let before = queues.len();
+            queues.retain(|queue| queue.number != self.number);
+            let left = before - queues.len();
+            self.fan_out.count.fetch_sub(left, Ordering::Relaxed);
+            if queues.is_empty() {
+                clients.remove(&self.user);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

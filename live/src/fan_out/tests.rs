@@ -1,0 +1,109 @@
+use super::*;
+use std::convert::Infallible;
+
+fn user(number: u128) -> Uuid {
+    Uuid::from_u128(number)
+}
+
+fn send(fan_out: &FanOut, number: u128, text: &'static str) -> u64 {
+    let event = || Ok::<_, Infallible>(Bytes::from_static(text.as_bytes()));
+    fan_out.send(&user(number), event).expect("no error")
+}
+
+fn texts(subscription: &mut Subscription) -> Vec<Bytes> {
+    let events = std::iter::from_fn(|| subscription.receive_now());
+    let events = events.filter_map(|message| match message {
+        Message::Event(bytes) => Some(bytes),
+        _ => None,
+    });
+    events.collect()
+}
+
+#[test]
+fn each_client_gets_the_rows_of_its_subscriber_and_no_others() {
+    let fan_out = FanOut::new(10);
+    let mut phone = fan_out.subscribe(user(1)).expect("room");
+    let mut desk = fan_out.subscribe(user(1)).expect("room");
+    let mut other = fan_out.subscribe(user(2)).expect("room");
+    assert_eq!(send(&fan_out, 1, "a"), 2);
+    assert_eq!(send(&fan_out, 2, "b"), 1);
+    let never = || -> Result<Bytes, Infallible> { panic!("made for nobody") };
+    assert_eq!(fan_out.send(&user(3), never).expect("no error"), 0);
+    assert_eq!(texts(&mut phone), ["a"]);
+    assert_eq!(texts(&mut desk), ["a"]);
+    assert_eq!(texts(&mut other), ["b"]);
+    drop(phone);
+    assert_eq!(send(&fan_out, 1, "c"), 1);
+    assert_eq!(texts(&mut desk), ["c"]);
+    drop((desk, other));
+    assert_eq!(fan_out.clients(), 0);
+    assert!(fan_out.lock().is_empty());
+}
+
+#[tokio::test]
+async fn a_slow_client_gets_what_was_queued_and_then_the_end() {
+    let fan_out = FanOut::new(10);
+    let mut slow = fan_out.subscribe(user(1)).expect("room");
+    let mut quick = fan_out.subscribe(user(1)).expect("room");
+    for _ in 0..QUEUE_MESSAGES {
+        assert_eq!(send(&fan_out, 1, "x"), 2);
+        assert_eq!(texts(&mut quick).len(), 1);
+    }
+    assert_eq!(send(&fan_out, 1, "one too many"), 1);
+    assert_eq!((fan_out.clients(), fan_out.dropped()), (1, 1));
+    for _ in 0..QUEUE_MESSAGES {
+        assert!(matches!(slow.receive().await, Some(Message::Event(_))));
+    }
+    assert!(slow.receive().await.is_none());
+    assert_eq!(texts(&mut quick), ["one too many"]);
+}
+
+#[test]
+fn a_queue_is_bounded_in_bytes_too() {
+    let fan_out = FanOut::new(10);
+    let mut client = fan_out.subscribe(user(1)).expect("room");
+    let big = Bytes::from(vec![b'x'; QUEUE_BYTES + 1]);
+    let sent = |fan_out: &FanOut| fan_out.send(&user(1), || Ok::<_, Infallible>(big.clone()));
+    assert_eq!(sent(&fan_out), Ok(1), "one that is alone goes through");
+    assert_eq!(texts(&mut client).len(), 1);
+    assert_eq!(sent(&fan_out), Ok(1));
+    assert_eq!(send(&fan_out, 1, "x"), 0);
+    assert_eq!(fan_out.dropped(), 1);
+}
+
+#[test]
+fn a_resume_point_comes_behind_what_it_vouches_for_and_only_when_it_is_waited_for() {
+    let fan_out = FanOut::new(10);
+    let ended = Ended {
+        asked: std::time::Instant::now(),
+        number: 7,
+        next: 7,
+        position: 0,
+    };
+    let mut client = fan_out.subscribe(user(1)).expect("room");
+    assert!(fan_out.waits(), "a new client wants to know");
+    send(&fan_out, 1, "a");
+    fan_out.ended(ended);
+    assert!(!fan_out.waits());
+    fan_out.ended(ended);
+    assert!(matches!(client.receive_now(), Some(Message::Event(_))));
+    assert!(matches!(client.receive_now(), Some(Message::Ended(_))));
+    assert!(client.receive_now().is_none());
+    fan_out.gap();
+    assert!(matches!(client.receive_now(), Some(Message::Gap)));
+    assert!(fan_out.waits());
+}
+
+#[test]
+fn there_is_room_for_so_many_and_no_more() {
+    let fan_out = FanOut::new(PER_USER + 1);
+    let mut clients: Vec<_> = (0..PER_USER)
+        .map(|_| fan_out.subscribe(user(1)).expect("room"))
+        .collect();
+    let full = |user_number| fan_out.subscribe(user(user_number)).err();
+    assert_eq!(full(1), Some(Full::Subscriber));
+    clients.push(fan_out.subscribe(user(2)).expect("room"));
+    assert_eq!(full(3), Some(Full::Service));
+    clients.clear();
+    assert_eq!(full(1), None);
+}

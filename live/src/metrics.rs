@@ -1,0 +1,110 @@
+//! Numbers for operators, in the text format of Prometheus.
+
+use crate::app::App;
+use std::fmt::Write;
+use std::fs;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What no other part counts.
+#[derive(Default)]
+pub struct Metrics {
+    /// Rows of user_signals in the replication stream.
+    pub rows: AtomicU64,
+    /// When the last of them came, in milliseconds since 1970; 0 before the first.
+    pub last_row: AtomicU64,
+    /// Bytes of the log that are not confirmed; -1 is unknown.
+    pub lag: AtomicI64,
+    /// Times the replication stream was begun.
+    pub connections: AtomicU64,
+}
+
+impl Metrics {
+    /// Counts rows that came just now.
+    pub fn rows_came(&self, rows: u64) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.map_or(0, |now| now.as_millis() as u64);
+        self.last_row.store(now, Ordering::Relaxed);
+    }
+}
+
+/// All numbers there are.
+pub fn text(app: &App) -> String {
+    let metrics = &app.metrics;
+    let count = |value: &AtomicU64| value.load(Ordering::Relaxed) as f64;
+    let lag = metrics.lag.load(Ordering::Relaxed);
+    let mut out = String::new();
+    let mut add = |name: &str, kind: &str, help: &str, value: f64| {
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            out,
+            "# HELP signal_hub_live_{name} {help}\n# TYPE signal_hub_live_{name} {kind}\nsignal_hub_live_{name} {value}"
+        );
+    };
+    add(
+        "clients",
+        "gauge",
+        "Streams that are open.",
+        app.fan_out.clients() as f64,
+    );
+    add(
+        "events_total",
+        "counter",
+        "Signals and marks queued for clients.",
+        app.fan_out.queued() as f64,
+    );
+    add(
+        "clients_dropped_total",
+        "counter",
+        "Clients dropped because they were too slow.",
+        app.fan_out.dropped() as f64,
+    );
+    add(
+        "rows_total",
+        "counter",
+        "Rows of user_signals received by replication.",
+        count(&metrics.rows),
+    );
+    add(
+        "last_row_timestamp_seconds",
+        "gauge",
+        "When the last row was received; 0 before the first.",
+        count(&metrics.last_row) / 1000.0,
+    );
+    add(
+        "replication_connected",
+        "gauge",
+        "Whether the replication stream is up.",
+        f64::from(u8::from(app.is_replicating())),
+    );
+    add(
+        "replication_starts_total",
+        "counter",
+        "Times the replication stream was begun.",
+        count(&metrics.connections),
+    );
+    add(
+        "replication_lag_bytes",
+        "gauge",
+        "Write-ahead log not confirmed yet; -1 while the database is away.",
+        lag as f64,
+    );
+    add(
+        "resident_memory_bytes",
+        "gauge",
+        "Memory of this process.",
+        resident().unwrap_or(0) as f64,
+    );
+    out
+}
+
+/// Bytes of memory of this process, where proc(5) is.
+fn resident() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kilobytes * 1024)
+}

@@ -1,0 +1,192 @@
+//! Who a client is: JSON Web Tokens, checked with a secret or the keys of a key set.
+
+use crate::config::{KeyFile, Order};
+use crate::error::Failure;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde_json::{Map, Value, json};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use uuid::Uuid;
+
+/// Clocks of others may be so much off.
+const LEEWAY: Duration = Duration::from_secs(30);
+
+/// A subscriber whose token was good.
+#[derive(Clone, Debug)]
+pub struct Subscriber {
+    /// `sub` of the token.
+    pub user_id: Uuid,
+    /// The token's payload, for `request.jwt.claims`.
+    pub claims: String,
+    /// When the token is good no more, the leeway included.
+    pub expires: SystemTime,
+}
+
+/// What tokens are checked with.
+pub struct Keys {
+    keys: Vec<Key>,
+    audience: Option<String>,
+    role: String,
+}
+
+struct Key {
+    id: Option<String>,
+    key: DecodingKey,
+    algorithm: Algorithm,
+}
+
+impl Keys {
+    /// `role` is the only one that a token may claim.
+    ///
+    /// # Errors
+    /// When the key set is none, or has no key that can be used.
+    pub fn new(file: &KeyFile, audience: Option<String>, role: &str) -> Result<Self, Failure> {
+        let keys = match file {
+            KeyFile::Secret(secret) => vec![Key {
+                id: None,
+                key: DecodingKey::from_secret(secret),
+                algorithm: Algorithm::HS256,
+            }],
+            KeyFile::KeySet(text) => {
+                let set: JwkSet = serde_json::from_str(text)
+                    .map_err(|error| Failure::Other(format!("not a JSON Web Key Set: {error}")))?;
+                set.keys.iter().filter_map(Key::from_jwk).collect()
+            }
+        };
+        if keys.is_empty() {
+            return Err(Failure::Other(
+                "the key set has no key that signatures can be checked with".to_owned(),
+            ));
+        }
+        Ok(Self {
+            keys,
+            audience,
+            role: role.to_owned(),
+        })
+    }
+
+    /// Checks a token.
+    ///
+    /// # Errors
+    /// Why it is not accepted, in words for its holder.
+    pub fn check(&self, token: &str) -> Result<Subscriber, String> {
+        let header = jsonwebtoken::decode_header(token)
+            .map_err(|_| "the token is malformed, or signed in a way that is not known")?;
+        let claims = self
+            .candidates(header.kid.as_deref())
+            .map(|key| self.claims(token, key))
+            .reduce(Result::or)
+            .ok_or("the token is signed with a key that is not known")??;
+        let role = claims.get("role");
+        if role.is_some_and(|role| role != self.role.as_str()) {
+            return Err(format!("the token is not for role {}", self.role));
+        }
+        let user_id = claims.get("sub").and_then(Value::as_str);
+        // The one form that the database takes as well.
+        let user_id = user_id.filter(|sub| sub.len() == 36);
+        let user_id = user_id.and_then(|sub| Uuid::try_parse(sub).ok());
+        let expires = claims.get("exp").and_then(Value::as_f64).unwrap_or(0.0);
+        Ok(Subscriber {
+            user_id: user_id.ok_or("sub of the token is not a UUID")?,
+            // A year 10000 or so is as good as never.
+            expires: UNIX_EPOCH + Duration::from_secs_f64(expires.clamp(0.0, 2.5e11)) + LEEWAY,
+            claims: Value::Object(claims).to_string(),
+        })
+    }
+
+    fn candidates<'a>(&'a self, id: Option<&'a str>) -> impl Iterator<Item = &'a Key> {
+        self.keys
+            .iter()
+            .filter(move |key| id.is_none() || key.id.is_none() || key.id.as_deref() == id)
+    }
+
+    fn claims(&self, token: &str, key: &Key) -> Result<Map<String, Value>, String> {
+        // The algorithm is the key's, whatever the token says.
+        let mut rules = Validation::new(key.algorithm);
+        rules.leeway = LEEWAY.as_secs();
+        rules.validate_nbf = true;
+        rules.set_required_spec_claims(&["exp", "sub"]);
+        match &self.audience {
+            Some(audience) => {
+                rules.set_audience(&[audience]);
+                rules.required_spec_claims.insert("aud".to_owned());
+            }
+            None => rules.validate_aud = false,
+        }
+        let decoded = jsonwebtoken::decode::<Map<String, Value>>(token, &key.key, &rules);
+        match decoded {
+            Ok(token) => Ok(token.claims),
+            Err(error) => Err(match error.kind() {
+                ErrorKind::ExpiredSignature => "the token has expired".to_owned(),
+                ErrorKind::ImmatureSignature => "the token is not valid yet".to_owned(),
+                ErrorKind::MissingRequiredClaim(claim) => format!("the token has no {claim}"),
+                ErrorKind::InvalidAudience => "the token is for another audience".to_owned(),
+                _ => "the signature of the token is not valid".to_owned(),
+            }),
+        }
+    }
+}
+
+impl Key {
+    /// `None` for a key that is not for signatures, or of a kind that is not known.
+    fn from_jwk(jwk: &Jwk) -> Option<Self> {
+        let algorithm = match jwk.common.key_algorithm {
+            Some(KeyAlgorithm::HS256) => Algorithm::HS256,
+            Some(KeyAlgorithm::HS384) => Algorithm::HS384,
+            Some(KeyAlgorithm::HS512) => Algorithm::HS512,
+            Some(KeyAlgorithm::ES256) => Algorithm::ES256,
+            Some(KeyAlgorithm::ES384) => Algorithm::ES384,
+            Some(KeyAlgorithm::RS256) => Algorithm::RS256,
+            Some(KeyAlgorithm::RS384) => Algorithm::RS384,
+            Some(KeyAlgorithm::RS512) => Algorithm::RS512,
+            Some(KeyAlgorithm::PS256) => Algorithm::PS256,
+            Some(KeyAlgorithm::PS384) => Algorithm::PS384,
+            Some(KeyAlgorithm::PS512) => Algorithm::PS512,
+            Some(KeyAlgorithm::EdDSA) => Algorithm::EdDSA,
+            Some(_) => return None,
+            None => match &jwk.algorithm {
+                AlgorithmParameters::RSA(_) => Algorithm::RS256,
+                AlgorithmParameters::EllipticCurve(point) => match point.curve {
+                    EllipticCurve::P256 => Algorithm::ES256,
+                    EllipticCurve::P384 => Algorithm::ES384,
+                    _ => return None,
+                },
+                AlgorithmParameters::OctetKeyPair(_) => Algorithm::EdDSA,
+                AlgorithmParameters::OctetKey(_) => Algorithm::HS256,
+                _ => return None,
+            },
+        };
+        Some(Self {
+            id: jwk.common.key_id.clone(),
+            key: DecodingKey::from_jwk(jwk).ok()?,
+            algorithm,
+        })
+    }
+}
+
+/// Makes a token, as an identity provider would.
+///
+/// # Errors
+/// When it cannot be signed.
+pub fn issue(order: &Order) -> Result<String, Failure> {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
+    let mut claims = json!({
+        "sub": order.subscriber.to_string(),
+        "role": order.role,
+        "iat": now,
+        "exp": now + u64::from(order.hours) * 3600,
+    });
+    if let Some(audience) = &order.audience {
+        claims["aud"] = audience.as_str().into();
+    }
+    let key = EncodingKey::from_secret(&order.secret);
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
+        .map_err(|error| Failure::Other(format!("cannot sign: {error}")))
+}
+
+#[cfg(test)]
+mod tests;

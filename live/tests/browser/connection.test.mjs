@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { after, afterEach, before, test } from 'node:test';
+import { Stage, card, live, lost, phase, shown, shows } from './stage/stage.mjs';
+import { eventually, SOON, stays } from './stage/wait.mjs';
+
+let stage;
+before(async () => { stage = await Stage.start(); });
+after(() => stage.stop());
+afterEach(() => stage.tidy());
+
+test('a restart of the service, stopped or killed, costs no signal', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  const ids = [];
+  for (const signal of ['SIGTERM', 'SIGKILL', 'SIGKILL']) {
+    ids.push(...await someone.receive({}));
+    await stage.service.end(signal);
+    await lost(page);
+    ids.push(...await someone.receive({}, {}));
+    await stage.service.begin();
+    await live(page);
+    ids.push(...await someone.receive({}));
+    await shows(page, ids);
+  }
+  await someone.leave();
+});
+
+test('a restart of the database costs no signal', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  const ids = await someone.receive({});
+  await stage.cluster.end();
+  await stage.cluster.begin();
+  ids.push(...await someone.receive({}));
+  await shows(page, ids, 40_000);
+  await eventually('the generator is known again', async () => (await page.locator('#generator-state').innerText()) === 'disabled');
+  await live(page, 40_000);
+  await someone.leave();
+});
+
+test('without a network the page says so, when it tries next, and waits longer each time', async () => {
+  const someone = await stage.subscriber();
+  const ids = await someone.receive({});
+  const page = await someone.open();
+  stage.gateway.cut();
+  await lost(page);
+  await eventually('why and when', async () => /cannot be reached; next attempt in \d+ s|trying again/.test(await page.locator('#status').innerText()));
+  await eventually('a longer wait', async () => Number(/attempt in (\d+) s/.exec(await page.locator('#status').innerText())?.[1]) >= 5, 30_000);
+  assert.deepEqual(await shown(page), ids, 'what is known stays in view');
+  ids.push(...await someone.receive({}));
+  stage.gateway.heal();
+  await page.getByRole('button', { name: 'Try now' }).click();
+  await live(page, 3_000);
+  await shows(page, ids);
+  await someone.leave();
+});
+
+test('the moment the system reports a network, the page is back', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  stage.gateway.cut();
+  await someone.context.setOffline(true);
+  await lost(page);
+  await eventually('a wait that is long enough to see', async () => Number(/attempt in (\d+) s/.exec(await page.locator('#status').innerText())?.[1]) >= 3, 30_000);
+  const ids = await someone.receive({});
+  stage.gateway.heal();
+  await someone.context.setOffline(false);
+  await live(page, 1_500);
+  await shows(page, ids);
+  await someone.leave();
+});
+
+test('a laptop that slept is live again within 3 s of waking, though its connection died without a word', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  const renderers = execFileSync('pgrep', ['-f', '--', '--type=renderer'], { encoding: 'utf8' }).trim().split('\n')
+    .filter((pid) => isChildOfBrowser(pid));
+  assert.ok(renderers.length > 0);
+  const send = (signal) => renderers.forEach((pid) => process.kill(Number(pid), signal));
+  let ids;
+  send('SIGSTOP');
+  try {
+    stage.gateway.swallow();
+    ids = await someone.receive({}, {});
+    await stays('asleep', () => true, 8_000);
+    stage.gateway.heal();
+  } finally {
+    send('SIGCONT');
+  }
+  await shows(page, ids, 3_000);
+  await live(page, 1_000);
+  await someone.leave();
+});
+
+/** Other browsers of this machine are none of ours. */
+function isChildOfBrowser(pid) {
+  for (let at = Number(pid); at > 1;) {
+    if (at === process.pid) return true;
+    at = Number(execFileSync('ps', ['-o', 'ppid=', '-p', String(at)], { encoding: 'utf8' }));
+  }
+  return false;
+}
+
+test('a connection that died without a word is noticed by the silence', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  stage.gateway.swallow();
+  const ids = await someone.receive({});
+  stage.gateway.heal();
+  // A heartbeat of 15 s and some grace.
+  await shows(page, ids, 25_000);
+  await live(page);
+  await someone.leave();
+});
+
+test('an hour without a word, with a restart meanwhile: what came is there at once, and the ages are true', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.context.newPage();
+  await page.clock.install();
+  await page.goto(`${stage.gateway.url}/#token=${someone.token}`);
+  await live(page);
+  stage.gateway.swallow();
+  const ids = await someone.receive(...Array.from({ length: 30 }, () => ({})));
+  await stage.service.end('SIGKILL');
+  await stage.service.begin();
+  stage.gateway.heal();
+  await page.clock.fastForward('01:00:00');
+  await shows(page, ids, 5_000);
+  await live(page);
+  // The page's clock is an hour ahead now, the server's is not.
+  assert.match(await card(page, ids[0]).locator('.times').innerText(), /(just now|\d+ s ago)\s*expires in (4 h|3 h 59 min)/);
+  await someone.leave();
+});
+
+test('duplicates are shown once', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  const first = await page.evaluate(() => new Promise((resolve) => {
+    const look = () => {
+      const key = Object.keys(localStorage).find((name) => name.includes('.state.'));
+      if (key) resolve(JSON.parse(localStorage[key]).watermark);
+      else setTimeout(look, 20);
+    };
+    look();
+  }));
+  const ids = await someone.receive({}, {}, {});
+  await shows(page, ids);
+  // Resume from before them, with them in the cache.
+  await eventually('cached', () => page.evaluate((count) => Object.keys(JSON.parse(localStorage[Object.keys(localStorage).find((name) => name.includes('.state.'))]).signals).length === count, ids.length));
+  await page.goto('about:blank');
+  const again = await someone.context.newPage();
+  await again.addInitScript((watermark) => {
+    const key = Object.keys(localStorage).find((name) => name.includes('.state.'));
+    if (key) localStorage[key] = JSON.stringify({ ...JSON.parse(localStorage[key]), watermark });
+  }, first);
+  await again.goto(stage.gateway.url);
+  await live(again);
+  const [later] = await someone.receive({});
+  await shows(again, [...ids, later]);
+  await someone.leave();
+});
+
+test('a resume point that is none, as of another service at the same address, is thrown away', async () => {
+  const someone = await stage.subscriber();
+  const ids = await someone.receive({}, {});
+  await someone.context.addInitScript((userId) => {
+    if (location.origin === 'null') return;
+    localStorage.setItem(`signal_hub.state.1.${userId}`, JSON.stringify({ signals: {}, watermark: 'nonsense', health: null, clockOffset: 0, unsaved: {} }));
+  }, someone.userId);
+  const page = await someone.openAnother();
+  await page.goto(`${stage.gateway.url}/#token=${someone.token}`);
+  await shows(page, ids);
+  await live(page);
+  await someone.leave();
+});
+
+test('a clock that is three hours ahead, or behind, changes no age and no expiry', async () => {
+  for (const skew of [3, -3]) {
+    const someone = await stage.subscriber();
+    const ids = await someone.receive({ expires_at: "now() + interval '2 hours'" });
+    const page = await someone.context.newPage();
+    await page.clock.install({ time: Date.now() + skew * 3_600_000 });
+    await page.clock.resume();
+    await page.goto(`${stage.gateway.url}/#token=${someone.token}`);
+    await live(page);
+    await shows(page, ids);
+    await eventually('true times', async () => /(just now|\d+ s ago)\s*expires in 1 h 59 min/.test(await card(page, ids[0]).locator('.times').innerText()));
+    await someone.leave();
+  }
+});
+
+test('where streams do not get through, signals come by reading every 5 s; while one does, nothing is read', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  const quietSince = Date.now();
+  await stays('live', async () => (await phase(page)) === 'live', 11_000);
+  assert.equal(stage.gateway.count(/GET \/api\/(signals|health)/, quietSince), 0, 'no polling');
+  stage.gateway.hold(/GET \/api\/stream/);
+  try {
+    await lost(page);
+    const ids = await someone.receive({});
+    await shows(page, ids, 12_000);
+    await eventually('it says so', async () => (await page.locator('#connection-phase').innerText()) === 'No live connection, reading every 5 s');
+    ids.push(...await someone.receive({}));
+    await shows(page, ids, 12_000);
+    assert.equal(await page.locator('#generator-state').innerText(), 'disabled');
+  } finally {
+    stage.gateway.hold(null);
+  }
+  await live(page, 40_000);
+  await someone.leave();
+});
+
+test('a reload shows the last known state though nothing answers, then goes on', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  const ids = await someone.receive({}, {});
+  await shows(page, ids);
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  stage.gateway.cut();
+  await page.reload();
+  await shows(page, ids, 1_000);
+  assert.notEqual(await phase(page), 'live');
+  assert.match(await page.locator('#generator-state').innerText(), /disabled|ago/);
+  ids.push(...await someone.receive({}));
+  stage.gateway.heal();
+  await shows(page, ids, 20_000);
+  await live(page, SOON);
+  await someone.leave();
+});

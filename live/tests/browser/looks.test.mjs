@@ -1,0 +1,130 @@
+// How the page looks and how it is used without a mouse or without eyes.
+// With SCREENSHOTS set to a folder, pictures of what is checked are left there.
+
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { after, afterEach, before, test } from 'node:test';
+import { Stage, card, live, lost, shows } from './stage/stage.mjs';
+import { eventually } from './stage/wait.mjs';
+
+const { source: axe } = createRequire(import.meta.url)('axe-core');
+
+let stage;
+before(async () => { stage = await Stage.start(); });
+after(() => stage.stop());
+afterEach(() => stage.tidy());
+
+const SIGNALS = [
+  { symbol: "'DOGEUSDT'", entry_price: '0.16234', stop_loss: '0.15990', take_profit: "'{0.16477,0.16721,0.17046}'", expires_at: "now() - interval '1 hour'" },
+  { symbol: "'BTCUSDT'", entry_price: '67998.42', stop_loss: '66978.44', take_profit: "'{69018.40,70038.37,71398.34}'", confidence: '95' },
+  { symbol: "'BNBUSDT'", signal_type: "'SHORT'", entry_price: '502.42', stop_loss: '509.96', take_profit: "'{494.88,487.35,477.30}'", confidence: '76.20' },
+  { symbol: "'SOLUSDT'", tier: "'FREE'", full_details: 'false', entry_price: 'NULL', take_profit: 'NULL', stop_loss: 'NULL' },
+  {},
+];
+
+async function picture(page, name) {
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`) });
+}
+
+/** Fails for whatever axe finds: contrast, names, roles, landmarks, headings and more. */
+async function isUsable(page, what) {
+  // Colours on their way are not the ones to judge.
+  await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
+  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`), [], what);
+}
+
+const fits = (page) => page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth);
+
+for (const [device, viewport] of [['desktop', { width: 1280, height: 800 }], ['phone', { width: 390, height: 844 }], ['small phone', { width: 320, height: 568 }], ['phone on its side', { width: 844, height: 390 }]]) {
+  for (const colorScheme of ['light', 'dark']) {
+    const name = `${device} ${colorScheme}`;
+    test(`${name}: everything fits, and can be read and reached`, async () => {
+      const someone = await stage.subscriber({ viewport, colorScheme });
+      const form = await someone.openAnother();
+      await isUsable(form, 'the form');
+      assert.ok(await fits(form), 'the form');
+      await picture(form, `${name} form`);
+      const ids = await someone.receive(...SIGNALS);
+      const page = await someone.open();
+      await shows(page, ids);
+      await picture(page, name);
+      await card(page, ids.at(-1)).getByRole('button').click();
+      await card(page, ids.at(0)).getByRole('button').click();
+      await card(page, ids.at(-1)).scrollIntoViewIfNeeded();
+      await isUsable(page, 'the list');
+      assert.ok(await fits(page), 'the list');
+      for (const id of ids) {
+        const wide = await card(page, id).locator('*').evaluateAll((all) => all.filter((one) => one.getBoundingClientRect().right > innerWidth).length);
+        assert.equal(wide, 0, `parts of signal ${id} are outside`);
+      }
+      await picture(page, `${name} opened`);
+      stage.gateway.cut();
+      await lost(page);
+      await eventually('the reason', async () => /attempt/.test(await page.locator('#status').innerText()));
+      await page.evaluate(() => scrollTo(0, 0));
+      await isUsable(page, 'without a connection');
+      assert.ok(await fits(page), 'without a connection');
+      await picture(page, `${name} lost`);
+      await someone.leave();
+    });
+  }
+}
+
+test('the keyboard reaches and opens everything, and shows where it is', async () => {
+  const someone = await stage.subscriber();
+  const ids = await someone.receive({}, {});
+  const page = await someone.open();
+  await shows(page, ids);
+  const focused = () => page.evaluate(() => {
+    const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+    return { name: document.activeElement.textContent.replace(/\s+/g, ' ').trim(), outline: `${outlineStyle} ${outlineWidth}`, top: document.activeElement.getBoundingClientRect().top };
+  });
+  const seen = [];
+  for (let i = 0; i < 5; i += 1) {
+    await page.keyboard.press('Tab');
+    const { name, outline, top } = await focused();
+    assert.equal(outline, 'solid 3px', name);
+    assert.ok(top >= 0, `${name} is in view`);
+    seen.push(name);
+  }
+  assert.deepEqual(seen.filter((name) => name !== 'Notify me').slice(0, 4), ['Skip to the signals', 'Sign out', 'LONG AVAXUSDT', 'LONG AVAXUSDT']);
+  await page.keyboard.press('Enter');
+  await eventually('open', () => page.getByRole('button', { expanded: true }).isVisible());
+  await page.keyboard.press(' ');
+  await eventually('closed', async () => (await page.getByRole('button', { expanded: true }).count()) === 0);
+  await someone.leave();
+});
+
+test('a screen reader hears of a new signal and of the connection, and of nothing that ticks', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  assert.deepEqual(await Promise.all(['banner', 'main', 'contentinfo'].map((role) => page.getByRole(role).count())), [1, 1, 1]);
+  await page.evaluate(() => {
+    globalThis.heard = [];
+    const regions = document.querySelectorAll('[aria-live], [role=status], [role=alert]');
+    const observer = new MutationObserver((changes) => changes.forEach(({ target }) => globalThis.heard.push((target.nodeType === 3 ? target.parentNode : target).textContent)));
+    regions.forEach((region) => observer.observe(region, { childList: true, characterData: true, subtree: true }));
+  });
+  const heard = () => page.evaluate(() => globalThis.heard);
+  await someone.receive({});
+  await eventually('the signal', async () => (await heard()).length > 0);
+  await someone.receive({ symbol: "'SOLUSDT'", entry_price: 'NULL', take_profit: 'NULL', stop_loss: 'NULL', full_details: 'false' });
+  await eventually('the second', async () => (await heard()).length > 1);
+  stage.gateway.cut();
+  await eventually('the loss', async () => (await heard()).includes('No connection'));
+  await eventually('some seconds of waiting', async () => /in [3-9] s/.test(await page.locator('#connection-attempt').innerText()), 30_000);
+  stage.gateway.heal();
+  await page.getByRole('button', { name: 'Try now' }).click();
+  await live(page);
+  const all = await heard();
+  assert.deepEqual(all.slice(0, 2), [
+    'New signal: LONG AVAXUSDT, entry 26.73, stop 26.33, targets 27.13, 27.53, 28.07, strength of the move 20.6 of 100.',
+    'New signal: LONG SOLUSDT, prices are withheld, strength of the move 20.6 of 100.',
+  ]);
+  assert.equal(all.at(-1), 'Live');
+  assert.ok(all.slice(2).every((words) => ['Connecting', 'No connection', 'Live'].includes(words)), String(all));
+  await someone.leave();
+});

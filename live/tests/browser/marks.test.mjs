@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { Stage, card, live, lost, shows } from './stage/stage.mjs';
+import { eventually, stays } from './stage/wait.mjs';
+
+let stage;
+before(async () => { stage = await Stage.start(); });
+after(() => stage.stop());
+afterEach(() => stage.tidy());
+
+const MARKS = 'viewed, clicked, viewed_at IS NOT NULL, clicked_at IS NOT NULL';
+
+test('a card that was in view for a second is viewed, one below the window is not', async () => {
+  const someone = await stage.subscriber({ viewport: { width: 390, height: 500 } });
+  const ids = await someone.receive(...Array.from({ length: 6 }, () => ({})));
+  const [oldest, newest] = [ids[0], ids.at(-1)];
+  const page = await someone.open();
+  await shows(page, ids);
+  assert.equal(await someone.row(newest, 'viewed'), 'f', 'not before the second is over');
+  assert.match(await page.title(), /^\([56]\) Signals$/);
+  await eventually('viewed', async () => (await someone.row(newest, MARKS)) === 't|f|t|f');
+  await eventually('no longer new', () => card(page, newest).getByText('new', { exact: true }).isHidden());
+  await stays('not viewed', async () => (await someone.row(oldest, 'viewed')) === 'f', 1_500);
+  assert.ok(await card(page, oldest).getByText('new', { exact: true }).isVisible());
+  await card(page, oldest).scrollIntoViewIfNeeded();
+  await eventually('viewed', async () => (await someone.row(oldest, 'viewed')) === 't');
+  await someone.leave();
+});
+
+test('one that is opened is clicked, and stays open while others come', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  const [id] = await someone.receive({});
+  await card(page, id).getByRole('button').click();
+  await eventually('clicked', async () => (await someone.row(id, MARKS)) === 't|t|t|t');
+  const [other] = await someone.receive({});
+  await shows(page, [id, other]);
+  assert.equal(await card(page, id).getByRole('button').getAttribute('aria-expanded'), 'true');
+  assert.ok(await card(page, id).getByRole('button').evaluate((button) => button === document.activeElement), 'the focus stays');
+  assert.equal(await someone.row(other, 'clicked'), 'f');
+  await someone.leave();
+});
+
+test('what was viewed on another device is not new here', async () => {
+  const someone = await stage.subscriber({ viewport: { width: 390, height: 500 } });
+  const ids = await someone.receive(...Array.from({ length: 6 }, () => ({})));
+  const page = await someone.open();
+  assert.ok(await card(page, ids[0]).getByText('new', { exact: true }).isVisible());
+  await stage.sql(`UPDATE user_signals SET viewed = true WHERE user_id = '${someone.userId}' AND signal_id = ${ids[0]}`);
+  await eventually('no longer new', () => card(page, ids[0]).getByText('new', { exact: true }).isHidden());
+  await someone.leave();
+});
+
+test('a mark made without a connection is saved when there is one, even after a reload', async () => {
+  const someone = await stage.subscriber({ viewport: { width: 390, height: 500 } });
+  const ids = await someone.receive(...Array.from({ length: 6 }, () => ({})));
+  const page = await someone.open();
+  await shows(page, ids);
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  stage.gateway.cut();
+  await lost(page);
+  await card(page, ids[0]).getByRole('button').click();
+  await page.reload();
+  assert.equal(await someone.row(ids[0], 'clicked'), 'f');
+  stage.gateway.heal();
+  await live(page, 40_000);
+  await eventually('saved', async () => (await someone.row(ids[0], MARKS)) === 't|t|t|t');
+  await someone.leave();
+});
+
+test('a mark of a row that is gone is given up, and does not keep others back', async () => {
+  const someone = await stage.subscriber({ viewport: { width: 390, height: 500 } });
+  const ids = await someone.receive(...Array.from({ length: 6 }, () => ({})));
+  const page = await someone.open();
+  await shows(page, ids);
+  await stage.sql(`DELETE FROM user_signals WHERE user_id = '${someone.userId}' AND signal_id = ${ids[1]}`);
+  await card(page, ids[1]).getByRole('button').click();
+  await card(page, ids[0]).getByRole('button').click();
+  await eventually('the other is saved', async () => (await someone.row(ids[0], 'clicked')) === 't');
+  await someone.leave();
+});

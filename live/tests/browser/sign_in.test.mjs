@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { Stage, card, live, lost, shows } from './stage/stage.mjs';
+import { eventually } from './stage/wait.mjs';
+
+let stage;
+before(async () => { stage = await Stage.start(); });
+after(() => stage.stop());
+afterEach(() => stage.tidy());
+
+const kept = (page) => page.evaluate(() => JSON.stringify({ ...localStorage }) + JSON.stringify({ ...sessionStorage }));
+
+test('the token of a link signs in, leaves the address bar, and is in no address that the service sees', async () => {
+  const someone = await stage.subscriber();
+  const ids = await someone.receive({});
+  const page = await someone.open();
+  assert.equal(page.url(), `${stage.gateway.url}/`);
+  await shows(page, ids);
+  await page.goto('about:blank');
+  await page.goBack();
+  await live(page);
+  assert.equal(page.url(), `${stage.gateway.url}/`, 'nor is it in the history');
+  assert.equal(stage.gateway.count(/eyJ/), 0);
+  await someone.leave();
+});
+
+test('a token can be pasted; what is none is refused in words', async () => {
+  const someone = await stage.subscriber();
+  const ids = await someone.receive({});
+  const page = await someone.openAnother();
+  await page.getByLabel('Token').fill('open sesame');
+  await page.keyboard.press('Enter');
+  await eventually('a refusal', async () => /not a token/.test(await page.getByRole('alert').textContent()));
+  await page.getByLabel('Token').fill(` ${someone.token}\n`);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await live(page);
+  await shows(page, ids);
+  await page.reload();
+  await live(page);
+  await someone.leave();
+});
+
+test('an expired token and one that somebody else signed lead back to the form', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.openAnother();
+  for (const token of [stage.service.token(someone.userId, -3_600), someone.token.replace(/\.[^.]*$/, '.AAAA')]) {
+    await page.getByLabel('Token').fill(token);
+    await page.keyboard.press('Enter');
+    await eventually('a refusal', async () => /refused the sign-in/.test(await page.getByRole('alert').textContent()));
+    assert.ok(!(await kept(page)).includes(token));
+  }
+  await someone.leave();
+});
+
+test('a token that expires while the page is open ends in the form, and nothing stays', async () => {
+  const someone = await stage.subscriber();
+  await someone.receive({});
+  const page = await someone.openAnother();
+  await page.getByLabel('Token').fill(stage.service.token(someone.userId, 4));
+  await page.keyboard.press('Enter');
+  await live(page);
+  // Verifiers may grant a minute for clocks that differ.
+  await eventually('the form', () => page.getByLabel('Token').isVisible(), 90_000);
+  assert.equal(await page.locator('#list > li').count(), 0);
+  assert.equal(await kept(page), '{}{}');
+  await someone.leave();
+});
+
+test('signing out clears everything, in every tab', async () => {
+  const someone = await stage.subscriber();
+  const ids = await someone.receive({}, {});
+  const [one, other] = [await someone.open(), await someone.openAnother()];
+  await shows(one, ids);
+  await shows(other, ids);
+  assert.ok((await kept(other)).includes('signal_hub.token'));
+  await other.getByRole('button', { name: 'Sign out' }).click();
+  for (const page of [one, other]) {
+    await eventually('the form', () => page.getByLabel('Token').isVisible());
+    assert.equal(await page.locator('#list > li').count(), 0);
+    assert.equal(await page.title(), 'Signals');
+    await eventually('empty storage', async () => (await kept(page)) === '{}{}');
+  }
+  await one.reload();
+  assert.ok(await one.getByLabel('Token').isVisible());
+  await someone.leave();
+});
+
+test('a subscriber sees their own signals only, also in a browser that another one used', async () => {
+  const first = await stage.subscriber();
+  const second = await stage.subscriber();
+  const [[ofFirst], [ofSecond]] = [await first.receive({ symbol: "'BTCUSDT'" }), await second.receive({ symbol: "'BNBUSDT'" })];
+  const page = await first.open();
+  await shows(page, [ofFirst]);
+  await page.goto(`${stage.gateway.url}/#token=${second.token}`);
+  await shows(page, [ofSecond]);
+  assert.equal(await card(page, ofFirst).count(), 0);
+  const [late] = await second.receive({});
+  await first.receive({});
+  await shows(page, [ofSecond, late]);
+  await Promise.all([first.leave(), second.leave()]);
+});
+
+test('with storage forbidden the page still works as long as it is open', async () => {
+  const someone = await stage.subscriber();
+  await someone.context.addInitScript(() => {
+    Object.defineProperty(window, 'localStorage', { get: () => { throw new DOMException('forbidden', 'SecurityError'); } });
+  });
+  const page = await someone.open();
+  const ids = await someone.receive({});
+  await shows(page, ids);
+  stage.gateway.cut();
+  await lost(page);
+  stage.gateway.heal();
+  await live(page);
+  await someone.leave();
+});

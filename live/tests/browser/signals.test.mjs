@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { Market } from './stage/programs.mjs';
+import { Stage, card, live, shown, shows } from './stage/stage.mjs';
+import { eventually, SOON } from './stage/wait.mjs';
+
+let stage;
+before(async () => { stage = await Stage.start(); });
+after(() => stage.stop());
+afterEach(() => stage.tidy());
+
+test('a card says everything that is in a signal, and opens to a plot of its levels', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  assert.ok(await page.getByText('No signal yet').isVisible());
+  const [id] = await someone.receive({ symbol: "'BNBUSDT'", signal_type: "'SHORT'", entry_price: '502.42', stop_loss: '509.96', take_profit: "'{494.88,487.35,477.30}'", confidence: '76.20' });
+  await shows(page, [id]);
+  const text = (await card(page, id).innerText()).replace(/\s+/g, ' ');
+  for (const words of [
+    'SHORT', 'BNBUSDT', 'Entry 502.42', 'Stop 509.96', 'Targets 494.88 487.35 477.30', 'Strength of the move not a chance of profit 76.2 of 100',
+    'Quality', '71.4 of 100', 'the change of 2.062 % is above 2 %', 'expires in ',
+  ]) assert.ok(text.includes(words), `${words} is not in: ${text}`);
+  await card(page, id).getByRole('button').click();
+  const plot = card(page, id).getByRole('img');
+  assert.equal(await plot.getAttribute('aria-label'),
+    'Price levels from high to low: Stop 509.96, +1.50 %; Entry 502.42; Target 1 494.88, -1.50 %; Target 2 487.35, -3.00 %; Target 3 477.30, -5.00 %');
+  assert.ok((await plot.boundingBox()).height > 100);
+  assert.ok(await page.getByText('No signal yet').isHidden());
+  await someone.leave();
+});
+
+test('the newest signal is on top, and those that come later go above', async () => {
+  const someone = await stage.subscriber();
+  const early = await someone.receive({}, {}, {});
+  const page = await someone.open();
+  await shows(page, early);
+  const late = await someone.receive({}, {});
+  await shows(page, [...early, ...late]);
+  await someone.leave();
+});
+
+test('a signal without prices says that they are withheld', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  const [id] = await someone.receive({ tier: "'FREE'", full_details: 'false', entry_price: 'NULL', take_profit: 'NULL', stop_loss: 'NULL' });
+  await shows(page, [id]);
+  assert.match(await card(page, id).innerText(), /Prices are withheld: signals of tier FREE come without/);
+  await card(page, id).getByRole('button').click();
+  assert.equal(await card(page, id).getByRole('img').count(), 0);
+  await someone.leave();
+});
+
+test('age and expiry tick, and a signal whose time is over says so', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  const [id] = await someone.receive({ expires_at: "now() + interval '4 seconds'" });
+  await shows(page, [id]);
+  const times = () => card(page, id).locator('.times').innerText();
+  await eventually('an age', async () => /[12] s ago\s*expires in [123] s/.test(await times()));
+  await eventually('expired', async () => /expired [0-9]+ s ago/.test(await times()));
+  assert.ok(await card(page, id).locator('article.expired').isVisible());
+  await someone.leave();
+});
+
+test('markup in the words of a signal is shown as it is', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  const evil = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
+  const [id] = await someone.receive({ why: evil, symbol: "'<b>X</b>'" });
+  await shows(page, [id]);
+  assert.equal(await card(page, id).locator('.why').textContent(), evil);
+  assert.equal(await card(page, id).locator('.symbol').textContent(), '<b>X</b>');
+  assert.match(await page.title(), /Signals/);
+  await someone.leave();
+});
+
+test('a thousand signals at once: the page shows the newest 200 to 250 and stays quick', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  await stage.sql(`INSERT INTO user_signals SELECT '${someone.userId}', (SELECT max(signal_id) FROM user_signals) + n, tier, symbol, signal_type, confidence,
+    quality_score, entry_price, take_profit, stop_loss, now() + interval '1 hour', full_details, metadata FROM (SELECT * FROM user_signals WHERE full_details LIMIT 1) s, generate_series(1, 1000) n`);
+  const last = Number(await stage.sql('SELECT max(signal_id) FROM user_signals'));
+  await eventually('the last one', async () => (await shown(page))[0] === last);
+  const count = (await shown(page)).length;
+  assert.ok(count >= 200 && count <= 250, `${count} are shown`);
+  const tick = await page.evaluate(() => new Promise((resolve) => {
+    const began = performance.now();
+    requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - began)));
+  }));
+  assert.ok(tick < 1_000, `a frame took ${tick} ms`);
+  await someone.leave();
+});
+
+test('a market moves: signals come by themselves, and generator, next run and last signal are in view', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  await eventually('disabled', async () => (await page.locator('#generator').innerText()).includes('disabled'));
+  assert.match(await page.locator('#generator-message').innerText(), /signal_hub.enabled/);
+  const market = await Market.start();
+  try {
+    await stage.sql(`INSERT INTO user_subscriptions (user_id, tier) VALUES ('${someone.userId}', 'MAX')`);
+    for (const setting of [`exchange_url = '${market.url}'`, 'enabled = on']) await stage.sql(`ALTER SYSTEM SET signal_hub.${setting}`);
+    await stage.sql('SELECT pg_reload_conf()');
+    await eventually('a signal', async () => (await shown(page)).length > 0, 30_000);
+    await eventually('running', async () => (await page.locator('#generator-state').innerText()) === 'running');
+    await eventually('a countdown', async () => /^in [12] s$/.test(await page.locator('#next-run').innerText()));
+    assert.match(await page.locator('#last-signal').innerText(), /just now|s ago/);
+    await stage.sql("SELECT pause_signals('maintenance')");
+    await eventually('paused', async () => /paused/.test(await page.locator('#generator').innerText()), SOON);
+    assert.match(await page.locator('#generator-message').innerText(), /maintenance/);
+  } finally {
+    await stage.sql('ALTER SYSTEM SET signal_hub.enabled = off');
+    await stage.sql('SELECT pg_reload_conf()');
+    await market.stop();
+  }
+  await someone.leave();
+});
+
+test('state and sign-out stay in view while the list is scrolled', async () => {
+  const someone = await stage.subscriber({ viewport: { width: 390, height: 700 } });
+  await someone.receive(...Array.from({ length: 8 }, () => ({})));
+  const page = await someone.open();
+  await page.mouse.wheel(0, 2_000);
+  await eventually('scrolled', () => page.evaluate(() => scrollY > 500));
+  for (const id of ['connection', 'generator', 'next-run', 'last-signal', 'sign-out']) {
+    const box = await page.locator(`#${id}`).boundingBox();
+    assert.ok(box.y >= 0 && box.y + box.height <= 200, `${id} at ${JSON.stringify(box)}`);
+  }
+  await live(page);
+  await someone.leave();
+});

@@ -1,0 +1,130 @@
+// Everything a test of the page needs: database, service, gateway and browser.
+
+import { randomUUID } from 'node:crypto';
+import { chromium } from 'playwright-core';
+import { Cluster } from './cluster.mjs';
+import { Gateway } from './gateway.mjs';
+import { Service } from './programs.mjs';
+import { eventually, SOON } from './wait.mjs';
+
+const quoted = (value) => `'${String(value).replaceAll("'", "''")}'`;
+
+/** A signal in a subscriber's hands; what is given replaces what is usual. */
+export function delivery(userId, row = {}) {
+  const { why, ...rest } = row;
+  const values = {
+    signal_id: '(SELECT coalesce(max(signal_id), 0) + 1 FROM user_signals)',
+    tier: "'MAX'", symbol: "'AVAXUSDT'", signal_type: "'LONG'", confidence: '20.62', quality_score: '71.35',
+    entry_price: '26.73', take_profit: "'{27.13,27.53,28.07}'", stop_loss: '26.33',
+    expires_at: "now() + interval '4 hours'", full_details: 'true',
+    metadata: `jsonb_build_object('generatedBy', 'signal_hub', 'reason', 'entered', 'changePercent', 2.062, 'why', ${quoted(why ?? 'the change of 2.062 % is above 2 %')})`,
+    ...rest,
+  };
+  return `INSERT INTO user_signals (user_id, ${Object.keys(values)}) VALUES (${quoted(userId)}, ${Object.values(values)})`;
+}
+
+export class Stage {
+  static async start() {
+    const stage = new Stage();
+    stage.cluster = await Cluster.start();
+    stage.service = await Service.start(stage.cluster);
+    stage.gateway = await Gateway.start(stage.service);
+    stage.browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM,
+      args: ['--disable-gpu', ...(process.getuid() === 0 ? ['--no-sandbox'] : [])],
+    });
+    return stage;
+  }
+
+  async stop() {
+    await this.browser?.close();
+    await this.gateway?.stop();
+    await this.service?.stop();
+    await this.cluster?.stop();
+  }
+
+  /** A subscriber of their own with a browser profile of their own. */
+  async subscriber(options = {}) {
+    const context = await this.browser.newContext({ locale: 'en-US', ...options });
+    return new Subscriber(this, randomUUID(), context);
+  }
+
+  /** After a test, also one that failed: no profile stays, and the network is well. */
+  async tidy() {
+    this.gateway.heal();
+    await Promise.all(this.browser.contexts().map((context) => context.close()));
+  }
+
+  sql(text) {
+    return this.cluster.sql(text);
+  }
+}
+
+export class Subscriber {
+  constructor(stage, userId, context) {
+    this.stage = stage;
+    this.userId = userId;
+    this.context = context;
+    this.problems = [];
+    // A failed request is reported there, too, and is what some tests are about.
+    context.on('console', (message) => {
+      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) this.problems.push(message.text());
+    });
+    context.on('weberror', (error) => this.problems.push(String(error.error())));
+  }
+
+  get token() {
+    return this.stage.service.token(this.userId);
+  }
+
+  /** Rows committed for this subscriber, one transaction each; gives their numbers. */
+  async receive(...rows) {
+    const inserts = rows.map((row) => `${delivery(this.userId, row)} RETURNING signal_id;`);
+    const ids = [];
+    for (const insert of inserts) ids.push(Number(await this.stage.sql(insert)));
+    return ids;
+  }
+
+  /** The page in a new tab, signed in and live. */
+  async open() {
+    const page = await this.context.newPage();
+    await page.goto(`${this.stage.gateway.url}/#token=${this.token}`);
+    await live(page);
+    return page;
+  }
+
+  /** A further tab, signed in by what the first one kept. */
+  async openAnother() {
+    const page = await this.context.newPage();
+    await page.goto(this.stage.gateway.url);
+    return page;
+  }
+
+  row(id, columns) {
+    return this.stage.sql(`SELECT ${columns} FROM user_signals WHERE user_id = '${this.userId}' AND signal_id = ${id}`);
+  }
+
+  /** Closes the profile; fails when the page had errors of its own. */
+  async leave() {
+    await this.context.close();
+    if (this.problems.length > 0) throw new Error(`errors in the page: ${this.problems.join('\n')}`);
+  }
+}
+
+export const phase = (page) => page.locator('#connection').getAttribute('data-phase');
+export const live = (page, within = SOON) => eventually('live', async () => (await phase(page)) === 'live', within);
+export const lost = (page) => eventually('no connection', async () => (await phase(page)) !== 'live');
+export const card = (page, id) => page.locator(`li[data-signal-id="${id}"]`);
+
+/** Numbers of the cards, from the top. */
+export const shown = (page) => page.locator('#list > li').evaluateAll((items) => items.map((item) => Number(item.dataset.signalId)));
+
+/** Waits until exactly these are shown, the newest first. */
+export const shows = (page, ids, within) => {
+  const wanted = ids.toSorted((a, b) => b - a).join();
+  return eventually(`signals ${wanted}`, async () => {
+    const now = (await shown(page)).join();
+    if (now !== wanted) throw new Error(now);
+    return true;
+  }, within);
+};

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { Stage, card, live, phase, shows } from './stage/stage.mjs';
+import { Tab } from './stage/tab.mjs';
+import { eventually } from './stage/wait.mjs';
+
+let stage;
+before(async () => { stage = await Stage.start(); });
+after(() => stage.stop());
+afterEach(() => stage.tidy());
+
+/** Streams that the service has open. */
+async function streams() {
+  const text = await (await fetch(`${stage.service.url}/metrics`)).text();
+  return Number(/^\w*clients(?:\{[^}]*\})? (\d+)/m.exec(text)[1]);
+}
+
+test('three tabs share one connection and show the same', async () => {
+  const someone = await stage.subscriber();
+  const pages = [await someone.open(), await someone.openAnother(), await someone.openAnother()];
+  for (const page of pages) await live(page);
+  const ids = await someone.receive({}, {});
+  for (const page of pages) await shows(page, ids);
+  assert.equal(await streams(), 1);
+  for (const page of pages) assert.equal(await page.locator('#generator-state').innerText(), 'disabled');
+  await someone.leave();
+});
+
+test('when the leading tab is closed another takes over, and nothing is missed', async () => {
+  const someone = await stage.subscriber();
+  const pages = [await someone.open(), await someone.openAnother(), await someone.openAnother()];
+  for (const page of pages) await live(page);
+  const ids = await someone.receive({});
+  while (pages.length > 1) {
+    const closing = pages.shift().close();
+    ids.push(...await someone.receive({}));
+    await closing;
+    ids.push(...await someone.receive({}));
+    for (const page of pages) {
+      await shows(page, ids);
+      await live(page);
+    }
+    await eventually('one connection', async () => (await streams()) === 1);
+  }
+  await someone.leave();
+});
+
+test('when the leading tab crashes another takes over', async () => {
+  const someone = await stage.subscriber();
+  const [leader, other] = [await someone.open(), await someone.openAnother()];
+  await live(other);
+  await leader.goto('chrome://crash').catch(() => {});
+  const ids = await someone.receive({});
+  await shows(other, ids);
+  await live(other);
+  await someone.leave();
+});
+
+/** Two tabs as a person has them: the first leads and is hidden by the second. */
+async function two(someone) {
+  const leader = await Tab.open(stage.browser, `${stage.gateway.url}/#token=${someone.token}`, []);
+  await eventually('the first is live', () => isLive(leader));
+  const other = await leader.beside(stage.gateway.url);
+  await eventually('the second is live', () => isLive(other));
+  return { leader, other };
+}
+
+test('a leading tab that the browser freezes gives the lead to another, and catches up when it thaws', async () => {
+  const someone = await stage.subscriber();
+  const { leader, other } = await two(someone);
+  await leader.freeze();
+  const ids = await someone.receive({}, {});
+  await eventually('the other leads', async () => (await cards(other)) === ids.toReversed().join(), 3_000);
+  await leader.thaw();
+  ids.push(...await someone.receive({}));
+  for (const tab of [leader, other]) {
+    await eventually('all signals', async () => (await cards(tab)) === ids.toReversed().join());
+    await eventually('live', () => isLive(tab));
+  }
+  await eventually('one connection', async () => (await streams()) === 1);
+  await leader.close();
+});
+
+test('a leading tab that hangs loses the lead to one that is shown', async () => {
+  const someone = await stage.subscriber();
+  const { leader, other } = await two(someone);
+  const hanging = leader.evaluate('{ const end = Date.now() + 20_000; while (Date.now() < end); }');
+  const ids = await someone.receive({}, {});
+  // A question every 10 s, and 2 s for the answer.
+  await eventually('the other leads', async () => (await cards(other)) === ids.toReversed().join(), 16_000);
+  await hanging;
+  ids.push(...await someone.receive({}));
+  for (const tab of [leader, other]) {
+    await eventually('all signals', async () => (await cards(tab)) === ids.toReversed().join());
+    await eventually('live', () => isLive(tab));
+  }
+  await eventually('one connection', async () => (await streams()) === 1);
+  await leader.close();
+});
+
+const isLive = (tab) => tab.evaluate("document.getElementById('connection').dataset.phase === 'live'");
+const cards = (tab) => tab.evaluate("[...document.querySelectorAll('#list > li')].map((item) => item.dataset.signalId).join()");
+
+test('a signal opened in a tab that follows is saved, and is not new in the others', async () => {
+  const someone = await stage.subscriber({ viewport: { width: 390, height: 500 } });
+  const [leader, other] = [await someone.open(), await someone.openAnother()];
+  const ids = await someone.receive(...Array.from({ length: 6 }, () => ({})));
+  await shows(other, ids);
+  await card(other, ids[0]).getByRole('button').click();
+  await eventually('clicked', async () => (await someone.row(ids[0], 'viewed AND clicked')) === 't');
+  await eventually('not new', () => card(leader, ids[0]).getByText('new', { exact: true }).isHidden());
+  await someone.leave();
+});
+
+test('tabs of two subscribers in one browser do not mix', async () => {
+  const first = await stage.subscriber();
+  const second = await stage.subscriber();
+  const [one, other] = [await first.open(), await first.openAnother()];
+  await live(other);
+  await first.receive({});
+  const ids = await second.receive({});
+  // Whoever signs in last is signed in, in every tab.
+  await other.goto(`${stage.gateway.url}/#token=${second.token}`);
+  for (const page of [one, other]) {
+    await shows(page, ids);
+    assert.equal(await phase(page).then((now) => now !== null), true);
+  }
+  await Promise.all([first.leave(), second.leave()]);
+});
+
+test('without locks and channels, as on plain http from another machine, each tab has its own connection', async () => {
+  const someone = await stage.subscriber();
+  await someone.context.addInitScript(() => Object.defineProperty(Navigator.prototype, 'locks', { value: undefined }));
+  const pages = [await someone.open(), await someone.openAnother()];
+  for (const page of pages) await live(page);
+  const ids = await someone.receive({});
+  for (const page of pages) await shows(page, ids);
+  await someone.leave();
+});

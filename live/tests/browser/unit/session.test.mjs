@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Session, readToken, takeTokenFromAddress } from '../../../page/session.js';
+
+const encode = (object) => Buffer.from(JSON.stringify(object)).toString('base64url');
+const token = (payload) => `${encode({ alg: 'HS256' })}.${encode(payload)}.c2lnbmF0dXJl`;
+
+test('a token tells whose it is and until when', () => {
+  assert.deepEqual(readToken(token({ sub: 'u-1', exp: 1_800_000_000 })), { userId: 'u-1', expiresAt: 1_800_000_000_000 });
+  assert.deepEqual(readToken(`  ${token({ sub: 'u-\u00e9' })}\n`), { userId: 'u-\u00e9', expiresAt: null });
+});
+
+test('what is no token of a subscriber is told from one', () => {
+  for (const text of ['', 'nonsense', 'a.b.c', token({}), token({ sub: '' }), token({ sub: 7 }), token(null)]) assert.equal(readToken(text), null, text);
+});
+
+test('the token leaves the address at once, and the rest of the address stays', () => {
+  const changes = [];
+  const history = { replaceState: (...args) => changes.push(args) };
+  assert.equal(takeTokenFromAddress({ hash: '#token=a.b-_.c', pathname: '/live/', search: '?x=1' }, history), 'a.b-_.c');
+  assert.deepEqual(changes, [[null, '', '/live/?x=1']]);
+  assert.equal(takeTokenFromAddress({ hash: '#signal=3', pathname: '/', search: '' }, history), null);
+  assert.equal(changes.length, 1);
+});
+
+test('where storage is forbidden a session lasts as long as the page', () => {
+  const forbidden = new Proxy({}, { get: () => { throw new Error('denied'); } });
+  const session = new Session(forbidden);
+  session.set(token({ sub: 'u' }));
+  assert.equal(session.userId, 'u');
+  session.forget();
+  assert.equal(session.userId, null);
+});

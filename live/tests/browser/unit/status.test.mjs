@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { attemptText, generatorText, nextRunText, phaseText } from '../../../page/status.js';
+
+const NOW = Date.parse('2026-11-22T01:11:05Z');
+const iso = (ms) => new Date(NOW + ms).toISOString();
+const health = (more) => ({ state: 'running', healthy: true, server_time: iso(0), next_run: iso(12_000), ...more });
+
+test('what is read aloud of the connection does not tick', () => {
+  assert.equal(phaseText({ phase: 'live' }), 'Live');
+  assert.equal(phaseText({ phase: 'waiting', polling: false, retryAt: NOW + 3_000 }), 'No connection');
+  assert.equal(phaseText({ phase: 'waiting', polling: true }), 'No live connection, reading every 5 s');
+});
+
+test('a lost connection says why, and when it tries again', () => {
+  const connection = { phase: 'waiting', reason: 'the service cannot be reached', retryAt: NOW + 2_500 };
+  assert.equal(attemptText(connection, NOW), 'Connection: the service cannot be reached; next attempt in 3 s');
+  assert.equal(attemptText(connection, NOW + 3_000), 'Connection: the service cannot be reached; trying again');
+  assert.equal(attemptText({ phase: 'live' }, NOW), '');
+});
+
+test('what was heard of the generator long ago is not shown as the present', () => {
+  assert.deepEqual(generatorText(health(), NOW), { text: 'running', mood: 'good' });
+  assert.deepEqual(generatorText(health({ state: 'failing', healthy: false }), NOW), { text: 'failing', mood: 'bad' });
+  assert.deepEqual(generatorText(health({ server_time: iso(-120_000) }), NOW), { text: 'running (2 min ago)', mood: 'unknown' });
+  assert.deepEqual(generatorText(null, NOW), { text: 'not known yet', mood: 'unknown' });
+});
+
+test('the next run counts down, then is due', () => {
+  assert.deepEqual([0, 11_500, 12_000].map((ms) => nextRunText(health(), NOW + ms)), ['in 12 s', 'in 1 s', 'due']);
+  assert.equal(nextRunText(health({ next_run: null }), NOW), 'none planned');
+});

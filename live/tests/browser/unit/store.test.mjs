@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { KEPT, emptyState, lastSignalAt, newestFirst, reduce } from '../../../page/store.js';
+
+const signal = (signal_id, more = {}) => ({
+  signal_id, symbol: 'BTCUSDT', viewed: false, viewed_at: null, clicked: false, clicked_at: null,
+  created_at: new Date(Date.UTC(2026, 10, 22) + signal_id * 1_000).toISOString(), ...more,
+});
+const received = (row) => ({ type: 'signal', signal: row });
+const after = (...actions) => actions.reduce(reduce, emptyState());
+
+test('a duplicate delivery changes nothing, not even the object', () => {
+  const once = after(received(signal(1)));
+  assert.equal(reduce(once, received(signal(1))), once);
+});
+
+test('the newest comes first, also when two were numbered in another order than they were written', () => {
+  const state = after(received(signal(9)), received(signal(10)), received(signal(11, { created_at: signal(1).created_at })));
+  assert.deepEqual(newestFirst(state), ['10', '9', '11']);
+});
+
+test('whatever the order and number of deliveries, the outcome is the same', () => {
+  const actions = [
+    received(signal(1)),
+    received(signal(1, { viewed: true, viewed_at: 'T1' })),
+    { type: 'mark', mark: { signal_id: 1, viewed: true, viewed_at: 'T1', clicked: true, clicked_at: 'T2' } },
+    received(signal(2)),
+  ];
+  const wanted = { 1: signal(1, { viewed: true, viewed_at: 'T1', clicked: true, clicked_at: 'T2' }), 2: signal(2) };
+  for (const order of permutations([...actions.keys()])) {
+    // A mark before its row says nothing that the row, read later, would not.
+    const list = [...order, ...order].map((i) => actions[i]);
+    assert.deepEqual(after(...list).signals, wanted, String(order));
+  }
+});
+
+test('a mark made here shows at once and waits until the server has it', () => {
+  const marked = after(received(signal(1)), { type: 'marked', signal_id: 1, viewed: true });
+  assert.equal(marked.signals[1].viewed, true);
+  assert.deepEqual(marked.unsaved, { 1: { viewed: true } });
+  const clicked = reduce(marked, { type: 'marked', signal_id: 1, viewed: true, clicked: true });
+  assert.deepEqual(clicked.unsaved, { 1: { viewed: true, clicked: true } });
+  const half = reduce(clicked, { type: 'mark', mark: { signal_id: 1, viewed: true, viewed_at: 'T', clicked: false, clicked_at: null } });
+  assert.deepEqual(half.unsaved, { 1: { clicked: true } });
+  assert.equal(half.signals[1].clicked, true, 'an answer to the first does not take back the second');
+  const saved = reduce(half, { type: 'mark', mark: { signal_id: 1, viewed: true, viewed_at: 'T', clicked: true, clicked_at: 'T' } });
+  assert.deepEqual(saved.unsaved, {});
+});
+
+test('a mark that is there already is not sent again', () => {
+  const state = after(received(signal(1, { viewed: true, viewed_at: 'T' })));
+  assert.equal(reduce(state, { type: 'marked', signal_id: 1, viewed: true }), state);
+  assert.equal(reduce(state, { type: 'marked', signal_id: 2, viewed: true }), state);
+});
+
+test('a mark of a row that the server does not have is given up', () => {
+  const state = after(received(signal(1)), { type: 'marked', signal_id: 1, viewed: true }, { type: 'unsavable', signal_id: 1 });
+  assert.deepEqual(state.unsaved, {});
+  assert.equal(state.signals[1].viewed, true);
+});
+
+test('the state of the leading tab replaces this one, but marks made here stay to be sent', () => {
+  const ours = after(received(signal(1)), { type: 'marked', signal_id: 1, viewed: true });
+  const theirs = after(received(signal(1)), received(signal(2)), { type: 'watermark', watermark: 'w' });
+  const state = reduce(ours, { type: 'state', state: theirs });
+  assert.deepEqual(newestFirst(state), ['2', '1']);
+  assert.equal(state.watermark, 'w');
+  assert.deepEqual(state.unsaved, { 1: { viewed: true } });
+});
+
+test('a long catch-up keeps the newest and takes no long time', () => {
+  const began = performance.now();
+  let state = emptyState();
+  for (let id = 1; id <= 20_000; id += 1) state = reduce(state, received(signal(id)));
+  const ids = newestFirst(state);
+  assert.ok(ids.length >= KEPT && ids.length < KEPT * 2, `${ids.length} kept`);
+  assert.equal(ids[0], '20000');
+  assert.equal(ids[KEPT - 1], String(20_001 - KEPT));
+  const took = performance.now() - began;
+  assert.ok(took < 2_000, `${took} ms`);
+});
+
+test('the last signal is the newest of those received and that which the service knows', () => {
+  assert.equal(lastSignalAt(emptyState()), null);
+  const state = after(received(signal(5)), received(signal(4)));
+  assert.equal(lastSignalAt(state), signal(5).created_at);
+  assert.equal(lastSignalAt(reduce(state, { type: 'health', health: { last_signal_at: signal(9).created_at } })), signal(9).created_at);
+});
+
+function permutations(list) {
+  if (list.length <= 1) return [list];
+  return list.flatMap((item, i) => permutations(list.toSpliced(i, 1)).map((rest) => [item, ...rest]));
+}

@@ -1,0 +1,135 @@
+//! A client that was away, or comes in a bad moment, gets every row.
+
+use crate::client::Stream;
+use crate::cluster::POSTGRES;
+use crate::service::{Service, open};
+use crate::shop::{Shop, import};
+use std::collections::BTreeSet;
+use std::thread;
+
+#[test]
+fn a_client_begins_with_the_newest_and_goes_on_from_there_over_a_restart() {
+    let (mut shop, mut service) = open();
+    for _ in 0..4 {
+        shop.signal();
+    }
+    let token = service.token(2);
+    let newest = service.json("/api/signals?limit=3", &token);
+    let ids: Vec<_> = newest["signals"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|s| s["signal_id"].as_i64())
+        .collect();
+    assert_eq!(ids, [Some(2), Some(3), Some(4)]);
+    let watermark = newest["watermark"].as_str().expect("a text");
+    shop.signal();
+
+    let mut stream = Stream::open(&service, 2, Some(watermark));
+    assert_eq!(stream.expect("signal").data["signal_id"], 5);
+    stream.settle();
+    shop.signal();
+    stream.expect_signal(6);
+    let missed = stream.watermark.clone();
+    assert!(service.stop().success());
+    while let Some(event) = stream.next() {
+        assert!(
+            ["watermark", "signal", "bye"].contains(&event.name.as_str()),
+            "{event:?}"
+        );
+        if event.name == "bye" {
+            assert_eq!(event.data["reason"], "shutdown");
+        }
+    }
+    shop.signal();
+    service.start(&[]);
+    let mut stream = Stream::open(&service, 2, Some(&missed));
+    assert_eq!(
+        stream.expect("signal").data["signal_id"],
+        6,
+        "not vouched for, so again"
+    );
+    assert_eq!(stream.expect("signal").data["signal_id"], 7);
+    shop.signal();
+    stream.expect_signal(8);
+    stream.settle();
+    // Nothing is left over.
+    let url = format!("/api/signals?since={}", stream.watermark);
+    let left = service.json(&url, &token);
+    assert_eq!(left["signals"].as_array().map(Vec::len), Some(0), "{left}");
+    assert_eq!(left["more"], false);
+}
+
+#[test]
+fn a_long_absence_is_caught_up_while_new_signals_come() {
+    let (mut shop, service) = open();
+    let watermark = service.json("/api/signals", &service.token(2))["watermark"].clone();
+    for signal in 1..=1500 {
+        shop.admin.run(&import(2, signal));
+    }
+    let mut late = shop.cluster.session(POSTGRES);
+    let writing = thread::spawn(move || {
+        for signal in 1501..=1600 {
+            late.run(&import(2, signal));
+        }
+    });
+    let mut stream = Stream::open(&service, 2, watermark.as_str());
+    let mut seen = BTreeSet::new();
+    while seen.len() < 1600 {
+        seen.insert(stream.expect("signal").data["signal_id"].as_i64());
+    }
+    writing.join().expect("no panic");
+}
+
+/// With synchronous replication a transaction is in the log, and so in the stream, before others
+/// can see it.
+#[test]
+fn a_row_that_was_streamed_before_it_could_be_read_is_not_missed() {
+    let mut shop = Shop::open();
+    // A standby that never comes; who does not ask for it does not wait.
+    shop.cluster
+        .append_setting("synchronous_standby_names", "nobody");
+    shop.cluster.append_setting("synchronous_commit", "local");
+    shop.cluster.restart();
+    shop.admin = shop.cluster.session(POSTGRES);
+    shop.admin.run("SELECT enable_realtime()");
+    let mut service = Service::of(&shop.cluster, &mut shop.admin);
+    service.start(&["--create-slot"]);
+    let mut before = Stream::open(&service, 2, None);
+    before.expect("watermark");
+    let mut writer = shop.cluster.session(POSTGRES);
+    writer.run("SET synchronous_commit = on");
+    let committing = thread::spawn(move || writer.run(&import(2, 1000)));
+    before.expect_signal(1000);
+    let mut after = Stream::open(&service, 2, None);
+    let begun = after.watermark.clone();
+    let visible: i64 = shop.admin.one("SELECT count(*) FROM user_signals");
+    assert_eq!(visible, 0, "the commit is still waiting");
+    // What comes next must not move the resume point past it.
+    shop.admin.run(&import(2, 1001));
+    after.expect_signal(1001);
+    let resumed = Stream::open(&service, 2, Some(&after.watermark)).watermark;
+    assert_eq!(resumed, begun);
+    shop.cluster.configure("synchronous_standby_names", "");
+    committing.join().expect("no panic");
+    after.expect_signal(1000);
+    after.settle();
+}
+
+#[test]
+fn what_is_no_resume_point_is_refused() {
+    let (_shop, service) = open();
+    let token = service.token(2);
+    for path in [
+        "/api/stream?since=junk",
+        "/api/signals?since=junk",
+        "/api/signals?limit=0",
+        "/api/signals?limit=501",
+        "/api/signals?limit=x",
+    ] {
+        assert_eq!(service.get(path, Some(&token)).status(), 400, "{path}");
+    }
+    // One of somebody else starts at the beginning.
+    let of_another = service.json("/api/signals", &service.token(3))["watermark"].clone();
+    Stream::open(&service, 2, of_another.as_str());
+}

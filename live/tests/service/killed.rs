@@ -1,0 +1,113 @@
+//! Whatever is killed: every client ends with every row.
+
+use crate::client::{Follower, Stream};
+use crate::cluster::{POSTGRES, Stop};
+use crate::scene::SOON;
+use crate::service::open;
+use crate::shop::import;
+use crate::wait::eventually;
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::Duration;
+
+const CLIENTS: u32 = 50;
+/// Enough for a burst on a machine that is busy.
+const LATER: Duration = Duration::from_secs(60);
+
+#[test]
+fn the_service_is_killed_three_times_in_a_burst_and_every_client_ends_with_every_row() {
+    const SIGNALS: i64 = 300;
+    let (mut shop, mut service) = open();
+    let clients: Vec<Follower> = (1..=CLIENTS)
+        .map(|number| Follower::start(&service, number))
+        .collect();
+    eventually(LATER, "all are connected", || {
+        clients.iter().all(|client| client.streams() > 0)
+    });
+    let mut writer = shop.cluster.session(POSTGRES);
+    let writing = thread::spawn(move || {
+        for signal in 1..=SIGNALS {
+            writer.run(&format!(
+                "INSERT INTO user_signals (user_id, signal_id, tier, symbol, signal_type, confidence, quality_score,
+                                           expires_at, full_details, metadata)
+                 SELECT ('00000000-0000-4000-8000-' || lpad(to_hex(i), 12, '0'))::uuid, {signal}, 'MAX', 'BTCUSDT', 'LONG',
+                        50, 50, 'infinity', false, '{{}}' FROM generate_series(1, {CLIENTS}) AS i"
+            ));
+            thread::sleep(Duration::from_millis(10));
+        }
+    });
+    for part in 1..=3 {
+        let enough = usize::try_from(part * SIGNALS / 4).expect("few");
+        eventually(LATER, "the burst goes on", || clients[0].count() >= enough);
+        service.kill();
+        service.start(&[]);
+    }
+    writing.join().expect("no panic");
+    let all: BTreeSet<i64> = (1..=SIGNALS).collect();
+    for (number, client) in clients.iter().enumerate() {
+        eventually(LATER, "a client has everything", || {
+            client.count() == all.len()
+        });
+        assert_eq!(client.seen(), all, "client {number}");
+        assert!(client.streams() >= 3, "it was there all the time");
+    }
+    let rows: i64 = shop.admin.one("SELECT count(*) FROM user_signals");
+    assert_eq!(rows, SIGNALS * i64::from(CLIENTS));
+}
+
+#[test]
+fn the_database_restarts_and_clients_stay_and_miss_nothing() {
+    let (mut shop, service) = open();
+    let mut stream = Stream::open(&service, 2, None);
+    for (number, how) in [Stop::Fast, Stop::Immediate].into_iter().enumerate() {
+        let number = i64::try_from(number).expect("few");
+        shop.cluster.stop(how);
+        eventually(SOON, "the service says so", || {
+            service.get("/healthz", None).status() == 503
+        });
+        let token = service.token(2);
+        let answer = service.get("/api/signals", Some(&token));
+        assert_eq!(answer.status(), 503);
+        assert_eq!(
+            service
+                .post("/api/signals/1", &token, r#"{"viewed":true}"#)
+                .0,
+            503
+        );
+        shop.cluster.start();
+        // At once, before the service is back.
+        shop.admin = shop.cluster.session(POSTGRES);
+        shop.admin.run(&import(2, 1000 + number));
+        stream.expect_signal(1000 + number);
+        eventually(SOON, "all is well again", || {
+            service.get("/healthz", None).status() == 200
+        });
+    }
+    shop.admin.run(&import(2, 2000));
+    stream.expect_signal(2000);
+    stream.settle();
+}
+
+#[test]
+fn the_slot_is_dropped_and_made_anew_and_clients_miss_nothing() {
+    let (mut shop, service) = open();
+    let mut stream = Stream::open(&service, 2, None);
+    // A new client reads twice; what is to be seen here is another reason.
+    stream.expect("watermark");
+    // Nobody reads while it is gone, so nothing is in the new one.
+    shop.admin.run(
+        "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'signal_hub_live'",
+    );
+    eventually(SOON, "the slot is gone", || {
+        shop.admin
+            .try_list::<String>("SELECT pg_drop_replication_slot('signal_hub_live')::text")
+            .is_ok()
+    });
+    shop.admin.run(&import(2, 1000));
+    shop.admin
+        .run("SELECT pg_create_logical_replication_slot('signal_hub_live', 'pgoutput')");
+    stream.expect_signal(1000);
+    shop.admin.run(&import(2, 1001));
+    stream.expect_signal(1001);
+    assert!(service.said().contains("replication goes on"));
+}

@@ -1,0 +1,123 @@
+//! What an operator sees: health, numbers, an end in time; and the page's files.
+
+use crate::client::Stream;
+use crate::scene::SOON;
+use crate::service::open;
+use crate::wait::eventually;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+#[test]
+fn the_service_ends_within_two_seconds_and_says_goodbye() {
+    let (_shop, mut service) = open();
+    let mut streams: Vec<Stream> = (1..=20)
+        .map(|number| Stream::open(&service, number, None))
+        .collect();
+    // Connections that are open and ask for nothing.
+    let idle = std::net::TcpStream::connect(service.address()).expect("it listens");
+    let began = Instant::now();
+    assert!(service.stop().success());
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    for stream in &mut streams {
+        let bye = stream.expect("bye");
+        assert_eq!(bye.data["reason"], "shutdown");
+        assert!(bye.id.is_some(), "from where to go on");
+        assert!(stream.next().is_none());
+    }
+    drop(idle);
+}
+
+#[test]
+fn health_and_numbers_are_those_of_the_database_and_the_service() {
+    let (mut shop, service) = open();
+    let body = service.get("/healthz", None).body_mut().read_to_string();
+    let healthz: Value = serde_json::from_str(&body.expect("text")).expect("JSON");
+    assert_eq!(healthz["status"], "ok");
+    assert_eq!(healthz["replication"], "streaming");
+    assert_eq!(healthz["database"], "up");
+    let mut stream = Stream::open(&service, 2, None);
+    shop.signal();
+    stream.expect_signal(1);
+    // Counted when the commit has come, which is behind the row.
+    eventually(SOON, "rows are counted", || {
+        service.metric("rows_total") == 3.0
+    });
+    for (name, value) in [
+        ("clients", 1.0),
+        ("events_total", 1.0),
+        ("clients_dropped_total", 0.0),
+        ("replication_connected", 1.0),
+        ("replication_starts_total", 1.0),
+    ] {
+        assert_eq!(service.metric(name), value, "{name}");
+    }
+    assert!(service.metric("resident_memory_bytes") > 1e6);
+    assert!(service.metric("last_row_timestamp_seconds") > 1.7e9);
+    assert!(service.metric("replication_lag_bytes") >= 0.0);
+
+    let token = service.token(2);
+    // Not preloaded: signals are made by hand here.
+    eventually(SOON, "the run is known", || {
+        !service.json("/api/health", &token)["last_signal_at"].is_null()
+    });
+    let health = service.json("/api/health", &token);
+    assert_eq!(health["state"], "not_preloaded");
+    assert_eq!(health["healthy"], false);
+    let said: String = shop.admin.one("SELECT message FROM signal_health");
+    assert_eq!(health["message"], said);
+    let close: bool = shop.admin.one(&format!(
+        "SELECT abs(extract(epoch FROM clock_timestamp() - '{}'::timestamptz)) < 5",
+        health["server_time"].as_str().expect("a text")
+    ));
+    assert!(close, "{health}");
+    drop(stream);
+    eventually(SOON, "the client has left", || {
+        service.metric("clients") == 0.0
+    });
+}
+
+#[test]
+fn the_page_comes_with_all_its_files_and_a_strict_policy() {
+    let (_shop, service) = open();
+    let mut index = service.get("/", None);
+    assert_eq!(index.status(), 200);
+    let headers = index.headers().clone();
+    assert_eq!(headers["content-type"], "text/html; charset=utf-8");
+    let policy = headers["content-security-policy"].to_str().expect("text");
+    assert!(policy.starts_with("default-src 'self';"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    assert_eq!(headers["x-content-type-options"], "nosniff");
+    assert_eq!(headers["referrer-policy"], "no-referrer");
+    let tag = headers["etag"].to_str().expect("text").to_owned();
+    let page = index.body_mut().read_to_string().expect("text");
+    assert!(page.contains("<!doctype html>") || page.contains("<!DOCTYPE html>"));
+    let again = crate::service::agent()
+        .get(service.url("/"))
+        .header("If-None-Match", &tag)
+        .call();
+    assert_eq!(again.expect("it answers").status(), 304);
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/page")).expect("a folder")
+    {
+        let name = entry
+            .expect("a file")
+            .file_name()
+            .into_string()
+            .expect("text");
+        let file = service.get(&format!("/{name}"), None);
+        assert_eq!(file.status(), 200, "{name}");
+        let kind = file.headers()["content-type"].to_str().expect("text");
+        assert!(!kind.contains("octet-stream"), "{name}: {kind}");
+    }
+    for missing in [
+        "/nothing",
+        "/api/nothing",
+        "/../Cargo.toml",
+        "/%2e%2e/Cargo.toml",
+    ] {
+        assert_eq!(service.get(missing, None).status(), 404, "{missing}");
+    }
+    let token = service.token(2);
+    let read = service.get("/api/signals", Some(&token));
+    assert_eq!(read.headers()["cache-control"], "no-store");
+}

@@ -1,0 +1,220 @@
+//! The service as an operator runs it: started, stopped, killed.
+
+use crate::cluster::{Cluster, POSTGRES};
+use crate::scene::{SOON, user};
+use crate::session::Session;
+use crate::shop::Shop;
+use crate::wait::{eventually, within};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+pub const SECRET: &str = "a secret of these tests, and of nothing else";
+pub const SLOT: &str = "signal_hub_live";
+
+/// How to start one, and the one that runs.
+pub struct Service {
+    database: String,
+    secret: PathBuf,
+    /// As it listens, without a path.
+    address: String,
+    child: Option<Child>,
+    said: Arc<Mutex<String>>,
+}
+
+/// A shop that publishes, and a service that follows it.
+pub fn open() -> (Shop, Service) {
+    let mut shop = Shop::open();
+    shop.admin.run("SELECT enable_realtime()");
+    let mut service = Service::of(&shop.cluster, &mut shop.admin);
+    service.start(&["--create-slot"]);
+    (shop, service)
+}
+
+impl Service {
+    /// One for the cluster's database; it is not started.
+    pub fn of(cluster: &Cluster, admin: &mut Session) -> Self {
+        let port: String = admin.one("SHOW port");
+        let secret = cluster.folder().join("secret");
+        fs::write(&secret, format!("{SECRET}\n")).expect("the folder is ours");
+        Self {
+            database: format!("postgresql://postgres@127.0.0.1:{port}/{POSTGRES}"),
+            secret,
+            address: "127.0.0.1:0".to_owned(),
+            child: None,
+            said: Arc::default(),
+        }
+    }
+
+    /// From now on it comes to the database as this role.
+    pub fn become_role(&mut self, role: &str) {
+        self.database = self.database.replace("postgres@", &format!("{role}@"));
+    }
+
+    /// A command of the program.
+    pub fn command(&self, command: &str) -> Command {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_signal_hub_live"));
+        program
+            .arg(command)
+            .env_clear()
+            .env("DATABASE_URL", &self.database)
+            .env("SIGNAL_HUB_LIVE_JWT_SECRET_FILE", &self.secret);
+        program
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, command: &str, arguments: &[&str]) -> Output {
+        let output = self.command(command).args(arguments).output();
+        output.expect("the program runs")
+    }
+
+    /// What `serve` says when it has to end at once.
+    pub fn refused(&self, arguments: &[&str]) -> String {
+        let mut all = vec!["--listen", "127.0.0.1:0"];
+        all.extend(arguments);
+        let output = self.run("serve", &all);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        String::from_utf8(output.stderr).expect("text")
+    }
+
+    /// Starts it, where it listened before, and waits until it is ready.
+    pub fn start(&mut self, arguments: &[&str]) {
+        assert!(self.child.is_none(), "the service is running");
+        let mut child = self
+            .command("serve")
+            .args(["--listen", &self.address])
+            .args(arguments)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        let said = Arc::clone(&self.said);
+        said.lock().expect("no panic").clear();
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                *said.lock().expect("no panic") += &(line + "\n");
+            }
+        });
+        self.child = Some(child);
+        self.address = eventually(SOON, "the service listens", || {
+            let ended = self.child.as_mut().and_then(|c| c.try_wait().ok()?);
+            assert!(ended.is_none(), "the service ended: {}", self.said());
+            let said = self.said();
+            let (_, rest) = said.split_once("listening on http://")?;
+            Some(rest.lines().next()?.to_owned())
+        });
+        eventually(SOON, "the service follows", || {
+            self.get("/healthz", None).status() == 200
+        });
+    }
+
+    /// What it told the operator since its start.
+    pub fn said(&self) -> String {
+        self.said.lock().expect("no panic").clone()
+    }
+
+    /// Its process, for proc(5).
+    pub fn pid(&self) -> i32 {
+        self.process().as_raw_nonzero().get()
+    }
+
+    fn process(&self) -> Pid {
+        Pid::from_child(self.child.as_ref().expect("the service runs"))
+    }
+
+    /// As `kill -9`.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("the service runs");
+        child.kill().expect("it is ours");
+        child.wait().expect("it is ours");
+    }
+
+    /// As a service manager stops it.
+    pub fn stop(&mut self) -> ExitStatus {
+        kill_process(self.process(), Signal::TERM).expect("it is ours");
+        let mut child = self.child.take().expect("the service runs");
+        let ended = within(Duration::from_secs(10), || child.try_wait().ok()?);
+        ended.unwrap_or_else(|| {
+            let _ = child.kill();
+            panic!("the service did not stop: {}", self.said());
+        })
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A token for subscriber `number`, as the command prints it.
+    pub fn token(&self, number: u32) -> String {
+        let output = self.run("token", &["--sub", &user(number)]);
+        assert!(output.status.success(), "{output:?}");
+        let token = String::from_utf8(output.stdout).expect("text");
+        token.trim_end().to_owned()
+    }
+
+    pub fn get(&self, path: &str, token: Option<&str>) -> ureq::http::Response<ureq::Body> {
+        let mut request = agent().get(self.url(path));
+        if let Some(token) = token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        request.call().expect("the service answers")
+    }
+
+    /// The JSON that a subscriber gets.
+    pub fn json(&self, path: &str, token: &str) -> serde_json::Value {
+        let mut response = self.get(path, Some(token));
+        let text = response.body_mut().read_to_string().expect("text");
+        assert_eq!(response.status(), 200, "{path}: {text}");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// Status and JSON of what is written back.
+    pub fn post(&self, path: &str, token: &str, body: &str) -> (u16, serde_json::Value) {
+        let request = agent().post(self.url(path));
+        let request = request.header("Authorization", format!("Bearer {token}"));
+        let mut response = request.send(body).expect("the service answers");
+        let text = response.body_mut().read_to_string().expect("text");
+        let json = serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}"));
+        (response.status().as_u16(), json)
+    }
+
+    /// A number of /metrics.
+    pub fn metric(&self, name: &str) -> f64 {
+        let mut response = self.get("/metrics", None);
+        let text = response.body_mut().read_to_string().expect("text");
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("signal_hub_live_{name} ")));
+        let line = line.unwrap_or_else(|| panic!("no {name} in {text}"));
+        line.parse().expect("a number")
+    }
+}
+
+/// A client that takes every status for an answer.
+pub fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .build();
+    config.into()
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if thread::panicking() {
+            eprintln!("the service said:\n{}", self.said());
+        }
+    }
+}

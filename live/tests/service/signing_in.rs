@@ -1,0 +1,210 @@
+//! Who is let in, and that they get their own rows and nothing else.
+
+use crate::client::Stream;
+use crate::scene::{SOON, user};
+use crate::service::{SECRET, open};
+use crate::shop::import;
+use crate::wait::eventually;
+use ring::hmac;
+use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A token as its three parts are, whatever they are.
+fn token(header: &Value, claims: &Value, secret: &str) -> String {
+    let body = format!(
+        "{}.{}",
+        base64(header.to_string()),
+        base64(claims.to_string())
+    );
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let signature = hmac::sign(&key, body.as_bytes());
+    format!("{body}.{}", base64(signature))
+}
+
+/// Base 64 for URLs, without padding.
+fn base64(bytes: impl AsRef<[u8]>) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for chunk in bytes.as_ref().chunks(3) {
+        let mut group = [0; 4];
+        group[1..=chunk.len()].copy_from_slice(chunk);
+        let group = u32::from_be_bytes(group);
+        for place in 0..=chunk.len() {
+            text.push(char::from(
+                ALPHABET[(group >> (18 - 6 * place)) as usize & 63],
+            ));
+        }
+    }
+    text
+}
+
+#[test]
+fn only_a_good_token_opens_anything() {
+    let (mut shop, service) = open();
+    shop.signal();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970");
+    let hs256 = json!({"alg": "HS256", "typ": "JWT"});
+    let claims = |ends: i64| json!({"sub": user(2), "exp": now.as_secs() as i64 + ends});
+    let good = token(&hs256, &claims(60), SECRET);
+    let bad = [
+        ("has expired", token(&hs256, &claims(-60), SECRET)),
+        (
+            "signature",
+            token(
+                &hs256,
+                &claims(60),
+                "some other secret of more than 32 bytes",
+            ),
+        ),
+        (
+            "malformed",
+            token(&json!({"alg": "none"}), &claims(60), SECRET),
+        ),
+        (
+            "signature",
+            token(&json!({"alg": "HS512"}), &claims(60), SECRET),
+        ),
+        ("no exp", token(&hs256, &json!({"sub": user(2)}), SECRET)),
+        (
+            "not for role",
+            token(
+                &hs256,
+                &json!({"sub": user(2), "exp": 4e9, "role": "service_role"}),
+                SECRET,
+            ),
+        ),
+        ("signature", format!("{}x", &good[..good.len() - 4])),
+        ("malformed", "junk".to_owned()),
+    ];
+    for path in ["/api/signals", "/api/stream", "/api/health"] {
+        let response = service.get(path, None);
+        assert_eq!(response.status(), 401, "{path}");
+        assert_eq!(response.headers()["www-authenticate"], "Bearer");
+        for (why, token) in &bad {
+            let mut response = service.get(path, Some(token));
+            let body = response.body_mut().read_to_string().expect("text");
+            assert_eq!(response.status(), 401, "{path}: {body}");
+            let body: Value = serde_json::from_str(&body).expect("JSON");
+            let error = body["error"].as_str().expect("words");
+            assert!(error.contains(why), "{error}, not {why}");
+        }
+        assert_eq!(service.get(path, Some(&good)).status(), 200, "{path}");
+    }
+    for (_, token) in &bad {
+        let (status, _) = service.post("/api/signals/1", token, r#"{"viewed":true}"#);
+        assert_eq!(status, 401);
+    }
+    let marked: i64 = shop
+        .admin
+        .one("SELECT count(*) FROM user_signals WHERE viewed");
+    assert_eq!(marked, 0);
+}
+
+#[test]
+fn a_subscriber_gets_their_own_signals_whole_and_no_others() {
+    let (mut shop, service) = open();
+    let mut second = Stream::open(&service, 2, None);
+    let mut third = Stream::open(&service, 3, None);
+    shop.admin.run(&import(3, 1000));
+    shop.signal();
+    let live = second.expect("signal").data;
+    assert_eq!(
+        live["signal_id"], 1,
+        "the third's does not come to the second"
+    );
+    assert_eq!(third.expect("signal").data["signal_id"], 1000);
+    let id = third.expect_signal(1).data["signal_id"].clone();
+    assert_eq!(id, 1);
+
+    let read = &service.json("/api/signals", &service.token(2))["signals"];
+    assert_eq!(read.as_array().map(Vec::len), Some(1));
+    assert_eq!(read[0], live, "read or streamed, it is the same");
+    let truth: Value = shop.admin.one(
+        "SELECT to_jsonb(s) FROM user_signals s WHERE signal_id = 1 ORDER BY user_id LIMIT 1 OFFSET 1",
+    );
+    for same in [
+        "signal_id",
+        "symbol",
+        "signal_type",
+        "tier",
+        "full_details",
+        "metadata",
+        "viewed",
+        "clicked",
+        "viewed_at",
+        "clicked_at",
+        "expires_at",
+        "created_at",
+    ] {
+        assert_eq!(live[same], truth[same], "{same}");
+    }
+    for price in ["confidence", "quality_score", "entry_price", "stop_loss"] {
+        let exact: String = shop.admin.one(&format!(
+            "SELECT {price}::text FROM user_signals WHERE signal_id = 1 LIMIT 1"
+        ));
+        assert_eq!(live[price], exact, "{price}");
+    }
+    let targets: Vec<String> = shop
+        .admin
+        .one("SELECT take_profit::text[] FROM user_signals WHERE signal_id = 1 LIMIT 1");
+    assert_eq!(live["take_profit"], json!(targets));
+    assert!(live.get("user_id").is_none());
+}
+
+#[test]
+fn marks_are_written_back_to_ones_own_signals_and_reach_ones_other_devices() {
+    let (mut shop, service) = open();
+    shop.signal();
+    shop.admin.run(&import(3, 1000));
+    let mut phone = Stream::open(&service, 2, None);
+    let token = service.token(2);
+    let (status, marked) = service.post("/api/signals/1", &token, r#"{"viewed":true}"#);
+    assert_eq!((status, &marked["viewed"]), (200, &json!(true)), "{marked}");
+    assert!(marked["viewed_at"].is_string());
+    assert_eq!(phone.expect("mark").data, marked);
+    // Said again, it is written no more.
+    let (_, again) = service.post("/api/signals/1", &token, r#"{"viewed":true}"#);
+    assert_eq!(again, marked);
+    let (status, clicked) = service.post("/api/signals/1", &token, r#"{"clicked":true}"#);
+    assert_eq!((status, &clicked["viewed"]), (200, &json!(true)));
+    assert_eq!(phone.expect("mark").data, clicked);
+    for (path, body, expected) in [
+        ("/api/signals/1000", r#"{"viewed":true}"#, 404),
+        ("/api/signals/77", r#"{"viewed":true}"#, 404),
+        ("/api/signals/x", r#"{"viewed":true}"#, 400),
+        ("/api/signals/1", "{", 400),
+        ("/api/signals/1", r#"{"tier":"MAX"}"#, 400),
+        ("/api/signals/1", r#"{"viewed":"yes"}"#, 400),
+    ] {
+        let (status, error) = service.post(path, &token, body);
+        assert_eq!(status, expected, "{path} {body}");
+        assert!(error["error"].is_string());
+    }
+    let others: i64 = shop
+        .admin
+        .one("SELECT count(*) FROM user_signals WHERE viewed AND signal_id = 1000");
+    assert_eq!(others, 0);
+}
+
+#[test]
+fn a_stream_ends_with_the_token_that_opened_it() {
+    let (_shop, service) = open();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970");
+    // Others' clocks may be 30 seconds off.
+    let claims = json!({"sub": user(2), "exp": now.as_secs() - 28});
+    let short = token(&json!({"alg": "HS256"}), &claims, SECRET);
+    let mut response = service.get("/api/stream", Some(&short));
+    assert_eq!(response.status(), 200);
+    let stream = response.body_mut().read_to_string().expect("its end comes");
+    assert!(
+        stream.ends_with("data: {\"reason\":\"expired\"}\n\n"),
+        "{stream}"
+    );
+    eventually(SOON, "it opens nothing more", || {
+        service.get("/api/health", Some(&short)).status() == 401
+    });
+}

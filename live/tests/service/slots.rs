@@ -1,0 +1,163 @@
+//! The slot: made and dropped by command, never in silence, and what is missing is said.
+
+use crate::client::Stream;
+use crate::cluster::POSTGRES;
+use crate::service::{SLOT, Service};
+use crate::shop::Shop;
+
+fn there_is_a_slot(shop: &mut Shop) -> bool {
+    shop.admin.one(&format!(
+        "SELECT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '{SLOT}')"
+    ))
+}
+
+#[test]
+fn what_is_missing_is_said_with_its_remedy_one_after_the_other() {
+    let mut shop = Shop::open();
+    let mut service = Service::of(&shop.cluster, &mut shop.admin);
+    let must_say = |shop: &mut Shop, expected: &str, remedy: &str, arguments: &[&str]| {
+        let said = service.refused(arguments);
+        assert!(said.contains(expected), "{said}");
+        assert!(said.contains(remedy), "{said}");
+        shop.admin.run(remedy);
+    };
+    must_say(
+        &mut shop,
+        "publication \"signal_hub\" does not publish user_signals",
+        "SELECT \"public\".enable_realtime('signal_hub')",
+        &[],
+    );
+    shop.admin
+        .run("REVOKE ALL ON user_signals FROM authenticated");
+    must_say(
+        &mut shop,
+        "role \"authenticated\" may not read signals",
+        "SELECT \"public\".grant_realtime_access('authenticated')",
+        &[],
+    );
+    shop.admin.run("CREATE ROLE hub LOGIN NOINHERIT");
+    service.become_role("hub");
+    for (expected, remedy) in [
+        (
+            "role hub may not follow a slot",
+            "ALTER ROLE \"hub\" REPLICATION",
+        ),
+        (
+            "role hub may not become \"authenticated\"",
+            "GRANT \"authenticated\" TO \"hub\"",
+        ),
+        (
+            "role hub does not inherit the rights",
+            "ALTER ROLE \"hub\" INHERIT",
+        ),
+        (
+            "role hub may not read signal_health",
+            "GRANT pg_monitor TO \"hub\"",
+        ),
+    ] {
+        let said = service.refused(&[]);
+        assert!(said.contains(expected) && said.contains(remedy), "{said}");
+        shop.admin.run(remedy);
+    }
+    let said = service.refused(&[]);
+    assert!(
+        said.contains("there is no slot \"signal_hub_live\""),
+        "{said}"
+    );
+    assert!(said.contains("signal_hub_live create-slot"), "{said}");
+    assert!(!there_is_a_slot(&mut shop), "none is made unasked");
+
+    // That is all it takes: no superuser.
+    assert!(service.run("create-slot", &[]).status.success());
+    service.start(&[]);
+    let mut stream = Stream::open(&service, 2, None);
+    shop.signal();
+    stream.expect_signal(1);
+    stream.settle();
+    let health = service.json("/api/health", &service.token(2));
+    assert_eq!(health["state"], "not_preloaded");
+    assert!(service.stop().success());
+
+    shop.admin
+        .run("CREATE ROLE all_seeing BYPASSRLS; GRANT all_seeing TO hub");
+    for role in ["all_seeing", POSTGRES] {
+        shop.admin.run("GRANT postgres TO hub");
+        let said = service.refused(&["--role", role]);
+        assert!(said.contains("row-level security does not bind"), "{said}");
+    }
+    let said = service.refused(&["--role", "nobody"]);
+    assert!(said.contains("there is no role \"nobody\""), "{said}");
+}
+
+#[test]
+fn a_slot_is_made_and_dropped_by_command_and_stays_otherwise() {
+    let mut shop = Shop::open();
+    shop.admin.run("SELECT enable_realtime()");
+    let mut service = Service::of(&shop.cluster, &mut shop.admin);
+    for said in ["created", "is there already"] {
+        let output = service.run("create-slot", &[]);
+        assert!(output.status.success());
+        assert!(
+            String::from_utf8_lossy(&output.stderr).contains(said),
+            "{output:?}"
+        );
+    }
+    service.start(&[]);
+    let another = service.refused(&[]);
+    assert!(
+        another.contains("slot \"signal_hub_live\" is in use by process"),
+        "{another}"
+    );
+    assert!(another.contains("--slot"), "{another}");
+    let output = service.run("drop-slot", &[]);
+    assert_eq!(output.status.code(), Some(1), "it is read");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is in use"));
+    assert!(service.stop().success());
+    assert!(
+        service
+            .said()
+            .contains("slot \"signal_hub_live\" stays and keeps WAL")
+    );
+    assert!(service.said().contains("signal_hub_live drop-slot"));
+    assert!(there_is_a_slot(&mut shop));
+    for said in ["dropped", "there is no slot"] {
+        let output = service.run("drop-slot", &[]);
+        assert!(output.status.success());
+        assert!(
+            String::from_utf8_lossy(&output.stderr).contains(said),
+            "{output:?}"
+        );
+    }
+    assert!(!there_is_a_slot(&mut shop));
+
+    shop.admin
+        .run("SELECT pg_create_logical_replication_slot('theirs', 'test_decoding')");
+    let said = service.refused(&["--slot", "theirs"]);
+    assert!(
+        said.contains("is not a pgoutput slot of this database"),
+        "{said}"
+    );
+    let output = service.run("drop-slot", &["--slot", "theirs"]);
+    assert_eq!(output.status.code(), Some(1), "it is not ours to drop");
+    shop.admin.run("SELECT pg_drop_replication_slot('theirs')");
+}
+
+#[test]
+fn a_slot_whose_log_nobody_else_needs_lets_it_go() {
+    let (mut shop, service) = crate::service::open();
+    shop.admin.run("CREATE TABLE other (note text)");
+    let confirmed = "SELECT confirmed_flush_lsn::text FROM pg_replication_slots";
+    let before: String = shop.admin.one(confirmed);
+    shop.admin
+        .run("INSERT INTO other SELECT repeat('x', 1000) FROM generate_series(1, 1000)");
+    crate::wait::eventually(
+        crate::scene::SOON,
+        "the slot moves with what others write",
+        || {
+            shop.admin.one::<bool>(&format!(
+            "SELECT confirmed_flush_lsn > '{before}'::pg_lsn + 1000000 FROM pg_replication_slots"
+        ))
+        },
+    );
+    assert_eq!(service.metric("rows_total"), 0.0);
+}
