@@ -129,21 +129,37 @@ test('an hour without a word, with a restart meanwhile: what came is there at on
   await shows(page, ids, 5_000);
   await live(page);
   // The page's clock is an hour ahead now, the server's is not.
-  assert.match(await card(page, ids[0]).locator('.times').innerText(), /(just now|\d+ s ago)\s*expires in (4 h|3 h 59 min)/);
+  assert.match(await card(page, ids.at(-1)).locator('.times').innerText(), /(just now|\d+ s ago)\s*expires in (4 h|3 h 59 min)/);
+  await someone.leave();
+});
+
+const cachedWatermark = (page) => eventually('a resume point', () => page.evaluate(() => {
+  const key = Object.keys(localStorage).find((name) => name.includes('.state.'));
+  return key && JSON.parse(localStorage[key]).watermark;
+}));
+
+test('the page resumes where it was, not where it began', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  const first = await cachedWatermark(page);
+  await shows(page, await someone.receive({}, {}));
+  const last = await eventually('a later resume point', async () => {
+    const now = await cachedWatermark(page);
+    return now !== first && now;
+  });
+  stage.gateway.cut();
+  await lost(page);
+  stage.gateway.heal();
+  await live(page, 40_000);
+  const asked = stage.gateway.requests.findLast(({ line }) => line.includes('/api/stream')).line;
+  assert.equal(new URL(asked.split(' ')[1], stage.gateway.url).searchParams.get('since'), last);
   await someone.leave();
 });
 
 test('duplicates are shown once', async () => {
   const someone = await stage.subscriber();
   const page = await someone.open();
-  const first = await page.evaluate(() => new Promise((resolve) => {
-    const look = () => {
-      const key = Object.keys(localStorage).find((name) => name.includes('.state.'));
-      if (key) resolve(JSON.parse(localStorage[key]).watermark);
-      else setTimeout(look, 20);
-    };
-    look();
-  }));
+  const first = await cachedWatermark(page);
   const ids = await someone.receive({}, {}, {});
   await shows(page, ids);
   // Resume from before them, with them in the cache.

@@ -80,9 +80,10 @@ test('a thousand signals at once: the page shows the newest 200 to 250 and stays
   await stage.sql(`INSERT INTO user_signals SELECT '${someone.userId}', (SELECT max(signal_id) FROM user_signals) + n, tier, symbol, signal_type, confidence,
     quality_score, entry_price, take_profit, stop_loss, now() + interval '1 hour', full_details, metadata FROM (SELECT * FROM user_signals WHERE full_details LIMIT 1) s, generate_series(1, 1000) n`);
   const last = Number(await stage.sql('SELECT max(signal_id) FROM user_signals'));
-  await eventually('the last one', async () => (await shown(page))[0] === last);
-  const count = (await shown(page)).length;
-  assert.ok(count >= 200 && count <= 250, `${count} are shown`);
+  await eventually('the newest', async () => {
+    const ids = await shown(page);
+    return ids[0] === last && ids.length >= 200 && ids.length <= 250;
+  });
   const tick = await page.evaluate(() => new Promise((resolve) => {
     const began = performance.now();
     requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - began)));
