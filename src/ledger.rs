@@ -1,6 +1,6 @@
 //! Reads the rules, the watchlist and the memory of episodes; writes signals and
 //! the history of runs. Everything here runs inside a transaction, as the owner
-//! of the tables, with the extension's schema in the search_path.
+//! of the tables, which are named with their schema.
 
 use crate::failure::Failure;
 use crate::installation::Installation;

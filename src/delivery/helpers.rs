@@ -62,7 +62,7 @@ fn at_work() -> Result<i64, Failure> {
         installation::read_catalogs(
             "SELECT count(*) FROM pg_stat_activity
               WHERE backend_type = 'signal_hub delivery worker'
-                AND datid = (SELECT oid FROM pg_database WHERE datname = current_database())",
+                AND datname = current_database()",
         )
     })?;
     Ok(count.unwrap_or(0))

@@ -247,33 +247,23 @@ impl FanOut {
         };
         let with_care = halvings > 0;
         let mut rows = 0;
-        while rows < batch {
+        let state = loop {
+            if rows >= batch {
+                break State::MoreToDo;
+            }
             let (range, just_claimed) = match range::take(db, self.signal_id)? {
                 Some(range) => (range, false),
                 None => match range::claim(db, self.signal_id, range_size)? {
                     // Committed at once, so that others can have the next, and
                     // that it is there when a subscriber is to be passed over.
-                    Claim::Range(_) if range_size.is_some() || halvings > 0 => break,
+                    Claim::Range(_) if range_size.is_some() || with_care => break State::MoreToDo,
                     Claim::Range(range) => (range, true),
-                    Claim::OthersAtWork => {
-                        return Ok(Step {
-                            rows,
-                            state: State::OthersAtWork,
-                        });
-                    }
+                    Claim::OthersAtWork => break State::OthersAtWork,
                     Claim::NothingLeft => {
                         self.finish(db)?;
-                        return Ok(Step {
-                            rows,
-                            state: State::Delivered,
-                        });
+                        break State::Delivered;
                     }
-                    Claim::Delivered => {
-                        return Ok(Step {
-                            rows,
-                            state: State::Delivered,
-                        });
-                    }
+                    Claim::Delivered => break State::Delivered,
                 },
             };
             // Renamed or gone: whom it had is found under the new name.
@@ -301,21 +291,18 @@ impl FanOut {
             match next {
                 Some(next) => {
                     range::advance(db, &range, next, written)?;
-                    break;
+                    break State::MoreToDo;
                 }
                 None => {
                     range::close(db, &range, written)?;
                     // The signal's row is locked now, and others wait for it.
                     if range_size.is_some() {
-                        break;
+                        break State::MoreToDo;
                     }
                 }
             }
-        }
-        Ok(Step {
-            rows,
-            state: State::MoreToDo,
-        })
+        };
+        Ok(Step { rows, state })
     }
 
     fn finish(&self, db: &Installation) -> Result<(), Failure> {
