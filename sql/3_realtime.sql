@@ -53,7 +53,10 @@ BEGIN
     FOREACH target IN ARRAY wanted LOOP
         -- As a table of its own, of its schema, or of FOR ALL TABLES.
         IF EXISTS (SELECT FROM pg_get_publication_tables(publication::text) t WHERE t.relid = target) THEN
-            done := done || format('%s was in publication "%s" already', target, publication);
+            done := done || format('%s was in publication "%s" already', target, publication)
+                || CASE WHEN EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = existing.oid AND r.prrelid = target
+                                                                    AND (r.prqual IS NOT NULL OR r.prattrs IS NOT NULL))
+                        THEN ', with a row filter or a column list: others are not sent' ELSE '' END;
         ELSIF NOT pg_has_role(existing.pubowner, 'USAGE') THEN
             RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('must be owner of publication %s', publication),
                 HINT = format('Call this as %s, or name another publication.', pg_get_userbyid(existing.pubowner));
@@ -105,7 +108,9 @@ BEGIN
     IF obj_description(existing.oid, 'pg_publication') = 'created by enable_realtime() of signal_hub'
        AND NOT existing.puballtables
        AND NOT EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = existing.oid)
-       AND NOT EXISTS (SELECT FROM pg_publication_namespace n WHERE n.pnpubid = existing.oid) THEN
+       AND NOT EXISTS (SELECT FROM pg_publication_namespace n WHERE n.pnpubid = existing.oid)
+       -- A slot cannot go past rows that were written while there was no such publication.
+       AND NOT EXISTS (SELECT FROM pg_replication_slots s WHERE s.database = current_database()) THEN
         EXECUTE format('DROP PUBLICATION %I', publication);
         done := done || format('publication "%s" dropped', publication);
     END IF;
@@ -118,7 +123,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.disable_realtime(name) IS
-'takes user_signals and signals out of the publication, and drops it when enable_realtime() created it and nothing is left in it. Replication slots are their owners'' to drop: the text returned names those of the database';
+'takes user_signals and signals out of the publication, and drops it when enable_realtime() created it, nothing is left in it, and no replication slot of the database could ask for it. Replication slots are their owners'' to drop: the text returned names those of the database';
 
 -- What signal_health says of realtime. A slot does not tell which publications its
 -- reader asks for, so every logical slot of the database counts as a follower.
@@ -326,7 +331,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_roles r WHERE r.rolname = service) THEN
         EXECUTE 'GRANT USAGE ON SCHEMA @extschema@ TO ' || quote_ident(service);
         EXECUTE 'GRANT SELECT, INSERT, UPDATE, DELETE ON @extschema@.user_subscriptions TO ' || quote_ident(service);
-        EXECUTE 'GRANT SELECT ON @extschema@.user_signals, @extschema@.user_signal_quotas, @extschema@.signals, @extschema@.signal_runs, @extschema@.signal_tiers, @extschema@.signal_symbols, @extschema@.signal_rules, @extschema@.signal_pause, @extschema@.signal_health, @extschema@.signal_stats TO ' || quote_ident(service);
+        EXECUTE 'GRANT SELECT ON @extschema@.user_signals, @extschema@.user_signal_quotas, @extschema@.signals, @extschema@.signal_runs, @extschema@.signal_tiers, @extschema@.signal_symbols, @extschema@.signal_rules, @extschema@.signal_pause, @extschema@.signal_health, @extschema@.signal_stats, @extschema@.signal_delivery_progress TO ' || quote_ident(service);
         EXECUTE 'GRANT EXECUTE ON FUNCTION @extschema@.signals_since(text, integer), @extschema@.signal_hub_transactions(), @extschema@.signal_worker_status(), @extschema@.signal_hub_replication() TO ' || quote_ident(service);
         RETURN NEXT format('%s: reads the rows of all, settings, history and health; keeps user_subscriptions; calls signals_since()', service)
             || CASE WHEN (SELECT r.rolbypassrls OR r.rolsuper FROM pg_roles r WHERE r.rolname = service) THEN ''

@@ -30,11 +30,13 @@ WITH under_way AS (
       FROM @extschema@.signals s
      WHERE s.delivered_at IS NULL AND s.delivery_started_at IS NOT NULL
 ), measured AS (
-    SELECT u.*, u.delivered / nullif(extract(epoch FROM u.elapsed), 0)::double precision AS rows_per_second,
+    SELECT u.*, u.delivered / nullif(greatest(extract(epoch FROM u.elapsed), 0), 0)::double precision AS rows_per_second,
            greatest(u.expected - u.delivered, 0) AS remaining
       FROM under_way u
 ), timed AS (
-    SELECT m.*, clock_timestamp() + m.remaining / nullif(m.rows_per_second, 0) * interval '1 second' AS estimated_end
+    -- A clock that was wrong when the fan-out began may make the rate anything.
+    SELECT m.*, CASE WHEN m.remaining < m.rows_per_second * extract(epoch FROM interval '1 year')::double precision
+                     THEN clock_timestamp() + m.remaining / m.rows_per_second * interval '1 second' END AS estimated_end
       FROM measured m
 )
 SELECT signal_id, symbol, started_at, elapsed, delivered, expected, rows_per_second, estimated_end,
@@ -50,7 +52,7 @@ COMMENT ON COLUMN @extschema@.signal_delivery_progress.elapsed IS 'time since th
 COMMENT ON COLUMN @extschema@.signal_delivery_progress.delivered IS 'rows written to user_signals so far';
 COMMENT ON COLUMN @extschema@.signal_delivery_progress.expected IS 'about how many it will be, by the signal before or the last ANALYZE; null when neither is known';
 COMMENT ON COLUMN @extschema@.signal_delivery_progress.rows_per_second IS 'rate so far';
-COMMENT ON COLUMN @extschema@.signal_delivery_progress.estimated_end IS 'when it will be done at that rate';
+COMMENT ON COLUMN @extschema@.signal_delivery_progress.estimated_end IS 'when it will be done at that rate; null when that is not within a year';
 COMMENT ON COLUMN @extschema@.signal_delivery_progress.progress IS 'all of this in words, as pg_stat_activity shows it';
 
 -- The states of signal_health, first match wins:
@@ -75,8 +77,8 @@ WITH facts AS (
            s.last_success, s.last_success_id,
            (SELECT count(*) FROM @extschema@.signal_runs f WHERE f.status = 'failed' AND f.trigger = 'worker' AND f.run_id > coalesce(s.last_success_id, 0)) AS consecutive_failures,
            f.error, f.failed_at, k.skipped_in_a_row, k.skipped_since, k.skipped_because,
-           (SELECT count(*) FROM @extschema@.signals g WHERE g.created_at > now() - interval '24 hours') AS signals_24h,
-           (SELECT coalesce(sum(g.deliveries), 0)::bigint FROM @extschema@.signals g WHERE g.created_at > now() - interval '24 hours') AS deliveries_24h,
+           (SELECT count(*) FROM @extschema@.signals g WHERE g.created_at BETWEEN now() - interval '24 hours' AND clock_timestamp()) AS signals_24h,
+           (SELECT coalesce(sum(g.deliveries), 0)::bigint FROM @extschema@.signals g WHERE g.created_at BETWEEN now() - interval '24 hours' AND clock_timestamp()) AS deliveries_24h,
            (SELECT count(*) FROM @extschema@.signals g WHERE g.delivered_at IS NULL) AS undelivered_signals,
            p.paused_at, p.paused_by, p.reason AS pause_reason
       FROM @extschema@.signal_worker_status() w

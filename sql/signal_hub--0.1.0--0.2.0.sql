@@ -96,11 +96,13 @@ WITH under_way AS (
       FROM @extschema@.signals s
      WHERE s.delivered_at IS NULL AND s.delivery_started_at IS NOT NULL
 ), measured AS (
-    SELECT u.*, u.delivered / nullif(extract(epoch FROM u.elapsed), 0)::double precision AS rows_per_second,
+    SELECT u.*, u.delivered / nullif(greatest(extract(epoch FROM u.elapsed), 0), 0)::double precision AS rows_per_second,
            greatest(u.expected - u.delivered, 0) AS remaining
       FROM under_way u
 ), timed AS (
-    SELECT m.*, clock_timestamp() + m.remaining / nullif(m.rows_per_second, 0) * interval '1 second' AS estimated_end
+    -- A clock that was wrong when the fan-out began may make the rate anything.
+    SELECT m.*, CASE WHEN m.remaining < m.rows_per_second * extract(epoch FROM interval '1 year')::double precision
+                     THEN clock_timestamp() + m.remaining / m.rows_per_second * interval '1 second' END AS estimated_end
       FROM measured m
 )
 SELECT signal_id, symbol, started_at, elapsed, delivered, expected, rows_per_second, estimated_end,
@@ -116,7 +118,7 @@ COMMENT ON COLUMN @extschema@.signal_delivery_progress.elapsed IS 'time since th
 COMMENT ON COLUMN @extschema@.signal_delivery_progress.delivered IS 'rows written to user_signals so far';
 COMMENT ON COLUMN @extschema@.signal_delivery_progress.expected IS 'about how many it will be, by the signal before or the last ANALYZE; null when neither is known';
 COMMENT ON COLUMN @extschema@.signal_delivery_progress.rows_per_second IS 'rate so far';
-COMMENT ON COLUMN @extschema@.signal_delivery_progress.estimated_end IS 'when it will be done at that rate';
+COMMENT ON COLUMN @extschema@.signal_delivery_progress.estimated_end IS 'when it will be done at that rate; null when that is not within a year';
 COMMENT ON COLUMN @extschema@.signal_delivery_progress.progress IS 'all of this in words, as pg_stat_activity shows it';
 
 -- End of the fan-out.
@@ -176,7 +178,10 @@ BEGIN
     FOREACH target IN ARRAY wanted LOOP
         -- As a table of its own, of its schema, or of FOR ALL TABLES.
         IF EXISTS (SELECT FROM pg_get_publication_tables(publication::text) t WHERE t.relid = target) THEN
-            done := done || format('%s was in publication "%s" already', target, publication);
+            done := done || format('%s was in publication "%s" already', target, publication)
+                || CASE WHEN EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = existing.oid AND r.prrelid = target
+                                                                    AND (r.prqual IS NOT NULL OR r.prattrs IS NOT NULL))
+                        THEN ', with a row filter or a column list: others are not sent' ELSE '' END;
         ELSIF NOT pg_has_role(existing.pubowner, 'USAGE') THEN
             RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('must be owner of publication %s', publication),
                 HINT = format('Call this as %s, or name another publication.', pg_get_userbyid(existing.pubowner));
@@ -228,7 +233,9 @@ BEGIN
     IF obj_description(existing.oid, 'pg_publication') = 'created by enable_realtime() of signal_hub'
        AND NOT existing.puballtables
        AND NOT EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = existing.oid)
-       AND NOT EXISTS (SELECT FROM pg_publication_namespace n WHERE n.pnpubid = existing.oid) THEN
+       AND NOT EXISTS (SELECT FROM pg_publication_namespace n WHERE n.pnpubid = existing.oid)
+       -- A slot cannot go past rows that were written while there was no such publication.
+       AND NOT EXISTS (SELECT FROM pg_replication_slots s WHERE s.database = current_database()) THEN
         EXECUTE format('DROP PUBLICATION %I', publication);
         done := done || format('publication "%s" dropped', publication);
     END IF;
@@ -241,7 +248,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.disable_realtime(name) IS
-'takes user_signals and signals out of the publication, and drops it when enable_realtime() created it and nothing is left in it. Replication slots are their owners'' to drop: the text returned names those of the database';
+'takes user_signals and signals out of the publication, and drops it when enable_realtime() created it, nothing is left in it, and no replication slot of the database could ask for it. Replication slots are their owners'' to drop: the text returned names those of the database';
 
 -- What signal_health says of realtime. A slot does not tell which publications its
 -- reader asks for, so every logical slot of the database counts as a follower.
@@ -449,7 +456,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_roles r WHERE r.rolname = service) THEN
         EXECUTE 'GRANT USAGE ON SCHEMA @extschema@ TO ' || quote_ident(service);
         EXECUTE 'GRANT SELECT, INSERT, UPDATE, DELETE ON @extschema@.user_subscriptions TO ' || quote_ident(service);
-        EXECUTE 'GRANT SELECT ON @extschema@.user_signals, @extschema@.user_signal_quotas, @extschema@.signals, @extschema@.signal_runs, @extschema@.signal_tiers, @extschema@.signal_symbols, @extschema@.signal_rules, @extschema@.signal_pause, @extschema@.signal_health, @extschema@.signal_stats TO ' || quote_ident(service);
+        EXECUTE 'GRANT SELECT ON @extschema@.user_signals, @extschema@.user_signal_quotas, @extschema@.signals, @extschema@.signal_runs, @extschema@.signal_tiers, @extschema@.signal_symbols, @extschema@.signal_rules, @extschema@.signal_pause, @extschema@.signal_health, @extschema@.signal_stats, @extschema@.signal_delivery_progress TO ' || quote_ident(service);
         EXECUTE 'GRANT EXECUTE ON FUNCTION @extschema@.signals_since(text, integer), @extschema@.signal_hub_transactions(), @extschema@.signal_worker_status(), @extschema@.signal_hub_replication() TO ' || quote_ident(service);
         RETURN NEXT format('%s: reads the rows of all, settings, history and health; keeps user_subscriptions; calls signals_since()', service)
             || CASE WHEN (SELECT r.rolbypassrls OR r.rolsuper FROM pg_roles r WHERE r.rolname = service) THEN ''
@@ -505,6 +512,7 @@ COMMENT ON FUNCTION @extschema@.generate_signals_now() IS
 'runs one cycle now, in the caller''s transaction: fetches the watched symbols in one request, judges, records and delivers.
 Returns {run_id, success, signals_generated, deliveries, symbols_evaluated, timestamp, message}; message says why when nothing was generated.
 Raises 08xxx when the exchange cannot be reached or refuses, and changes nothing then.
+Constraints that the caller has deferred are checked by the call once the exchange has answered, and for the rest of the transaction at once, as by SET CONSTRAINTS ALL IMMEDIATE.
 A call that fails or is canceled is put on record by the worker, as a failed run by hand; where no worker runs it leaves no record';
 CREATE OR REPLACE VIEW @extschema@.signal_health AS
 WITH facts AS (
@@ -516,8 +524,8 @@ WITH facts AS (
            s.last_success, s.last_success_id,
            (SELECT count(*) FROM @extschema@.signal_runs f WHERE f.status = 'failed' AND f.trigger = 'worker' AND f.run_id > coalesce(s.last_success_id, 0)) AS consecutive_failures,
            f.error, f.failed_at, k.skipped_in_a_row, k.skipped_since, k.skipped_because,
-           (SELECT count(*) FROM @extschema@.signals g WHERE g.created_at > now() - interval '24 hours') AS signals_24h,
-           (SELECT coalesce(sum(g.deliveries), 0)::bigint FROM @extschema@.signals g WHERE g.created_at > now() - interval '24 hours') AS deliveries_24h,
+           (SELECT count(*) FROM @extschema@.signals g WHERE g.created_at BETWEEN now() - interval '24 hours' AND clock_timestamp()) AS signals_24h,
+           (SELECT coalesce(sum(g.deliveries), 0)::bigint FROM @extschema@.signals g WHERE g.created_at BETWEEN now() - interval '24 hours' AND clock_timestamp()) AS deliveries_24h,
            (SELECT count(*) FROM @extschema@.signals g WHERE g.delivered_at IS NULL) AS undelivered_signals,
            p.paused_at, p.paused_by, p.reason AS pause_reason
       FROM @extschema@.signal_worker_status() w

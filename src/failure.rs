@@ -69,6 +69,16 @@ impl Failure {
         .hint("Use isolation level read committed.")
     }
 
+    /// 42501: the fan-out, which runs as the owner, would not see everybody.
+    pub fn hidden_rows(tables: &str) -> Self {
+        Self::new(
+            "42501",
+            format!("row-level security hides rows of {tables} from the owner"),
+        )
+        .detail("Signals are delivered as the owner of the tables, who has to see all subscribers.")
+        .hint("Run ALTER TABLE ... NO FORCE ROW LEVEL SECURITY, or give the owner BYPASSRLS.")
+    }
+
     /// 55P03: the lock that makes cycles exclude each other is taken.
     pub fn another_cycle() -> Self {
         Self::new("55P03", "another cycle is running in this database")

@@ -26,12 +26,12 @@ fn generate_signals_now() -> JsonB {
         "run_id": outcome.run_id,
         "success": outcome.success,
         "signals_generated": outcome.signals_generated,
-        "deliveries": outcome.deliveries,
+        "deliveries": outcome.delivered.rows,
         "symbols_evaluated": outcome.symbols_evaluated,
         "timestamp": TimestampWithTimeZone::try_from(process::wall_clock()).ok(),
         "message": outcome.message,
     });
-    if let Some(failure) = outcome.delivery_error {
+    if let Some(failure) = outcome.delivered.error {
         report["delivery_error"] = failure.line().into();
     }
     JsonB(report)

@@ -32,7 +32,9 @@ impl Installation {
         // and so choose the owner we become.
         with_settings(&[SAFE_SEARCH_PATH], || {
             Spi::connect(|client| {
-                let rows = client.select(
+                let query = statements::kept(
+                    client,
+                    Kind::Reads,
                     "SELECT e.oid, e.extversion, n.nspname::text, c.relowner
                        FROM pg_extension e
                        JOIN pg_namespace n ON n.oid = e.extnamespace
@@ -41,9 +43,9 @@ impl Installation {
                          ON d.classid = 'pg_class'::regclass AND d.deptype = 'e'
                         AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
                       WHERE e.extname = 'signal_hub'",
-                    None,
                     &[],
                 )?;
+                let rows = client.select(query, None, &[])?;
                 let Some(row) = rows.into_iter().next() else {
                     return Ok(None);
                 };
@@ -92,7 +94,8 @@ impl Installation {
         self.version == VERSION
     }
 
-    /// Runs `work` as the owner of `user_signals`. In a security-restricted
+    /// Runs `work` as the owner of `user_signals`; a caller that is to write has
+    /// to [`set_constraints_immediate`] before. In a security-restricted
     /// operation no trigger of the owner can climb back to the privileges
     /// underneath; with nothing but pg_catalog in the search_path no operator or
     /// function that somebody planted can stand in for PostgreSQL's own.
@@ -101,7 +104,9 @@ impl Installation {
         scope: Scope,
         work: impl FnOnce(&Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        set_constraints_immediate();
+        if scope == Scope::Worker {
+            set_constraints_immediate();
+        }
         let mut settings = vec![SAFE_SEARCH_PATH];
         if scope == Scope::Worker {
             settings.push((c"lock_timeout", WORKER_LOCK_TIMEOUT));
@@ -122,6 +127,21 @@ impl Installation {
             unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
             result
         })
+    }
+
+    /// Tables of the extension whose rows row-level security hides from the current
+    /// user. Asked as their owner there are none, but for tables that force it on
+    /// their owner and an owner who is no superuser.
+    pub fn hidden_tables(&self) -> Result<Option<String>, Failure> {
+        let hidden = self.read(
+            "SELECT string_agg(d.objid::regclass::text, ', ' ORDER BY d.objid)
+               FROM pg_depend d
+              WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = $1 AND d.deptype = 'e'
+                AND d.classid = 'pg_class'::regclass AND row_security_active(d.objid)",
+            &[self.extension.into()],
+            |row| Ok(row.get(1)?),
+        )?;
+        Ok(hidden.into_iter().next().flatten())
     }
 
     /// Takes the lock that makes cycles exclude each other, until the end of the
@@ -216,8 +236,10 @@ pub fn read_catalogs<T: FromDatum + IntoDatum>(query: &str) -> Result<Option<T>,
 
 /// SET CONSTRAINTS ALL IMMEDIATE. Deferred triggers cannot fire in a restricted
 /// operation; said before stepping into one, what a caller has pending fires as
-/// the caller. Not by SPI, which would take a transaction number for it.
-fn set_constraints_immediate() {
+/// the caller. It holds for the rest of the transaction: PostgreSQL tells nobody
+/// what was deferred before. Not by SPI, which would take a transaction number
+/// for it.
+pub fn set_constraints_immediate() {
     let mut statement = pg_sys::ConstraintsSetStmt {
         type_: pg_sys::NodeTag::T_ConstraintsSetStmt,
         constraints: std::ptr::null_mut(),

@@ -89,18 +89,17 @@ pub fn take_up_signals() {
     }
 }
 
-/// Re-reads the configuration files when SIGHUP asked for it. Returns whether it did.
-pub fn reload_settings_if_asked() -> bool {
+/// Re-reads the configuration files when SIGHUP asked for it.
+pub fn reload_settings_if_asked() {
     // SAFETY: the flag is written by our signal handler; the call happens
     // outside a transaction, where PostgreSQL's own workers make it.
     unsafe {
         if (&raw const pg_sys::ConfigReloadPending).read_volatile() == 0 {
-            return false;
+            return;
         }
         (&raw mut pg_sys::ConfigReloadPending).write_volatile(0);
         pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
     }
-    true
 }
 
 /// Sleeps until the latch is set, `readable` has bytes, or the time is over,

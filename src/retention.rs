@@ -2,8 +2,8 @@
 //! between two beats.
 //!
 //! Expired rows of `user_signals` are found by walking its primary key: who is
-//! the next user, and which of their rows have numbers up to the last expired
-//! one. That takes no index of its own, which every delivery would pay for, and
+//! the next user, and which of their rows have the numbers of expired signals.
+//! That takes no index of its own, which every delivery would pay for, and
 //! touches neighbouring pages, since everybody's rows of one signal were written
 //! in the order of users.
 
@@ -21,15 +21,25 @@ const SIGNALS: i64 = 100;
 /// Rows of the history removed at most in one step.
 const RUNS: i64 = 10_000;
 
-/// How far a walk through all users is.
+/// How far a walk through all users is; nothing between two walks.
 #[derive(Debug, Default)]
-pub struct Walk {
-    /// Rows of signals up to this number are removed; `None` between two walks.
-    expired: Option<i64>,
-    /// The last user looked at; `None` at the start.
-    user_id: Option<Uuid>,
-    /// Up to which number the last complete walk removed.
-    done: i64,
+pub struct Walk(Option<UnderWay>);
+
+#[derive(Debug, Clone, Copy)]
+struct UnderWay {
+    /// The retention by which it was begun.
+    age: Duration,
+    /// Rows of these signals are removed.
+    expired: Expired,
+    /// The last user looked at.
+    user_id: Uuid,
+}
+
+/// A stretch of signals that have all expired, by their numbers, both included.
+#[derive(Debug, Clone, Copy)]
+struct Expired {
+    first: i64,
+    last: i64,
 }
 
 /// Removes a batch of everything. Returns whether there is more to do.
@@ -52,56 +62,73 @@ fn purge_runs(db: &Installation, age: Duration) -> Result<bool, Failure> {
 }
 
 fn purge_signals(db: &Installation, age: Duration, walk: &mut Walk) -> Result<bool, Failure> {
-    let expired = match walk.expired {
-        Some(expired) => expired,
-        None => last_expired(db, age)?,
+    // What was begun by another retention may remove what is now to be kept.
+    let under_way = walk.0.filter(|walk| walk.age == age);
+    let (expired, after) = match under_way {
+        Some(walk) => (walk.expired, Some(walk.user_id)),
+        None => match first_expired(db, age)? {
+            Some(expired) => (expired, None),
+            None => return Ok(false),
+        },
     };
-    if expired <= walk.done {
-        return Ok(false);
-    }
-    walk.expired = Some(expired);
-    walk.user_id = purge_users(db, expired, walk.user_id)?;
-    if walk.user_id.is_some() {
+    let reached = purge_users(db, expired, after)?;
+    walk.0 = reached.map(|user_id| UnderWay {
+        age,
+        expired,
+        user_id,
+    });
+    if walk.0.is_some() {
         return Ok(true);
     }
     // Nobody has a row of them any more.
-    db.run(
-        "DELETE FROM @extschema@.signals WHERE signal_id <= $1 AND delivered_at IS NOT NULL",
-        &[expired.into()],
+    let removed = db.run(
+        "DELETE FROM @extschema@.signals WHERE signal_id BETWEEN $1 AND $2",
+        &[expired.first.into(), expired.last.into()],
     )?;
-    *walk = Walk {
-        done: expired,
-        ..Walk::default()
-    };
-    // There may be more of them than one walk removes.
-    Ok(true)
+    // There may be more of them than one walk removes; but not when a trigger
+    // keeps these.
+    Ok(removed > 0)
 }
 
-/// The last of the signals that are all older than `age`, or of the first of them
-/// when they are many. Those of the current UTC day stay: the day's quotas are
-/// counted by them.
-fn last_expired(db: &Installation, age: Duration) -> Result<i64, Failure> {
-    let last = db.read(
-        "WITH expired AS (
-             SELECT coalesce((SELECT min(signal_id) - 1 FROM @extschema@.signals
-                               WHERE created_at >= least(clock_timestamp() - $1 * interval '1 second',
-                                                         date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')
-                                  OR delivered_at IS NULL),
-                             (SELECT max(signal_id) FROM @extschema@.signals), 0) AS signal_id)
-         SELECT coalesce((SELECT s.signal_id FROM @extschema@.signals s WHERE s.signal_id <= e.signal_id
-                           ORDER BY s.signal_id OFFSET $2 - 1 LIMIT 1), e.signal_id)
-           FROM expired e",
+/// The first stretch of signals older than `age`, or the beginning of it when they
+/// are many. Where the clock was wrong for a while, what was recorded meanwhile has
+/// its own age, and parts the signals before it from those behind it.
+///
+/// Those of the current UTC day stay, and those of the day of the oldest signal
+/// that is not delivered: the day's quotas are counted by them.
+fn first_expired(db: &Installation, age: Duration) -> Result<Option<Expired>, Failure> {
+    let found = db.read(
+        "WITH kept AS MATERIALIZED (
+             SELECT least(clock_timestamp() - $1 * interval '1 second',
+                          date_trunc('day', least(clock_timestamp(), (SELECT min(created_at) FROM @extschema@.signals WHERE delivered_at IS NULL))
+                                            AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') AS since
+         ), oldest AS MATERIALIZED (
+             SELECT min(signal_id) AS signal_id FROM @extschema@.signals WHERE created_at < (SELECT since FROM kept)
+         )
+         -- From behind the signal that is kept before it: there may be rows of signals that are no more.
+         SELECT coalesce((SELECT max(s.signal_id) FROM @extschema@.signals s WHERE s.signal_id < o.signal_id), 0) + 1,
+                least((SELECT min(s.signal_id) - 1 FROM @extschema@.signals s
+                        WHERE s.signal_id > o.signal_id AND s.created_at >= (SELECT since FROM kept)),
+                      coalesce((SELECT s.signal_id FROM @extschema@.signals s WHERE s.signal_id >= o.signal_id
+                                 ORDER BY s.signal_id OFFSET $2 - 1 LIMIT 1),
+                               (SELECT max(s.signal_id) FROM @extschema@.signals s)))
+           FROM oldest o WHERE o.signal_id IS NOT NULL",
         &[age.as_secs_f64().into(), SIGNALS.into()],
-        |row| Ok(row.get(1)?.unwrap_or_default()),
+        |row| {
+            Ok(Expired {
+                first: row.get(1)?.unwrap_or_default(),
+                last: row.get(2)?.unwrap_or_default(),
+            })
+        },
     )?;
-    Ok(last.into_iter().next().unwrap_or_default())
+    Ok(found.into_iter().next())
 }
 
 /// Removes the expired rows of some users behind `after`. Returns the last of
 /// them; `None` when there is nobody left.
 fn purge_users(
     db: &Installation,
-    expired: i64,
+    expired: Expired,
     after: Option<Uuid>,
 ) -> Result<Option<Uuid>, Failure> {
     let last = db.walking(|db| {
@@ -114,14 +141,15 @@ fn purge_users(
                           WHERE e.user_id > u.user_id ORDER BY e.user_id LIMIT 1), u.number + 1
                    FROM users u WHERE u.user_id IS NOT NULL AND u.number < $3
              ), removed AS (
-                 DELETE FROM @extschema@.user_signals e USING users u WHERE e.user_id = u.user_id AND e.signal_id <= $4
+                 DELETE FROM @extschema@.user_signals e USING users u WHERE e.user_id = u.user_id AND e.signal_id BETWEEN $4 AND $5
              )
              SELECT user_id FROM users WHERE number = $3",
             &[
                 after.unwrap_or(Uuid::from_bytes([0; 16])).into(),
                 after.is_some().into(),
                 USERS.into(),
-                expired.into(),
+                expired.first.into(),
+                expired.last.into(),
             ],
             |row| Ok(row.get(1)?),
         )

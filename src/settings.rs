@@ -80,7 +80,7 @@ pub fn define() {
     GucRegistry::define_bool_guc(
         c"signal_hub.enabled",
         c"Generates signals every signal_hub.interval.",
-        c"When off, workers stay up but run no cycle; generate_signals_now() still does.",
+        c"When off, workers stay up but begin no run; a fan-out under way is finished. generate_signals_now() works regardless.",
         &ENABLED,
         GucContext::Sighup,
         GucFlags::default(),
@@ -140,7 +140,7 @@ pub fn define() {
     GucRegistry::define_int_guc(
         c"signal_hub.delivery_batch",
         c"Subscribers served in one transaction of the fan-out.",
-        c"Small batches show the first rows sooner and hold other realtime clients up less; large ones cost less in all.",
+        c"Small batches show the first rows sooner and hold other realtime clients up less; large ones cost less in all. A fan-out under way takes up a change with its next batch.",
         &DELIVERY_BATCH,
         1,
         100_000,
@@ -150,7 +150,7 @@ pub fn define() {
     GucRegistry::define_int_guc(
         c"signal_hub.delivery_workers",
         c"Processes that share a long fan-out, the worker included.",
-        c"Each beyond the first takes one of max_worker_processes while the fan-out lasts.",
+        c"Each beyond the first takes one of max_worker_processes while the fan-out lasts. A change counts for fan-outs that begin after it.",
         &DELIVERY_WORKERS,
         1,
         16,

@@ -1,8 +1,8 @@
 //! The worker: one process per database that has the extension. It beats its
 //! heart, runs the cycle when it is due, and leaves when the extension does.
 
-use crate::cycle::{self, Beat};
-use crate::delivery::{self, Role};
+use crate::cycle::{self, Beat, Outcome};
+use crate::delivery::{self, Delivered, Role};
 use crate::failed_calls;
 use crate::failure::Failure;
 use crate::heartbeat::{self, Phase, ShortText, Slot, Stage};
@@ -112,10 +112,9 @@ impl Worker {
         }
     }
 
+    /// A fan-out may have read them anew meanwhile, so they are compared each time.
     fn take_up_settings(&mut self) {
-        if !process::reload_settings_if_asked() {
-            return;
-        }
+        process::reload_settings_if_asked();
         let now = Instant::now();
         let url = settings::endpoint().base_url;
         if let Some(schedule) = &mut self.schedule {
@@ -141,8 +140,7 @@ impl Worker {
         }
         self.record_failed_calls();
         if self.undelivered {
-            let delivered = delivery::deliver_all(Role::Worker);
-            self.after_delivery(delivered.error, delivered.waits_for, delivered.incomplete);
+            self.after_delivery(delivery::deliver_all(Role::Worker));
         }
         let beat = Instant::now();
         if self
@@ -196,15 +194,13 @@ impl Worker {
     fn run(&mut self, beat: Instant) {
         match cycle::run_beat() {
             Ok(None) => {}
-            Ok(Some(Beat::Ran(outcome))) => {
-                if outcome.success && outcome.delivery_error.is_none() && !outcome.incomplete {
+            // What was left undelivered before a skipped run still is.
+            Ok(Some(Beat::Ran(outcome))) if !outcome.success => {}
+            Ok(Some(Beat::Ran(Outcome { delivered, .. }))) => {
+                if delivered.error.is_none() && !delivered.incomplete {
                     self.recover();
                 }
-                self.after_delivery(
-                    outcome.delivery_error,
-                    outcome.waits_for,
-                    outcome.incomplete,
-                );
+                self.after_delivery(delivered);
             }
             Ok(Some(Beat::Failed {
                 failure,
@@ -222,16 +218,12 @@ impl Worker {
 
     /// A lock that somebody holds for a moment is no trouble; one that holds
     /// deliveries up again and again is.
-    fn after_delivery(
-        &mut self,
-        error: Option<Failure>,
-        waits_for: Option<Failure>,
-        incomplete: bool,
-    ) {
-        self.undelivered = incomplete;
+    fn after_delivery(&mut self, delivered: Delivered) {
+        self.undelivered = delivered.incomplete;
+        let waits_for = delivered.waits_for;
         self.held_up = waits_for.as_ref().map_or(0, |_| self.held_up + 1);
         let lasting = waits_for.filter(|_| self.held_up >= TELL_WHEN_HELD_UP);
-        if let Some(failure) = error.or(lasting) {
+        if let Some(failure) = delivered.error.or(lasting) {
             self.tell(&failure);
         }
     }

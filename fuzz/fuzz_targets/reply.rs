@@ -21,7 +21,7 @@ use libfuzzer_sys::fuzz_target;
 use market::{MarketError, Ticker, Tickers, UnixMillis, binance};
 use rust_decimal::Decimal;
 use std::collections::{HashMap, HashSet};
-use strategy::{Episode, Rule, Side, Signal, Verdict, Watched};
+use strategy::{Episode, Side, Signal, Verdict, Watched};
 
 const ASKED: [&str; 3] = ["AIONUSDT", "BTCUSDT", "ETHUSDT"];
 const HOUR: i64 = 3_600_000;
@@ -65,7 +65,7 @@ fn judge_all(tickers: Tickers) {
             Err(reason) => check_text(reason),
         }
     }
-    let rule = shipped_rule();
+    let rule = strategy::shipped::rule();
     for remembered in memories(now) {
         let episodes: HashMap<String, Episode> = ASKED
             .iter()
@@ -155,25 +155,4 @@ fn memories(now: UnixMillis) -> [Episode; 3] {
         in_side(Side::Long, now - HOUR),
         in_side(Side::Short, now - 5 * HOUR),
     ]
-}
-
-/// The row of signal_rules as it is shipped.
-fn shipped_rule() -> Rule {
-    let percent = |tenths| Decimal::new(tenths, 1);
-    Rule {
-        strategy: "momentum".to_owned(),
-        enter_change_percent: percent(20),
-        exit_change_percent: percent(10),
-        min_quote_volume: Decimal::from(1_000_000),
-        confidence_per_percent: Decimal::TEN,
-        max_confidence: Decimal::from(95),
-        min_confidence: Decimal::ZERO,
-        min_quality: Decimal::from(25),
-        stop_loss_percent: percent(15),
-        take_profit_percents: [15, 30, 50].map(percent).to_vec(),
-        lifetime_ms: 4 * HOUR,
-        cooldown_ms: HOUR / 2,
-        max_ticker_age_ms: HOUR / 12,
-        max_signals_per_run: 10,
-    }
 }

@@ -97,12 +97,7 @@ pub fn claim(db: &Installation, signal_id: i64, size: Option<i64>) -> Result<Cla
     if let Some(rest) = next_tier(db, signal_id)? {
         return give_out(db, signal_id, rest, size).map(Claim::Range);
     }
-    let at_work = db.read(
-        "SELECT true FROM @extschema@.signal_delivery_ranges WHERE signal_id = $1 LIMIT 1",
-        &[signal_id.into()],
-        |_| Ok(()),
-    )?;
-    if !at_work.is_empty() {
+    if count(db, signal_id)? > 0 {
         return Ok(Claim::OthersAtWork);
     }
     let second_round = db.run(
@@ -118,6 +113,16 @@ pub fn claim(db: &Installation, signal_id: i64, size: Option<i64>) -> Result<Cla
         return give_out(db, signal_id, rest, None).map(Claim::Range);
     }
     Ok(Claim::NothingLeft)
+}
+
+/// How many ranges of a signal are given out and not done.
+pub fn count(db: &Installation, signal_id: i64) -> Result<i64, Failure> {
+    let counted = db.read(
+        "SELECT count(*) FROM @extschema@.signal_delivery_ranges WHERE signal_id = $1",
+        &[signal_id.into()],
+        |row| Ok(row.get::<i64>(1)?.unwrap_or_default()),
+    )?;
+    Ok(counted.into_iter().sum())
 }
 
 /// What is not given out of the tier being given out, or else of the next that

@@ -16,6 +16,8 @@ mod judge;
 mod levels;
 mod momentum;
 mod quality;
+#[allow(dead_code, reason = "for tests, fuzz/ and tests/bench_judge")]
+pub mod shipped;
 mod text;
 
 use rust_decimal::Decimal;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rust_decimal::Decimal;
 
+pub use super::shipped::rule;
 use super::*;
 use crate::market::{Ticker, Tickers, UnixMillis};
 
@@ -32,26 +33,6 @@ const GATES: [&str; 11] = [
 
 pub fn number(text: &str) -> Decimal {
     Decimal::from_str_exact(text).unwrap()
-}
-
-/// The rule as it is shipped.
-pub fn rule() -> Rule {
-    Rule {
-        strategy: "momentum".to_owned(),
-        enter_change_percent: number("2"),
-        exit_change_percent: number("1"),
-        min_quote_volume: number("1000000"),
-        confidence_per_percent: number("10"),
-        max_confidence: number("95"),
-        min_confidence: number("0"),
-        min_quality: number("25"),
-        stop_loss_percent: number("1.5"),
-        take_profit_percents: ["1.5", "3", "5"].map(number).to_vec(),
-        lifetime_ms: 4 * HOUR,
-        cooldown_ms: 30 * MINUTE,
-        max_ticker_age_ms: 5 * MINUTE,
-        max_signals_per_run: 10,
-    }
 }
 
 /// A sound ticker that opened at 1000.00 and changed by so many percent (two places at most).

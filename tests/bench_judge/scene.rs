@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rust_decimal::Decimal;
-
 use crate::market::{Tickers, UnixMillis, binance};
 use crate::strategy::{self, Episode, Rule, Side, Verdict, Watched};
 
@@ -39,7 +37,7 @@ impl Scene {
             symbols.map(|symbol| (symbol, episode.clone())).collect()
         };
         Self {
-            rule: shipped_rule(),
+            rule: strategy::shipped::rule(),
             now,
             armed: remembered(Episode::default()),
             in_episode: remembered(since_an_hour),
@@ -95,26 +93,5 @@ impl Scene {
             remembered,
             self.now,
         ));
-    }
-}
-
-/// The row of signal_rules as it is shipped.
-fn shipped_rule() -> Rule {
-    let percent = |tenths| Decimal::new(tenths, 1);
-    Rule {
-        strategy: "momentum".to_owned(),
-        enter_change_percent: percent(20),
-        exit_change_percent: percent(10),
-        min_quote_volume: Decimal::from(1_000_000),
-        confidence_per_percent: Decimal::TEN,
-        max_confidence: Decimal::from(95),
-        min_confidence: Decimal::ZERO,
-        min_quality: Decimal::from(25),
-        stop_loss_percent: percent(15),
-        take_profit_percents: [15, 30, 50].map(percent).to_vec(),
-        lifetime_ms: 4 * HOUR,
-        cooldown_ms: HOUR / 2,
-        max_ticker_age_ms: HOUR / 12,
-        max_signals_per_run: 10,
     }
 }

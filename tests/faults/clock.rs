@@ -2,7 +2,7 @@
 //! quotas count for the UTC day that the clock shows.
 
 use crate::clocks::Clocks;
-use crate::ground::{cluster_for, each_signal_once_each};
+use crate::ground::{CROWD, LATER, cluster_for, each_signal_once_each};
 use crate::scene::{SOON, by_itself, flat_market, wait_for_good_run, worker_pid};
 use crate::session::Session;
 use crate::wait::eventually;
@@ -13,6 +13,7 @@ const SUBSCRIBERS: u32 = 3;
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
+const YEAR: i64 = 365 * DAY;
 
 /// Seconds since 1970 by the machine's clock, which is right.
 fn machine_time() -> i64 {
@@ -230,12 +231,19 @@ fn history_goes_at_its_age_also_when_the_clock_jumps_and_nothing_else_goes() {
     let market = flat_market();
     let clocks = Clocks::faster(FASTER);
     let (_cluster, mut session) = cluster_for(clocks.of(by_itself(&market)), SUBSCRIBERS);
-    // Two signals; of one it is soon 90 days ago.
+    session.run("UPDATE signal_rules SET max_ticker_age = '1000 days', lifetime = '1000 days'");
+    // The first signal comes while the clock is wrong, and will not expire for more than a year.
+    clocks.set_ahead(YEAR);
+    market.set_change("SOLUSDT", "3.5");
+    wait_for_signals(&mut session, 1);
+    clocks.set_ahead(0);
+    // Two more; of one it is soon 90 days ago.
     for symbol in ["BTCUSDT", "ETHUSDT"] {
         market.set_change(symbol, "3.5");
     }
-    session.run("UPDATE signal_rules SET max_ticker_age = '1000 days', lifetime = '1000 days'");
-    wait_for_signals(&mut session, 2);
+    wait_for_signals(&mut session, 3);
+    let last_day: i64 = session.one("SELECT signals_24h FROM signal_health");
+    assert_eq!(last_day, 2, "what is to come in a year is not of today");
     session.run(
         "UPDATE signals SET created_at = created_at - interval '91 days' WHERE symbol = 'BTCUSDT';
          UPDATE user_signals SET created_at = created_at - interval '91 days' WHERE symbol = 'BTCUSDT';
@@ -256,10 +264,14 @@ fn history_goes_at_its_age_also_when_the_clock_jumps_and_nothing_else_goes() {
         );
     };
     old_runs(&mut session, &["28 days", "29 days 12:00:00"]);
-    for (table, rows) in [("signals", 1), ("user_signals", i64::from(SUBSCRIBERS))] {
-        let left: i64 = session.one(&format!("SELECT count(*) FROM {table}"));
-        assert_eq!(left, rows, "{table}");
+    for table in ["signals", "user_signals"] {
+        let left = format!("SELECT DISTINCT symbol FROM {table} ORDER BY 1");
+        eventually(SOON, &format!("{table} are purged"), || {
+            session.list::<String>(&left) == ["ETHUSDT", "SOLUSDT"]
+        });
     }
+    let rows: i64 = session.one("SELECT count(*) FROM user_signals");
+    assert_eq!(rows, 2 * i64::from(SUBSCRIBERS));
     let first: i64 = session.one("SELECT min(run_id) FROM signal_runs");
 
     // By this clock it is a day later: what is a day from its end goes, and no more.
@@ -275,6 +287,53 @@ fn history_goes_at_its_age_also_when_the_clock_jumps_and_nothing_else_goes() {
         session.one::<i64>("SELECT min(run_id) FROM signal_runs"),
         first
     );
+    wait_for_signals(&mut session, 2);
+}
+
+#[test]
+fn a_purge_under_way_keeps_what_a_longer_retention_is_to_keep() {
+    /// Ten minutes from purge to purge, in ten seconds.
+    const FASTER: u32 = 60;
+    let market = flat_market();
+    let clocks = Clocks::faster(FASTER);
+    let (cluster, mut session) = cluster_for(clocks.of(by_itself(&market)), CROWD);
+    session.run("UPDATE signal_rules SET max_ticker_age = '1000 days', lifetime = '1000 days'");
+    market.set_change("BTCUSDT", "3.5");
+    eventually(SOON, "the signal is delivered", || {
+        session.one::<i64>("SELECT count(*) FROM signals WHERE delivered_at IS NOT NULL") == 1
+    });
+    // A tenth of a second for each step of a purge, by the machine's clock.
+    session.run(&format!(
+        "CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql
+             AS 'BEGIN PERFORM pg_sleep({}); RETURN NULL; END';
+         CREATE TRIGGER take_time AFTER DELETE ON user_signals EXECUTE FUNCTION take_time();
+         UPDATE signals SET created_at = created_at - interval '91 days'",
+        FASTER / 10
+    ));
+    let left = |session: &mut Session| session.one::<i64>("SELECT count(*) FROM user_signals");
+    eventually(SOON, "a purge is under way", || {
+        left(&mut session) < CROWD.into()
+    });
+    cluster.configure("signal_hub.signal_retention", "1000d");
+    the_rate_of_a_fast_clock_goes_on(&mut session);
+    let kept = left(&mut session);
+    assert!(kept > 0, "too fast: nothing to keep");
+    the_rate_of_a_fast_clock_goes_on(&mut session);
+    assert_eq!(left(&mut session), kept);
     assert_eq!(session.one::<i64>("SELECT count(*) FROM signals"), 1);
-    wait_for_signals(&mut session, 1);
+    // By the old retention it goes, from the first subscriber to the last.
+    session.run("DROP TRIGGER take_time ON user_signals");
+    cluster.configure("signal_hub.signal_retention", "90d");
+    eventually(LATER, "all of it is purged", || {
+        session.one::<i64>("SELECT count(*) FROM signals") == 0
+    });
+    assert_eq!(left(&mut session), 0);
+}
+
+/// Waits for so many runs that a purge under way would get far.
+#[track_caller]
+fn the_rate_of_a_fast_clock_goes_on(session: &mut Session) {
+    let last = |session: &mut Session| session.one::<i64>("SELECT max(run_id) FROM signal_runs");
+    let before = last(session);
+    eventually(SOON, "some runs more", || last(session) >= before + 30);
 }

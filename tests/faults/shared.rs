@@ -7,11 +7,12 @@ use crate::ground::{
     wait_for_the_middle_of_a_fan_out,
 };
 use crate::processes::{WORKER, pids};
-use crate::scene::{SOON, flat_market};
+use crate::scene::{SOON, flat_market, user};
 use crate::session::Session;
-use crate::wait::eventually;
+use crate::wait::{eventually, meanwhile};
 use fastrand::Rng;
 use signal_hub_tests::simulator::Simulator;
+use std::time::Duration;
 
 /// `backend_type` of a process that helps the worker.
 const HELPER: &str = "signal_hub delivery worker";
@@ -145,6 +146,89 @@ fn a_call_by_hand_amid_a_shared_fan_out_neither_waits_for_it_nor_doubles_anythin
     }
     tide.everybody_has_everything_once(&mut session, CROWD);
     helpers_are_gone(&mut session);
+}
+
+#[test]
+fn settings_changed_amid_a_shared_fan_out_count_from_the_next_batch_of_each_process() {
+    let market = flat_market();
+    let mut tide = Tide::new(&market);
+    let (cluster, mut session) = shared(&market);
+    session.run(
+        "CREATE TABLE batches (number bigint GENERATED ALWAYS AS IDENTITY, pid integer, subscribers bigint);
+         CREATE FUNCTION note_batch() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+             INSERT INTO public.batches (pid, subscribers) SELECT pg_backend_pid(), count(*) FROM written;
+             RETURN NULL;
+         END $$;
+         CREATE TRIGGER note_batch AFTER INSERT ON user_signals REFERENCING NEW TABLE AS written
+             FOR EACH STATEMENT EXECUTE FUNCTION note_batch()",
+    );
+    let batches_of_each = |session: &mut Session| -> Vec<String> {
+        session.list(
+            "SELECT format('from %s to %s', first, last)
+               FROM (SELECT DISTINCT pid, first_value(subscribers) OVER by_time AS first,
+                            last_value(subscribers) OVER by_time AS last
+                       FROM batches
+                     WINDOW by_time AS (PARTITION BY pid ORDER BY number
+                                        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) AS each",
+        )
+    };
+    tide.turn();
+    eventually(SOON, "three processes deliver", || {
+        batches_of_each(&mut session).len() == 3
+    });
+    cluster.configure("signal_hub.delivery_batch", "50");
+    // The fan-out ends all the same; a next one would not begin.
+    cluster.configure("signal_hub.enabled", "off");
+    tide.everybody_has_everything_once(&mut session, CROWD);
+    assert_eq!(
+        batches_of_each(&mut session),
+        ["from 250 to 50"; 3],
+        "the same three processes"
+    );
+    helpers_are_gone(&mut session);
+    let state: String = session.one("SELECT state FROM signal_health");
+    assert_eq!(state, "disabled");
+}
+
+#[test]
+fn who_waits_for_the_others_of_a_shared_fan_out_hardly_writes() {
+    let market = flat_market();
+    let mut tide = Tide::new(&market);
+    let options = small_batches(&market).set("signal_hub.delivery_workers", "2");
+    let (_cluster, mut session) = cluster_for(options, CROWD);
+    slow_down(&mut session);
+    // The row of the last of them takes its time.
+    session.run(&format!(
+        "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql
+             AS 'BEGIN PERFORM pg_sleep(3); RETURN NULL; END';
+         CREATE TRIGGER linger AFTER INSERT ON user_signals FOR EACH ROW
+             WHEN (NEW.user_id = '{}') EXECUTE FUNCTION linger()",
+        user(CROWD)
+    ));
+    tide.turn();
+    let one_lingers = |session: &mut Session| -> bool {
+        let lingering: i64 = session.one(
+            "SELECT count(*) FROM pg_stat_activity
+              WHERE backend_type LIKE 'signal_hub %' AND wait_event = 'PgSleep'
+                AND clock_timestamp() - query_start > '0.5 s'",
+        );
+        lingering == 1 && session.one::<i64>("SELECT count(*) FROM signal_delivery_ranges") == 1
+    };
+    let next_number = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
+    eventually(SOON, "all but one range is done", || {
+        one_lingers(&mut session)
+    });
+    let before: i64 = session.one(next_number);
+    meanwhile(
+        Duration::from_secs(1),
+        "one process waits for the other",
+        || one_lingers(&mut session),
+    );
+    let taken = session.one::<i64>(next_number) - before;
+    // Ten times a second it tries to take over what may have been left behind.
+    assert!(taken <= 15, "{taken} transaction numbers");
+    tide.everybody_has_everything_once(&mut session, CROWD);
 }
 
 #[test]

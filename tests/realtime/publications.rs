@@ -4,7 +4,7 @@ use crate::cluster::POSTGRES;
 use crate::cluster::binaries::output;
 use crate::scene::{by_hand, flat_market};
 use crate::session::Session;
-use crate::shop::{Shop, options};
+use crate::shop::{Shop, import, options};
 
 /// What is published, as "publication table operations".
 fn published(session: &mut Session) -> Vec<String> {
@@ -44,12 +44,43 @@ fn realtime_is_one_call_and_gone_with_another() {
         "a later call takes nothing away"
     );
 
-    admin.run("SELECT pg_create_logical_replication_slot('forgotten', 'pgoutput')");
     let said: String = admin.one("SELECT disable_realtime()");
     assert!(said.contains("dropped"), "{said}");
-    assert!(said.contains("forgotten"), "{said}");
     assert_eq!(publications(admin), Vec::<String>::new());
     admin.run("SELECT disable_realtime()");
+}
+
+#[test]
+fn a_slot_can_be_read_on_after_realtime_was_off_for_a_while() {
+    let mut shop = Shop::open();
+    let admin = &mut shop.admin;
+    admin.run("SELECT enable_realtime()");
+    admin.run("SELECT pg_create_logical_replication_slot('reader', 'pgoutput')");
+    let said: String = admin.one("SELECT disable_realtime()");
+    assert!(said.contains("reader"), "{said}");
+    assert_eq!(published(admin), Vec::<String>::new());
+    admin.run(&import(1, 1));
+    admin.run("SELECT enable_realtime()");
+    admin.run(&import(1, 2));
+    let rows: i64 = admin.one(
+        "SELECT count(*) FROM pg_logical_slot_get_binary_changes('reader', NULL, NULL, 'proto_version', '1', 'publication_names', 'signal_hub')
+          WHERE get_byte(data, 0) = ascii('I')",
+    );
+    assert_eq!(rows, 1, "of the two, the one while it was published");
+
+    admin.run("SELECT pg_drop_replication_slot('reader')");
+    let said: String = admin.one("SELECT disable_realtime()");
+    assert!(said.contains("dropped"), "{said}");
+    assert_eq!(publications(admin), Vec::<String>::new());
+}
+
+#[test]
+fn a_publication_of_some_columns_or_rows_is_told_of() {
+    let mut shop = Shop::open();
+    let admin = &mut shop.admin;
+    admin.run("CREATE PUBLICATION mine FOR TABLE user_signals WHERE (signal_id > 100) WITH (publish = 'insert')");
+    let said: String = admin.one("SELECT enable_realtime('mine')");
+    assert!(said.contains("row filter"), "{said}");
 }
 
 #[test]

@@ -335,6 +335,35 @@ fn a_paused_database_says_so_to_a_caller() {
 }
 
 #[test]
+fn what_a_caller_has_deferred_is_checked_when_signals_are_written_and_not_by_a_preview() {
+    let market = rising_market();
+    let (_cluster, mut session) = shop(&market);
+    session.run(
+        "CREATE TABLE people (id integer PRIMARY KEY);
+         CREATE TABLE pets (owner integer REFERENCES people DEFERRABLE INITIALLY DEFERRED)",
+    );
+    // A pet comes before its owner, which is fine until the end of the transaction.
+    session.run("BEGIN; INSERT INTO pets VALUES (1)");
+    session.run("SELECT * FROM preview_signals()");
+    session.run("INSERT INTO pets VALUES (2)");
+    session.run("INSERT INTO people VALUES (1), (2); COMMIT");
+
+    session.run("BEGIN; INSERT INTO pets VALUES (3)");
+    let error = session.error("SELECT generate_signals_now()");
+    assert_eq!(error.code().code(), "23503", "{}", error.message());
+    session.run("ROLLBACK");
+
+    session.run("BEGIN; INSERT INTO pets VALUES (3); INSERT INTO people VALUES (3)");
+    assert_eq!(generate(&mut session)["signals_generated"], 1);
+    // From then on at once, unless the caller says so anew.
+    session.run("SAVEPOINT here");
+    let error = session.error("INSERT INTO pets VALUES (4)");
+    assert_eq!(error.code().code(), "23503", "{}", error.message());
+    session.run("ROLLBACK TO here; SET CONSTRAINTS ALL DEFERRED; INSERT INTO pets VALUES (4)");
+    session.run("INSERT INTO people VALUES (4); COMMIT");
+}
+
+#[test]
 fn one_user_cannot_be_given_the_same_signal_twice() {
     let market = rising_market();
     let (_cluster, mut session) = shop(&market);

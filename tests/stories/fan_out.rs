@@ -203,8 +203,19 @@ fn a_fan_out_that_met_a_lock_ends_by_itself_once_the_lock_is_gone() {
         )) >= 2
     });
     assert_eq!(session.one::<i64>("SELECT count(*) FROM user_signals"), 0);
+    // The last run before a long rest is skipped: somebody has the extension locked, too.
+    let mut other = cluster.session(POSTGRES);
+    other.run("BEGIN; COMMENT ON EXTENSION signal_hub IS 'ours'");
+    eventually(SOON, "a run is skipped", || {
+        session.one::<i64>("SELECT count(*) FROM signal_runs WHERE status = 'skipped'") >= 1
+    });
     // From here on only the fan-out itself can end the fan-out.
     cluster.configure("signal_hub.interval", "1h");
+    eventually(SOON, "no run is due", || {
+        session
+            .one::<bool>("SELECT next_run > now() + interval '10 min' FROM signal_worker_status()")
+    });
+    other.run("ROLLBACK");
     holder.run("COMMIT");
     eventually(Duration::from_secs(5), "all have their row", || {
         session.one::<i64>("SELECT count(*) FROM user_signals") == 100

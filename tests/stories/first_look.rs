@@ -5,7 +5,13 @@ use crate::scene::{
     SOON, by_hand, by_itself, flat_market, rising_market, runs, subscribe, user,
     wait_for_deliveries, wait_for_good_run, worker_pid,
 };
+use crate::session::Session;
 use crate::wait::{eventually, meanwhile};
+use signal_hub_tests::simulator::Simulator;
+use std::io;
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -160,6 +166,79 @@ fn runs_come_at_a_fixed_rate() {
     let mean = (starts[10] - starts[0]) / beats;
     assert!((mean - 1.0).abs() < 0.05, "{mean} s apart: {starts:?}");
     assert!(beats <= 12.0, "beats were missed: {starts:?}");
+}
+
+#[test]
+fn a_pause_while_the_exchange_is_asked_sends_nothing_and_loses_nothing() {
+    let market = rising_market();
+    let door = Door::closed(&market);
+    let cluster = by_itself(&market)
+        .set("signal_hub.exchange_url", &door.url())
+        .start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    let stage = |session: &mut Session| -> Option<String> {
+        session.one("SELECT stage FROM signal_worker_status()")
+    };
+    eventually(SOON, "the exchange is asked", || {
+        stage(&mut session).as_deref() == Some("fetching")
+    });
+    session.run("SELECT pause_signals('wait a moment')");
+    door.open();
+    eventually(SOON, "the answer is there", || {
+        market.request_count() == 1 && stage(&mut session).as_deref() == Some("waiting")
+    });
+    assert_eq!(session.one::<i64>("SELECT count(*) FROM signals"), 0);
+    assert_eq!(runs(&mut session), 0);
+    session.run("SELECT resume_signals()");
+    eventually(SOON, "the signal comes", || {
+        session.one::<i64>("SELECT count(*) FROM signals") == 1
+    });
+}
+
+/// A door before an exchange: who asks stands there until it is opened.
+struct Door {
+    port: u16,
+    open: Sender<()>,
+}
+
+impl Door {
+    fn closed(market: &Simulator) -> Self {
+        let front = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+        let port = front.local_addr().expect("it is bound").port();
+        let (open, opened) = channel();
+        let behind = (Ipv4Addr::LOCALHOST, market.port());
+        thread::spawn(move || {
+            // An error when nobody is left to open it.
+            if opened.recv().is_err() {
+                return;
+            }
+            for client in front.incoming().flatten() {
+                let Ok(exchange) = TcpStream::connect(behind) else {
+                    return;
+                };
+                if let (Ok(asking), Ok(answering)) = (client.try_clone(), exchange.try_clone()) {
+                    thread::spawn(|| pass_on(asking, exchange));
+                    thread::spawn(|| pass_on(answering, client));
+                }
+            }
+        });
+        Self { port, open }
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn open(&self) {
+        self.open.send(()).expect("somebody keeps the door");
+    }
+}
+
+fn pass_on(mut from: TcpStream, mut to: TcpStream) {
+    // Either side may hang up.
+    let _ = io::copy(&mut from, &mut to);
+    let _ = to.shutdown(Shutdown::Write);
 }
 
 #[test]

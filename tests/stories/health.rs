@@ -150,6 +150,34 @@ fn without_preloading_health_says_what_to_add_to_the_configuration() {
 }
 
 #[test]
+fn progress_is_told_whatever_the_clock_showed_when_the_fan_out_began() {
+    let market = rising_market();
+    market.set_change("ETHUSDT", "-4");
+    let cluster = by_hand(&market).start();
+    let mut session = with_extension(&cluster);
+    session.run("SELECT generate_signals_now()");
+    // A crowd has the first signal, and some of it the second.
+    session.run(
+        "UPDATE signals SET deliveries = 1000000;
+         UPDATE signals SET deliveries = 100, delivered_at = NULL
+          WHERE signal_id = (SELECT max(signal_id) FROM signals)",
+    );
+    for (began, is_foreseen) in [("-40 years", false), ("1 year", false), ("-10 s", true)] {
+        session.run(&format!(
+            "UPDATE signals SET delivery_started_at = now() + interval '{began}' WHERE delivered_at IS NULL"
+        ));
+        let told = &session
+            .rows("SELECT progress, estimated_end IS NOT NULL FROM signal_delivery_progress")[0];
+        let progress: String = told.get(0);
+        assert!(
+            progress.contains("100 rows of about 1000000"),
+            "{began}: {progress}"
+        );
+        assert_eq!(told.get::<_, bool>(1), is_foreseen, "{began}");
+    }
+}
+
+#[test]
 fn a_standby_is_healthy_and_generates_once_promoted() {
     let market = rising_market();
     let mut primary = by_itself(&market).start();

@@ -261,6 +261,30 @@ fn a_trigger_of_the_tables_owner_gains_and_leaves_nothing() {
 }
 
 #[test]
+fn row_level_security_forced_on_the_owner_holds_deliveries_back_and_loses_none() {
+    let market = flat_market();
+    let cluster = by_itself(&market).start();
+    let mut session = owned_by_mallory(&cluster);
+    session.run("ALTER TABLE user_subscriptions FORCE ROW LEVEL SECURITY");
+    market.set_change("BTCUSDT", "3.5");
+    let message = eventually(SOON, "health says failing", || {
+        session
+            .list::<String>("SELECT message FROM signal_health WHERE state = 'failing'")
+            .pop()
+    });
+    assert!(
+        message.contains("row-level security hides rows of public.user_subscriptions"),
+        "{message}"
+    );
+    assert_eq!(
+        session.one::<i64>("SELECT count(*) FROM signals WHERE delivered_at IS NULL"),
+        1
+    );
+    session.run("ALTER TABLE user_subscriptions NO FORCE ROW LEVEL SECURITY");
+    wait_for_deliveries(&mut session, 3);
+}
+
+#[test]
 fn an_advisory_lock_of_anybody_stops_nothing() {
     let market = rising_market();
     let cluster = by_itself(&market).start();

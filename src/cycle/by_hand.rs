@@ -1,0 +1,113 @@
+//! What a session calls: a cycle in its own transaction, and a look at what one
+//! would do.
+
+use super::{Fetched, Outcome, Progress, as_owner, fetch, fetch_timed, judge, record};
+use crate::delivery::{self, Role};
+use crate::failed_calls;
+use crate::failure::Failure;
+use crate::installation;
+use crate::ledger::{self, Plan, Standing, Trigger};
+use crate::market::{MarketError, UnixMillis, backoff};
+use crate::process::{self, unix_millis};
+use crate::strategy::{Explanation, Verdict};
+use crate::transaction::{self, Scope, catch};
+use std::time::{Duration, Instant};
+
+/// How long a caller waits for another cycle of the database to end, before it
+/// is told that one is running.
+const CALLER_PATIENCE: Duration = Duration::from_secs(2);
+const CALLER_RETRY: Duration = Duration::from_millis(20);
+
+/// Runs a cycle in the caller's transaction.
+///
+/// # Errors
+/// Whatever fails; the caller's transaction is then as it was.
+pub fn run_by_hand() -> Result<Outcome, Failure> {
+    let scope = Scope::Caller;
+    process::refuse_if_read_only(c"generate_signals_now()");
+    if transaction::has_one_snapshot() {
+        return Err(Failure::one_snapshot());
+    }
+    let patience_ends = Instant::now() + CALLER_PATIENCE;
+    while !as_owner(scope, c"", |db| Ok(db.try_lock_cycle()))? {
+        if Instant::now() >= patience_ends {
+            return Ok(Outcome::not_run(
+                "another cycle is running in this database; nothing was done",
+            ));
+        }
+        process::wait(CALLER_RETRY, None);
+    }
+    let mut progress = Progress::begin();
+    let plan = as_owner(scope, c"", ledger::plan)?;
+    if let Some(paused) = plan.paused {
+        return Ok(Outcome::not_run(format!("{paused}; nothing was done")));
+    }
+    refuse_if_told_to_wait(&plan.standing)?;
+    failed_calls::noted(progress.started_at, || {
+        let fetched = match fetch_timed(scope, &plan, &mut progress) {
+            Ok(Ok(fetched)) => fetched,
+            Ok(Err(error)) => return Err((error.clone().into(), told_to_wait_until(&error))),
+            Err(failure) => return Err((failure, None)),
+        };
+        catch(|| finish_by_hand(scope, &plan, fetched, &mut progress))
+            .map_err(|failure| (failure, None))
+    })
+}
+
+/// What a call does with the exchange's reply.
+fn finish_by_hand(
+    scope: Scope,
+    plan: &Plan,
+    fetched: Fetched,
+    progress: &mut Progress,
+) -> Result<Outcome, Failure> {
+    installation::set_constraints_immediate();
+    let Some(recorded) = record(scope, Trigger::Manual, plan, fetched, progress)? else {
+        return Ok(Outcome::not_run(
+            "signals were paused meanwhile; nothing was done",
+        ));
+    };
+    let delivered = delivery::deliver_all(Role::Caller);
+    match delivered.error {
+        // Refused rows are on record; anything else is the caller's to know.
+        Some(failure) if delivered.incomplete => Err(failure),
+        _ => Ok(recorded.into_outcome(delivered)),
+    }
+}
+
+fn refuse_if_told_to_wait(standing: &Standing) -> Result<(), Failure> {
+    match standing.retry_at {
+        Some(until) if standing.told_to_wait => {
+            let seconds = (until - unix_millis()).max(0) / 1000;
+            Err(Failure::new("08004", "the exchange asked to be left alone")
+                .detail(format!(
+                    "It is not asked again for {seconds} s; signal_runs.retry_at has the time."
+                ))
+                .hint("Wait, or set signal_hub.exchange_url to another host of the exchange."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Until when an exchange that says stop is to be left alone, from now.
+fn told_to_wait_until(error: &MarketError) -> Option<UnixMillis> {
+    let MarketError::LeftAlone { .. } = error else {
+        return None;
+    };
+    let delay = backoff::delay(error, 1, Duration::ZERO, 0.5);
+    Some(unix_millis().saturating_add(delay.as_millis() as i64))
+}
+
+/// Fetches what the plan asks for and judges it, writing nothing.
+///
+/// # Errors
+/// Whatever fails.
+pub fn preview() -> Result<Vec<Explanation>, Failure> {
+    let scope = Scope::Caller;
+    let plan = as_owner(scope, c"", ledger::plan)?;
+    refuse_if_told_to_wait(&plan.standing)?;
+    let fetched = fetch(scope, &plan)?.map_err(Failure::from)?;
+    let judged = as_owner(scope, c"", |db| judge(db, &plan, &fetched))?;
+    let verdicts = judged.iter().flat_map(|j| &j.verdicts);
+    Ok(verdicts.map(Verdict::explain).collect())
+}
