@@ -7,7 +7,7 @@ use crate::session::Session;
 use crate::wait::eventually;
 use signal_hub_tests::simulator::Simulator;
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Pairs of the shipped watchlist.
 const SYMBOLS: [&str; 10] = [
@@ -27,6 +27,8 @@ pub struct Arena {
 
 /// What a run of the worker took, by its own record.
 pub struct Turn {
+    /// When the exchange's reply had been judged.
+    pub created: SystemTime,
     /// From the first range given out to the last signal delivered.
     pub delivery: Duration,
     /// From the exchange's reply to the last signal delivered.
@@ -117,10 +119,12 @@ impl Arena {
         });
         let row = &self.session.rows(&format!(
             "SELECT extract(epoch FROM max(delivered_at) - min(delivery_started_at))::float8,
-                    extract(epoch FROM max(delivered_at) - min(created_at))::float8, sum(deliveries)::bigint
+                    extract(epoch FROM max(delivered_at) - min(created_at))::float8, sum(deliveries)::bigint,
+                    min(created_at)
                FROM signals WHERE run_id > {before}"
         ))[0];
         Turn {
+            created: row.get(3),
             delivery: Duration::from_secs_f64(row.get(0)),
             after_fetch: Duration::from_secs_f64(row.get(1)),
             rows: row.get(2),

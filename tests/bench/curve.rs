@@ -9,6 +9,7 @@ use crate::numbers::{line, median, ms, percentile, table};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, SystemTime};
 
 const BATCHES: [&str; 7] = ["100", "250", "500", "1000", "2000", "5000", "100000"];
 
@@ -33,7 +34,7 @@ pub fn measure(arguments: &Arguments) {
             "reply to first commit, ms",
             "to last, ms",
             "with a follower: rows/s",
-            "plain / fan-out",
+            "last row at the client, ms",
             "others' commits to the client, p50 ms",
             "p99 ms",
             "spilled",
@@ -42,7 +43,6 @@ pub fn measure(arguments: &Arguments) {
     for batch in BATCHES {
         arena.configure("signal_hub.delivery_batch", batch);
         let (mut alone, mut first, mut last) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut followed, mut delays) = (Vec::new(), Vec::new());
         for _ in 0..arguments.rounds {
             arena.clear();
             let (turn, commit) = with_first_commit(&mut arena);
@@ -50,30 +50,64 @@ pub fn measure(arguments: &Arguments) {
             first.push(commit);
             last.push(ms(turn.after_fetch));
         }
-        let follower = Follower::start(&mut arena);
-        for _ in 0..arguments.rounds.min(3) {
-            arena.clear();
-            let (turn, more) = follower.delays_during(&mut arena, |arena| arena.turn(1));
-            followed.push(ms(turn.delivery));
-            delays.extend(more);
-        }
-        let spilled = follower.spilled(&mut arena);
-        follower.stop(&mut arena);
+        let followed = followed(&mut arena, arguments, |arena| {
+            let turn = arena.turn(1);
+            (turn.created, turn.delivery)
+        });
         let rows = f64::from(arguments.subscribers) * 1000.0;
-        let (alone, followed) = (median(&alone), median(&followed));
-        line(&[
+        let alone = median(&alone);
+        let mut cells = vec![
             batch.to_owned(),
             format!("{:.0}", rows / alone),
             format!("{:.2}", plain / alone),
             format!("{:.0}", median(&first)),
             format!("{:.0}", median(&last)),
-            format!("{:.0}", rows / followed),
-            format!("{:.2}", plain / followed),
-            format!("{:.1}", percentile(&delays, 50.0)),
-            format!("{:.1}", percentile(&delays, 99.0)),
-            spilled.to_string(),
-        ]);
+        ];
+        cells.extend(followed);
+        line(&cells);
     }
+    let mut cells = vec![
+        "plain".to_owned(),
+        format!("{:.0}", f64::from(arguments.subscribers) * 1000.0 / plain),
+        "1.00".to_owned(),
+        String::new(),
+        String::new(),
+    ];
+    cells.extend(followed(&mut arena, arguments, |arena| {
+        let began = SystemTime::now();
+        (began, arena.plain(Order::AsWritten, 1, -1_000).0)
+    }));
+    line(&cells);
+}
+
+/// What a follower sees of `work`, which tells when it began and what it took: cells of the table.
+fn followed(
+    arena: &mut Arena,
+    arguments: &Arguments,
+    work: impl Fn(&mut Arena) -> (SystemTime, Duration),
+) -> [String; 5] {
+    let follower = Follower::start(arena);
+    let (mut took, mut last, mut delays) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..arguments.rounds.min(3) {
+        arena.clear();
+        let watched = follower.watch(arena, arguments.subscribers, &work);
+        let (began, time) = watched.done;
+        took.push(ms(time));
+        last.push(ms(watched.last.duration_since(began).expect("one clock")));
+        delays.extend(watched.delays);
+    }
+    let spilled = follower.spilled(arena);
+    follower.stop(arena);
+    [
+        format!(
+            "{:.0}",
+            f64::from(arguments.subscribers) * 1000.0 / median(&took)
+        ),
+        format!("{:.0}", median(&last)),
+        format!("{:.1}", percentile(&delays, 50.0)),
+        format!("{:.1}", percentile(&delays, 99.0)),
+        spilled.to_string(),
+    ]
 }
 
 /// A turn, and the milliseconds from the exchange's reply until a session saw the first batch.
@@ -94,7 +128,7 @@ fn with_first_commit(arena: &mut Arena) -> (crate::arena::Turn, f64) {
                     return *seen;
                 }
                 assert!(!stop.load(Ordering::Relaxed), "the first batch was seen");
-                thread::sleep(std::time::Duration::from_millis(1));
+                thread::sleep(Duration::from_millis(1));
             }
         })
     };

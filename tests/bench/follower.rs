@@ -4,24 +4,50 @@
 use crate::arena::Arena;
 use crate::cluster::POSTGRES;
 use crate::wait::eventually;
+use pgwire_replication::{ReplicationClient, ReplicationConfig, ReplicationEvent, TlsConfig};
 use std::collections::HashMap;
-use std::io::Read;
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::oneshot;
 
 const SLOT: &str = "follower";
-/// What a row of somebody else looks like in the stream, before its number.
-const MARK: &[u8] = b"somebody-else-";
+/// A row of somebody else, before its number.
+const MARK: &str = "somebody-else-";
 const DIGITS: usize = 8;
+/// No message of a row of user_signals is as short as those of somebody else.
+const SHORT: usize = 64;
 const EVERY: Duration = Duration::from_millis(5);
+/// Longest time to get everything.
+const PATIENCE: Duration = Duration::from_secs(120);
 
+/// It takes as little of the processors as a client can, so that what is measured is the server.
 pub struct Follower {
-    reader: Child,
-    seen: Arc<Mutex<HashMap<u32, Instant>>>,
-    reading: Option<JoinHandle<()>>,
+    seen: Arc<Mutex<Seen>>,
+    stop: oneshot::Sender<()>,
+    reading: JoinHandle<()>,
+}
+
+/// What has come.
+#[derive(Default)]
+struct Seen {
+    /// Rows of somebody else, by number.
+    others: HashMap<u32, Instant>,
+    /// Rows of user_signals.
+    rows: u64,
+    /// When the last of them came.
+    last: Option<SystemTime>,
+}
+
+/// What the client saw of some work.
+pub struct Watched<T> {
+    /// What the work came to.
+    pub done: T,
+    /// Milliseconds that rows of somebody else took meanwhile, from their commit on.
+    pub delays: Vec<f64>,
+    /// When the last row of user_signals came.
+    pub last: SystemTime,
 }
 
 impl Follower {
@@ -35,67 +61,44 @@ impl Follower {
         arena.session.run(&format!(
             "SELECT pg_create_logical_replication_slot('{SLOT}', 'pgoutput')"
         ));
-        let mut command: Command = arena.cluster.tool("pg_recvlogical");
-        let mut reader = command
-            .args([
-                "--dbname",
-                POSTGRES,
-                "--slot",
-                SLOT,
-                "--start",
-                "--file",
-                "-",
-                "--no-loop",
-            ])
-            .args([
-                "--option",
-                "proto_version=1",
-                "--option",
-                "publication_names=followed",
-            ])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("pg_recvlogical starts");
-        let mut stream = reader.stdout.take().expect("a pipe");
-        let seen: Arc<Mutex<HashMap<u32, Instant>>> = Arc::default();
-        let found = Arc::clone(&seen);
+        let port: String = arena.session.one("SHOW port");
+        let config = ReplicationConfig::new("127.0.0.1", POSTGRES, "", POSTGRES, SLOT, "followed")
+            .with_port(port.parse().expect("a port"))
+            .with_tls(TlsConfig::disabled());
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let (stop, stopped) = oneshot::channel();
+        let noted = Arc::clone(&seen);
         let reading = thread::spawn(move || {
-            let mut buffer = vec![0; 1 << 20];
-            let mut kept = 0;
-            while let Ok(count) = stream.read(&mut buffer[kept..]) {
-                if count == 0 {
-                    break;
-                }
-                let now = Instant::now();
-                let end = kept + count;
-                for number in marks(&buffer[..end]) {
-                    found.lock().expect("no panic").entry(number).or_insert(now);
-                }
-                // A mark may lie across two reads.
-                kept = end.min(MARK.len() + DIGITS);
-                buffer.copy_within(end - kept..end, 0);
-            }
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime")
+                .block_on(follow(config, &noted, stopped));
         });
-        eventually(Duration::from_secs(20), "the client follows", || {
+        eventually(PATIENCE, "the client follows", || {
             arena.session.one::<bool>(&format!(
                 "SELECT active FROM pg_replication_slots WHERE slot_name = '{SLOT}'"
             ))
         });
         Self {
-            reader,
             seen,
-            reading: Some(reading),
+            stop,
+            reading,
         }
     }
 
-    /// Milliseconds that rows of somebody else took to get here while `work` was done, from their
-    /// commit on.
-    pub fn delays_during<T>(
+    /// Watches rows of somebody else, and the `rows` of user_signals that `work` writes.
+    pub fn watch<T>(
         &self,
         arena: &mut Arena,
+        rows: u32,
         work: impl FnOnce(&mut Arena) -> T,
-    ) -> (T, Vec<f64>) {
-        let first = u32::try_from(self.seen.lock().expect("no panic").len()).expect("few");
+    ) -> Watched<T> {
+        let (first, all_rows) = {
+            let seen = self.seen();
+            let others = u32::try_from(seen.others.len()).expect("few");
+            (others, seen.rows + u64::from(rows))
+        };
         let stop = Arc::new(AtomicBool::new(false));
         let committing = {
             let stop = Arc::clone(&stop);
@@ -106,7 +109,7 @@ impl Follower {
                 while !stop.load(Ordering::Relaxed) {
                     let due = Instant::now() + EVERY;
                     session.run(&format!(
-                        "INSERT INTO somebody_else VALUES ('somebody-else-{number:08}')"
+                        "INSERT INTO somebody_else VALUES ('{MARK}{number:0DIGITS$}')"
                     ));
                     committed.push((number, Instant::now()));
                     number += 1;
@@ -119,16 +122,26 @@ impl Follower {
         stop.store(true, Ordering::Relaxed);
         let committed = committing.join().expect("no panic");
         let all = committed.len() + first as usize;
-        eventually(
-            Duration::from_secs(120),
-            "the client has everything",
-            || self.seen.lock().expect("no panic").len() >= all,
-        );
-        let seen = self.seen.lock().expect("no panic");
-        let delays = committed
-            .iter()
-            .map(|(number, at)| seen[number].saturating_duration_since(*at).as_secs_f64() * 1000.0);
-        (done, delays.collect())
+        eventually(PATIENCE, "the client has everything", || {
+            let seen = self.seen();
+            seen.others.len() >= all && seen.rows >= all_rows
+        });
+        let seen = self.seen();
+        let delay = |(number, at): &(u32, Instant)| {
+            seen.others[number]
+                .saturating_duration_since(*at)
+                .as_secs_f64()
+                * 1000.0
+        };
+        Watched {
+            done,
+            delays: committed.iter().map(delay).collect(),
+            last: seen.last.expect("rows came"),
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().expect("no panic")
     }
 
     /// Transactions of the slot that went to disk before they could be sent.
@@ -138,13 +151,10 @@ impl Follower {
         ))
     }
 
-    pub fn stop(mut self, arena: &mut Arena) {
-        let _ = self.reader.kill();
-        let _ = self.reader.wait();
-        if let Some(reading) = self.reading.take() {
-            reading.join().expect("no panic");
-        }
-        eventually(Duration::from_secs(20), "the slot is free", || {
+    pub fn stop(self, arena: &mut Arena) {
+        self.stop.send(()).expect("the client follows");
+        self.reading.join().expect("no panic");
+        eventually(PATIENCE, "the slot is free", || {
             arena
                 .session
                 .try_list::<String>(&format!("SELECT pg_drop_replication_slot('{SLOT}')::text"))
@@ -153,14 +163,45 @@ impl Follower {
     }
 }
 
-fn marks(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
-    bytes
-        .windows(MARK.len() + DIGITS)
-        .filter(|window| window.starts_with(MARK))
-        .filter_map(|window| {
-            std::str::from_utf8(&window[MARK.len()..])
-                .ok()?
-                .parse()
-                .ok()
-        })
+async fn follow(config: ReplicationConfig, seen: &Mutex<Seen>, mut stopped: oneshot::Receiver<()>) {
+    let mut client = ReplicationClient::connect(config)
+        .await
+        .expect("the server takes it");
+    let mut rows = 0;
+    loop {
+        let event = tokio::select! {
+            event = client.recv() => event.expect("the server stays"),
+            _ = &mut stopped => break,
+        };
+        match event {
+            Some(ReplicationEvent::XLogData { data, .. }) if data.starts_with(b"I") => {
+                match other(&data) {
+                    Some(number) => {
+                        let now = Instant::now();
+                        seen.lock().expect("no panic").others.insert(number, now);
+                    }
+                    None => rows += 1,
+                }
+            }
+            Some(ReplicationEvent::Commit { end_lsn, .. }) => {
+                client.update_applied_lsn(end_lsn);
+                if rows > 0 {
+                    let mut seen = seen.lock().expect("no panic");
+                    seen.rows += std::mem::take(&mut rows);
+                    seen.last = Some(SystemTime::now());
+                }
+            }
+            Some(_) => {}
+            None => panic!("the server ended the stream"),
+        }
+    }
+    client.shutdown().await.expect("the server stays");
+}
+
+/// The number of a row of somebody else.
+fn other(message: &[u8]) -> Option<u32> {
+    let text = message.get(message.len().checked_sub(MARK.len() + DIGITS)?..)?;
+    let digits = text.strip_prefix(MARK.as_bytes())?;
+    (message.len() < SHORT).then_some(())?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }

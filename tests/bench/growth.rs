@@ -41,6 +41,15 @@ pub fn measure(arguments: &Arguments) {
         &fan_out,
     );
 
+    let mut second = Vec::new();
+    for _ in 0..arguments.rounds {
+        arena.clear();
+        arena.turn(1);
+        second.push(ms(arena.turn(1).delivery));
+    }
+    let one_each = arguments.subscribers.to_string();
+    report(&mut arena, arguments, &one_each, None, &second);
+
     arena.clear();
     for _ in 0..ALREADY {
         arena.turn(1);
