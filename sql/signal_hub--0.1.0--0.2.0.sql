@@ -566,7 +566,7 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
            WHEN 'version_mismatch' THEN format(CASE WHEN string_to_array(library_version, '.')::integer[] < string_to_array(sql_version, '.')::integer[]
                                                     THEN 'the library in use is %s but the SQL objects are %s: install the matching library, then restart the server'
                                                     ELSE 'the library is %s but the SQL objects are %s: run ALTER EXTENSION signal_hub UPDATE' END, library_version, sql_version)
-           WHEN 'disabled' THEN 'signal_hub.enabled is off: set it on and reload'
+           WHEN 'disabled' THEN 'signal_hub.enabled is off: set it on and reload the configuration'
            WHEN 'paused' THEN format('paused by %s since %s%s: call resume_signals() to go on', paused_by, paused_at::timestamptz(0), coalesce(' (' || pause_reason || ')', ''))
            WHEN 'stopped' THEN 'no worker runs' || coalesce(': it died and is started again at ' || retry_at::timestamptz(0), ': the launcher starts one as soon as it can, see the server log if it does not')
            WHEN 'stalled' THEN format('worker %s has not beaten for %s s: look at it in pg_stat_activity', worker_pid, round(extract(epoch FROM heartbeat_age)))

@@ -19,6 +19,7 @@ use harness::{cluster, scene, session, wait};
 
 mod arena;
 mod curve;
+mod few;
 mod follower;
 mod growth;
 mod idle;
@@ -34,7 +35,8 @@ Measures the fan-out of signal_hub.
 Usage: cargo bench -p signal_hub_tests --bench delivery -- [MEASUREMENT...] [OPTIONS]
 
 Measurements (all but idle when none is named):
-  rate     rows per second beside the plain statement, with quotas, two processes, few subscribers
+  rate     rows per second beside the plain statement, with quotas, two processes
+  few      what a cycle costs with 10, 1,000 and 100,000 subscribers
   curve    batch size against rate, first and last commit, and other commits' way to a client
   growth   the same with ten rows per subscriber already there
   purge    removing expired rows while signals are delivered
@@ -66,6 +68,7 @@ fn main() {
     for measurement in &arguments.measurements {
         match measurement.as_str() {
             "rate" => rate::measure(&arguments),
+            "few" => few::measure(&arguments),
             "curve" => curve::measure(&arguments),
             "growth" => growth::measure(&arguments),
             "purge" => purge::measure(&arguments),
@@ -75,7 +78,7 @@ fn main() {
 }
 
 fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
-    const ALL: [&str; 5] = ["rate", "curve", "growth", "purge", "idle"];
+    const ALL: [&str; 6] = ["rate", "few", "curve", "growth", "purge", "idle"];
     let mut arguments = Arguments {
         measurements: Vec::new(),
         subscribers: 1_000_000,
@@ -98,7 +101,7 @@ fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
         }
     }
     if arguments.measurements.is_empty() {
-        arguments.measurements = ALL[..4].iter().map(|name| (*name).to_owned()).collect();
+        arguments.measurements = ALL[..5].iter().map(|name| (*name).to_owned()).collect();
     }
     Ok(Some(arguments))
 }

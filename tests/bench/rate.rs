@@ -67,42 +67,6 @@ pub fn measure(arguments: &Arguments) {
         arena.session.run("UPDATE signal_tiers SET daily_quota = 3");
         arena.settle();
     });
-    arena
-        .session
-        .run("UPDATE signal_tiers SET daily_quota = NULL");
-
-    table(
-        "Fixed cost of a cycle",
-        &[
-            "subscribers",
-            "plain, ms",
-            "in key order, ms",
-            "reply to last row delivered, ms",
-            "above plain, ms",
-            "above key order, ms",
-        ],
-    );
-    for subscribers in [10, 1_000, 100_000] {
-        arena.subscribe(subscribers);
-        let (mut plain, mut ordered, mut cycle) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..arguments.rounds.max(5) {
-            arena.clear();
-            plain.push(ms(arena.plain(Order::AsWritten, 1, -1).0));
-            arena.clear();
-            ordered.push(ms(arena.plain(Order::OfTheKey, 1, -1).0));
-            arena.clear();
-            cycle.push(ms(arena.turn(1).after_fetch));
-        }
-        let (plain, ordered, cycle) = (median(&plain), median(&ordered), median(&cycle));
-        line(&[
-            subscribers.to_string(),
-            format!("{plain:.1}"),
-            format!("{ordered:.1}"),
-            format!("{cycle:.1}"),
-            format!("{:.1}", cycle - plain),
-            format!("{:.1}", cycle - ordered),
-        ]);
-    }
 }
 
 fn set(arena: &mut Arena, processes: &str, batch: &str) {

@@ -1,0 +1,46 @@
+//! What a cycle costs when there is little to deliver, beside the plain statement.
+
+use crate::Arguments;
+use crate::arena::{Arena, Order};
+use crate::numbers::{line, median, ms, table};
+
+/// They are short, and differ by as much as a disk does.
+const ROUNDS: usize = 21;
+
+pub fn measure(arguments: &Arguments) {
+    let mut arena = Arena::new(10);
+    // The first signal, by which the plain statement has something to write.
+    arena.turn(1);
+    table(
+        "Fixed cost of a cycle",
+        &[
+            "subscribers",
+            "plain, ms",
+            "in key order, ms",
+            "reply to last row delivered, ms",
+            "above plain, ms",
+            "above key order, ms",
+        ],
+    );
+    for subscribers in [10, 1_000, 100_000] {
+        arena.subscribe(subscribers);
+        let (mut plain, mut ordered, mut cycle) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..arguments.rounds.max(ROUNDS) {
+            arena.clear();
+            plain.push(ms(arena.plain(Order::AsWritten, 1, -1).0));
+            arena.clear();
+            ordered.push(ms(arena.plain(Order::OfTheKey, 1, -1).0));
+            arena.clear();
+            cycle.push(ms(arena.turn(1).after_fetch));
+        }
+        let (plain, ordered, cycle) = (median(&plain), median(&ordered), median(&cycle));
+        line(&[
+            subscribers.to_string(),
+            format!("{plain:.1}"),
+            format!("{ordered:.1}"),
+            format!("{cycle:.1}"),
+            format!("{:.1}", cycle - plain),
+            format!("{:.1}", cycle - ordered),
+        ]);
+    }
+}
