@@ -269,33 +269,43 @@ next_steps() {
 
 # ---- test ------------------------------------------------------------------
 
-# Runs one check; a failure is remembered and the others still run.
+# Runs one check; a failure is remembered and the others still run. One that
+# exits with 77 cannot be run here.
 check() {
-    local what=$1 began=$SECONDS result=ok
+    local what=$1 began=$SECONDS result=ok code=0
     shift
     say "" "== $what"
-    "$@" || { result=FAILED; failed=1; }
+    "$@" || code=$?
+    case $code in
+        0) ;;
+        77) result=skipped ;;
+        *) result=FAILED failed=1 ;;
+    esac
     report+=("$(printf '%-7s %4d s  %s' "$result" $((SECONDS - began)) "$what")")
     say "== $result after $((SECONDS - began)) s"
 }
 
 is_pure() { ! grep -rnw pgrx src/market src/strategy; }
 
-# Programs of other packages that the realtime suite lets follow user_signals.
-has_follower() {
+# Programs of other packages: those that the realtime suite lets follow
+# user_signals, and the browser of the live page.
+has_program() {
     case $1 in
         psycopg2) /usr/bin/python3 -c 'import psycopg2' ;;
         wal2json) [[ -f $("$pg_config" --pkglibdir)/wal2json.so ]] ;;
         node_pg_logical_replication) [[ -d tests/realtime/consumers/node/node_modules/pg-logical-replication ]] ;;
+        node) command -v node && command -v npm ;;
+        chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
     esac >/dev/null 2>&1
 }
 
 # What cannot be had is skipped, and the report says so.
-ensure_followers() {
+ensure_programs() {
     local follower package packages=()
-    has_follower psycopg2 || packages+=(python3-psycopg2)
-    has_follower wal2json || packages+=("postgresql-$major-wal2json")
-    { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm)
+    has_program psycopg2 || packages+=(python3-psycopg2)
+    has_program wal2json || packages+=("postgresql-$major-wal2json")
+    has_program node || packages+=(nodejs npm)
+    has_program chromium || packages+=(chromium)
     if ((${#packages[@]} > 0)) && command -v apt-get >/dev/null && { ((EUID == 0)) || command -v sudo >/dev/null; }; then
         (timed "reading the lists of packages" apt update) || true
         # One by one: a package that is not on offer must not keep the others away.
@@ -307,7 +317,7 @@ ensure_followers() {
         as_builder npm ci --prefix tests/realtime/consumers/node --no-audit --no-fund --loglevel=error || true
     fi
     for follower in psycopg2 wal2json node_pg_logical_replication; do
-        if ! has_follower "$follower"; then
+        if ! has_program "$follower"; then
             skip+=(--skip "$follower")
             report+=("skipped         realtime with $follower: it is not installed")
         fi
@@ -332,7 +342,7 @@ run_tests() {
     else
         report+=("skipped         fuzzing: no C++ compiler (Debian: g++)")
     fi
-    ensure_followers
+    ensure_programs
     # Root alone can give one server a name server or a disk of its own.
     if [[ $builder != root ]]; then
         skip+=(--skip names:: --skip disk::)
@@ -340,8 +350,9 @@ run_tests() {
     fi
     check "market simulator, stories, faults and realtime" run_cargo test --locked -p signal_hub_tests -- "${skip[@]}"
     check "live service" run_cargo test --locked -p signal_hub_live
+    check "live page in a browser" as_builder env PG_CONFIG="$pg_config" live/tests/browser/run
     if command -v shellcheck >/dev/null; then
-        check "shellcheck" shellcheck -x pgrx-install.sh .ci/run fuzz/run tests/other_postgres.sh
+        check "shellcheck" shellcheck -x pgrx-install.sh .ci/run fuzz/run live/tests/browser/run tests/other_postgres.sh
     else
         report+=("skipped         shellcheck is not installed")
     fi

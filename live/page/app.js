@@ -12,8 +12,8 @@ import { isPast } from './time.js';
 import { View } from './view.js';
 
 const at = (id) => document.getElementById(id);
-/** So long the page waits to know whether this tab leads, before it shows what is cached. */
-const LEAD_WITHIN = 10;
+/** So long the page waits to hear that the stream is live, before it builds what is cached. */
+const LIVE_WITHIN = 20;
 
 const isVisible = () => !document.hidden;
 
@@ -37,6 +37,9 @@ class Subscriber {
   #notifier;
   #on;
   #isOver = false;
+  /** Nothing is shown before; see enter(). */
+  #isShown = false;
+  #heard = () => {};
   #saving = false;
   #timer = null;
 
@@ -68,9 +71,15 @@ class Subscriber {
   }
 
   async enter() {
-    // The stream is asked for before the cards are built: both take their time.
-    await Promise.race([this.#tabs.join(), new Promise((resolve) => { setTimeout(resolve, LEAD_WITHIN); })]);
+    // On loopback the stream is live sooner than the cards are built, and the two are painted as one.
+    const live = new Promise((resolve) => {
+      this.#heard = resolve;
+      setTimeout(resolve, LIVE_WITHIN);
+    });
+    this.#tabs.join();
+    await live;
     if (this.#isOver) return;
+    this.#isShown = true;
     this.#render();
     this.#tick();
   }
@@ -102,8 +111,8 @@ class Subscriber {
 
   /** The tab is shown, or runs again. */
   shown() {
-    if (this.#tabs.leads) this.#stream.check();
-    else this.#tabs.ask();
+    this.retry();
+    this.#tabs.ask();
     clearTimeout(this.#timer);
     this.#tick();
   }
@@ -112,7 +121,7 @@ class Subscriber {
     if (this.#tabs.leads) this.#stream.suspect('the network changed');
   }
 
-  /** Tries at once, as somebody asked for it. */
+  /** Tries at once if there is no connection: somebody asks for it, or looks. */
   retry() {
     if (this.#tabs.leads) this.#stream.check();
     else if (this.#state.connection.phase === 'waiting') this.#tabs.send({ type: 'retry' });
@@ -130,7 +139,10 @@ class Subscriber {
     if (this.#state === before) return;
     this.#render();
     if (actions[0].type !== 'state') this.#tellOfNew(before);
-    if (before.connection.phase !== 'live' && this.#state.connection.phase === 'live') this.#on.connected();
+    if (before.connection.phase !== 'live' && this.#state.connection.phase === 'live') {
+      this.#heard();
+      this.#on.connected();
+    }
     if (share) this.#tabs.send({ type: 'actions', actions });
     if (!this.#tabs.leads) return;
     this.#cache.write(this.#state);
@@ -179,7 +191,7 @@ class Subscriber {
   }
 
   #render() {
-    this.#view.render(this.#state, this.#now(), Date.now());
+    if (this.#isShown) this.#view.render(this.#state, this.#now(), Date.now());
   }
 
   /** Once a second, when the server's clock turns to the next. */

@@ -26,7 +26,6 @@ export class Tabs {
   /** This tab's place in the line for the lock; aborted when it gave that up. */
   #line = new AbortController();
   #release = () => {};
-  #known = () => {};
   #unanswered = null;
   #asking = null;
 
@@ -52,18 +51,14 @@ export class Tabs {
     return this.#leads;
   }
 
-  /** Settles when it is known that this tab leads, which it may never. */
+  /** Stands in line for the lead. */
   join() {
-    const known = new Promise((resolve) => {
-      this.#known = resolve;
-    });
-    if (this.#locks) {
-      this.resume();
-      this.#asking = setInterval(() => this.ask(), ASK_EVERY);
-    } else {
+    if (!this.#locks) {
       this.#lead();
+      return;
     }
-    return known;
+    this.resume();
+    this.#asking = setInterval(() => this.ask(), ASK_EVERY);
   }
 
   /** The browser is about to freeze this tab: others must not wait for it. */
@@ -150,7 +145,6 @@ export class Tabs {
     this.#answered();
     this.#leads = true;
     this.#on.lead();
-    this.#known();
   }
 
   #follow() {

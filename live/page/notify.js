@@ -10,7 +10,8 @@ export class Notifier {
       await Notification.requestPermission();
       this.#show();
     });
-    this.#show();
+    // The browser takes milliseconds to say what is allowed.
+    setTimeout(() => this.#show());
   }
 
   /** @param {object[]} signals new ones that have not expired */

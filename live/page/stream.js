@@ -31,6 +31,7 @@ const GOODBYES = {
   slow: 'this browser did not keep up',
   shutdown: 'the service is restarting',
   expired: 'the sign-in expired',
+  replaced: 'it is open on too many devices',
 };
 
 export class Stream {
@@ -108,6 +109,7 @@ export class Stream {
     while (!stopped.aborted) {
       this.#attempt = new AbortController();
       this.#why = undefined;
+      this.#startPolling();
       const began = Date.now();
       // Asked for first, told then: what is told is painted, which takes its time.
       const attempt = this.#once(this.#attempt);

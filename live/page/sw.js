@@ -1,73 +1,70 @@
 // Keeps the page's own files and serves them, so that it opens at once, and without
 // the service too; and shows notifications. No answer of /api/ is ever kept here.
 //
-// The files are kept as one set, so that no page is made of two versions. The page
-// asks now and then whether there is a newer one; it is used from the next load on.
+// The page asks now and then whether there is a newer set of them; it is used from the
+// next load on.
 
-/** Names of the kept sets begin so; the time they were fetched follows. */
-const PREFIX = 'signal_hub.shell.';
-const SHELL = [
-  './', 'style.css', 'icon.svg',
-  'api.js', 'app.js', 'backoff.js', 'cache.js', 'card.js', 'dom.js', 'leader.js', 'notify.js', 'plot.js',
-  'seen.js', 'session.js', 'shell.js', 'sse.js', 'status.js', 'store.js', 'stream.js', 'time.js', 'view.js',
-].map((path) => new URL(path, self.registration.scope).href);
+/** Name of the kept set. */
+const SET = 'signal_hub.shell';
+const ROOT = new URL('./', self.registration.scope);
 
 /** More new signals than this at once are one notification. */
 const SINGLE = 3;
 
-/** The set in use, a Cache; null before there is one, and where storage is forbidden. */
-let current = newest().catch(() => null);
-
 self.addEventListener('install', (event) => {
-  // Where the browser can be told so, the way of the stream does not lead through here.
-  const api = new URL('api/', self.registration.scope).pathname;
-  const routed = event.addRoutes?.({ condition: { urlPattern: { pathname: `${api}*` } }, source: 'network' });
+  // Where the browser can be told so, neither the way to the service nor that to the kept files leads through here.
+  const routed = event.addRoutes?.([
+    { condition: { urlPattern: { pathname: `${ROOT.pathname}api/*` } }, source: 'network' },
+    { condition: { urlPattern: { pathname: `${ROOT.pathname}*`, search: '' }, requestMethod: 'GET' }, source: { cacheName: SET } },
+  ]).catch(() => {});
   event.waitUntil(Promise.all([fetchAll().then(keep), routed]).then(() => self.skipWaiting()));
 });
 
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
 
 self.addEventListener('fetch', (event) => {
-  const url = event.request.url.split(/[?#]/)[0];
-  if (event.request.method === 'GET' && SHELL.includes(url)) event.respondWith(file(url, event.request));
+  const { method, url } = event.request;
+  if (method === 'GET' && !url.startsWith(`${ROOT}api/`)) event.respondWith(file(event.request));
 });
 
-async function file(url, request) {
-  const kept = await (await current)?.match(url);
+async function file(request) {
+  const kept = await caches.match(request, { cacheName: SET, ignoreSearch: true }).catch(() => undefined);
   return kept ?? fetch(request);
 }
 
-async function newest() {
-  const [name] = (await caches.keys()).filter((key) => key.startsWith(PREFIX)).sort().reverse();
-  return name === undefined ? null : caches.open(name);
+/** The page and every file that it names, by address. */
+async function fetchAll() {
+  const page = await fetchNew(ROOT.href);
+  const names = (await page.clone().text()).matchAll(/ (?:href|src)="([^#"]+)"/g);
+  const files = [...names].map(async ([, name]) => {
+    const url = new URL(name, ROOT).href;
+    return [url, await fetchNew(url)];
+  });
+  return [[ROOT.href, page], ...await Promise.all(files)];
 }
 
-function fetchAll() {
-  return Promise.all(SHELL.map(async (url) => {
-    const response = await fetch(url, { cache: 'no-cache' });
-    if (!response.ok) throw new Error(`${url}: status ${response.status}`);
-    return response;
-  }));
+async function fetchNew(url) {
+  const response = await fetch(url, { cache: 'no-cache' });
+  if (!response.ok) throw new Error(`${url}: status ${response.status}`);
+  return response;
 }
 
-async function keep(responses) {
-  const name = PREFIX + Date.now();
-  const cache = await caches.open(name);
-  await Promise.all(responses.map((response, i) => cache.put(SHELL[i], response)));
-  current = Promise.resolve(cache);
-  const old = (await caches.keys()).filter((key) => key.startsWith(PREFIX) && key !== name);
-  await Promise.all(old.map((key) => caches.delete(key)));
+/** While the set is not whole, what is missing comes from the service, as all of it does: no page is made of two versions. */
+async function keep(files) {
+  await caches.delete(SET);
+  const set = await caches.open(SET);
+  await Promise.all(files.map(([url, response]) => set.put(url, response)));
 }
 
 /** Fetches a newer set, if there is one; says whether. */
 async function renew() {
-  const [cache, responses] = [await current, await fetchAll()];
-  const same = await Promise.all(responses.map(async (response, i) => {
-    const kept = await cache?.match(SHELL[i]);
+  const [set, files] = await Promise.all([caches.open(SET), fetchAll()]);
+  const same = await Promise.all(files.map(async ([url, response]) => {
+    const kept = await set.match(url);
     return kept !== undefined && (await kept.text()) === (await response.clone().text());
   }));
   if (same.every(Boolean)) return false;
-  await keep(responses);
+  await keep(files);
   return true;
 }
 

@@ -10,8 +10,8 @@ import { newestFirst } from './store.js';
 
 /** More new signals than this at once are read aloud as a number. */
 const READ_ALOUD = 2;
-/** More cards than fill a window are not built at once. */
-const AT_ONCE = 20;
+/** More cards than fill most windows are not built before the first of them are painted. */
+const AT_ONCE = 8;
 
 export class View {
   #document;

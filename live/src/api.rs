@@ -1,16 +1,15 @@
 //! The requests of the page and of other clients.
 
 use crate::app::App;
-use crate::database::Refusal;
 use crate::error::say;
-use crate::fan_out::Full;
+use crate::refusal::Refusal;
 use crate::stream::{self, Refused};
 use crate::token::Subscriber;
 use crate::{metrics, page};
 use axum::Router;
-use axum::body::Body;
+use axum::body::{self, Body};
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, Request, State};
+use axum::extract::{FromRequestParts, Path, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -19,12 +18,14 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Most rows of one reply.
 const MOST_ROWS: i32 = 500;
 /// The largest request.
 const MOST_BYTES: usize = 1024;
+/// It must be complete by then.
+const BODY_LIMIT: Duration = Duration::from_secs(5);
 
 type Shared = State<Arc<App>>;
 
@@ -36,13 +37,15 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/api/stream", get(stream))
         .route("/api/health", get(health))
         .fallback(|| async { reply(StatusCode::NOT_FOUND, "there is no such address") })
-        .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(middleware::from_fn(forbid_storing));
     Router::new()
         .route("/healthz", get(healthz))
         .route("/metrics", get(numbers))
         .merge(page::routes())
         .merge(api)
+        .method_not_allowed_fallback(|| async {
+            reply(StatusCode::METHOD_NOT_ALLOWED, "not by this method")
+        })
         .layer(middleware::from_fn(protect))
         .with_state(app)
 }
@@ -93,10 +96,11 @@ impl IntoResponse for Refusal {
             Self::Invalid(words) => reply(StatusCode::BAD_REQUEST, &words),
             Self::Missing => reply(StatusCode::NOT_FOUND, "there is no such signal"),
             // The rest is for the operator: it may tell of things that are not the client's.
-            Self::Denied(words) => {
+            Self::Failed(words) => {
                 say(format!("the database refuses: {words}"));
                 reply(StatusCode::SERVICE_UNAVAILABLE, "the database refuses")
             }
+            Self::Busy => reply(StatusCode::SERVICE_UNAVAILABLE, "busy, try again"),
             // The operator is told by those who ask all the time.
             Self::Away(_) => reply(StatusCode::SERVICE_UNAVAILABLE, "the database is away"),
         }
@@ -119,13 +123,10 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         match self {
             Self::Database(refusal) => refusal.into_response(),
-            Self::Full(Full::Service) => reply(
+            Self::Full => reply(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "there are too many clients",
             ),
-            Self::Full(Full::Subscriber) => {
-                reply(StatusCode::TOO_MANY_REQUESTS, "you have too many streams")
-            }
         }
     }
 }
@@ -200,9 +201,14 @@ async fn mark(
     State(app): Shared,
     subscriber: Subscriber,
     path: Result<Path<i64>, PathRejection>,
-    body: axum::body::Bytes,
+    body: Body,
 ) -> Result<Response, Refusal> {
     let Path(signal_id) = path?;
+    let body = match tokio::time::timeout(BODY_LIMIT, body::to_bytes(body, MOST_BYTES)).await {
+        Err(_) => return Ok(reply(StatusCode::REQUEST_TIMEOUT, "the body does not come")),
+        Ok(Err(_)) => return Ok(reply(StatusCode::PAYLOAD_TOO_LARGE, "that is too much")),
+        Ok(Ok(body)) => body,
+    };
     let marks: Marks = serde_json::from_slice(&body)
         .map_err(|error| Refusal::Invalid(format!("not what can be marked: {error}")))?;
     let marked = app
@@ -237,14 +243,13 @@ async fn health(State(app): Shared, _: Subscriber) -> Response {
 }
 
 async fn healthz(State(app): Shared) -> Response {
-    let database = app.database_is_up.load(Ordering::Relaxed);
-    let replication = app.is_replicating();
+    let is_well = app.is_well();
     let body = json!({
-        "status": if database && replication { "ok" } else { "failing" },
-        "replication": if replication { "streaming" } else { "reconnecting" },
-        "database": if database { "up" } else { "away" },
+        "status": if is_well { "ok" } else { "failing" },
+        "replication": *app.replication_is.borrow(),
+        "database": *app.database_is.borrow(),
     });
-    let status = match database && replication {
+    let status = match is_well {
         true => StatusCode::OK,
         false => StatusCode::SERVICE_UNAVAILABLE,
     };

@@ -18,7 +18,7 @@ Usage: signal_hub_live COMMAND [OPTIONS]
   drop-slot     drop it; a slot that nobody reads keeps WAL until the disk is full
   token         print a token that signs a subscriber in, for demos and tests
 
-  --database-url URL    the database, as for libpq, without TLS (better in DATABASE_URL)
+  --database-url URL    postgresql://USER:PASSWORD@HOST:PORT/DATABASE (better in DATABASE_URL)
   --slot NAME           replication slot (signal_hub_live)
 serve:
   --listen ADDRESS      where to listen (127.0.0.1:8080)
@@ -49,7 +49,7 @@ pub enum Command {
 
 /// Where rows come from.
 pub struct Source {
-    /// Server, database and role.
+    /// Server, database and role. One host and a user.
     pub database: tokio_postgres::Config,
     /// The replication slot, a name that needs no quotes.
     pub slot: String,
@@ -182,15 +182,7 @@ impl Given {
         let url = self
             .get("database-url")
             .ok_or_else(|| usage("DATABASE_URL is not set"))?;
-        let database: tokio_postgres::Config = url
-            .parse()
-            // Without the text: it has the password.
-            .map_err(|error| usage(format!("DATABASE_URL is wrong: {error}")))?;
-        if database.get_ssl_mode() == tokio_postgres::config::SslMode::Require {
-            return Err(usage(
-                "this service has no TLS towards the database: run it beside the server or behind a tunnel, and leave sslmode=require out",
-            ));
-        }
+        let database = database(&url)?;
         let slot = self.get_or("slot", "signal_hub_live");
         let is_name = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
         if slot.is_empty()
@@ -247,6 +239,37 @@ impl Given {
     }
 }
 
+/// Refuses what the two libraries that connect would understand in two ways.
+fn database(url: &str) -> Result<tokio_postgres::Config, Failure> {
+    let database: tokio_postgres::Config = url
+        .parse()
+        // Without the text: it has the password.
+        .map_err(|error| {
+            usage(format!(
+                "DATABASE_URL is wrong: {error} (sslmode takes disable or prefer)"
+            ))
+        })?;
+    if database.get_ssl_mode() == tokio_postgres::config::SslMode::Require {
+        return Err(usage(
+            "this service has no TLS towards the database: run it beside the server or behind a tunnel, and leave sslmode=require out",
+        ));
+    }
+    if !database.get_hostaddrs().is_empty() {
+        return Err(usage(
+            "DATABASE_URL: put the address into host, not hostaddr",
+        ));
+    }
+    if database.get_hosts().len() != 1 || database.get_ports().len() > 1 {
+        return Err(usage(
+            "DATABASE_URL must name one host: a slot is on one server",
+        ));
+    }
+    if database.get_user().is_none() {
+        return Err(usage("DATABASE_URL names no user"));
+    }
+    Ok(database)
+}
+
 fn secret(file: &Path) -> Result<Vec<u8>, Failure> {
     let text = read(file)?;
     // The line break that editors add.
@@ -272,5 +295,38 @@ fn usage(message: impl Into<String>) -> Failure {
 impl From<lexopt::Error> for Failure {
     fn from(error: lexopt::Error) -> Self {
         usage(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_named_so_that_there_is_one_way_to_understand_it() {
+        for good in [
+            "postgresql://hub:pw@127.0.0.1:5433/mydb",
+            "postgresql://hub@db.example.com/mydb?sslmode=disable",
+            "postgresql://hub@%2Frun%2Fpostgresql/mydb",
+            "host=localhost user=hub dbname=mydb",
+        ] {
+            assert!(database(good).is_ok(), "{good}");
+        }
+        for (bad, why) in [
+            ("postgresql://hub@one,two/mydb", "must name one host"),
+            ("postgresql://hub@one:1,one:2/mydb", "must name one host"),
+            ("user=hub dbname=mydb", "must name one host"),
+            ("host=x hostaddr=127.0.0.1 user=hub", "not hostaddr"),
+            ("hostaddr=127.0.0.1 user=hub", "not hostaddr"),
+            ("postgresql://127.0.0.1/mydb", "names no user"),
+            ("postgresql://u@h/d?sslmode=require", "has no TLS"),
+            (
+                "postgresql://u@h/d?sslmode=verify-full",
+                "disable or prefer",
+            ),
+        ] {
+            let said = database(bad).expect_err(bad).to_string();
+            assert!(said.contains(why), "{bad}: {said}");
+        }
     }
 }

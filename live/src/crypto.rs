@@ -62,9 +62,7 @@ struct Check {
 impl Verifier<Vec<u8>> for Check {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
         let checked = match self.algorithm {
-            Algorithm::HS256 => self.hmac(hmac::HMAC_SHA256, message, signature),
-            Algorithm::HS384 => self.hmac(hmac::HMAC_SHA384, message, signature),
-            Algorithm::HS512 => self.hmac(hmac::HMAC_SHA512, message, signature),
+            Algorithm::HS256 => self.hmac(message, signature),
             Algorithm::RS256 => self.rsa(&rings::RSA_PKCS1_2048_8192_SHA256, message, signature),
             Algorithm::RS384 => self.rsa(&rings::RSA_PKCS1_2048_8192_SHA384, message, signature),
             Algorithm::RS512 => self.rsa(&rings::RSA_PKCS1_2048_8192_SHA512, message, signature),
@@ -81,8 +79,8 @@ impl Verifier<Vec<u8>> for Check {
 }
 
 impl Check {
-    fn hmac(&self, algorithm: hmac::Algorithm, message: &[u8], signature: &[u8]) -> Option<()> {
-        let key = hmac::Key::new(algorithm, self.bytes()?);
+    fn hmac(&self, message: &[u8], signature: &[u8]) -> Option<()> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.bytes()?);
         hmac::verify(&key, message, signature).ok()
     }
 

@@ -2,55 +2,34 @@
 //! security sees their claims, and as the service itself.
 
 use crate::config::Serve;
-use crate::error::database_error;
+use crate::connections::{Connections, PATIENCE};
+use crate::publication;
+use crate::refusal::Refusal;
 use crate::row::{NAMES, Row};
 use crate::token::Subscriber;
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
-use std::time::{Duration, Instant};
-use tokio_postgres::NoTls;
-use tokio_postgres::error::SqlState;
+use crate::turns::{Turn, Turns};
+use deadpool_postgres::BuildError;
+use std::time::Instant;
+use tokio_postgres::types::ToSql;
 
-/// Connections for reads and writes of clients.
-const CONNECTIONS: usize = 8;
-/// Longest wait for one of them, and longest statement.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Why the database did not do it.
-#[derive(Debug)]
-pub enum Refusal {
-    /// What the client sent is wrong, in the database's words.
-    Invalid(String),
-    /// There is no such row for this subscriber.
-    Missing,
-    /// The role of subscribers lacks rights: the operator's to mend.
-    Denied(String),
-    /// The database cannot be reached, or failed.
-    Away(String),
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Invalid(words) | Self::Denied(words) | Self::Away(words) => f.write_str(words),
-            Self::Missing => f.write_str("there is no such row"),
-        }
-    }
-}
+type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 /// Connections, and what is asked over them.
 pub struct Database {
-    pool: Pool,
+    connections: Connections,
+    turns: Turns,
     role: String,
+    slot: String,
+    publication: String,
     statements: Statements,
 }
 
 struct Statements {
     signals_since: String,
     mark: String,
-    look: String,
+    marked: String,
     health: String,
-    lag: String,
-    ended: String,
+    look: String,
 }
 
 /// A page of `signals_since()`.
@@ -68,6 +47,18 @@ pub struct Report {
     pub json: String,
     /// The database's clock, in seconds since 1970.
     pub clock: f64,
+}
+
+/// What the database says of the log and of what is followed there.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    pub ended: Ended,
+    /// Of what is published, see [`publication::fingerprint`]; `None` when rows would be missing.
+    pub publication: Option<i64>,
+    /// Whether somebody reads the slot.
+    pub is_held: bool,
+    /// Bytes of the log that the slot's reader has not confirmed. `None` when there is no slot.
+    pub lag: Option<i64>,
 }
 
 /// Which transactions had ended when the log ended at `position`.
@@ -102,6 +93,8 @@ const FIXED: usize = 2;
 
 impl Statements {
     fn new(schema: &str) -> Self {
+        let fingerprint = publication::fingerprint(schema);
+        let schema = quoted(schema);
         let columns = NAMES.map(|name| format!("s.{name}::text")).join(", ");
         let marks =
             "signal_id::text, viewed::text, viewed_at::text, clicked::text, clicked_at::text";
@@ -115,7 +108,7 @@ impl Statements {
                 "UPDATE {schema}.user_signals SET viewed = coalesce($2, viewed), clicked = coalesce($3, clicked)
                   WHERE signal_id = $1 AND (viewed <> $2 OR clicked <> $3) RETURNING {marks}"
             ),
-            look: format!("SELECT {marks} FROM {schema}.user_signals WHERE signal_id = $1"),
+            marked: format!("SELECT {marks} FROM {schema}.user_signals WHERE signal_id = $1"),
             health: format!(
                 "SELECT jsonb_build_object('state', state, 'healthy', healthy, 'message', message,
                             'last_run', last_run, 'next_run', next_run,
@@ -124,16 +117,15 @@ impl Statements {
                         extract(epoch FROM clock_timestamp())::float8
                    FROM {schema}.signal_health"
             ),
-            lag: "SELECT pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END,
-                                         confirmed_flush_lsn)::bigint
-                    FROM pg_replication_slots WHERE slot_name = $1"
-                .to_owned(),
             // The function flushes the log before its end is looked at; the snapshot is older.
-            ended: format!(
+            look: format!(
                 "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
                         pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
-                        (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint
-                   FROM {schema}.signal_hub_transactions()"
+                        (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint,
+                        {fingerprint}, s.active_pid IS NOT NULL,
+                        pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END,
+                                        s.confirmed_flush_lsn)::bigint
+                   FROM {schema}.signal_hub_transactions() LEFT JOIN pg_replication_slots s ON s.slot_name = $2"
             ),
         }
     }
@@ -141,25 +133,14 @@ impl Statements {
 
 impl Database {
     /// `schema` is the extension's. Connects when there is something to ask.
-    pub fn new(options: &Serve, schema: &str) -> Result<Self, deadpool_postgres::BuildError> {
-        let mut config = session_config(&options.source.database);
-        config.application_name("signal_hub_live");
-        let manager = ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
-        };
-        let pool = Pool::builder(Manager::from_config(config, NoTls, manager))
-            .max_size(CONNECTIONS)
-            .runtime(Runtime::Tokio1)
-            .timeouts(Timeouts {
-                wait: Some(PATIENCE),
-                create: Some(PATIENCE),
-                recycle: Some(PATIENCE),
-            })
-            .build()?;
+    pub fn new(options: &Serve, schema: &str) -> Result<Self, BuildError> {
         Ok(Self {
-            pool,
+            connections: Connections::new(&options.source.database)?,
+            turns: Turns::default(),
             role: options.role.clone(),
-            statements: Statements::new(&quoted(schema)),
+            slot: options.source.slot.clone(),
+            publication: options.publication.clone(),
+            statements: Statements::new(schema),
         })
     }
 
@@ -170,7 +151,8 @@ impl Database {
         watermark: Option<&str>,
         limit: i32,
     ) -> Result<Page, Refusal> {
-        let mut connection = self.connection().await?;
+        let _turn = self.turn(subscriber).await?;
+        let mut connection = self.connections.for_client().await?;
         let work = async {
             let transaction = connection.transaction().await?;
             self.become_subscriber(&transaction, subscriber).await?;
@@ -181,7 +163,7 @@ impl Database {
             transaction.commit().await?;
             Ok(rows)
         };
-        let rows = in_time(work).await?;
+        let rows = self.connections.in_time(work).await?;
         let first = rows.first().ok_or(Refusal::Missing)?;
         Ok(Page {
             watermark: first.get(0),
@@ -199,7 +181,8 @@ impl Database {
         viewed: Option<bool>,
         clicked: Option<bool>,
     ) -> Result<Vec<u8>, Refusal> {
-        let mut connection = self.connection().await?;
+        let _turn = self.turn(subscriber).await?;
+        let mut connection = self.connections.for_client().await?;
         let work = async {
             let transaction = connection.transaction().await?;
             self.become_subscriber(&transaction, subscriber).await?;
@@ -208,13 +191,17 @@ impl Database {
                 .query_opt(&update, &[&signal_id, &viewed, &clicked])
                 .await?;
             if row.is_none() {
-                let look = transaction.prepare_cached(&self.statements.look).await?;
-                row = transaction.query_opt(&look, &[&signal_id]).await?;
+                let marked = transaction.prepare_cached(&self.statements.marked).await?;
+                row = transaction.query_opt(&marked, &[&signal_id]).await?;
             }
             transaction.commit().await?;
             Ok(row)
         };
-        let row = in_time(work).await?.ok_or(Refusal::Missing)?;
+        let row = self
+            .connections
+            .in_time(work)
+            .await?
+            .ok_or(Refusal::Missing)?;
         let mut out = Vec::new();
         Row::of_mark(|place| row.get(place)).write_mark(&mut out);
         Ok(out)
@@ -230,42 +217,48 @@ impl Database {
         })
     }
 
-    /// Bytes of the log that the slot's reader has not confirmed. `None` when there is no slot.
-    pub async fn lag(&self, slot: &str) -> Result<Option<i64>, Refusal> {
-        let row = self.ask(&self.statements.lag, &[&slot]).await?;
-        Ok(row.and_then(|row| row.get(0)))
-    }
-
-    /// Which transactions have ended by now.
-    pub async fn ended(&self) -> Result<Ended, Refusal> {
+    /// How far the log is, and whether what is followed is whole.
+    pub async fn look(&self) -> Result<Look, Refusal> {
         let asked = Instant::now();
-        let row = self.ask(&self.statements.ended, &[]).await?;
+        let parameters: Parameters = &[&self.publication, &self.slot];
+        let row = self.ask(&self.statements.look, parameters).await?;
         let row = row.ok_or(Refusal::Missing)?;
         let number = |place| u64::try_from(row.get::<_, i64>(place)).unwrap_or(0);
-        Ok(Ended {
-            asked,
-            number: number(0),
-            next: number(1),
-            position: number(2),
+        Ok(Look {
+            ended: Ended {
+                asked,
+                number: number(0),
+                next: number(1),
+                position: number(2),
+            },
+            publication: row.get(3),
+            is_held: row.get(4),
+            lag: row.get(5),
         })
     }
 
     /// Forgets connections, which may be to a server that is gone.
     pub fn forget_connections(&self) {
-        self.pool.retain(|_, _| false);
+        self.connections.forget();
     }
 
     async fn ask(
         &self,
         sql: &str,
-        parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+        parameters: Parameters<'_>,
     ) -> Result<Option<tokio_postgres::Row>, Refusal> {
-        let connection = self.connection().await?;
+        let connection = self.connections.own().await?;
         let work = async {
             let statement = connection.prepare_cached(sql).await?;
             connection.query_opt(&statement, parameters).await
         };
-        in_time(work).await
+        self.connections.in_time(work).await
+    }
+
+    async fn turn(&self, subscriber: &Subscriber) -> Result<Turn<'_>, Refusal> {
+        let turn = self.turns.take(subscriber.user_id);
+        let turn = tokio::time::timeout(PATIENCE, turn).await;
+        turn.map_err(|_| Refusal::Busy)
     }
 
     async fn become_subscriber(
@@ -282,57 +275,6 @@ impl Database {
             .execute(&statement, &[&subscriber.claims, &self.role])
             .await?;
         Ok(())
-    }
-
-    async fn connection(&self) -> Result<Object, Refusal> {
-        self.pool.get().await.map_err(|error| {
-            Refusal::Away(match error {
-                deadpool_postgres::PoolError::Backend(error) => database_error(&error),
-                other => other.to_string(),
-            })
-        })
-    }
-}
-
-/// The same server, with what this service relies on: how texts are written, and that no
-/// statement takes for ever.
-pub fn session_config(database: &tokio_postgres::Config) -> tokio_postgres::Config {
-    let mut config = database.clone();
-    let own = format!(
-        "-c TimeZone=UTC -c DateStyle=ISO -c statement_timeout={}",
-        PATIENCE.as_millis()
-    );
-    let options = match database.get_options() {
-        Some(given) => format!("{given} {own}"),
-        None => own,
-    };
-    config.options(options).connect_timeout(PATIENCE);
-    config
-}
-
-/// A server that vanished answers nothing, not even an error.
-async fn in_time<T>(
-    work: impl Future<Output = Result<T, tokio_postgres::Error>>,
-) -> Result<T, Refusal> {
-    match tokio::time::timeout(2 * PATIENCE, work).await {
-        Ok(done) => done.map_err(|error| Refusal::from(&error)),
-        Err(_) => Err(Refusal::Away("the database does not answer".to_owned())),
-    }
-}
-
-impl From<&tokio_postgres::Error> for Refusal {
-    fn from(error: &tokio_postgres::Error) -> Self {
-        let words = database_error(error);
-        let own_words = error
-            .as_db_error()
-            .map(|report| report.message().to_owned());
-        match error.code() {
-            Some(&SqlState::INVALID_TEXT_REPRESENTATION | &SqlState::INVALID_PARAMETER_VALUE) => {
-                Self::Invalid(own_words.unwrap_or(words))
-            }
-            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Self::Denied(words),
-            _ => Self::Away(words),
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What can go wrong before and while the service runs, in words for an operator.
 
 use std::fmt;
+use std::io::{self, Write};
 
 /// Why a command ends.
 #[derive(Debug)]
@@ -51,5 +52,6 @@ pub fn database_error(error: &tokio_postgres::Error) -> String {
 
 /// Tells the operator something.
 pub fn say(message: impl fmt::Display) {
-    eprintln!("signal_hub_live: {message}");
+    // Whoever read this may be gone; the service goes on.
+    let _ = writeln!(io::stderr(), "signal_hub_live: {message}");
 }

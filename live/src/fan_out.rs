@@ -39,18 +39,13 @@ pub struct FanOut {
     queued: AtomicU64,
 }
 
-/// Why a client is not taken in.
+/// A client is not taken in: the service has as many as it may have.
 #[derive(Debug, PartialEq)]
-pub enum Full {
-    /// The service has as many as it may have.
-    Service,
-    /// This subscriber has.
-    Subscriber,
-}
+pub struct Full;
 
 struct Queue {
     number: u64,
-    // Nobody else has one: when it goes, the client knows that it was too slow.
+    // Nobody else has one: when it goes, the client knows that it was taken out.
     sender: mpsc::Sender<Message>,
     state: Arc<State>,
 }
@@ -60,6 +55,8 @@ struct State {
     bytes: AtomicUsize,
     /// The client waits for a resume point.
     waits: AtomicBool,
+    /// It was taken out for a newer one.
+    replaced: AtomicBool,
 }
 
 /// A client's end of its queue. Dropping it takes the client out.
@@ -84,21 +81,26 @@ impl FanOut {
         })
     }
 
-    /// Takes a client in: from now on it misses nothing.
+    /// Takes a client in: from now on it misses nothing. Of a subscriber who has too many, the
+    /// oldest goes: a machine that vanished does not say so, and must not lock them out.
     pub fn subscribe(self: &Arc<Self>, user: Uuid) -> Result<Subscription, Full> {
         let (sender, receiver) = mpsc::channel(QUEUE_MESSAGES);
         let state = Arc::new(State {
             bytes: AtomicUsize::new(0),
             waits: AtomicBool::new(true),
+            replaced: AtomicBool::new(false),
         });
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut clients = self.lock();
-        if self.count.load(Ordering::Relaxed) >= self.limit {
-            return Err(Full::Service);
+        let of_user = clients.get(&user).map_or(0, Vec::len);
+        if of_user < PER_USER && self.count.load(Ordering::Relaxed) >= self.limit {
+            return Err(Full);
         }
         let queues = clients.entry(user).or_default();
-        if queues.len() >= PER_USER {
-            return Err(Full::Subscriber);
+        if of_user >= PER_USER {
+            let oldest = queues.remove(0);
+            oldest.state.replaced.store(true, Ordering::Relaxed);
+            self.count.fetch_sub(1, Ordering::Relaxed);
         }
         queues.push(Queue {
             number,
@@ -138,19 +140,13 @@ impl FanOut {
         Ok(sent)
     }
 
-    /// Whether a client waits for a resume point.
-    pub fn waits(&self) -> bool {
-        let clients = self.lock();
-        let mut queues = clients.values().flatten();
-        queues.any(|queue| queue.state.waits.load(Ordering::Relaxed))
-    }
-
     /// Queues a resume point for the clients that wait for one.
     pub fn ended(&self, ended: Ended) {
         for queue in self.lock().values().flatten() {
-            if queue.state.waits.swap(false, Ordering::Relaxed) {
-                // A full queue has something else to worry about; a later one will do.
-                let _ = queue.sender.try_send(Message::Ended(ended));
+            let waits = queue.state.waits.swap(false, Ordering::Relaxed);
+            // A full queue has something else to worry about; a later one will do.
+            if waits && queue.sender.try_send(Message::Ended(ended)).is_err() {
+                queue.state.waits.store(true, Ordering::Relaxed);
             }
         }
     }
@@ -211,7 +207,15 @@ impl Subscription {
         self.state.waits.store(true, Ordering::Relaxed);
     }
 
-    /// Waits for a message; `None` when the client was too slow and everything queued was taken.
+    /// Why it was taken out, in a word for the client.
+    pub fn why(&self) -> &'static str {
+        match self.state.replaced.load(Ordering::Relaxed) {
+            true => "replaced",
+            false => "slow",
+        }
+    }
+
+    /// Waits for a message; `None` when the client was taken out and everything queued was taken.
     pub async fn receive(&mut self) -> Option<Message> {
         let message = self.receiver.recv().await;
         self.taken(message)

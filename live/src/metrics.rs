@@ -75,7 +75,7 @@ pub fn text(app: &App) -> String {
     add(
         "replication_connected",
         "gauge",
-        "Whether the replication stream is up.",
+        "Whether rows come by replication, and all of them.",
         f64::from(u8::from(app.is_replicating())),
     );
     add(

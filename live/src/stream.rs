@@ -8,10 +8,11 @@
 //! reading has ended; only then does its resume point move.
 
 use crate::app::App;
-use crate::database::{Ended, Page, Refusal};
+use crate::database::{Ended, Page};
 use crate::event;
 use crate::fan_out::{Full, Message, Subscription};
 use crate::health::Health;
+use crate::refusal::Refusal;
 use crate::token::Subscriber;
 use crate::watermark::Watermark;
 use bytes::Bytes;
@@ -38,7 +39,7 @@ const SPREAD_STEP: Duration = Duration::from_millis(8);
 
 /// Why a stream is not opened.
 pub enum Refused {
-    Full(Full),
+    Full,
     Database(Refusal),
 }
 
@@ -84,7 +85,11 @@ pub async fn open(
     let subscription = app
         .fan_out
         .subscribe(subscriber.user_id)
-        .map_err(Refused::Full)?;
+        .map_err(|Full| Refused::Full)?;
+    if app.fan_out.clients() == 1 {
+        // Nobody was there, so what is known of the generator may be old.
+        app.look_now.notify_one();
+    }
     let read = std::time::Instant::now();
     // From now on: one row, for the resume point that comes with it.
     let limit = if since.is_some() { ROWS_PER_PAGE } else { 1 };
@@ -152,7 +157,7 @@ impl Client {
             _ = self.shutdown.changed() => self.end("shutdown"),
             message = self.subscription.receive() => match message {
                 Some(message) => self.take_all(message),
-                None => self.end("slow"),
+                None => self.end(self.subscription.why()),
             },
             () = self.timer.as_mut() => self.act().await,
             changed = self.health.changed() => {

@@ -3,7 +3,9 @@
 use crate::config::{KeyFile, Order};
 use crate::error::Failure;
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm};
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse,
+};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,6 +13,8 @@ use uuid::Uuid;
 
 /// Clocks of others may be so much off.
 const LEEWAY: Duration = Duration::from_secs(30);
+/// Another key may still be the right one.
+const BAD_SIGNATURE: &str = "the signature of the token is not valid";
 
 /// A subscriber whose token was good.
 #[derive(Clone, Debug)]
@@ -56,7 +60,7 @@ impl Keys {
         };
         if keys.is_empty() {
             return Err(Failure::Other(
-                "the key set has no key that signatures can be checked with".to_owned(),
+                "the key set has no public key that signatures can be checked with".to_owned(),
             ));
         }
         Ok(Self {
@@ -73,10 +77,16 @@ impl Keys {
     pub fn check(&self, token: &str) -> Result<Subscriber, String> {
         let header = jsonwebtoken::decode_header(token)
             .map_err(|_| "the token is malformed, or signed in a way that is not known")?;
+        if header.crit.is_some() {
+            return Err("the token demands what is not known here (crit)".to_owned());
+        }
         let claims = self
             .candidates(header.kid.as_deref())
             .map(|key| self.claims(token, key))
-            .reduce(Result::or)
+            .reduce(|one, other| match &one {
+                Err(why) if why == BAD_SIGNATURE => other,
+                _ => one,
+            })
             .ok_or("the token is signed with a key that is not known")??;
         let role = claims.get("role");
         if role.is_some_and(|role| role != self.role.as_str()) {
@@ -122,19 +132,20 @@ impl Keys {
                 ErrorKind::ImmatureSignature => "the token is not valid yet".to_owned(),
                 ErrorKind::MissingRequiredClaim(claim) => format!("the token has no {claim}"),
                 ErrorKind::InvalidAudience => "the token is for another audience".to_owned(),
-                _ => "the signature of the token is not valid".to_owned(),
+                _ => BAD_SIGNATURE.to_owned(),
             }),
         }
     }
 }
 
 impl Key {
-    /// `None` for a key that is not for signatures, or of a kind that is not known.
+    /// `None` for a key that is not for signatures, of a kind that is not known, or not public: a
+    /// secret is checked for its length, and comes in a file of its own.
     fn from_jwk(jwk: &Jwk) -> Option<Self> {
+        if jwk.common.public_key_use == Some(PublicKeyUse::Encryption) {
+            return None;
+        }
         let algorithm = match jwk.common.key_algorithm {
-            Some(KeyAlgorithm::HS256) => Algorithm::HS256,
-            Some(KeyAlgorithm::HS384) => Algorithm::HS384,
-            Some(KeyAlgorithm::HS512) => Algorithm::HS512,
             Some(KeyAlgorithm::ES256) => Algorithm::ES256,
             Some(KeyAlgorithm::ES384) => Algorithm::ES384,
             Some(KeyAlgorithm::RS256) => Algorithm::RS256,
@@ -153,7 +164,6 @@ impl Key {
                     _ => return None,
                 },
                 AlgorithmParameters::OctetKeyPair(_) => Algorithm::EdDSA,
-                AlgorithmParameters::OctetKey(_) => Algorithm::HS256,
                 _ => return None,
             },
         };

@@ -19,6 +19,15 @@ fn texts(subscription: &mut Subscription) -> Vec<Bytes> {
     events.collect()
 }
 
+fn an_end() -> Ended {
+    Ended {
+        asked: std::time::Instant::now(),
+        number: 7,
+        next: 7,
+        position: 0,
+    }
+}
+
 #[test]
 fn each_client_gets_the_rows_of_its_subscriber_and_no_others() {
     let fan_out = FanOut::new(10);
@@ -74,36 +83,61 @@ fn a_queue_is_bounded_in_bytes_too() {
 #[test]
 fn a_resume_point_comes_behind_what_it_vouches_for_and_only_when_it_is_waited_for() {
     let fan_out = FanOut::new(10);
-    let ended = Ended {
-        asked: std::time::Instant::now(),
-        number: 7,
-        next: 7,
-        position: 0,
-    };
+    let ended = an_end();
     let mut client = fan_out.subscribe(user(1)).expect("room");
-    assert!(fan_out.waits(), "a new client wants to know");
     send(&fan_out, 1, "a");
     fan_out.ended(ended);
-    assert!(!fan_out.waits());
     fan_out.ended(ended);
     assert!(matches!(client.receive_now(), Some(Message::Event(_))));
     assert!(matches!(client.receive_now(), Some(Message::Ended(_))));
     assert!(client.receive_now().is_none());
     fan_out.gap();
     assert!(matches!(client.receive_now(), Some(Message::Gap)));
-    assert!(fan_out.waits());
+    fan_out.ended(ended);
+    assert!(matches!(client.receive_now(), Some(Message::Ended(_))));
+}
+
+#[test]
+fn a_resume_point_that_found_no_room_comes_later() {
+    let fan_out = FanOut::new(10);
+    let mut client = fan_out.subscribe(user(1)).expect("room");
+    for _ in 0..QUEUE_MESSAGES {
+        send(&fan_out, 1, "x");
+    }
+    fan_out.ended(an_end());
+    assert_eq!(texts(&mut client).len(), QUEUE_MESSAGES);
+    fan_out.ended(an_end());
+    assert!(matches!(client.receive_now(), Some(Message::Ended(_))));
 }
 
 #[test]
 fn there_is_room_for_so_many_and_no_more() {
+    let fan_out = FanOut::new(2);
+    let first = fan_out.subscribe(user(1)).expect("room");
+    let _second = fan_out.subscribe(user(2)).expect("room");
+    assert_eq!(fan_out.subscribe(user(3)).err(), Some(Full));
+    drop(first);
+    assert!(fan_out.subscribe(user(3)).is_ok());
+}
+
+#[tokio::test]
+async fn the_newest_client_of_a_subscriber_takes_the_place_of_the_oldest() {
     let fan_out = FanOut::new(PER_USER + 1);
     let mut clients: Vec<_> = (0..PER_USER)
         .map(|_| fan_out.subscribe(user(1)).expect("room"))
         .collect();
-    let full = |user_number| fan_out.subscribe(user(user_number)).err();
-    assert_eq!(full(1), Some(Full::Subscriber));
-    clients.push(fan_out.subscribe(user(2)).expect("room"));
-    assert_eq!(full(3), Some(Full::Service));
+    let _other = fan_out.subscribe(user(2)).expect("room");
+    // The service is full, too, and stays so.
+    let mut newest = fan_out
+        .subscribe(user(1))
+        .expect("a place that is given up");
+    assert_eq!(fan_out.clients(), PER_USER + 1);
+    assert_eq!(send(&fan_out, 1, "a"), PER_USER as u64);
+    assert_eq!(texts(&mut newest), ["a"]);
+    assert!(clients[0].receive().await.is_none());
+    assert_eq!(clients[0].why(), "replaced");
+    assert_eq!(texts(&mut clients[1]), ["a"]);
+    assert_eq!(fan_out.dropped(), 0, "it was not slow");
     clients.clear();
-    assert_eq!(full(1), None);
+    assert_eq!(fan_out.clients(), 2);
 }

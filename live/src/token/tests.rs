@@ -33,6 +33,22 @@ fn with(name: &str, value: Value) -> Value {
     claims
 }
 
+/// Base 64 for URLs, without padding.
+fn encode(bytes: &[u8]) -> String {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let mut group = [0; 4];
+        group[1..=chunk.len()].copy_from_slice(chunk);
+        let group = u32::from_be_bytes(group);
+        for place in 0..=chunk.len() {
+            let index = (group >> (18 - 6 * place)) as usize & 63;
+            text.push(char::from(alphabet[index]));
+        }
+    }
+    text
+}
+
 #[test]
 fn a_token_says_who_comes_and_until_when() {
     let subscriber = keys(None).check(&signed(&good())).expect("good");
@@ -122,34 +138,20 @@ fn a_key_set_checks_with_the_key_that_a_token_names() {
             .expect("a key")
     };
     let (ours, others) = (new(), new());
-    let encode = |bytes: &[u8]| {
-        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-        let mut text = String::new();
-        for chunk in bytes.chunks(3) {
-            let mut group = [0; 4];
-            group[1..=chunk.len()].copy_from_slice(chunk);
-            let group = u32::from_be_bytes(group);
-            for place in 0..=chunk.len() {
-                let index = (group >> (18 - 6 * place)) as usize & 63;
-                text.push(char::from(alphabet[index]));
-            }
-        }
-        text
-    };
     let jwk = |id: &str, pair: &EcdsaKeyPair| {
         let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
         json!({"kty": "EC", "crv": "P-256", "kid": id, "x": encode(x), "y": encode(y)})
     };
-    let token = |id: &str, pair: &EcdsaKeyPair| {
-        let header = json!({"alg": "ES256", "kid": id}).to_string();
+    let signed_by = |pair: &EcdsaKeyPair, header: Value, claims: Value| {
         let body = format!(
             "{}.{}",
-            encode(header.as_bytes()),
-            encode(good().to_string().as_bytes())
+            encode(header.to_string().as_bytes()),
+            encode(claims.to_string().as_bytes())
         );
         let signature = pair.sign(&random, body.as_bytes()).expect("signed");
         format!("{body}.{}", encode(signature.as_ref()))
     };
+    let token = |id: &str, pair| signed_by(pair, json!({"alg": "ES256", "kid": id}), good());
     let set = json!({"keys": [jwk("a", &ours), jwk("b", &others), {"kty": "new", "kid": "c"}]});
     let file = KeyFile::KeySet(set.to_string());
     let keys = Keys::new(&file, None, "authenticated").expect("good");
@@ -161,10 +163,46 @@ fn a_key_set_checks_with_the_key_that_a_token_names() {
     assert!(keys.check(&token("b", &ours)).is_err());
     let error = keys.check(&token("d", &ours)).expect_err("bad");
     assert_eq!(error, "the token is signed with a key that is not known");
+    // Without a name all keys are tried, and the one that fits says what is wrong.
+    let unnamed = |claims| signed_by(&ours, json!({"alg": "ES256"}), claims);
+    keys.check(&unnamed(good())).expect("good");
+    let late = unnamed(with("exp", (now() - 60).into()));
+    assert_eq!(keys.check(&late).expect_err("bad"), "the token has expired");
     // A public key is no secret: it must not do for HS256.
     let public = EncodingKey::from_secret(ours.public_key().as_ref());
     let confused = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &good(), &public);
     assert!(keys.check(&confused.expect("signed")).is_err());
     assert!(Keys::new(&KeyFile::KeySet("{}".into()), None, "x").is_err());
     assert!(Keys::new(&KeyFile::KeySet(r#"{"keys":[]}"#.into()), None, "x").is_err());
+}
+
+#[test]
+fn a_secret_in_a_key_set_is_no_key() {
+    crate::crypto::install();
+    let short = json!({"kty": "oct", "k": "QQ", "kid": "z"});
+    for algorithm in [Value::Null, "HS256".into(), "HS512".into()] {
+        let mut key = short.clone();
+        if !algorithm.is_null() {
+            key["alg"] = algorithm;
+        }
+        let set = json!({"keys": [key]}).to_string();
+        let refused = Keys::new(&KeyFile::KeySet(set), None, "authenticated").err();
+        let refused = refused.expect("no key is left").to_string();
+        assert!(refused.contains("no public key"), "{refused}");
+    }
+}
+
+#[test]
+fn a_token_that_demands_what_is_not_known_is_refused() {
+    use ring::hmac;
+    let header = json!({"alg": "HS256", "crit": ["b64"], "b64": true}).to_string();
+    let body = format!(
+        "{}.{}",
+        encode(header.as_bytes()),
+        encode(good().to_string().as_bytes())
+    );
+    let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET), body.as_bytes());
+    let token = format!("{body}.{}", encode(signature.as_ref()));
+    let error = keys(None).check(&token).expect_err("bad");
+    assert_eq!(error, "the token demands what is not known here (crit)");
 }

@@ -4,16 +4,12 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { after, afterEach, before, test } from 'node:test';
-import { Stage, card, live, lost, shows } from './stage/stage.mjs';
+import { test } from 'node:test';
+import { stage } from './stage/here.mjs';
+import { card, live, lost, shows } from './stage/stage.mjs';
 import { eventually } from './stage/wait.mjs';
 
 const { source: axe } = createRequire(import.meta.url)('axe-core');
-
-let stage;
-before(async () => { stage = await Stage.start(); });
-after(() => stage.stop());
-afterEach(() => stage.tidy());
 
 const SIGNALS = [
   { symbol: "'DOGEUSDT'", entry_price: '0.16234', stop_loss: '0.15990', take_profit: "'{0.16477,0.16721,0.17046}'", expires_at: "now() - interval '1 hour'" },
@@ -47,8 +43,10 @@ for (const [device, viewport] of [['desktop', { width: 1280, height: 800 }], ['p
       await isUsable(form, 'the form');
       assert.ok(await fits(form), 'the form');
       await picture(form, `${name} form`);
-      const ids = await someone.receive(...SIGNALS);
       const page = await someone.open();
+      await isUsable(page, 'without a signal');
+      await picture(page, `${name} empty`);
+      const ids = await someone.receive(...SIGNALS);
       await shows(page, ids);
       await picture(page, name);
       await card(page, ids.at(-1)).getByRole('button').click();
@@ -126,5 +124,39 @@ test('a screen reader hears of a new signal and of the connection, and of nothin
   ]);
   assert.equal(all.at(-1), 'Live');
   assert.ok(all.slice(2).every((words) => ['Connecting', 'No connection', 'Live'].includes(words)), String(all));
+  await someone.leave();
+});
+
+/** What Chromium tells assistive technology: role and name, and what is said of it, of everything that is not ignored. */
+async function accessibilityTree(page) {
+  const session = await page.context().newCDPSession(page);
+  const { nodes } = await session.send('Accessibility.getFullAXTree');
+  return nodes.filter(({ ignored }) => !ignored).map(({ role, name, properties = [] }) => ({
+    role: role.value, name: name?.value ?? '', ...Object.fromEntries(properties.map((property) => [property.name, property.value.value])),
+  }));
+}
+
+test('assistive technology is given names, roles, states and polite live regions', async () => {
+  const someone = await stage.subscriber();
+  const ids = await someone.receive(SIGNALS[3], {});
+  const page = await someone.open();
+  await shows(page, ids);
+  await card(page, ids[1]).getByRole('button').click();
+  await eventually('open', () => page.getByRole('img').isVisible());
+  const tree = await accessibilityTree(page);
+  const find = (role, name) => tree.filter((node) => node.role === role && (name === undefined || name.test(node.name)));
+  assert.equal(find('link', /^Skip to the signals$/).length, 1);
+  assert.deepEqual(['banner', 'main', 'contentinfo'].map((role) => find(role).length), [1, 1, 1]);
+  assert.deepEqual(['State', 'Signals, the newest first'].map((name) => find('region', new RegExp(`^${name}$`)).length), [1, 1]);
+  assert.deepEqual(find('button', /USDT$/).map(({ name, expanded }) => `${name} ${expanded}`), ['LONG AVAXUSDT true', 'LONG SOLUSDT false']);
+  assert.deepEqual(find('article').map(({ name }) => name), ['LONG AVAXUSDT', 'LONG SOLUSDT']);
+  assert.equal(find('listitem').length, 2);
+  assert.match(find('image')[0].name, /^Price levels from high to low: Target 3 28.07, /);
+  assert.equal(find('status')[0].live, 'polite');
+  assert.deepEqual(tree.filter(({ role, focusable, name }) => focusable && name === '' && role !== 'main'), [], 'all that takes the focus has a name');
+  // What is told of new signals: not to be seen, but to be heard, and when there is time for it.
+  await someone.receive({ symbol: "'XRPUSDT'" });
+  await eventually('it is told', async () => (await accessibilityTree(page)).some(({ name, live }) => /^New signal: LONG XRPUSDT/.test(name) && (live ?? 'polite') === 'polite'));
+  assert.ok((await accessibilityTree(page)).every(({ live }) => live !== 'assertive'));
   await someone.leave();
 });

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { Stage, card, live, lost, shows } from './stage/stage.mjs';
+import { test } from 'node:test';
+import { stage } from './stage/here.mjs';
+import { card, live, lost, shows } from './stage/stage.mjs';
 import { eventually, stays } from './stage/wait.mjs';
-
-let stage;
-before(async () => { stage = await Stage.start(); });
-after(() => stage.stop());
-afterEach(() => stage.tidy());
 
 const MARKS = 'viewed, clicked, viewed_at IS NOT NULL, clicked_at IS NOT NULL';
 

@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { Stage, live, shows } from './stage/stage.mjs';
+import { test } from 'node:test';
+import { stage } from './stage/here.mjs';
+import { live, shows } from './stage/stage.mjs';
 import { Tab } from './stage/tab.mjs';
 import { eventually, stays } from './stage/wait.mjs';
-
-let stage;
-before(async () => { stage = await Stage.start(); });
-after(() => stage.stop());
-afterEach(() => stage.tidy());
 
 const phase = (tab) => tab.evaluate('document.getElementById("connection").dataset.phase');
 const cards = (tab) => tab.evaluate('document.querySelectorAll("#list > li").length');

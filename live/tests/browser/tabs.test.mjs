@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { Stage, card, live, phase, shows } from './stage/stage.mjs';
+import { test } from 'node:test';
+import { stage } from './stage/here.mjs';
+import { card, live, phase, shows } from './stage/stage.mjs';
 import { Tab } from './stage/tab.mjs';
 import { eventually } from './stage/wait.mjs';
-
-let stage;
-before(async () => { stage = await Stage.start(); });
-after(() => stage.stop());
-afterEach(() => stage.tidy());
 
 /** Streams that the service has open. */
 async function streams() {
@@ -21,7 +17,7 @@ test('three tabs share one connection and show the same', async () => {
   for (const page of pages) await live(page);
   const ids = await someone.receive({}, {});
   for (const page of pages) await shows(page, ids);
-  assert.equal(await streams(), 1);
+  await eventually('one connection', async () => (await streams()) === 1);
   for (const page of pages) assert.equal(await page.locator('#generator-state').innerText(), 'disabled');
   await someone.leave();
 });
@@ -84,7 +80,7 @@ test('a leading tab that the browser freezes gives the lead to another, and catc
 test('a leading tab that hangs loses the lead to one that is shown', async () => {
   const someone = await stage.subscriber();
   const { leader, other } = await two(someone);
-  const hanging = leader.evaluate('{ const end = Date.now() + 20_000; while (Date.now() < end); }');
+  const hanging = leader.evaluate('{ const end = Date.now() + 14_000; while (Date.now() < end); }');
   const ids = await someone.receive({}, {});
   // A question every 10 s, and 2 s for the answer.
   await eventually('the other leads', async () => (await cards(other)) === ids.toReversed().join(), 16_000);
@@ -100,6 +96,20 @@ test('a leading tab that hangs loses the lead to one that is shown', async () =>
 
 const isLive = (tab) => tab.evaluate("document.getElementById('connection').dataset.phase === 'live'");
 const cards = (tab) => tab.evaluate("[...document.querySelectorAll('#list > li')].map((item) => item.dataset.signalId).join()");
+
+test('a tab that is shown again has the leading one try at once', async () => {
+  const someone = await stage.subscriber();
+  const { leader, other } = await two(someone);
+  await other.hide(true);
+  stage.gateway.cut();
+  const wait = () => other.evaluate("Number(/attempt in (\\d+) s/.exec(document.getElementById('status').innerText)?.[1])");
+  await eventually('a wait that is long enough to see', async () => (await wait()) >= 3, 30_000);
+  const ids = await someone.receive({});
+  stage.gateway.heal();
+  await other.hide(false);
+  await eventually('all signals', async () => (await cards(other)) === ids.join(), 1_500);
+  await leader.close();
+});
 
 test('a signal opened in a tab that follows is saved, and is not new in the others', async () => {
   const someone = await stage.subscriber({ viewport: { width: 390, height: 500 } });

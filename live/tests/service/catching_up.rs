@@ -122,6 +122,7 @@ fn what_is_no_resume_point_is_refused() {
     let token = service.token(2);
     for path in [
         "/api/stream?since=junk",
+        "/api/stream?since=%00",
         "/api/signals?since=junk",
         "/api/signals?limit=0",
         "/api/signals?limit=501",

@@ -4,7 +4,7 @@ use crate::client::{Follower, Stream};
 use crate::cluster::{POSTGRES, Stop};
 use crate::scene::SOON;
 use crate::service::open;
-use crate::shop::import;
+use crate::shop::{Shop, import};
 use crate::wait::eventually;
 use std::collections::BTreeSet;
 use std::thread;
@@ -88,13 +88,7 @@ fn the_database_restarts_and_clients_stay_and_miss_nothing() {
     stream.settle();
 }
 
-#[test]
-fn the_slot_is_dropped_and_made_anew_and_clients_miss_nothing() {
-    let (mut shop, service) = open();
-    let mut stream = Stream::open(&service, 2, None);
-    // A new client reads twice; what is to be seen here is another reason.
-    stream.expect("watermark");
-    // Nobody reads while it is gone, so nothing is in the new one.
+fn drop_slot(shop: &mut Shop) {
     shop.admin.run(
         "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'signal_hub_live'",
     );
@@ -103,11 +97,47 @@ fn the_slot_is_dropped_and_made_anew_and_clients_miss_nothing() {
             .try_list::<String>("SELECT pg_drop_replication_slot('signal_hub_live')::text")
             .is_ok()
     });
+}
+
+#[test]
+fn the_slot_is_dropped_and_made_anew_and_clients_miss_nothing() {
+    let (mut shop, service) = open();
+    let mut stream = Stream::open(&service, 2, None);
+    // A new client reads twice; what is to be seen here is another reason.
+    stream.expect("watermark");
+    // Nobody reads while it is gone, so nothing is in the new one.
+    drop_slot(&mut shop);
     shop.admin.run(&import(2, 1000));
     shop.admin
         .run("SELECT pg_create_logical_replication_slot('signal_hub_live', 'pgoutput')");
     stream.expect_signal(1000);
     shop.admin.run(&import(2, 1001));
     stream.expect_signal(1001);
-    assert!(service.said().contains("replication goes on"));
+    eventually(SOON, "replication goes on", || {
+        service.said().contains("replication goes on")
+    });
+}
+
+#[test]
+fn a_slot_that_is_gone_for_good_leaves_nobody_blind() {
+    let (mut shop, service) = open();
+    let mut before = Stream::open(&service, 2, None);
+    before.expect("watermark");
+    // As after a failover to a server that does not have it.
+    drop_slot(&mut shop);
+    shop.admin.run(&import(2, 1000));
+    before.expect_signal(1000);
+    eventually(SOON, "the operator is told", || {
+        service.said().contains("HINT: signal_hub_live create-slot")
+    });
+    let mut after = Stream::open(&service, 2, Some(&before.watermark));
+    shop.admin.run(&import(2, 1001));
+    for stream in [&mut before, &mut after] {
+        stream.expect_signal(1001);
+    }
+    assert_eq!(service.get("/healthz", None).status(), 503);
+    // Attempts become rare.
+    eventually(SOON, "pauses grow", || {
+        service.said().contains("again in 4s")
+    });
 }

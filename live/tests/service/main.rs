@@ -1,7 +1,8 @@
 //! The live service on real servers, asked over HTTP: who is let in, what they get, and that
 //! nothing is missing whatever is killed.
 //!
-//! `service` starts and kills the service, `client` is one who reads its stream. `shop`, a
+//! `service` starts and kills the service, `client` is one who reads its stream, `proxy` a network
+//! that falls silent. `shop`, a
 //! database with signals made by hand, is that of the realtime suite; servers, sessions and
 //! waiting are those of the stories.
 
@@ -24,8 +25,12 @@ mod client;
 mod service;
 
 mod catching_up;
+mod crowd;
 mod killed;
 mod operating;
+mod proxy;
+mod published;
 mod signing_in;
+mod silence;
 mod slots;
 mod slow;

@@ -10,6 +10,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -24,6 +25,10 @@ pub struct Service {
     /// As it listens, without a path.
     address: String,
     child: Option<Child>,
+    /// The most files it may open; `None` is as many as this process.
+    files: Option<u32>,
+    /// Nobody hears it any more.
+    deaf: Arc<AtomicBool>,
     said: Arc<Mutex<String>>,
 }
 
@@ -47,18 +52,47 @@ impl Service {
             secret,
             address: "127.0.0.1:0".to_owned(),
             child: None,
+            files: None,
+            deaf: Arc::default(),
             said: Arc::default(),
         }
     }
 
-    /// From now on it comes to the database as this role.
+    /// From now on it comes to the database as this role, or ROLE:PASSWORD.
     pub fn become_role(&mut self, role: &str) {
-        self.database = self.database.replace("postgres@", &format!("{role}@"));
+        let (_, server) = self.database.split_once('@').expect("a URL");
+        self.database = format!("postgresql://{role}@{server}");
+    }
+
+    /// From now on it comes to the database by this port of this machine.
+    pub fn go_by(&mut self, port: u16) {
+        let (server, name) = self.database.rsplit_once('/').expect("a URL");
+        let (host, _) = server.rsplit_once(':').expect("a port");
+        self.database = format!("{host}:{port}/{name}");
+    }
+
+    /// From now on it may open so many files.
+    pub fn may_open(&mut self, files: u32) {
+        self.files = Some(files);
+    }
+
+    /// Whoever reads what it says goes, as a log's collector that crashes.
+    pub fn stop_hearing(&self) {
+        self.deaf.store(true, Ordering::Relaxed);
     }
 
     /// A command of the program.
     pub fn command(&self, command: &str) -> Command {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_signal_hub_live"));
+        const PROGRAM: &str = env!("CARGO_BIN_EXE_signal_hub_live");
+        let mut program = match self.files {
+            None => Command::new(PROGRAM),
+            Some(files) => {
+                let mut shell = Command::new("/bin/sh");
+                let limited = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
+                shell.args(["-c", &limited, PROGRAM]);
+                shell
+            }
+        };
         program
             .arg(command)
             .env_clear()
@@ -93,11 +127,14 @@ impl Service {
             .spawn()
             .expect("the program starts");
         let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
-        let said = Arc::clone(&self.said);
+        let (said, deaf) = (Arc::clone(&self.said), Arc::clone(&self.deaf));
         said.lock().expect("no panic").clear();
         thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 *said.lock().expect("no panic") += &(line + "\n");
+                if deaf.load(Ordering::Relaxed) {
+                    break;
+                }
             }
         });
         self.child = Some(child);
@@ -167,6 +204,16 @@ impl Service {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
         request.call().expect("the service answers")
+    }
+
+    /// What `/healthz` says of the database and of replication; "ok" when all is well.
+    pub fn health(&self) -> String {
+        let body = self.get("/healthz", None).body_mut().read_to_string();
+        let json: serde_json::Value = serde_json::from_str(&body.expect("text")).expect("JSON");
+        match json["status"].as_str() {
+            Some("ok") => "ok".to_owned(),
+            _ => format!("{}, {}", json["database"], json["replication"]).replace('"', ""),
+        }
     }
 
     /// The JSON that a subscriber gets.

@@ -7,6 +7,8 @@ use crate::shop::import;
 use crate::wait::eventually;
 use ring::hmac;
 use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A token as its three parts are, whatever they are.
@@ -177,6 +179,9 @@ fn marks_are_written_back_to_ones_own_signals_and_reach_ones_other_devices() {
         ("/api/signals/1", "{", 400),
         ("/api/signals/1", r#"{"tier":"MAX"}"#, 400),
         ("/api/signals/1", r#"{"viewed":"yes"}"#, 400),
+        ("/api/signals/1", &" ".repeat(2000), 413),
+        ("/api/signals", "{}", 405),
+        ("/healthz", "{}", 405),
     ] {
         let (status, error) = service.post(path, &token, body);
         assert_eq!(status, expected, "{path} {body}");
@@ -186,6 +191,22 @@ fn marks_are_written_back_to_ones_own_signals_and_reach_ones_other_devices() {
         .admin
         .one("SELECT count(*) FROM user_signals WHERE viewed AND signal_id = 1000");
     assert_eq!(others, 0);
+}
+
+#[test]
+fn a_request_whose_body_does_not_come_is_not_waited_for() {
+    let (_shop, service) = open();
+    let mut socket = TcpStream::connect(service.address()).expect("it listens");
+    let request = format!(
+        "POST /api/signals/1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 20\r\n\r\n",
+        service.token(2)
+    );
+    socket.write_all(request.as_bytes()).expect("it listens");
+    socket.set_read_timeout(Some(SOON)).expect("a socket");
+    let mut answer = String::new();
+    // Its end, too: there is no next request behind half of one.
+    socket.read_to_string(&mut answer).expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
 }
 
 #[test]

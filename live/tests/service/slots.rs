@@ -2,8 +2,12 @@
 
 use crate::client::Stream;
 use crate::cluster::POSTGRES;
+use crate::scene::SOON;
 use crate::service::{SLOT, Service};
 use crate::shop::Shop;
+use crate::wait::{eventually, meanwhile};
+use std::process::Stdio;
+use std::time::Duration;
 
 fn there_is_a_slot(shop: &mut Shop) -> bool {
     shop.admin.one(&format!(
@@ -143,6 +147,61 @@ fn a_slot_is_made_and_dropped_by_command_and_stays_otherwise() {
 }
 
 #[test]
+fn a_slot_is_made_behind_a_long_transaction() {
+    let mut shop = Shop::open();
+    shop.admin.run("SELECT enable_realtime()");
+    let service = Service::of(&shop.cluster, &mut shop.admin);
+    let mut writer = shop.cluster.session(POSTGRES);
+    writer.run("BEGIN; CREATE TABLE other ()");
+    let mut making = service.command("create-slot");
+    let mut making = making.stderr(Stdio::piped()).spawn().expect("it starts");
+    eventually(SOON, "it waits", || {
+        shop.admin.one::<bool>(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted)",
+        )
+    });
+    // Longer than the statements of clients may take.
+    meanwhile(Duration::from_secs(6), "it waits", || {
+        making.try_wait().expect("it is ours").is_none()
+    });
+    writer.run("COMMIT");
+    let output = making.wait_with_output().expect("it is ours");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("waits for transactions that are running"),
+        "{said}"
+    );
+    assert!(there_is_a_slot(&mut shop));
+}
+
+/// The password of old servers' roles is stored so; replication has its own way to sign in.
+#[test]
+fn a_role_with_an_md5_password_may_follow() {
+    let mut shop = Shop::open();
+    shop.admin.run(
+        "SELECT enable_realtime(); SET password_encryption = 'md5';
+         CREATE ROLE hub LOGIN REPLICATION PASSWORD 'of old'; GRANT authenticated, pg_monitor TO hub",
+    );
+    let rules: String = shop.admin.one("SHOW hba_file");
+    shop.admin.run(&format!(
+        "COPY (VALUES ('host all hub 127.0.0.1/32 md5'), ('host all all 127.0.0.1/32 trust')) TO '{rules}'"
+    ));
+    shop.admin.run("SELECT pg_reload_conf()");
+    let mut service = Service::of(&shop.cluster, &mut shop.admin);
+    service.become_role("hub:wrong");
+    eventually(SOON, "the password is asked for", || {
+        let said = service.refused(&[]);
+        said.contains("password authentication failed")
+    });
+    service.become_role("hub:of%20old");
+    service.start(&["--create-slot"]);
+    let mut stream = Stream::open(&service, 2, None);
+    shop.admin.run(&crate::shop::import(2, 1));
+    stream.expect_signal(1);
+}
+
+#[test]
 fn a_slot_whose_log_nobody_else_needs_lets_it_go() {
     let (mut shop, service) = crate::service::open();
     shop.admin.run("CREATE TABLE other (note text)");
@@ -150,14 +209,10 @@ fn a_slot_whose_log_nobody_else_needs_lets_it_go() {
     let before: String = shop.admin.one(confirmed);
     shop.admin
         .run("INSERT INTO other SELECT repeat('x', 1000) FROM generate_series(1, 1000)");
-    crate::wait::eventually(
-        crate::scene::SOON,
-        "the slot moves with what others write",
-        || {
-            shop.admin.one::<bool>(&format!(
+    eventually(SOON, "the slot moves with what others write", || {
+        shop.admin.one::<bool>(&format!(
             "SELECT confirmed_flush_lsn > '{before}'::pg_lsn + 1000000 FROM pg_replication_slots"
         ))
-        },
-    );
+    });
     assert_eq!(service.metric("rows_total"), 0.0);
 }

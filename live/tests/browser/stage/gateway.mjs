@@ -47,6 +47,13 @@ export class Gateway {
     this.#closeAll();
   }
 
+  /** As new, for the next test. */
+  reset() {
+    this.#mode = 'open';
+    this.hold(null);
+    this.requests = [];
+  }
+
   count(pattern, since = 0) {
     return this.requests.filter(({ line, at }) => at >= since && pattern.test(line)).length;
   }
@@ -80,7 +87,9 @@ export class Gateway {
     for (const [one, other] of [[client, pair.upstream], [pair.upstream, client]]) {
       one.on('error', () => {});
       one.on('close', () => {
-        if (!pair.swallowed) other.destroy();
+        // Nobody tells the other side of one that was swallowed.
+        if (pair.swallowed) return;
+        other.destroy();
         this.#pairs.delete(pair);
       });
     }

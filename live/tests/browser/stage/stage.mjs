@@ -26,14 +26,24 @@ export function delivery(userId, row = {}) {
 export class Stage {
   static async start() {
     const stage = new Stage();
-    stage.cluster = await Cluster.start();
-    stage.service = await Service.start(stage.cluster);
-    stage.gateway = await Gateway.start(stage.service);
-    stage.browser = await chromium.launch({
+    try {
+      await stage.#make();
+    } catch (error) {
+      await stage.stop();
+      throw error;
+    }
+    return stage;
+  }
+
+  async #make() {
+    const browser = chromium.launch({
       executablePath: process.env.CHROMIUM,
       args: ['--disable-gpu', ...(process.getuid() === 0 ? ['--no-sandbox'] : [])],
-    });
-    return stage;
+    }).then((launched) => { this.browser = launched; });
+    this.cluster = await Cluster.start();
+    this.service = await Service.start(this.cluster);
+    this.gateway = await Gateway.start(this.service);
+    await browser;
   }
 
   async stop() {
@@ -51,8 +61,8 @@ export class Stage {
 
   /** After a test, also one that failed: no profile stays, and the network is well. */
   async tidy() {
-    this.gateway.heal();
     await Promise.all(this.browser.contexts().map((context) => context.close()));
+    this.gateway.reset();
   }
 
   sql(text) {
@@ -85,9 +95,13 @@ export class Subscriber {
     return ids;
   }
 
-  /** The page in a new tab, signed in and live. */
-  async open() {
+  /**
+   * The page in a new tab, signed in and live.
+   * @param {(page: import('playwright-core').Page) => Promise<void>} prepare before anything is loaded
+   */
+  async open(prepare = async () => {}) {
     const page = await this.context.newPage();
+    await prepare(page);
     await page.goto(`${this.stage.gateway.url}/#token=${this.token}`);
     await live(page);
     return page;
@@ -98,6 +112,11 @@ export class Subscriber {
     const page = await this.context.newPage();
     await page.goto(this.stage.gateway.url);
     return page;
+  }
+
+  /** The same with a clock that the test can move on. */
+  openWithClock() {
+    return this.open((page) => page.clock.install());
   }
 
   row(id, columns) {
@@ -115,6 +134,9 @@ export const phase = (page) => page.locator('#connection').getAttribute('data-ph
 export const live = (page, within = SOON) => eventually('live', async () => (await phase(page)) === 'live', within);
 export const lost = (page) => eventually('no connection', async () => (await phase(page)) !== 'live');
 export const card = (page, id) => page.locator(`li[data-signal-id="${id}"]`);
+
+/** What a card says, once the browser has painted it: before, a card is empty to it. */
+export const words = (page, id) => eventually(`card ${id} is painted`, () => card(page, id).innerText());
 
 /** Numbers of the cards, from the top. */
 export const shown = (page) => page.locator('#list > li').evaluateAll((items) => items.map((item) => Number(item.dataset.signalId)));

@@ -41,6 +41,12 @@ export class Tab {
     });
   }
 
+  /** A script that runs in every document of the tab before the document's own. */
+  async beforeEach(source) {
+    await this.#send('Page.enable', {});
+    await this.#send('Page.addScriptToEvaluateOnNewDocument', { source });
+  }
+
   /** What an expression comes to in the page. */
   async evaluate(expression) {
     const { result, exceptionDetails } = await this.#send('Runtime.evaluate', { expression, returnByValue: true, awaitPromise: true });

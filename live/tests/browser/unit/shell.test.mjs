@@ -7,10 +7,12 @@ const text = (name) => readFileSync(new URL(name, page), 'utf8');
 const files = readdirSync(page).sort();
 const modules = files.filter((name) => name.endsWith('.js') && name !== 'sw.js');
 
-test('the service worker keeps every file of the page', () => {
-  const list = /const SHELL = \[(.*?)\]/s.exec(text('sw.js'))[1];
-  const kept = [...list.matchAll(/'([^']+)'/g)].map((match) => match[1].replace('./', 'index.html'));
-  assert.deepEqual(kept.sort(), files.filter((name) => name !== 'sw.js'));
+/** What index.html names, as sw.js finds it. */
+const named = [...text('index.html').matchAll(/ (?:href|src)="([^#"]+)"/g)].map((match) => match[1]);
+
+test('the page names every file of it, so that the service worker keeps them all', () => {
+  assert.ok(text('sw.js').includes('/ (?:href|src)="([^#"]+)"/g'));
+  assert.deepEqual([...named, 'index.html', 'sw.js'].sort(), files);
 });
 
 test('every module is asked for at once, not when the one before it was read', () => {
@@ -25,5 +27,11 @@ test('the page takes nothing from elsewhere, and has no inline script or style',
   for (const name of files) {
     const urls = text(name).match(/https?:\/\/[^'"\s)]+/g) ?? [];
     assert.deepEqual(urls.filter((url) => url !== 'http://www.w3.org/2000/svg'), [], name);
+  }
+});
+
+test('nothing that is received is ever read as markup or as a script', () => {
+  for (const name of files) {
+    assert.doesNotMatch(text(name), /innerHTML|outerHTML|insertAdjacentHTML|setHTML|document\.write|DOMParser|createContextualFragment|\beval\b|new Function/, name);
   }
 });

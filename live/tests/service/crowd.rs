@@ -1,0 +1,128 @@
+//! Many clients, and some who take more than their part.
+
+use crate::client::Stream;
+use crate::cluster::POSTGRES;
+use crate::scene::SOON;
+use crate::service::{Service, open};
+use crate::shop::{Shop, import};
+use crate::wait::{eventually, meanwhile};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A client that opens a stream and does not read it.
+fn unread(service: &Service, token: &str) -> TcpStream {
+    let mut socket = TcpStream::connect(service.address()).expect("it listens");
+    let request =
+        format!("GET /api/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+    socket.write_all(request.as_bytes()).expect("it listens");
+    socket
+}
+
+/// Reads until this has come.
+fn read_until(socket: &mut TcpStream, expected: &str) {
+    socket.set_read_timeout(Some(SOON)).expect("a socket");
+    let (mut text, mut bytes) = (String::new(), [0; 4096]);
+    while !text.contains(expected) {
+        let read = socket.read(&mut bytes);
+        let read = read.unwrap_or_else(|error| panic!("no {expected}: {error}; {text}"));
+        assert!(read > 0, "no {expected}: {text}");
+        text += &String::from_utf8_lossy(&bytes[..read]);
+    }
+}
+
+#[test]
+fn one_subscriber_who_waits_for_a_lock_keeps_nobody_else_waiting() {
+    let (mut shop, service) = open();
+    shop.admin.run(&import(2, 1));
+    let mut holder = shop.cluster.session(POSTGRES);
+    holder.run("BEGIN; UPDATE user_signals SET tier = tier WHERE signal_id = 1");
+    let (greedy, other) = (service.token(2), service.token(3));
+    let mut watching = Stream::open(&service, 3, None);
+    let stop = AtomicBool::new(false);
+    thread::scope(|crowd| {
+        for _ in 0..12 {
+            crowd.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let (status, error) =
+                        service.post("/api/signals/1", &greedy, r#"{"viewed":true}"#);
+                    assert_eq!(status, 503, "{error}");
+                    assert_eq!(error["error"], "busy, try again");
+                }
+            });
+        }
+        meanwhile(Duration::from_secs(4), "others are served", || {
+            let began = Instant::now();
+            service.get("/api/signals", Some(&other)).status() == 200
+                && began.elapsed() < Duration::from_secs(2)
+                && service.health() == "ok"
+        });
+        stop.store(true, Ordering::Relaxed);
+    });
+    holder.run("ROLLBACK");
+    let (status, _) = service.post("/api/signals/1", &greedy, r#"{"viewed":true}"#);
+    assert_eq!(status, 200);
+    shop.admin.run(&import(3, 2));
+    watching.expect_signal(2);
+}
+
+#[test]
+fn dead_streams_do_not_lock_a_subscriber_out() {
+    const MOST: usize = 32;
+    let (mut shop, service) = open();
+    let token = service.token(2);
+    let mut dead: Vec<TcpStream> = (0..MOST).map(|_| unread(&service, &token)).collect();
+    eventually(SOON, "all are there", || {
+        service.metric("clients") == MOST as f64
+    });
+    let mut stream = Stream::open(&service, 2, None);
+    shop.admin.run(&import(2, 1));
+    stream.expect_signal(1);
+    assert_eq!(service.metric("clients"), MOST as f64);
+    assert_eq!(service.metric("clients_dropped_total"), 0.0);
+    // One of them hears of it; it was not dead after all.
+    let mut told = 0;
+    for socket in &mut dead {
+        let (mut text, mut bytes) = (Vec::new(), [0; 4096]);
+        let wait = Some(Duration::from_millis(20));
+        socket.set_read_timeout(wait).expect("a socket");
+        while let Ok(read @ 1..) = socket.read(&mut bytes) {
+            text.extend_from_slice(&bytes[..read]);
+        }
+        let text = String::from_utf8_lossy(&text);
+        told += text.matches(r#"{"reason":"replaced"}"#).count();
+    }
+    assert_eq!(told, 1);
+}
+
+#[test]
+fn few_open_files_make_room_for_few_clients_and_for_what_else_there_is() {
+    let mut shop = Shop::open();
+    shop.admin.run("SELECT enable_realtime()");
+    let mut service = Service::of(&shop.cluster, &mut shop.admin);
+    service.may_open(40);
+    let said = service.refused(&[]);
+    assert!(said.contains("40 open files are too few"), "{said}");
+    service.may_open(80);
+    service.start(&["--create-slot"]);
+    assert!(
+        service
+            .said()
+            .contains("80 open files make room for 16 clients, not 10000")
+    );
+    let mut clients: Vec<TcpStream> = (1..=20)
+        .map(|number| unread(&service, &service.token(number)))
+        .collect();
+    let (taken, refused) = clients.split_at_mut(16);
+    for client in taken {
+        read_until(client, "HTTP/1.1 200");
+    }
+    for client in refused {
+        read_until(client, "HTTP/1.1 503");
+    }
+    assert_eq!(service.health(), "ok");
+    let read = service.get("/api/signals", Some(&service.token(2)));
+    assert_eq!(read.status(), 200);
+}
