@@ -8,8 +8,9 @@ Usage: tests/other_postgres.sh MAJOR [TEST...]
        tests/other_postgres.sh MAJOR --upgrade [COMMIT]
 
 The first builds and installs signal_hub for PostgreSQL MAJOR (17 or 18) in a
-folder that holds a Debian with that release, and runs stories and faults there,
-or those whose names contain a TEST. The second runs the test of pg_upgrade,
+folder that holds a Debian with that release, and runs stories, faults and realtime
+there, or those whose names contain a TEST, without the followers that other packages
+bring. The second runs the test of pg_upgrade,
 from this machine's own PostgreSQL (PG_CONFIG, else the pg_config in PATH) to
 MAJOR; with COMMIT, the old one has signal_hub as of that commit. A failure at an
 option "pg_attver" says that MAJOR lacks a patch the old server has; no database
@@ -170,5 +171,6 @@ if [[ ${1:-} == --upgrade ]]; then
     old_pg_config=$("${PG_CONFIG:-pg_config}" --bindir)/pg_config || die "no pg_config of an older PostgreSQL"
     test_upgrade "${2:-}"
 else
-    run_tests -- "$@"
+    run_tests --examples --test stories --test faults --test realtime -- \
+        --skip psycopg2 --skip wal2json --skip node_pg_logical_replication "$@"
 fi

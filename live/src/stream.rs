@@ -68,6 +68,8 @@ struct Client {
     read_at: Option<Instant>,
     health: watch::Receiver<Arc<Health>>,
     health_at: Instant,
+    /// When to tell it of a resume point that it does not know yet.
+    tell_resume_at: Option<Instant>,
     expires: Instant,
     shutdown: watch::Receiver<bool>,
     timer: Pin<Box<Sleep>>,
@@ -107,6 +109,7 @@ pub async fn open(
         progress: Progress::Reading,
         read_at: None,
         health_at: now + HEARTBEAT,
+        tell_resume_at: None,
         // A century is as good as never, and does not overflow.
         expires: now
             + left
@@ -150,6 +153,7 @@ impl Client {
     async fn wait(&mut self) {
         let due = self.read_at.unwrap_or(self.expires);
         let due = due.min(self.health_at).min(self.expires);
+        let due = due.min(self.tell_resume_at.unwrap_or(due));
         if self.timer.deadline() != due {
             self.timer.as_mut().reset(due);
         }
@@ -162,11 +166,16 @@ impl Client {
             () = self.timer.as_mut() => self.act().await,
             changed = self.health.changed() => {
                 if changed.is_ok() {
-                    let place = u32::try_from(self.subscription.number() % SPREAD).unwrap_or(0);
-                    self.health_at = self.health_at.min(Instant::now() + SPREAD_STEP * place);
+                    self.health_at = self.health_at.min(self.in_its_turn());
                 }
             }
         }
+    }
+
+    /// When this client is told of what all are told.
+    fn in_its_turn(&self) -> Instant {
+        let place = u32::try_from(self.subscription.number() % SPREAD).unwrap_or(0);
+        Instant::now() + SPREAD_STEP * place
     }
 
     fn take_all(&mut self, first: Message) {
@@ -191,6 +200,9 @@ impl Client {
         }
         if self.health_at <= now {
             self.write_health();
+        }
+        if self.tell_resume_at.take_if(|due| *due <= now).is_some() {
+            event::write_watermark(&mut self.out, &self.resume);
         }
         if self.read_at.is_some_and(|due| due <= now) {
             self.read().await;
@@ -246,8 +258,9 @@ impl Client {
                     moved.then(|| mark.to_string())
                 });
                 if let Some(resume) = moved {
-                    event::write_watermark(&mut self.out, &resume);
                     self.resume = resume;
+                    let turn = self.in_its_turn();
+                    self.tell_resume_at.get_or_insert(turn);
                 }
             }
             Progress::Until(number) if ended.number >= number => {
