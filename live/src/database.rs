@@ -4,6 +4,7 @@
 use crate::config::Serve;
 use crate::connections::{Connections, PATIENCE};
 use crate::publication;
+use crate::quoting::identifier;
 use crate::refusal::Refusal;
 use crate::row::{NAMES, Row};
 use crate::token::Subscriber;
@@ -94,7 +95,7 @@ const FIXED: usize = 2;
 impl Statements {
     fn new(schema: &str) -> Self {
         let fingerprint = publication::fingerprint(schema);
-        let schema = quoted(schema);
+        let schema = identifier(schema);
         let columns = NAMES.map(|name| format!("s.{name}::text")).join(", ");
         let marks =
             "signal_id::text, viewed::text, viewed_at::text, clicked::text, clicked_at::text";
@@ -276,9 +277,4 @@ impl Database {
             .await?;
         Ok(())
     }
-}
-
-/// An identifier as SQL has it.
-pub fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -12,7 +12,8 @@
 //! is `broken`, `pgoutput` and `row` are what comes out of it and what is sent of that, `fan_out`
 //! holds the queues, `stream` is one client's stream of events, `watch` asks for the generator's
 //! `health` and how far the log is, `api`, `page` and `metrics` are the other requests, `server` and
-//! `sockets` the connections of clients, `app` what all of these share.
+//! `sockets` the connections of clients, `app` what all of these share; `quoting` is how names stand
+//! in SQL.
 
 mod api;
 mod app;
@@ -30,6 +31,7 @@ mod page;
 mod pgoutput;
 mod preflight;
 mod publication;
+mod quoting;
 mod refusal;
 mod replication;
 mod row;

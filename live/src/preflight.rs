@@ -1,9 +1,9 @@
 //! Whether what is followed can be: the extension, the publication, the rights.
 
 use crate::config::Serve;
-use crate::database::quoted;
 use crate::error::Failure;
 use crate::publication;
+use crate::quoting::{identifier, literal};
 use tokio_postgres::Client;
 
 /// Looks whether all is there that serving takes, and returns the extension's schema.
@@ -34,7 +34,7 @@ pub async fn must_decode(client: &Client) -> Result<(), Failure> {
     if !may {
         return Err(Failure::refused(
             format!("role {user} may not follow a slot"),
-            format!("ALTER ROLE {} REPLICATION", quoted(&user)),
+            format!("ALTER ROLE {} REPLICATION", identifier(&user)),
         ));
     }
     Ok(())
@@ -89,8 +89,8 @@ async fn publication_must_publish(
             ),
             format!(
                 "ALTER PUBLICATION {name} SET (publish = 'insert, update'); ALTER PUBLICATION {name} DROP TABLE {schema}.user_signals; {enable}",
-                name = quoted(name),
-                schema = quoted(schema),
+                name = identifier(name),
+                schema = identifier(schema),
             ),
         )),
     }
@@ -100,10 +100,10 @@ async fn publication_must_publish(
 async fn role_must_be_bound(client: &Client, schema: &str, role: &str) -> Result<(), Failure> {
     let grant = || {
         format!(
-            "CREATE ROLE {role} unless it is there, then SELECT {schema}.grant_realtime_access('{name}')",
-            role = quoted(role),
-            schema = quoted(schema),
-            name = role.replace('\'', "''"),
+            "CREATE ROLE {role} unless it is there, then SELECT {schema}.grant_realtime_access({name})",
+            role = identifier(role),
+            schema = identifier(schema),
+            name = literal(role),
         )
     };
     let row = client
@@ -122,7 +122,7 @@ async fn role_must_be_bound(client: &Client, schema: &str, role: &str) -> Result
         let me: String = row.get(1);
         return Err(Failure::refused(
             format!("role {me} may not become \"{role}\""),
-            format!("GRANT {} TO {}", quoted(role), quoted(&me)),
+            format!("GRANT {} TO {}", identifier(role), identifier(&me)),
         ));
     }
     let row = client
@@ -168,13 +168,13 @@ async fn service_must_see_health(client: &Client, schema: &str) -> Result<(), Fa
     if !row.get::<_, bool>(1) {
         return Err(Failure::refused(
             format!("role {me} does not inherit the rights of the role of subscribers"),
-            format!("ALTER ROLE {} INHERIT", quoted(&me)),
+            format!("ALTER ROLE {} INHERIT", identifier(&me)),
         ));
     }
     if !row.get::<_, bool>(0) {
         return Err(Failure::refused(
             format!("role {me} may not read signal_health"),
-            format!("GRANT pg_monitor TO {}", quoted(&me)),
+            format!("GRANT pg_monitor TO {}", identifier(&me)),
         ));
     }
     Ok(())

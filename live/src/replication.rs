@@ -11,6 +11,7 @@ use crate::error::say;
 use crate::event;
 use crate::pgoutput::{Change, Malformed, Table};
 use crate::publication;
+use crate::quoting::identifier;
 use pgwire_replication::{Lsn, ReplicationClient, ReplicationConfig, ReplicationEvent, TlsConfig};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -255,7 +256,7 @@ fn config(app: &App) -> ReplicationConfig {
     let user = database.get_user().unwrap_or_default();
     let password = String::from_utf8_lossy(database.get_password().unwrap_or_default());
     // pgoutput folds a name to lower case that is not quoted.
-    let publication = crate::database::quoted(&app.options.publication);
+    let publication = identifier(&app.options.publication);
     ReplicationConfig::new(
         host,
         user,
