@@ -77,7 +77,7 @@ test('a laptop that slept is live again within 3 s of waking, though its connect
   let ids;
   send('SIGSTOP');
   try {
-    stage.gateway.swallow();
+    await stage.gateway.swallow();
     ids = await someone.receive({}, {});
     await stays('asleep', () => true, 6_500);
     stage.gateway.heal();
@@ -101,7 +101,7 @@ function isChildOfBrowser(pid) {
 test('a connection that died without a word is noticed by the silence', async () => {
   const someone = await stage.subscriber();
   const page = await someone.openWithClock();
-  stage.gateway.swallow();
+  await stage.gateway.swallow();
   const ids = await someone.receive({});
   stage.gateway.heal();
   // A heartbeat of 15 s and a grace of 5 s, and as long since the last one.
@@ -117,7 +117,7 @@ test('a connection that died without a word is noticed by the silence', async ()
 test('an hour without a word, with a restart meanwhile: what came is there at once, and the ages are true', async () => {
   const someone = await stage.subscriber();
   const page = await someone.openWithClock();
-  stage.gateway.swallow();
+  await stage.gateway.swallow();
   const ids = await someone.receive(...Array.from({ length: 30 }, () => ({})));
   await stage.service.end('SIGKILL');
   await stage.service.begin();

@@ -53,7 +53,7 @@ test('age and expiry tick, and a signal whose time is over says so', async () =>
   await shows(page, [id]);
   const times = () => card(page, id).locator('.times').innerText();
   // The service would tell the true time.
-  stage.gateway.swallow();
+  await stage.gateway.swallow();
   await page.clock.runFor(5_000);
   assert.match(await times(), /[4-9] s ago\s*expires in 2\d s/);
   await page.clock.runFor(28_000);

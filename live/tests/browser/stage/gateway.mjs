@@ -1,6 +1,10 @@
 // What lies between the browser and the service: here it can fail in the ways that networks do.
 
 import { createServer, connect } from 'node:net';
+import { eventually } from './wait.mjs';
+
+/** So long after the last byte a page has taken it in. */
+const QUIET = 300;
 
 export class Gateway {
   #server;
@@ -10,6 +14,8 @@ export class Gateway {
   #mode = 'open';
   /** Requests whose line matches get no answer. */
   #held = null;
+  /** When something came through to a browser last. */
+  #passed = 0;
   /** Lines of the requests that came through, with the time of each. */
   requests = [];
 
@@ -28,8 +34,12 @@ export class Gateway {
     this.#closeAll();
   }
 
-  /** Nothing passes in either direction and nobody is told: a NAT that forgot, a laptop that slept. */
-  swallow() {
+  /**
+   * Nothing passes in either direction and nobody is told: a NAT that forgot, a laptop that slept.
+   * Waits until all is quiet: what a page hears late, by a clock that was moved, is no silence.
+   */
+  async swallow() {
+    await eventually('nothing passes', () => Date.now() - this.#passed > QUIET);
     this.#mode = 'swallowed';
     // The service closes connections that nobody uses after some seconds.
     this.#close([...this.#pairs].filter((pair) => !pair.isStream));
@@ -83,7 +93,11 @@ export class Gateway {
     const pair = { client, upstream: connect(this.#target.port, '127.0.0.1'), swallowed: this.#mode === 'swallowed' };
     this.#pairs.add(pair);
     client.on('data', (bytes) => this.#note(bytes, pair) && pair.upstream.write(bytes));
-    pair.upstream.on('data', (bytes) => pair.swallowed || client.write(bytes));
+    pair.upstream.on('data', (bytes) => {
+      if (pair.swallowed) return;
+      this.#passed = Date.now();
+      client.write(bytes);
+    });
     for (const [one, other] of [[client, pair.upstream], [pair.upstream, client]]) {
       one.on('error', () => {});
       one.on('close', () => {
