@@ -4,7 +4,6 @@ use crate::Arguments;
 use crate::arena::Arena;
 use crate::numbers::{line, ms, table};
 use crate::wait::eventually;
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// Signals that expire at once, as many as a busy day brings.
@@ -69,8 +68,13 @@ pub fn measure(arguments: &Arguments) {
     for _ in 0..AFTERWARDS {
         arena.turn(1);
     }
-    // Other sessions see what a process counted within a second.
-    thread::sleep(Duration::from_secs(2));
+    let turns = EXPIRED + 1 + meanwhile.len() + AFTERWARDS;
+    let written = turns as u64 * u64::from(subscribers);
+    eventually(PATIENCE, "the statistics have all of it", || {
+        arena.session.one::<bool>(&format!(
+            "SELECT n_tup_ins >= {written} FROM pg_stat_user_tables WHERE relname = 'user_signals'"
+        ))
+    });
     arena.table_line(&format!("after {AFTERWARDS} more signals"));
     let slowest = meanwhile.iter().copied().fold(0.0, f64::max);
     println!(

@@ -68,12 +68,7 @@ test('a leading tab that the browser freezes gives the lead to another, and catc
   const ids = await someone.receive({}, {});
   await eventually('the other leads', async () => (await cards(other)) === ids.toReversed().join(), 3_000);
   await leader.thaw();
-  ids.push(...await someone.receive({}));
-  for (const tab of [leader, other]) {
-    await eventually('all signals', async () => (await cards(tab)) === ids.toReversed().join());
-    await eventually('live', () => isLive(tab));
-  }
-  await eventually('one connection', async () => (await streams()) === 1);
+  await agree(someone, [leader, other], ids);
   await leader.close();
 });
 
@@ -85,14 +80,19 @@ test('a leading tab that hangs loses the lead to one that is shown', async () =>
   // A question every 10 s, and 2 s for the answer.
   await eventually('the other leads', async () => (await cards(other)) === ids.toReversed().join(), 16_000);
   await hanging;
+  await agree(someone, [leader, other], ids);
+  await leader.close();
+});
+
+/** After one more signal both tabs show all there are, over one connection. */
+async function agree(someone, tabs, ids) {
   ids.push(...await someone.receive({}));
-  for (const tab of [leader, other]) {
+  for (const tab of tabs) {
     await eventually('all signals', async () => (await cards(tab)) === ids.toReversed().join());
     await eventually('live', () => isLive(tab));
   }
   await eventually('one connection', async () => (await streams()) === 1);
-  await leader.close();
-});
+}
 
 const isLive = (tab) => tab.evaluate("document.getElementById('connection').dataset.phase === 'live'");
 const cards = (tab) => tab.evaluate("[...document.querySelectorAll('#list > li')].map((item) => item.dataset.signalId).join()");
