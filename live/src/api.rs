@@ -258,5 +258,9 @@ async fn healthz(State(app): Shared) -> Response {
 
 async fn numbers(State(app): Shared) -> Response {
     let told = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (told, metrics::text(&app)).into_response()
+    (
+        told,
+        metrics::text(&app.metrics, &app.fan_out, app.is_replicating()),
+    )
+        .into_response()
 }

@@ -1,6 +1,6 @@
 //! Numbers for operators, in the text format of Prometheus.
 
-use crate::app::App;
+use crate::fan_out::FanOut;
 use std::fmt::Write;
 use std::fs;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -30,8 +30,7 @@ impl Metrics {
 }
 
 /// All numbers there are.
-pub fn text(app: &App) -> String {
-    let metrics = &app.metrics;
+pub fn text(metrics: &Metrics, fan_out: &FanOut, is_replicating: bool) -> String {
     let count = |value: &AtomicU64| value.load(Ordering::Relaxed) as f64;
     let lag = metrics.lag.load(Ordering::Relaxed);
     let mut out = String::new();
@@ -46,19 +45,19 @@ pub fn text(app: &App) -> String {
         "clients",
         "gauge",
         "Streams that are open.",
-        app.fan_out.clients() as f64,
+        fan_out.clients() as f64,
     );
     add(
         "events_total",
         "counter",
         "Signals and marks queued for clients.",
-        app.fan_out.queued() as f64,
+        fan_out.queued() as f64,
     );
     add(
         "clients_dropped_total",
         "counter",
         "Clients dropped because they were too slow.",
-        app.fan_out.dropped() as f64,
+        fan_out.dropped() as f64,
     );
     add(
         "rows_total",
@@ -76,7 +75,7 @@ pub fn text(app: &App) -> String {
         "replication_connected",
         "gauge",
         "Whether rows come by replication, and all of them.",
-        f64::from(u8::from(app.is_replicating())),
+        f64::from(u8::from(is_replicating)),
     );
     add(
         "replication_starts_total",

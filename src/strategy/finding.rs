@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use rust_decimal::Decimal;
 
 use super::episode::{self, Step};
-use super::gates::Check;
 use super::{Episode, Levels, Rule, Side, Watched, condition, levels, momentum, quality};
 use crate::market::{Ticker, Tickers, UnixMillis};
 
@@ -125,21 +124,36 @@ impl<'a> Finding<'a> {
         self.status == TRADING
     }
 
-    /// Whether it passes every gate of its own.
-    pub fn is_candidate(&self) -> bool {
-        // Most are out by what is known already; levels are the dearest to measure.
-        self.is_fit()
-            && Check::Episode.passed(self)
-            && Check::OF_THE_SYMBOL.iter().all(|check| check.passed(self))
+    /// Whether the exchange lists it.
+    pub fn is_listed(&self) -> bool {
+        self.row.is_some()
+    }
+
+    /// Whether its ticker can be read and does not contradict itself.
+    pub fn is_valid(&self) -> bool {
+        self.is_listed() && self.fault.is_none()
+    }
+
+    /// Whether its market trades, as its ticker tells.
+    pub fn is_trading(&self) -> bool {
+        self.ticker().is_some_and(condition::is_trading)
+    }
+
+    /// Whether its ticker is not too old, nor ahead.
+    pub fn is_fresh(&self) -> bool {
+        self.age_ms()
+            .is_some_and(|age| condition::is_fresh(age, self.rule.max_ticker_age_ms))
     }
 }
 
 fn status(finding: &Finding) -> &'static str {
-    Check::OF_THE_TICKER
-        .iter()
-        .zip(["UNKNOWN", "INVALID", "HALTED", "STALE"])
-        .find(|(check, _)| !check.passed(finding))
-        .map_or(TRADING, |(_, status)| status)
+    match finding {
+        found if !found.is_listed() => "UNKNOWN",
+        found if !found.is_valid() => "INVALID",
+        found if !found.is_trading() => "HALTED",
+        found if !found.is_fresh() => "STALE",
+        _ => TRADING,
+    }
 }
 
 fn fault(row: &Result<Ticker, String>) -> Option<Cow<'_, str>> {

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use super::episode::Step;
 use super::finding::Finding;
 use super::text::{plain, seconds, utc};
-use super::{Gate, Levels, Side, condition};
+use super::{Gate, Levels, Side};
 use crate::market::UnixMillis;
 
 /// What one gate checks.
@@ -42,8 +42,6 @@ impl Check {
         Self::Episode,
         Self::MaxPerRun,
     ];
-    /// Whether the ticker is fit to be judged.
-    pub const OF_THE_TICKER: &[Self] = Self::ALL.split_at(4).0;
     /// Whether the move is worth a signal, whatever other symbols do.
     pub const OF_THE_SYMBOL: &[Self] = Self::ALL.split_at(10).0.split_at(4).1;
 
@@ -67,12 +65,10 @@ impl Check {
     pub fn passed(self, found: &Finding) -> bool {
         let rule = found.rule;
         match self {
-            Self::Listed => found.row.is_some(),
-            Self::Valid => found.row.is_some() && found.fault.is_none(),
-            Self::Trading => found.ticker().is_some_and(condition::is_trading),
-            Self::Fresh => found
-                .age_ms()
-                .is_some_and(|age| condition::is_fresh(age, rule.max_ticker_age_ms)),
+            Self::Listed => found.is_listed(),
+            Self::Valid => found.is_valid(),
+            Self::Trading => found.is_trading(),
+            Self::Fresh => found.is_fresh(),
             Self::Momentum => found.side.is_some(),
             Self::Volume => found
                 .ticker()
@@ -101,7 +97,7 @@ impl Check {
     /// What was found; `None` when it could not be measured.
     fn value(self, found: &Finding) -> Option<String> {
         Some(match self {
-            Self::Listed if found.row.is_some() => "listed".to_owned(),
+            Self::Listed if found.is_listed() => "listed".to_owned(),
             Self::Listed => "not listed".to_owned(),
             Self::Valid => {
                 found.row?;

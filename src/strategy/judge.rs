@@ -36,7 +36,7 @@ pub fn judge<'a>(
 fn rank(verdicts: &mut [Verdict]) {
     let mut candidates: Vec<&mut Verdict> = verdicts
         .iter_mut()
-        .filter(|verdict| verdict.finding.is_candidate())
+        .filter(|verdict| is_candidate(&verdict.finding))
         .collect();
     candidates.sort_by_cached_key(|verdict| {
         let found = &verdict.finding;
@@ -46,6 +46,16 @@ fn rank(verdicts: &mut [Verdict]) {
     for (rank, verdict) in (1..).zip(candidates) {
         verdict.take_rank(rank);
     }
+}
+
+/// Whether it passes every gate of its own.
+fn is_candidate(finding: &Finding) -> bool {
+    // Most are out by what is known already; levels are the dearest to measure.
+    finding.is_fit()
+        && Check::Episode.passed(finding)
+        && Check::OF_THE_SYMBOL
+            .iter()
+            .all(|check| check.passed(finding))
 }
 
 fn signal(finding: &Finding) -> Option<Box<Signal>> {
