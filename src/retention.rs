@@ -94,14 +94,20 @@ fn purge_signals(db: &Installation, age: Duration, walk: &mut Walk) -> Result<bo
 /// are many. Where the clock was wrong for a while, what was recorded meanwhile has
 /// its own age, and parts the signals before it from those behind it.
 ///
+/// Age is told by the last time at which the exchange bore this server's clock out
+/// (`last_seen_at` is true to the hour), lest a clock that jumps ahead delete all.
+///
 /// Those of the current UTC day stay, and those of the day of the oldest signal
 /// that is not delivered: the day's quotas are counted by them.
 fn first_expired(db: &Installation, age: Duration) -> Result<Option<Expired>, Failure> {
     let found = db.read(
-        "WITH kept AS MATERIALIZED (
-             SELECT least(clock_timestamp() - $1 * interval '1 second',
-                          date_trunc('day', least(clock_timestamp(), (SELECT min(created_at) FROM @extschema@.signals WHERE delivered_at IS NULL))
+        "WITH clock AS MATERIALIZED (
+             SELECT least(clock_timestamp(), (SELECT max(last_seen_at) + interval '1 hour' FROM @extschema@.signal_symbols)) AS now
+         ), kept AS MATERIALIZED (
+             SELECT least(c.now - $1 * interval '1 second',
+                          date_trunc('day', least(c.now, (SELECT min(created_at) FROM @extschema@.signals WHERE delivered_at IS NULL))
                                             AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') AS since
+               FROM clock c
          ), oldest AS MATERIALIZED (
              SELECT min(signal_id) AS signal_id FROM @extschema@.signals WHERE created_at < (SELECT since FROM kept)
          )

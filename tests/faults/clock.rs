@@ -2,7 +2,9 @@
 //! quotas count for the UTC day that the clock shows.
 
 use crate::clocks::Clocks;
-use crate::ground::{CROWD, LATER, cluster_for, each_signal_once_each};
+use crate::ground::{
+    CROWD, LATER, cluster_for, each_signal_once_each, each_signal_once_each_whatever_the_runs_say,
+};
 use crate::scene::{SOON, by_itself, flat_market, wait_for_good_run, worker_pid};
 use crate::session::Session;
 use crate::wait::eventually;
@@ -288,6 +290,35 @@ fn history_goes_at_its_age_also_when_the_clock_jumps_and_nothing_else_goes() {
         first
     );
     wait_for_signals(&mut session, 2);
+}
+
+#[test]
+fn a_clock_that_jumps_a_year_ahead_deletes_no_signal() {
+    /// Ten minutes from purge to purge, in five seconds.
+    const FASTER: u32 = 120;
+    let market = flat_market();
+    let clocks = Clocks::faster(FASTER);
+    let (_cluster, mut session) = cluster_for(clocks.of(by_itself(&market)), SUBSCRIBERS);
+    // Much for a clock that runs fast, and little for one that is a year ahead.
+    session.run(
+        "UPDATE signal_rules SET max_ticker_age = '30 days';
+         INSERT INTO signal_runs (trigger, status, started_at, finished_at, message)
+         SELECT 'manual', 'ok', now(), now(), 'of the right time'",
+    );
+    market.set_change("BTCUSDT", "3.5");
+    wait_for_signals(&mut session, 1);
+    clocks.set_ahead(YEAR);
+    // The history is of the time that the clock shows: that it is purged tells of a purge.
+    eventually(SOON, "a purge by the wrong clock", || {
+        session.one::<i64>("SELECT count(*) FROM signal_runs WHERE message = 'of the right time'")
+            == 0
+    });
+    wait_for_signals(&mut session, 1);
+    each_signal_once_each_whatever_the_runs_say(&mut session, SUBSCRIBERS);
+    clocks.set_ahead(0);
+    market.set_change("ETHUSDT", "3.5");
+    wait_for_signals(&mut session, 2);
+    each_signal_once_each_whatever_the_runs_say(&mut session, SUBSCRIBERS);
 }
 
 #[test]
