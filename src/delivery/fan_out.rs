@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 /// Subscribers per batch of a fan-out inside a caller's transaction: nothing
 /// shows before that commits, so there is no reason for small ones. The same for
-/// subscribers who changed: nearly all of them have their row.
+/// subscribers who changed, when one of them may be refused.
 const LARGE_BATCH: i64 = 100_000;
 /// Batches in a range, when ranges are shared among processes.
 const BATCHES_PER_RANGE: i64 = 5;
@@ -226,7 +226,12 @@ impl FanOut {
                 batch
             };
             let subscribers = (full >> halvings.min(62)).max(1);
-            let (last, next) = range::bounds(db, self.signal_id, &range, subscribers)?;
+            // Nearly all who changed have their row, and each look at some of them
+            // is a look through all of them: one is enough.
+            let (last, next) = match range.changed_only && !with_care {
+                true => (range.last, None),
+                false => range::bounds(db, self.signal_id, &range, subscribers)?,
+            };
             *attempt = Some(Attempt {
                 range_id: range.range_id,
                 next: range.next,

@@ -3,10 +3,10 @@
 
 use crate::cluster::{Cluster, POSTGRES};
 use crate::ground::{
-    CROWD, Tide, cluster_for, each_signal_once_each, slow_down, small_batches,
+    CROWD, LATER, Tide, cluster_for, each_signal_once_each, slow_down, small_batches,
     wait_for_the_middle_of_a_fan_out,
 };
-use crate::scene::{SOON, flat_market, wait_for_good_run, worker_pid};
+use crate::scene::{SOON, by_itself, flat_market, wait_for_good_run, worker_pid};
 use crate::session::Session;
 use crate::wait::eventually;
 use std::time::{Duration, Instant};
@@ -79,4 +79,26 @@ fn emptying_the_tables_loses_what_was_in_them_and_no_more() {
     let twice: i64 =
         session.one("SELECT count(*) - count(DISTINCT (user_id, signal_id)) FROM user_signals");
     assert_eq!(twice, 0);
+}
+
+#[test]
+fn a_change_to_every_subscription_makes_no_fan_out_go_through_all_of_them_again_and_again() {
+    const SUBSCRIBERS: u32 = 200_000;
+    let market = flat_market();
+    let options = by_itself(&market).set("signal_hub.delivery_batch", "100000");
+    let (_cluster, mut session) = cluster_for(options, SUBSCRIBERS);
+    session.run(
+        "UPDATE user_subscriptions SET current_period_end = now() + interval '1 month';
+         CREATE TABLE statements (at timestamptz DEFAULT clock_timestamp());
+         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql
+             AS 'BEGIN INSERT INTO public.statements DEFAULT VALUES; RETURN NULL; END';
+         CREATE TRIGGER note AFTER INSERT ON user_signals EXECUTE FUNCTION note()",
+    );
+    market.set_change("BTCUSDT", "3.5");
+    eventually(LATER, "the signal is delivered", || {
+        session.one::<i64>("SELECT count(*) FROM signals WHERE delivered_at IS NOT NULL") == 1
+    });
+    each_signal_once_each(&mut session, SUBSCRIBERS);
+    let statements: i64 = session.one("SELECT count(*) FROM statements");
+    assert_eq!(statements, 3, "two batches, and one look at who changed");
 }
