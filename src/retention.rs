@@ -52,10 +52,17 @@ pub fn purge(db: &Installation, walk: &mut Walk) -> Result<bool, Failure> {
     Ok(more_runs || more_signals)
 }
 
+/// What later runs and signal_health go by stays at any age: the last run, the last
+/// good one, and those whose exchange is still to be left alone.
 fn purge_runs(db: &Installation, age: Duration) -> Result<bool, Failure> {
     let removed = db.run(
         "DELETE FROM @extschema@.signal_runs WHERE ctid = ANY (ARRAY(
-             SELECT ctid FROM @extschema@.signal_runs WHERE started_at < clock_timestamp() - $1 * interval '1 second' LIMIT $2))",
+             SELECT ctid FROM @extschema@.signal_runs
+              WHERE started_at < clock_timestamp() - $1 * interval '1 second'
+                AND (retry_at > clock_timestamp()) IS NOT TRUE
+                AND run_id <> (SELECT max(run_id) FROM @extschema@.signal_runs)
+                AND run_id IS DISTINCT FROM (SELECT run_id FROM @extschema@.signal_runs WHERE status = 'ok' ORDER BY run_id DESC LIMIT 1)
+              LIMIT $2))",
         &[age.as_secs_f64().into(), RUNS.into()],
     )?;
     Ok(removed as i64 == RUNS)

@@ -397,6 +397,36 @@ fn a_restart_does_not_forget_that_the_exchange_said_wait() {
 }
 
 #[test]
+fn a_short_history_keeps_what_runs_and_health_go_by() {
+    let market = flat_market();
+    let cluster = by_itself(&market)
+        .set("signal_hub.enabled", "off")
+        .set("signal_hub.run_retention", "1min")
+        .start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    session.run(&format!(
+        "INSERT INTO signal_runs (trigger, status, started_at, message, retry_at, sqlstate, exchange_url)
+         SELECT 'worker', status, now() - interval '5 min', message, retry_at, sqlstate, '{}'
+           FROM (VALUES (1, 'ok', 'good', NULL, NULL),
+                        (2, 'ok', 'last good', NULL, NULL),
+                        (3, 'failed', 'told to wait', now() + interval '1 hour', '08004'),
+                        (4, 'failed', 'told to wait until now', now(), '08004'),
+                        (5, 'skipped', 'last', NULL, NULL)) AS old (number, status, message, retry_at, sqlstate)
+          ORDER BY number",
+        market.url()
+    ));
+    eventually(SOON, "the rest is purged", || {
+        session.list::<String>("SELECT message FROM signal_runs ORDER BY run_id")
+            == ["last good", "told to wait", "last"]
+    });
+    let told = session.error("SELECT generate_signals_now()");
+    assert_eq!(told.code().code(), "08004", "{told}");
+    assert_eq!(market.request_count(), 0);
+    assert!(session.one::<bool>("SELECT last_success IS NOT NULL FROM signal_health"));
+}
+
+#[test]
 fn an_exchange_that_fails_is_asked_less_and_less_until_its_first_good_reply() {
     /// What a busy machine may add to a wait.
     const LATE: f64 = 0.7;
