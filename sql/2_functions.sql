@@ -79,6 +79,9 @@ COMMENT ON FUNCTION @extschema@.signal_hub_set_updated_at() IS 'keeps updated_at
 
 CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.user_subscriptions
     FOR EACH ROW EXECUTE FUNCTION @extschema@.signal_hub_set_updated_at();
+-- Also when rows are changed by logical replication, or with session_replication_role
+-- = replica: by this the fan-out finds who changed meanwhile.
+ALTER TABLE @extschema@.user_subscriptions ENABLE ALWAYS TRIGGER set_updated_at;
 
 -- A dump holds the shipped rows as their owner changed them; on restore
 -- CREATE EXTENSION has already put the pristine ones there.

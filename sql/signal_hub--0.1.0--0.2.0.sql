@@ -56,6 +56,9 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.signal_delivery_ranges_r
 DROP INDEX @extschema@.user_subscriptions_tier_user_id_idx;
 CREATE INDEX user_subscriptions_tier_user_id_idx ON @extschema@.user_subscriptions (tier, user_id)
     INCLUDE (current_period_end, created_at, updated_at) WHERE status = 'active';
+-- Also when rows are changed by logical replication, or with session_replication_role
+-- = replica: by this the fan-out finds who changed meanwhile.
+ALTER TABLE @extschema@.user_subscriptions ENABLE ALWAYS TRIGGER set_updated_at;
 -- The purge walks the primary key now.
 DROP INDEX @extschema@.user_signals_created_at_idx;
 ALTER TABLE @extschema@.user_signals

@@ -99,6 +99,13 @@ fn a_subscriber_who_changes_tier_during_a_fan_out_gets_the_signal_once() {
     market.set_change("BTCUSDT", "3.5");
     wait_for_rows(&mut session, 140);
     move_between_tiers(&mut session);
+    // As logical replication writes.
+    session.run(&format!(
+        "SET session_replication_role = replica;
+         UPDATE user_subscriptions SET tier = 'MAX' WHERE user_id = '{}';
+         RESET session_replication_role",
+        user(260)
+    ));
     gate.open();
     wait_for_deliveries(&mut session, ALL);
     assert_eq!(exceptions(&mut session), [""; 0]);
