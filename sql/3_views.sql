@@ -78,7 +78,9 @@ WITH facts AS (
            (SELECT count(*) FROM @extschema@.signal_runs f WHERE f.status = 'failed' AND f.trigger = 'worker' AND f.run_id > coalesce(s.last_success_id, 0)) AS consecutive_failures,
            f.error, f.failed_at, k.skipped_in_a_row, k.skipped_since, k.skipped_because,
            (SELECT count(*) FROM @extschema@.signals g WHERE g.created_at BETWEEN now() - interval '24 hours' AND clock_timestamp()) AS signals_24h,
-           (SELECT coalesce(sum(g.deliveries), 0)::bigint FROM @extschema@.signals g WHERE g.created_at BETWEEN now() - interval '24 hours' AND clock_timestamp()) AS deliveries_24h,
+           (SELECT coalesce(sum(g.deliveries), 0)::bigint FROM @extschema@.signals g WHERE g.created_at BETWEEN now() - interval '24 hours' AND clock_timestamp())
+               + (SELECT coalesce(sum(r.deliveries), 0)::bigint FROM @extschema@.signal_delivery_ranges r JOIN @extschema@.signals g USING (signal_id)
+                   WHERE g.created_at BETWEEN now() - interval '24 hours' AND clock_timestamp()) AS deliveries_24h,
            (SELECT count(*) FROM @extschema@.signals g WHERE g.delivered_at IS NULL) AS undelivered_signals,
            p.paused_at, p.paused_by, p.reason AS pause_reason
       FROM @extschema@.signal_worker_status() w
@@ -194,7 +196,7 @@ COMMENT ON COLUMN @extschema@.signal_stats.symbol IS 'the pair';
 COMMENT ON COLUMN @extschema@.signal_stats.signals IS 'signals generated';
 COMMENT ON COLUMN @extschema@.signal_stats.long_signals IS 'of these LONG';
 COMMENT ON COLUMN @extschema@.signal_stats.short_signals IS 'of these SHORT';
-COMMENT ON COLUMN @extschema@.signal_stats.deliveries IS 'rows of user_signals written for them';
+COMMENT ON COLUMN @extschema@.signal_stats.deliveries IS 'rows of user_signals written for them; of a fan-out under way, those of ranges that are done';
 COMMENT ON COLUMN @extschema@.signal_stats.delivery_failures IS 'subscribers whose row was refused';
 COMMENT ON COLUMN @extschema@.signal_stats.avg_confidence IS 'mean confidence, 0 to 100';
 COMMENT ON COLUMN @extschema@.signal_stats.avg_quality IS 'mean quality score, 0 to 100';

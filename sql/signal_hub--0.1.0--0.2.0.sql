@@ -528,7 +528,9 @@ WITH facts AS (
            (SELECT count(*) FROM @extschema@.signal_runs f WHERE f.status = 'failed' AND f.trigger = 'worker' AND f.run_id > coalesce(s.last_success_id, 0)) AS consecutive_failures,
            f.error, f.failed_at, k.skipped_in_a_row, k.skipped_since, k.skipped_because,
            (SELECT count(*) FROM @extschema@.signals g WHERE g.created_at BETWEEN now() - interval '24 hours' AND clock_timestamp()) AS signals_24h,
-           (SELECT coalesce(sum(g.deliveries), 0)::bigint FROM @extschema@.signals g WHERE g.created_at BETWEEN now() - interval '24 hours' AND clock_timestamp()) AS deliveries_24h,
+           (SELECT coalesce(sum(g.deliveries), 0)::bigint FROM @extschema@.signals g WHERE g.created_at BETWEEN now() - interval '24 hours' AND clock_timestamp())
+               + (SELECT coalesce(sum(r.deliveries), 0)::bigint FROM @extschema@.signal_delivery_ranges r JOIN @extschema@.signals g USING (signal_id)
+                   WHERE g.created_at BETWEEN now() - interval '24 hours' AND clock_timestamp()) AS deliveries_24h,
            (SELECT count(*) FROM @extschema@.signals g WHERE g.delivered_at IS NULL) AS undelivered_signals,
            p.paused_at, p.paused_by, p.reason AS pause_reason
       FROM @extschema@.signal_worker_status() w
@@ -600,3 +602,4 @@ COMMENT ON COLUMN @extschema@.signal_health.replication IS 'who publishes user_s
 COMMENT ON COLUMN @extschema@.signal_health.last_run IS 'start of the last run, by worker or by hand; failed calls by hand count only when the exchange asked to be left alone';
 COMMENT ON COLUMN @extschema@.signal_health.consecutive_failures IS 'failed runs of the worker since then';
 COMMENT ON COLUMN @extschema@.signal_health.last_error IS 'the last error of a run on record, also when runs have been ok since; of failed calls by hand only when the exchange asked to be left alone';
+COMMENT ON COLUMN @extschema@.signal_stats.deliveries IS 'rows of user_signals written for them; of a fan-out under way, those of ranges that are done';

@@ -98,6 +98,8 @@ fn a_subscriber_who_changes_tier_during_a_fan_out_gets_the_signal_once() {
     let mut gate = Gate::closed(&cluster, 150);
     market.set_change("BTCUSDT", "3.5");
     wait_for_rows(&mut session, 140);
+    let so_far: i64 = session.one("SELECT deliveries_24h FROM signal_health");
+    assert_eq!(so_far, 140, "what is under way counts");
     move_between_tiers(&mut session);
     // As logical replication writes.
     session.run(&format!(
