@@ -514,6 +514,7 @@ COMMENT ON COLUMN @extschema@.signal_runs.trigger IS 'worker or manual (generate
 COMMENT ON FUNCTION @extschema@.generate_signals_now() IS
 'runs one cycle now, in the caller''s transaction: fetches the watched symbols in one request, judges, records and delivers.
 Returns {run_id, success, signals_generated, deliveries, symbols_evaluated, timestamp, message}; message says why when nothing was generated.
+success is false and run_id null when nothing was run, as signals are paused or another cycle is running; delivery_error is there when a subscriber''s row was refused.
 Raises 08xxx when the exchange cannot be reached or refuses, and changes nothing then.
 Constraints that the caller has deferred are checked by the call once the exchange has answered, and for the rest of the transaction at once, as by SET CONSTRAINTS ALL IMMEDIATE.
 A call that fails or is canceled is put on record by the worker, as a failed run by hand; where no worker runs it leaves no record';
