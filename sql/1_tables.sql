@@ -47,12 +47,11 @@ COMMENT ON COLUMN @extschema@.user_subscriptions.status IS 'active, trialing, pa
 COMMENT ON COLUMN @extschema@.user_subscriptions.current_period_end IS 'end of the paid period; null never ends';
 COMMENT ON COLUMN @extschema@.user_subscriptions.created_at IS 'when the subscription began';
 COMMENT ON COLUMN @extschema@.user_subscriptions.updated_at IS 'when the row last changed; set by a trigger';
--- The fan-out walks one tier in the order of user_id, and finds in the index all
--- that it needs.
 CREATE INDEX user_subscriptions_tier_user_id_idx ON @extschema@.user_subscriptions (tier, user_id)
     INCLUDE (current_period_end, created_at, updated_at) WHERE status = 'active';
--- The second round of a fan-out looks at subscribers who changed meanwhile.
+COMMENT ON INDEX @extschema@.user_subscriptions_tier_user_id_idx IS 'the fan-out walks one tier in the order of user_id, and finds all that it needs in here';
 CREATE INDEX user_subscriptions_updated_at_idx ON @extschema@.user_subscriptions (updated_at) WHERE updated_at <> created_at;
+COMMENT ON INDEX @extschema@.user_subscriptions_updated_at_idx IS 'the second round of a fan-out looks at subscribers who changed meanwhile';
 
 CREATE TABLE @extschema@.signal_symbols (
     symbol       text    PRIMARY KEY
@@ -171,11 +170,13 @@ COMMENT ON COLUMN @extschema@.signal_runs.error IS 'the error, when one occurred
 COMMENT ON COLUMN @extschema@.signal_runs.sqlstate IS 'SQLSTATE of the error';
 COMMENT ON COLUMN @extschema@.signal_runs.retry_at IS 'the exchange is left alone until then';
 COMMENT ON COLUMN @extschema@.signal_runs.exchange_url IS 'signal_hub.exchange_url as the run used it';
+COMMENT ON SEQUENCE @extschema@.signal_runs_run_id_seq IS 'numbers of runs';
 CREATE INDEX signal_runs_started_at_idx ON @extschema@.signal_runs (started_at);
--- signal_health shows the last error, which may be far back.
+COMMENT ON INDEX @extschema@.signal_runs_started_at_idx IS 'runs are purged by age';
 CREATE INDEX signal_runs_error_idx ON @extschema@.signal_runs (run_id) WHERE error IS NOT NULL;
--- So does the live page with the last signal.
+COMMENT ON INDEX @extschema@.signal_runs_error_idx IS 'signal_health shows the last error, which may be far back';
 CREATE INDEX signal_runs_signals_idx ON @extschema@.signal_runs (run_id) WHERE signals_generated > 0;
+COMMENT ON INDEX @extschema@.signal_runs_signals_idx IS 'the live page shows when the last signal was, which may be far back';
 
 CREATE TABLE @extschema@.signals (
     signal_id              bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -256,8 +257,11 @@ COMMENT ON COLUMN @extschema@.signals.delivery_started_at IS 'when the fan-out b
 COMMENT ON COLUMN @extschema@.signals.deliveries IS 'rows written to user_signals in ranges that are done; all of them once delivered_at is set';
 COMMENT ON COLUMN @extschema@.signals.delivery_failures IS 'subscribers whose row was refused by a constraint or trigger';
 COMMENT ON COLUMN @extschema@.signals.delivered_at IS 'when the fan-out was complete; null while it is under way';
+COMMENT ON SEQUENCE @extschema@.signals_signal_id_seq IS 'numbers of signals';
 CREATE INDEX signals_created_at_idx ON @extschema@.signals (created_at);
+COMMENT ON INDEX @extschema@.signals_created_at_idx IS 'the signals of a UTC day, of the last 24 hours, and those to purge';
 CREATE INDEX signals_undelivered_idx ON @extschema@.signals (signal_id) WHERE delivered_at IS NULL;
+COMMENT ON INDEX @extschema@.signals_undelivered_idx IS 'the signals whose fan-out is not complete';
 
 -- A range is given out in one short transaction and worked off in others, each of
 -- which moves next_user_id together with the rows it writes.
@@ -278,6 +282,7 @@ COMMENT ON COLUMN @extschema@.signal_delivery_ranges.changed_only IS 'true in th
 COMMENT ON COLUMN @extschema@.signal_delivery_ranges.next_user_id IS 'first subscriber not served yet; commits together with the rows';
 COMMENT ON COLUMN @extschema@.signal_delivery_ranges.last_user_id IS 'last subscriber of the range';
 COMMENT ON COLUMN @extschema@.signal_delivery_ranges.deliveries IS 'rows written to user_signals so far';
+COMMENT ON SEQUENCE @extschema@.signal_delivery_ranges_range_id_seq IS 'numbers of ranges';
 
 -- No foreign keys: a check per row would cost the fan-out more than the row.
 -- Rows are only ever written by the fan-out, whose statement joins the parents.

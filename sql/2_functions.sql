@@ -83,6 +83,7 @@ CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.user_subscriptions
 -- Also when rows are changed by logical replication, or with session_replication_role
 -- = replica: by this the fan-out finds who changed meanwhile.
 ALTER TABLE @extschema@.user_subscriptions ENABLE ALWAYS TRIGGER set_updated_at;
+COMMENT ON TRIGGER set_updated_at ON @extschema@.user_subscriptions IS 'keeps updated_at true';
 
 -- A dump holds the shipped rows as their owner changed them; on restore
 -- CREATE EXTENSION has already put the pristine ones there.
@@ -104,3 +105,6 @@ CREATE TRIGGER replace_shipped_row BEFORE INSERT ON @extschema@.signal_symbols
     FOR EACH ROW WHEN (NEW.shipped) EXECUTE FUNCTION @extschema@.signal_hub_replace_shipped_row('symbol');
 CREATE TRIGGER replace_shipped_row BEFORE INSERT ON @extschema@.signal_rules
     FOR EACH ROW WHEN (NEW.shipped) EXECUTE FUNCTION @extschema@.signal_hub_replace_shipped_row('strategy');
+COMMENT ON TRIGGER replace_shipped_row ON @extschema@.signal_tiers IS 'lets a restored dump replace the row that CREATE EXTENSION ships';
+COMMENT ON TRIGGER replace_shipped_row ON @extschema@.signal_symbols IS 'lets a restored dump replace the row that CREATE EXTENSION ships';
+COMMENT ON TRIGGER replace_shipped_row ON @extschema@.signal_rules IS 'lets a restored dump replace the row that CREATE EXTENSION ships';

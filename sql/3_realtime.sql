@@ -282,6 +282,7 @@ COMMENT ON FUNCTION @extschema@.signal_hub_stamp_marks() IS 'keeps viewed_at and
 CREATE TRIGGER stamp_marks BEFORE UPDATE ON @extschema@.user_signals
     FOR EACH ROW WHEN (NEW.viewed <> OLD.viewed OR NEW.clicked <> OLD.clicked)
     EXECUTE FUNCTION @extschema@.signal_hub_stamp_marks();
+COMMENT ON TRIGGER stamp_marks ON @extschema@.user_signals IS 'keeps viewed_at and clicked_at true';
 
 -- Grants. The names are Supabase's; any others can be given.
 

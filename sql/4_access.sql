@@ -10,6 +10,9 @@ CREATE POLICY own_rows ON @extschema@.user_subscriptions FOR SELECT USING (user_
 CREATE POLICY own_rows ON @extschema@.user_signals FOR SELECT USING (user_id = (SELECT @extschema@.current_subscriber()));
 CREATE POLICY own_rows_marked ON @extschema@.user_signals FOR UPDATE
     USING (user_id = (SELECT @extschema@.current_subscriber())) WITH CHECK (user_id = (SELECT @extschema@.current_subscriber()));
+COMMENT ON POLICY own_rows ON @extschema@.user_subscriptions IS 'subscribers read their own row';
+COMMENT ON POLICY own_rows ON @extschema@.user_signals IS 'subscribers read their own rows';
+COMMENT ON POLICY own_rows_marked ON @extschema@.user_signals IS 'subscribers change their own rows, in the columns granted to them';
 
 -- A function that reaches out of the server is a door: closed to PUBLIC.
 REVOKE ALL ON FUNCTION @extschema@.generate_signals_now() FROM PUBLIC;

@@ -604,3 +604,37 @@ COMMENT ON COLUMN @extschema@.signal_health.last_run IS 'start of the last run, 
 COMMENT ON COLUMN @extschema@.signal_health.consecutive_failures IS 'failed runs of the worker since then';
 COMMENT ON COLUMN @extschema@.signal_health.last_error IS 'the last error of a run on record, also when runs have been ok since; of failed calls by hand only when the exchange asked to be left alone';
 COMMENT ON COLUMN @extschema@.signal_stats.deliveries IS 'rows of user_signals written for them; of a fan-out under way, those of ranges that are done';
+
+-- What had no comment so far. An administrator may have removed what is no member
+-- of the extension, such as a policy: then there is nothing to comment on.
+COMMENT ON SEQUENCE @extschema@.signal_runs_run_id_seq IS 'numbers of runs';
+COMMENT ON SEQUENCE @extschema@.signals_signal_id_seq IS 'numbers of signals';
+COMMENT ON SEQUENCE @extschema@.signal_delivery_ranges_range_id_seq IS 'numbers of ranges';
+DO $do$
+DECLARE
+    comment text;
+BEGIN
+    FOREACH comment IN ARRAY ARRAY[
+        $$COMMENT ON INDEX @extschema@.user_subscriptions_tier_user_id_idx IS 'the fan-out walks one tier in the order of user_id, and finds all that it needs in here'$$,
+        $$COMMENT ON INDEX @extschema@.user_subscriptions_updated_at_idx IS 'the second round of a fan-out looks at subscribers who changed meanwhile'$$,
+        $$COMMENT ON INDEX @extschema@.signal_runs_started_at_idx IS 'runs are purged by age'$$,
+        $$COMMENT ON INDEX @extschema@.signal_runs_error_idx IS 'signal_health shows the last error, which may be far back'$$,
+        $$COMMENT ON INDEX @extschema@.signal_runs_signals_idx IS 'the live page shows when the last signal was, which may be far back'$$,
+        $$COMMENT ON INDEX @extschema@.signals_created_at_idx IS 'the signals of a UTC day, of the last 24 hours, and those to purge'$$,
+        $$COMMENT ON INDEX @extschema@.signals_undelivered_idx IS 'the signals whose fan-out is not complete'$$,
+        $$COMMENT ON TRIGGER set_updated_at ON @extschema@.user_subscriptions IS 'keeps updated_at true'$$,
+        $$COMMENT ON TRIGGER replace_shipped_row ON @extschema@.signal_tiers IS 'lets a restored dump replace the row that CREATE EXTENSION ships'$$,
+        $$COMMENT ON TRIGGER replace_shipped_row ON @extschema@.signal_symbols IS 'lets a restored dump replace the row that CREATE EXTENSION ships'$$,
+        $$COMMENT ON TRIGGER replace_shipped_row ON @extschema@.signal_rules IS 'lets a restored dump replace the row that CREATE EXTENSION ships'$$,
+        $$COMMENT ON TRIGGER stamp_marks ON @extschema@.user_signals IS 'keeps viewed_at and clicked_at true'$$,
+        $$COMMENT ON POLICY own_rows ON @extschema@.user_subscriptions IS 'subscribers read their own row'$$,
+        $$COMMENT ON POLICY own_rows ON @extschema@.user_signals IS 'subscribers read their own rows'$$,
+        $$COMMENT ON POLICY own_rows_marked ON @extschema@.user_signals IS 'subscribers change their own rows, in the columns granted to them'$$]
+    LOOP
+        BEGIN
+            EXECUTE comment;
+        EXCEPTION WHEN undefined_object OR undefined_table THEN NULL;
+        END;
+    END LOOP;
+END
+$do$;

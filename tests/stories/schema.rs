@@ -139,12 +139,12 @@ fn every_object_of_the_extension_has_a_comment() {
         &mut session,
         "pg_class",
         "o.relname::text",
-        &format!("o.relkind IN ('r', 'p', 'v', 'm') AND {no_comment}"),
+        &format!("o.relkind IN ('r', 'p', 'v', 'm', 'S') AND {no_comment}"),
     );
     assert_eq!(
         tables,
         Vec::<String>::new(),
-        "tables and views without a comment"
+        "tables, views and sequences without a comment"
     );
     let functions = members(
         &mut session,
@@ -167,6 +167,25 @@ fn every_object_of_the_extension_has_a_comment() {
              WHERE a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped AND col_description(o.oid, a.attnum) IS NULL)",
     );
     assert_eq!(columns, Vec::<String>::new(), "columns without a comment");
+    let others: Vec<String> = session.list(
+        "WITH tables AS (
+             SELECT d.objid AS oid FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+              WHERE e.extname = 'signal_hub' AND d.classid = 'pg_class'::regclass AND d.deptype = 'e'
+         ), others AS (
+             SELECT 'pg_trigger'::regclass AS classid, t.oid FROM pg_trigger t JOIN tables ON t.tgrelid = tables.oid WHERE NOT t.tgisinternal
+              UNION ALL
+             SELECT 'pg_policy'::regclass, p.oid FROM pg_policy p JOIN tables ON p.polrelid = tables.oid
+              UNION ALL
+             SELECT 'pg_class'::regclass, i.indexrelid FROM pg_index i JOIN tables ON i.indrelid = tables.oid WHERE NOT i.indisprimary
+         )
+         SELECT pg_describe_object(o.classid, o.oid, 0) FROM others o
+          WHERE NOT EXISTS (SELECT FROM pg_description c WHERE c.classoid = o.classid AND c.objoid = o.oid) ORDER BY 1",
+    );
+    assert_eq!(
+        others,
+        Vec::<String>::new(),
+        "triggers, policies and indexes without a comment"
+    );
     let members: i64 = session.one(
         "SELECT count(*) FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
           WHERE e.extname = 'signal_hub' AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass",
