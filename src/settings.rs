@@ -169,7 +169,7 @@ pub fn define() {
     );
     GucRegistry::define_int_guc(
         c"signal_hub.signal_retention",
-        c"Age at which signals, their deliveries and quota counts are purged.",
+        c"Age at which signals and their deliveries are purged.",
         c"0 keeps them for ever. The purge goes with the worker's runs, in small batches, and by a clock that the exchange bears out.",
         &SIGNAL_RETENTION_MIN,
         0,

@@ -34,8 +34,8 @@ token:
   --hours N             how long the token is good for (12)
   --role NAME, --jwt-secret-file F, --jwt-audience A as above
 
-Each option can be a variable of the environment: SIGNAL_HUB_LIVE_JWT_SECRET_FILE
-for --jwt-secret-file; DATABASE_URL for --database-url.
+Each option that takes a value can be a variable of the environment:
+SIGNAL_HUB_LIVE_JWT_SECRET_FILE for --jwt-secret-file; DATABASE_URL for --database-url.
 ";
 
 /// What the program is to do.
