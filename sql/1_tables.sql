@@ -248,7 +248,7 @@ COMMENT ON COLUMN @extschema@.signals.trade_count IS 'trades in the 24 hours';
 COMMENT ON COLUMN @extschema@.signals.open_time IS 'begin of the 24 hours, the exchange''s clock';
 COMMENT ON COLUMN @extschema@.signals.close_time IS 'end of the 24 hours, the exchange''s clock';
 COMMENT ON COLUMN @extschema@.signals.gates IS 'every gate with value, threshold and verdict, as preview_signals() shows them';
-COMMENT ON COLUMN @extschema@.signals.created_at IS 'when the signal was recorded; entitlement and the UTC day of quotas are judged at this time';
+COMMENT ON COLUMN @extschema@.signals.created_at IS 'when the signal was recorded; the end of a subscriber''s period and the UTC day of quotas are judged by this time';
 COMMENT ON COLUMN @extschema@.signals.delivered_tiers IS 'cursor: tiers given out in ranges in this round, see signal_delivery_ranges';
 COMMENT ON COLUMN @extschema@.signals.delivery_changed_only IS 'cursor: true in the second round, over subscribers who changed during the first';
 COMMENT ON COLUMN @extschema@.signals.delivery_tier IS 'cursor: tier being given out; null between tiers';

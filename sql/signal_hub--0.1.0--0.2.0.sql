@@ -37,6 +37,7 @@ ALTER TABLE @extschema@.signals ADD COLUMN delivery_next_user_id uuid, ADD COLUM
 COMMENT ON COLUMN @extschema@.signals.delivered_tiers IS 'cursor: tiers given out in ranges in this round, see signal_delivery_ranges';
 COMMENT ON COLUMN @extschema@.signals.delivery_tier IS 'cursor: tier being given out; null between tiers';
 COMMENT ON COLUMN @extschema@.signals.delivery_next_user_id IS 'cursor: first subscriber of that tier who is in no range yet';
+COMMENT ON COLUMN @extschema@.signals.created_at IS 'when the signal was recorded; the end of a subscriber''s period and the UTC day of quotas are judged by this time';
 COMMENT ON COLUMN @extschema@.signals.delivery_started_at IS 'when the fan-out began; null before';
 COMMENT ON COLUMN @extschema@.signals.deliveries IS 'rows written to user_signals in ranges that are done; all of them once delivered_at is set';
 -- What a fan-out under way has left of a tier becomes a range.
