@@ -109,7 +109,7 @@ COMMENT ON COLUMN @extschema@.signal_rules.max_confidence IS 'cap of confidence,
 COMMENT ON COLUMN @extschema@.signal_rules.min_confidence IS 'signals below are not sent, 0 to 100';
 COMMENT ON COLUMN @extschema@.signal_rules.min_quality IS 'signals with a quality score below are not sent, 0 to 100';
 COMMENT ON COLUMN @extschema@.signal_rules.stop_loss_percent IS 'distance of the stop from the entry; percent of the entry price';
-COMMENT ON COLUMN @extschema@.signal_rules.take_profit_percents IS 'distances of the targets from the entry, ascending; percent of the entry price';
+COMMENT ON COLUMN @extschema@.signal_rules.take_profit_percents IS 'distances of the targets from the entry, in any order; percent of the entry price';
 COMMENT ON COLUMN @extschema@.signal_rules.lifetime IS 'how long a signal is good for; it may be renewed after, while the condition holds';
 COMMENT ON COLUMN @extschema@.signal_rules.cooldown IS 'least time between two signals of a symbol, unless it flips side';
 COMMENT ON COLUMN @extschema@.signal_rules.max_ticker_age IS 'statistics older than this are not judged';

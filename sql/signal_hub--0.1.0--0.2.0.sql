@@ -605,6 +605,7 @@ COMMENT ON COLUMN @extschema@.signal_health.last_run IS 'start of the last run, 
 COMMENT ON COLUMN @extschema@.signal_health.consecutive_failures IS 'failed runs of the worker since then';
 COMMENT ON COLUMN @extschema@.signal_health.last_error IS 'the last error of a run on record, also when runs have been ok since; of failed calls by hand only when the exchange asked to be left alone';
 COMMENT ON COLUMN @extschema@.signal_stats.deliveries IS 'rows of user_signals written for them; of a fan-out under way, those of ranges that are done';
+COMMENT ON COLUMN @extschema@.signal_rules.take_profit_percents IS 'distances of the targets from the entry, in any order; percent of the entry price';
 
 -- What had no comment so far. An administrator may have removed what is no member
 -- of the extension, such as a policy: then there is nothing to comment on.

@@ -135,7 +135,7 @@ fn rules(db: &Installation) -> Result<Vec<Rule>, Failure> {
     db.read(
         "SELECT strategy, enter_change_percent::text, exit_change_percent::text, min_quote_volume::text,
                 confidence_per_percent::text, max_confidence::text, min_confidence::text, min_quality::text,
-                stop_loss_percent::text, array_to_string(take_profit_percents, ' '),
+                stop_loss_percent::text, array_to_string(ARRAY(SELECT p FROM unnest(take_profit_percents) p ORDER BY p), ' '),
                 (extract(epoch FROM lifetime) * 1000)::bigint, (extract(epoch FROM cooldown) * 1000)::bigint,
                 (extract(epoch FROM max_ticker_age) * 1000)::bigint, max_signals_per_run
            FROM @extschema@.signal_rules WHERE enabled ORDER BY strategy",

@@ -219,6 +219,19 @@ fn statement_timeout_ends_a_call_behind_a_silent_exchange() {
 }
 
 #[test]
+fn targets_are_nearest_first_in_whatever_order_the_rule_has_them() {
+    let market = rising_market();
+    let (_cluster, mut session) = shop(&market);
+    session.run("UPDATE signal_rules SET take_profit_percents = '{5,1.5,3}'");
+    let report = generate(&mut session);
+    assert_eq!(report["signals_generated"], 1, "{report}");
+    assert!(session.one::<bool>(
+        "SELECT cardinality(take_profit) = 3 AND take_profit[1] < take_profit[2] AND take_profit[2] < take_profit[3]
+           FROM signals WHERE signal_type = 'LONG'"
+    ));
+}
+
+#[test]
 fn an_unknown_symbol_is_marked_and_costs_the_others_nothing() {
     let market = rising_market();
     let (_cluster, mut session) = shop(&market);
