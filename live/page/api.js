@@ -15,7 +15,7 @@ const PATIENCE = 10_000;
 export class Api {
   #token;
 
-  /** @param {() => string | null} token */
+  /** @param {string} token of one subscriber, in whose name everything is asked */
   constructor(token) {
     this.#token = token;
   }
@@ -53,7 +53,7 @@ export class Api {
     const response = await fetch(path, {
       ...options,
       cache: 'no-store',
-      headers: { ...options.headers, Authorization: `Bearer ${this.#token() ?? ''}` },
+      headers: { ...options.headers, Authorization: `Bearer ${this.#token}` },
     });
     if (response.ok) return response;
     const body = await response.json().catch(() => ({}));

@@ -52,7 +52,7 @@ class Subscriber {
     this.#view = view;
     this.#notifier = notifier;
     this.#on = on;
-    this.#api = new Api(() => session.token);
+    this.#api = new Api(session.token);
     this.#cache = new Cache(storage, session.userId);
     this.#state = this.#cache.read();
     this.#stream = new Stream({
@@ -134,6 +134,8 @@ class Subscriber {
   }
 
   #apply(actions, share) {
+    // What was on its way when somebody signed out.
+    if (this.#isOver) return;
     const before = this.#state;
     this.#state = actions.reduce(reduce, before);
     if (this.#state === before) return;
@@ -171,7 +173,7 @@ class Subscriber {
         this.#apply([await this.#saveOne(...next)], true);
       }
     } catch (error) {
-      if (error instanceof Refused && error.status === 401) this.#on.refused(error);
+      if (error instanceof Refused && error.status === 401 && !this.#isOver) this.#on.refused(error);
     } finally {
       this.#saving = false;
     }

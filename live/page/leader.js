@@ -95,6 +95,7 @@ export class Tabs {
     clearInterval(this.#asking);
     this.#answered();
     this.#giveUp();
+    this.#follow();
     this.#channel.close();
   }
 

@@ -4,6 +4,18 @@ import { stage } from './stage/here.mjs';
 import { card, live, lost, shows } from './stage/stage.mjs';
 import { eventually, stays } from './stage/wait.mjs';
 
+/** Keeps the marks of a page on their way until they are let go. */
+async function holdMarks(page) {
+  const marks = { count: 0 };
+  const released = new Promise((resolve) => { marks.release = resolve; });
+  await page.route(/\/api\/signals\/\d+$/, async (route) => {
+    marks.count += 1;
+    await released;
+    await route.continue();
+  });
+  return marks;
+}
+
 const MARKS = 'viewed, clicked, viewed_at IS NOT NULL, clicked_at IS NOT NULL';
 
 test('a card that was in view for a second is viewed, one below the window is not', async () => {
@@ -74,4 +86,44 @@ test('a mark of a row that is gone is given up, and does not keep others back', 
   await card(page, ids[0]).getByRole('button').click();
   await eventually('the other is saved', async () => (await someone.row(ids[0], 'clicked')) === 't');
   await someone.leave();
+});
+
+test('marks that are on their way when somebody signs out bring nothing back', async () => {
+  const someone = await stage.subscriber();
+  const ids = await someone.receive({}, {});
+  const page = await someone.open();
+  await shows(page, ids);
+  const marks = await holdMarks(page);
+  for (const id of ids) await card(page, id).getByRole('button').click();
+  await eventually('one is on its way', () => marks.count === 1);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  const saved = page.waitForResponse(/\/api\/signals\/\d+$/);
+  marks.release();
+  await (await saved).finished();
+  await stays('nothing of them', async () => {
+    const kept = await page.evaluate(() => Object.keys(localStorage).length);
+    return kept === 0 && (await page.locator('#list > li').count()) === 0;
+  }, 1_000);
+  assert.equal(await page.locator('#problem').textContent(), '');
+  assert.equal(marks.count, 1);
+  await someone.leave();
+});
+
+test('marks of one subscriber are not made for the next one in the same tab', async () => {
+  const [first, second] = [await stage.subscriber(), await stage.subscriber()];
+  const ids = await first.receive({}, {});
+  // A signal has the same number for everybody.
+  await second.receive(...ids.map((signal_id) => ({ signal_id })));
+  const page = await first.open();
+  await shows(page, ids);
+  const marks = await holdMarks(page);
+  for (const id of ids) await card(page, id).getByRole('button').click();
+  await eventually('one is on its way', () => marks.count === 1);
+  await page.goto(`${stage.gateway.url}/#token=${second.token}`);
+  await shows(page, ids);
+  marks.release();
+  // They are made one after the other, and those of the second are after the first's.
+  await eventually('the second looked at theirs', async () => (await stage.sql(`SELECT bool_and(viewed) FROM user_signals WHERE user_id = '${second.userId}'`)) === 't');
+  assert.equal(await stage.sql(`SELECT bool_or(clicked) FROM user_signals WHERE user_id = '${second.userId}'`), 'f');
+  await Promise.all([first.leave(), second.leave()]);
 });
