@@ -57,7 +57,8 @@ export class View {
     const words = signals.length > READ_ALOUD
       ? `${signals.length} new signals.`
       : signals.map((signal) => `New signal: ${sentence(signal)}`).join(' ');
-    setText(this.#at('announcer'), words);
+    // Also where the words are those of the last time.
+    this.#at('announcer').replaceChildren(words);
   }
 
   open(id) {

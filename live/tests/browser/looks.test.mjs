@@ -127,6 +127,27 @@ test('a screen reader hears of a new signal and of the connection, and of nothin
   await someone.leave();
 });
 
+test('as many new signals as the last time are read aloud again', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  await page.evaluate(() => {
+    globalThis.heard = [];
+    const read = (changes) => globalThis.heard.push(...changes.flatMap(({ addedNodes }) => [...addedNodes].map((node) => node.textContent)));
+    new MutationObserver(read).observe(document.getElementById('announcer'), { childList: true });
+  });
+  const ids = [];
+  for (const heard of [['3 new signals.'], ['3 new signals.', '3 new signals.']]) {
+    // What was missed comes at once.
+    stage.gateway.cut();
+    await lost(page);
+    ids.push(...await someone.receive({}, {}, {}));
+    stage.gateway.heal();
+    await shows(page, ids, 40_000);
+    assert.deepEqual(await page.evaluate(() => globalThis.heard), heard);
+  }
+  await someone.leave();
+});
+
 /** What Chromium tells assistive technology: role and name, and what is said of it, of everything that is not ignored. */
 async function accessibilityTree(page) {
   const session = await page.context().newCDPSession(page);
