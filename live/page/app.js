@@ -268,7 +268,7 @@ class App {
     this.#show(`The service refused the sign-in: ${error.message}.`);
   }
 
-  /** The signals of whoever is signed in; else the form, and nothing of the last subscriber stays. */
+  /** The signals of whoever is signed in, else the form; nothing of another subscriber stays. */
   #show(problem) {
     this.#subscriber?.leave();
     this.#subscriber = null;
@@ -278,9 +278,9 @@ class App {
     at('status').hidden = !isSignedIn;
     at('account').hidden = !isSignedIn;
     at('problem').textContent = problem;
+    const wasAnother = Cache.clear(storage, this.#session.userId);
+    if (wasAnother || !isSignedIn) this.#notifier.clear();
     if (!isSignedIn) {
-      Cache.clear(storage);
-      this.#notifier.clear();
       if (problem) at('token').focus();
       return;
     }

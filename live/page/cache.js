@@ -57,12 +57,15 @@ export class Cache {
     this.#state = null;
   }
 
-  /** Removes every subscriber's state. */
-  static clear(storage) {
+  /** Removes the state of every subscriber but this one; says whether there was any. */
+  static clear(storage, userId = null) {
     try {
-      Object.keys(storage).filter((key) => key.startsWith(PREFIX)).forEach((key) => storage.removeItem(key));
+      const others = Object.keys(storage).filter((key) => key.startsWith(PREFIX) && key !== PREFIX + userId);
+      others.forEach((key) => storage.removeItem(key));
+      return others.length > 0;
     } catch {
       // Forbidden: there is none.
+      return false;
     }
   }
 

@@ -48,6 +48,18 @@ test('a new signal is notified when no tab is in view, and only then', async () 
   await tab.close();
 });
 
+test('what was notified to one subscriber is taken away when another signs in', async () => {
+  const [first, second] = [await stage.subscriber(), await stage.subscriber()];
+  const tab = await open(first, ['notifications']);
+  await tab.hide(true);
+  await first.receive({});
+  await eventually('a notification', async () => (await notifications(tab)).length === 1);
+  await eventually('the first is known', () => tab.evaluate(`JSON.stringify({ ...localStorage }).includes('AVAXUSDT')`));
+  await tab.evaluate(`location.hash = 'token=${second.token}'`);
+  await eventually('taken away', async () => (await notifications(tab)).length === 0);
+  await tab.close();
+});
+
 test('nothing is notified that was not allowed; the page asks by a button only', async () => {
   const someone = await stage.subscriber();
   const tab = await open(someone, []);

@@ -87,9 +87,12 @@ test('a subscriber sees their own signals only, also in a browser that another o
   const [[ofFirst], [ofSecond]] = [await first.receive({ symbol: "'BTCUSDT'" }), await second.receive({ symbol: "'BNBUSDT'" })];
   const page = await first.open();
   await shows(page, [ofFirst]);
+  await eventually('it is kept', async () => (await kept(page)).includes(`state.1.${first.userId}`));
   await page.goto(`${stage.gateway.url}/#token=${second.token}`);
   await shows(page, [ofSecond]);
   assert.equal(await card(page, ofFirst).count(), 0);
+  await eventually('what is kept is of the second', async () => (await kept(page)).includes(`state.1.${second.userId}`));
+  assert.ok(!(await kept(page)).includes(`state.1.${first.userId}`), 'nothing of the first is kept');
   const [late] = await second.receive({});
   await first.receive({});
   await shows(page, [ofSecond, late]);
