@@ -41,8 +41,11 @@ async fn create(client: &Client, name: &str) -> Result<(), Failure> {
     say(format!(
         "creating slot \"{name}\": waits for transactions that are running"
     ));
+    // A server that does not look would make the slot for one who has long gone.
     client
-        .batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")
+        .batch_execute(
+            "SET statement_timeout = 0; SET lock_timeout = 0; SET client_connection_check_interval = '1s'",
+        )
         .await?;
     client
         .query(

@@ -175,6 +175,26 @@ fn a_slot_is_made_behind_a_long_transaction() {
     assert!(there_is_a_slot(&mut shop));
 }
 
+#[test]
+fn one_who_does_not_wait_for_the_slot_leaves_none_behind() {
+    let mut shop = Shop::open();
+    let service = Service::of(&shop.cluster, &mut shop.admin);
+    let mut writer = shop.cluster.session(POSTGRES);
+    writer.run("BEGIN; CREATE TABLE other ()");
+    let mut making = service.command("create-slot");
+    let mut making = making.stderr(Stdio::null()).spawn().expect("it starts");
+    let waits =
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted)";
+    eventually(SOON, "it waits", || shop.admin.one::<bool>(waits));
+    making.kill().expect("it is ours");
+    making.wait().expect("it is ours");
+    eventually(SOON, "the server waits no more", || {
+        !shop.admin.one::<bool>(waits)
+    });
+    writer.run("COMMIT");
+    assert!(!there_is_a_slot(&mut shop), "nobody would read it");
+}
+
 /// The password of old servers' roles is stored so; replication has its own way to sign in.
 #[test]
 fn a_role_with_an_md5_password_may_follow() {
