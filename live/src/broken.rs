@@ -45,7 +45,9 @@ impl fmt::Display for Broken {
 
 /// For errors that no waiting mends.
 fn hint(error: &str) -> &'static str {
-    if !error.contains("SQLSTATE 42704") {
+    if error.contains("SQLSTATE 55000") {
+        "; HINT: if the slot is lost: signal_hub_live drop-slot, then create-slot. Clients catch up by themselves"
+    } else if !error.contains("SQLSTATE 42704") {
         ""
     } else if error.contains("publication") {
         // The log is read as of when it was written, and there was none then.

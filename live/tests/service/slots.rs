@@ -2,6 +2,7 @@
 
 use crate::client::Stream;
 use crate::cluster::POSTGRES;
+use crate::proxy::Proxy;
 use crate::scene::SOON;
 use crate::service::{SLOT, Service};
 use crate::shop::Shop;
@@ -193,6 +194,40 @@ fn one_who_does_not_wait_for_the_slot_leaves_none_behind() {
     });
     writer.run("COMMIT");
     assert!(!there_is_a_slot(&mut shop), "nobody would read it");
+}
+
+#[test]
+fn a_slot_that_is_lost_under_the_service_is_said_with_its_remedy_and_leaves_nobody_blind() {
+    let mut shop = Shop::open();
+    shop.admin.run("SELECT enable_realtime()");
+    shop.admin.run("CREATE TABLE other (note text)");
+    let port: String = shop.admin.one("SHOW port");
+    let proxy = Proxy::to(port.parse().expect("a number"));
+    let mut service = Service::of(&shop.cluster, &mut shop.admin);
+    service.go_by(proxy.port());
+    service.start(&["--create-slot"]);
+    let mut stream = Stream::open(&service, 2, None);
+    stream.expect("watermark");
+    proxy.silence();
+    shop.cluster.configure("max_slot_wal_keep_size", "1MB");
+    eventually(SOON, "the slot is lost", || {
+        shop.admin
+            .run("INSERT INTO other VALUES ('x'); SELECT pg_switch_wal(); CHECKPOINT");
+        let lost = "SELECT wal_status = 'lost' FROM pg_replication_slots";
+        shop.admin.one::<bool>(lost)
+    });
+    shop.admin.run(&crate::shop::import(2, 1));
+    stream.expect_signal(1);
+    let remedy = "if the slot is lost: signal_hub_live drop-slot, then create-slot";
+    eventually(SOON, "the remedy is said", || {
+        service.said().contains(remedy)
+    });
+    for command in ["drop-slot", "create-slot"] {
+        assert!(service.run(command, &[]).status.success());
+    }
+    eventually(SOON, "all is well again", || service.health() == "ok");
+    shop.admin.run(&crate::shop::import(2, 2));
+    stream.expect_signal(2);
 }
 
 /// The password of old servers' roles is stored so; replication has its own way to sign in.
