@@ -113,7 +113,6 @@ class Subscriber {
   shown() {
     this.retry();
     this.#tabs.ask();
-    clearTimeout(this.#timer);
     this.#tick();
   }
 
@@ -198,6 +197,7 @@ class Subscriber {
 
   /** Once a second, when the server's clock turns to the next. */
   #tick() {
+    clearTimeout(this.#timer);
     this.#view.tick(this.#state, this.#now(), Date.now());
     const intoSecond = ((this.#now() % 1_000) + 1_000) % 1_000;
     this.#timer = setTimeout(() => this.#tick(), 1_000 - intoSecond);

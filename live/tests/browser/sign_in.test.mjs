@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stage } from './stage/here.mjs';
 import { card, live, lost, shows } from './stage/stage.mjs';
-import { eventually } from './stage/wait.mjs';
+import { eventually, stays } from './stage/wait.mjs';
 
 const kept = (page) => page.evaluate(() => JSON.stringify({ ...localStorage }) + JSON.stringify({ ...sessionStorage }));
 
@@ -78,6 +78,22 @@ test('signing out clears everything, in every tab', async () => {
   }
   await one.reload();
   assert.ok(await one.getByLabel('Token').isVisible());
+  await someone.leave();
+});
+
+test('after a sign-in that was looked at in its first moment, signing out is the end of it', async () => {
+  const someone = await stage.subscriber({ viewport: { width: 390, height: 500 } });
+  await someone.receive(...Array.from({ length: 6 }, () => ({})));
+  const page = await someone.openAnother();
+  await page.evaluate((token) => {
+    document.getElementById('token').value = token;
+    document.getElementById('sign-in').requestSubmit();
+    // As when one comes back from where the token was.
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, someone.token);
+  await eventually('signals that nobody viewed', async () => /^\(\d\) Signals$/.test(await page.title()));
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await stays('nothing of them', async () => (await page.title()) === 'Signals', 2_500);
   await someone.leave();
 });
 
