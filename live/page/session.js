@@ -51,12 +51,17 @@ export class Session {
 
   set(token) {
     this.#token = token;
-    this.#quietly(() => this.#storage.setItem(KEY, token));
+    try {
+      this.#storage.setItem(KEY, token);
+    } catch {
+      // Full or forbidden: the one before it would sign in at the next load.
+      this.#remove();
+    }
   }
 
   forget() {
     this.#token = null;
-    this.#quietly(() => this.#storage.removeItem(KEY));
+    this.#remove();
   }
 
   /** Calls back when another tab signed in as somebody, renewed the token or signed out. */
@@ -67,6 +72,10 @@ export class Session {
       this.#token = event.key === null ? null : event.newValue;
       call();
     });
+  }
+
+  #remove() {
+    this.#quietly(() => this.#storage.removeItem(KEY));
   }
 
   #quietly(action) {

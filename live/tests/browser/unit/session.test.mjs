@@ -31,3 +31,21 @@ test('where storage is forbidden a session lasts as long as the page', () => {
   session.forget();
   assert.equal(session.userId, null);
 });
+
+test('where storage is full the one who was signed in before is not signed in again', () => {
+  const kept = new Map();
+  const storage = {
+    getItem: (key) => kept.get(key) ?? null,
+    removeItem: (key) => kept.delete(key),
+    setItem: (key, value) => {
+      if (value.length > 60) throw new Error('full');
+      kept.set(key, value);
+    },
+  };
+  new Session(storage).set(token({ sub: 'a' }));
+  assert.equal(new Session(storage).userId, 'a');
+  const session = new Session(storage);
+  session.set(token({ sub: 'another, with a longer token' }));
+  assert.equal(session.userId, 'another, with a longer token');
+  assert.equal(new Session(storage).userId, null);
+});
