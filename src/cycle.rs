@@ -24,7 +24,8 @@ use std::time::Instant;
 use words::summary;
 
 pub use beat::{
-    Beat, purge, record_failed_calls, restore_is_running, run_beat, wait_before_first_beat,
+    Beat, purge_runs, purge_signals, record_failed_calls, restore_is_running, run_beat,
+    wait_before_first_beat,
 };
 pub use by_hand::{preview, run_by_hand};
 

@@ -21,9 +21,14 @@ const SIGNALS: i64 = 100;
 /// Rows of the history removed at most in one step.
 const RUNS: i64 = 10_000;
 
-/// How far a walk through all users is; nothing between two walks.
+/// How far the purge of signals is.
 #[derive(Debug, Default)]
-pub struct Walk(Option<UnderWay>);
+pub struct Walk {
+    under_way: Option<UnderWay>,
+    /// Of the signals up to this number some could not be removed: they are left alone
+    /// until others expire.
+    passed_over: i64,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct UnderWay {
@@ -31,8 +36,29 @@ struct UnderWay {
     age: Duration,
     /// Rows of these signals are removed.
     expired: Expired,
-    /// The last user looked at.
-    user_id: Uuid,
+    place: Place,
+    /// Users, or numbers of signals, of the next step; 0 passes over a single one.
+    step: i64,
+}
+
+/// How far one walk is.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// Behind this user, or before the first.
+    Users(Option<Uuid>),
+    /// Nobody has rows of them any more: the signals themselves, from this number on.
+    Signals(i64),
+}
+
+/// What becomes of a step that failed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Hindrance {
+    /// It is tried again, smaller.
+    Smaller,
+    /// It was about a single row, which stays.
+    PassedOver,
+    /// It was not about rows.
+    Lasting,
 }
 
 /// A stretch of signals that have all expired, by their numbers, both included.
@@ -42,19 +68,29 @@ struct Expired {
     last: i64,
 }
 
-/// Removes a batch of everything. Returns whether there is more to do.
-pub fn purge(db: &Installation, walk: &mut Walk) -> Result<bool, Failure> {
-    let more_runs = purge_runs(db, settings::run_retention())?;
-    let more_signals = match settings::signal_retention() {
-        Some(age) => purge_signals(db, age, walk)?,
-        None => false,
-    };
-    Ok(more_runs || more_signals)
+impl Walk {
+    /// Makes way for what hindered the last step: a row that somebody holds, or that a
+    /// foreign key or a trigger keeps, is to keep no other.
+    pub fn give_way(&mut self, failure: &Failure) -> Hindrance {
+        let Some(walk) = &mut self.under_way else {
+            return Hindrance::Lasting;
+        };
+        if walk.step == 0 || !(failure.is_of_the_row() || failure.is_lock_not_available()) {
+            return Hindrance::Lasting;
+        }
+        walk.step /= 2;
+        match walk.step {
+            0 => Hindrance::PassedOver,
+            _ => Hindrance::Smaller,
+        }
+    }
 }
 
 /// What later runs and signal_health go by stays at any age: the last run, the last
 /// good one, and those whose exchange is still to be left alone.
-fn purge_runs(db: &Installation, age: Duration) -> Result<bool, Failure> {
+/// Returns whether there is more to do.
+pub fn purge_runs(db: &Installation) -> Result<bool, Failure> {
+    let age = settings::run_retention();
     let removed = db.run(
         "DELETE FROM @extschema@.signal_runs WHERE ctid = ANY (ARRAY(
              SELECT ctid FROM @extschema@.signal_runs
@@ -68,33 +104,71 @@ fn purge_runs(db: &Installation, age: Duration) -> Result<bool, Failure> {
     Ok(removed as i64 == RUNS)
 }
 
-fn purge_signals(db: &Installation, age: Duration, walk: &mut Walk) -> Result<bool, Failure> {
+/// Removes a batch of expired signals and their rows. Returns whether there is more
+/// to do.
+pub fn purge_signals(db: &Installation, walk: &mut Walk) -> Result<bool, Failure> {
+    let Some(age) = settings::signal_retention() else {
+        return Ok(false);
+    };
     // What was begun by another retention may remove what is now to be kept.
-    let under_way = walk.0.filter(|walk| walk.age == age);
-    let (expired, after) = match under_way {
-        Some(walk) => (walk.expired, Some(walk.user_id)),
-        None => match first_expired(db, age)? {
-            Some(expired) => (expired, None),
+    let under_way = walk.under_way.filter(|walk| walk.age == age);
+    let now = match under_way {
+        Some(walk) => walk,
+        None => match first_expired(db, age, walk.passed_over)? {
+            Some(expired) => UnderWay {
+                age,
+                expired,
+                place: Place::Users(None),
+                step: USERS,
+            },
             None => return Ok(false),
         },
     };
-    let reached = purge_users(db, expired, after)?;
-    walk.0 = reached.map(|user_id| UnderWay {
-        age,
-        expired,
-        user_id,
-    });
-    if walk.0.is_some() {
-        return Ok(true);
+    // Known before anything is tried, to give way by.
+    walk.under_way = Some(now);
+    let Expired { first, last } = now.expired;
+    let next = match now.place {
+        Place::Users(after) => match purge_users(db, now.expired, after, now.step)? {
+            Some(user_id) => UnderWay {
+                place: Place::Users(Some(user_id)),
+                step: (now.step * 2).clamp(1, USERS),
+                ..now
+            },
+            None => UnderWay {
+                place: Place::Signals(first),
+                step: last - first + 1,
+                ..now
+            },
+        },
+        Place::Signals(next) => {
+            let done = next + (now.step - 1).min(last - next);
+            db.run(
+                "DELETE FROM @extschema@.signals WHERE signal_id BETWEEN $1 AND $2",
+                &[next.into(), done.into()],
+            )?;
+            UnderWay {
+                place: Place::Signals(done.max(next) + 1),
+                step: now.step.saturating_mul(2).max(1),
+                ..now
+            }
+        }
+    };
+    let is_over = matches!(next.place, Place::Signals(number) if number > last);
+    if is_over && is_any_left(db, now.expired)? {
+        walk.passed_over = last;
     }
-    // Nobody has a row of them any more.
-    let removed = db.run(
-        "DELETE FROM @extschema@.signals WHERE signal_id BETWEEN $1 AND $2",
+    walk.under_way = Some(next).filter(|_| !is_over);
+    Ok(true)
+}
+
+/// Whether any of these signals is kept, by a trigger, a foreign key or a lock.
+fn is_any_left(db: &Installation, expired: Expired) -> Result<bool, Failure> {
+    let found = db.read(
+        "SELECT FROM @extschema@.signals WHERE signal_id BETWEEN $1 AND $2 LIMIT 1",
         &[expired.first.into(), expired.last.into()],
+        |_| Ok(()),
     )?;
-    // There may be more of them than one walk removes; but not when a trigger
-    // keeps these.
-    Ok(removed > 0)
+    Ok(!found.is_empty())
 }
 
 /// The first stretch of signals older than `age`, or the beginning of it when they
@@ -106,7 +180,11 @@ fn purge_signals(db: &Installation, age: Duration, walk: &mut Walk) -> Result<bo
 ///
 /// Those of the current UTC day stay, and those of the day of the oldest signal
 /// that is not delivered: the day's quotas are counted by them.
-fn first_expired(db: &Installation, age: Duration) -> Result<Option<Expired>, Failure> {
+fn first_expired(
+    db: &Installation,
+    age: Duration,
+    passed_over: i64,
+) -> Result<Option<Expired>, Failure> {
     let found = db.read(
         "WITH clock AS MATERIALIZED (
              SELECT least(clock_timestamp(), (SELECT max(last_seen_at) + interval '1 hour' FROM @extschema@.signal_symbols)) AS now
@@ -116,17 +194,23 @@ fn first_expired(db: &Installation, age: Duration) -> Result<Option<Expired>, Fa
                                             AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') AS since
                FROM clock c
          ), oldest AS MATERIALIZED (
-             SELECT min(signal_id) AS signal_id FROM @extschema@.signals WHERE created_at < (SELECT since FROM kept)
+             SELECT min(signal_id) AS signal_id FROM @extschema@.signals WHERE created_at < (SELECT since FROM kept) AND signal_id > $3
          )
-         -- From behind the signal that is kept before it: there may be rows of signals that are no more.
-         SELECT coalesce((SELECT max(s.signal_id) FROM @extschema@.signals s WHERE s.signal_id < o.signal_id), 0) + 1,
+         -- From behind the signal before it that has not expired: there may be rows of signals that
+         -- are no more, and signals that could not be removed.
+         SELECT coalesce((SELECT max(s.signal_id) FROM @extschema@.signals s
+                           WHERE s.signal_id < o.signal_id AND s.created_at >= (SELECT since FROM kept)), 0) + 1,
                 least((SELECT min(s.signal_id) - 1 FROM @extschema@.signals s
                         WHERE s.signal_id > o.signal_id AND s.created_at >= (SELECT since FROM kept)),
                       coalesce((SELECT s.signal_id FROM @extschema@.signals s WHERE s.signal_id >= o.signal_id
                                  ORDER BY s.signal_id OFFSET $2 - 1 LIMIT 1),
                                (SELECT max(s.signal_id) FROM @extschema@.signals s)))
            FROM oldest o WHERE o.signal_id IS NOT NULL",
-        &[age.as_secs_f64().into(), SIGNALS.into()],
+        &[
+            age.as_secs_f64().into(),
+            SIGNALS.into(),
+            passed_over.into(),
+        ],
         |row| {
             Ok(Expired {
                 first: row.get(1)?.unwrap_or_default(),
@@ -137,12 +221,13 @@ fn first_expired(db: &Installation, age: Duration) -> Result<Option<Expired>, Fa
     Ok(found.into_iter().next())
 }
 
-/// Removes the expired rows of some users behind `after`. Returns the last of
-/// them; `None` when there is nobody left.
+/// Removes the expired rows of so many users behind `after`, or of none and passes
+/// over one. Returns the last of them; `None` when there is nobody left.
 fn purge_users(
     db: &Installation,
     expired: Expired,
     after: Option<Uuid>,
+    users: i64,
 ) -> Result<Option<Uuid>, Failure> {
     let last = db.walking(|db| {
         db.write(
@@ -154,15 +239,17 @@ fn purge_users(
                           WHERE e.user_id > u.user_id ORDER BY e.user_id LIMIT 1), u.number + 1
                    FROM users u WHERE u.user_id IS NOT NULL AND u.number < $3
              ), removed AS (
-                 DELETE FROM @extschema@.user_signals e USING users u WHERE e.user_id = u.user_id AND e.signal_id BETWEEN $4 AND $5
+                 DELETE FROM @extschema@.user_signals e USING users u
+                  WHERE e.user_id = u.user_id AND e.signal_id BETWEEN $4 AND $5 AND NOT $6
              )
              SELECT user_id FROM users WHERE number = $3",
             &[
                 after.unwrap_or(Uuid::from_bytes([0; 16])).into(),
                 after.is_some().into(),
-                USERS.into(),
+                users.max(1).into(),
                 expired.first.into(),
                 expired.last.into(),
+                (users == 0).into(),
             ],
             |row| Ok(row.get(1)?),
         )

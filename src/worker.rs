@@ -9,7 +9,7 @@ use crate::heartbeat::{self, Phase, ShortText, Slot, Stage};
 use crate::installation::Installation;
 use crate::lock;
 use crate::process;
-use crate::retention::Walk;
+use crate::retention::{Hindrance, Walk};
 use crate::schedule::Schedule;
 use crate::settings;
 use crate::transaction::{Scope, idle};
@@ -161,19 +161,38 @@ impl Worker {
         if began < self.purge_at {
             return;
         }
-        while began.elapsed() < PURGE_SPELL {
-            match cycle::purge(&mut self.purge_walk) {
-                Ok(true) => {}
-                Ok(false) => {
-                    self.purge_at = began + PURGE_EVERY;
-                    return;
-                }
-                Err(failure) if failure.is_lock_not_available() => return,
-                Err(failure) => {
-                    self.purge_at = began + PURGE_EVERY;
-                    return self.tell(&failure);
-                }
+        let more_runs = self.purge_runs();
+        let mut more_signals = true;
+        while more_signals && began.elapsed() < PURGE_SPELL {
+            more_signals = self.purge_signals();
+        }
+        if !more_runs && !more_signals {
+            self.purge_at = began + PURGE_EVERY;
+        }
+    }
+
+    fn purge_runs(&mut self) -> bool {
+        match cycle::purge_runs() {
+            Ok(more) => more,
+            Err(failure) if failure.is_lock_not_available() => true,
+            Err(failure) => {
+                self.tell(&failure);
+                false
             }
+        }
+    }
+
+    fn purge_signals(&mut self) -> bool {
+        match cycle::purge_signals(&mut self.purge_walk) {
+            Ok(more) => more,
+            Err(failure) => match self.purge_walk.give_way(&failure) {
+                Hindrance::Smaller => true,
+                Hindrance::Lasting if failure.is_lock_not_available() => true,
+                hindrance => {
+                    self.tell(&failure);
+                    hindrance == Hindrance::PassedOver
+                }
+            },
         }
     }
 

@@ -165,11 +165,21 @@ pub fn record_failed_calls() -> Result<Option<Duration>, Failure> {
     Ok(until.map(|until| Duration::from_millis((until - unix_millis()).max(0) as u64)))
 }
 
-/// Removes a batch of what outlived its retention; true when there may be more.
-pub fn purge(walk: &mut Walk) -> Result<bool, Failure> {
+/// Removes a batch of the history that outlived its retention; true when there may be
+/// more.
+pub fn purge_runs() -> Result<bool, Failure> {
+    purging(retention::purge_runs)
+}
+
+/// The same of signals and what was delivered of them.
+pub fn purge_signals(walk: &mut Walk) -> Result<bool, Failure> {
+    purging(|db| retention::purge_signals(db, walk))
+}
+
+fn purging(purge: impl FnOnce(&Installation) -> Result<bool, Failure>) -> Result<bool, Failure> {
     let scope = Scope::Worker;
     scope.atomically(c"signal_hub: purging", || {
-        let more = Installation::current()?.as_owner(scope, |db| retention::purge(db, walk))?;
+        let more = Installation::current()?.as_owner(scope, purge)?;
         // What a crash brings back is removed again.
         transaction::commit_without_waiting();
         Ok(more)

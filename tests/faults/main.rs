@@ -33,6 +33,7 @@ mod maintenance;
 mod names;
 mod refused;
 mod releases;
+mod retention;
 mod shared;
 mod slots;
 mod stopped;
