@@ -76,18 +76,18 @@ pub fn write(
         }
         _ => "AND coalesce($6::bigint, $7::bigint, cardinality($8::bigint[])) IS NOT NULL",
     };
+    // Asked as a value, not by EXISTS: the planner would make that a hash of the
+    // whole signal for each batch while it believes that the table is small.
+    let row = "(SELECT e.signal_id FROM @extschema@.user_signals e
+                 WHERE e.user_id = u.user_id AND e.signal_id = $5)";
     // One that did not change had no other tier to get its row from. Where that
     // turns out not to be true, the batch is refused, and tried again with care.
     let without_row = match range.changed_only || with_care {
-        true => {
-            "AND NOT EXISTS (SELECT FROM @extschema@.user_signals e
-                              WHERE e.user_id = u.user_id AND e.signal_id = $5)"
-        }
-        false => {
+        true => format!("AND {row} IS NULL"),
+        false => format!(
             "AND NOT (u.updated_at <> u.created_at AND u.updated_at > (SELECT changed_since FROM signal)
-                      AND EXISTS (SELECT FROM @extschema@.user_signals e
-                                   WHERE e.user_id = u.user_id AND e.signal_id = $5))"
-        }
+                      AND {row} IS NOT NULL)"
+        ),
     };
     let (with, subscribers) = subscribers(range.changed_only);
     let with = match with {
