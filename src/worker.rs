@@ -161,11 +161,12 @@ impl Worker {
         if began < self.purge_at {
             return;
         }
-        let more_runs = self.purge_runs();
         let mut more_signals = true;
         while more_signals && began.elapsed() < PURGE_SPELL {
             more_signals = self.purge_signals();
         }
+        // Behind the spell: a lock on the history takes no time from it.
+        let more_runs = self.purge_runs();
         if !more_runs && !more_signals {
             self.purge_at = began + PURGE_EVERY;
         }

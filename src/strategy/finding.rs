@@ -146,13 +146,17 @@ impl<'a> Finding<'a> {
     }
 }
 
-fn status(finding: &Finding) -> &'static str {
-    match finding {
-        found if !found.is_listed() => "UNKNOWN",
-        found if !found.is_valid() => "INVALID",
-        found if !found.is_trading() => "HALTED",
-        found if !found.is_fresh() => "STALE",
-        _ => TRADING,
+fn status(found: &Finding) -> &'static str {
+    if !found.is_listed() {
+        "UNKNOWN"
+    } else if !found.is_valid() {
+        "INVALID"
+    } else if !found.is_trading() {
+        "HALTED"
+    } else if !found.is_fresh() {
+        "STALE"
+    } else {
+        TRADING
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::clocks::Clocks;
 use crate::ground::{
-    CROWD, LATER, cluster_for, each_signal_once_each, each_signal_once_each_whatever_the_runs_say,
+    cluster_for, each_signal_once_each, each_signal_once_each_whatever_the_runs_say,
 };
 use crate::scene::{SOON, by_itself, flat_market, wait_for_good_run, worker_pid};
 use crate::session::Session;
@@ -299,6 +299,14 @@ fn history_goes_at_its_age_also_when_the_clock_jumps_and_nothing_else_goes() {
         first
     );
     wait_for_signals(&mut session, 2);
+
+    // What was recorded in a year goes at its own age, though signals behind it went before.
+    session.run(
+        "UPDATE signals SET created_at = created_at - interval '2 years' WHERE symbol = 'SOLUSDT'",
+    );
+    eventually(SOON, "it is purged", || {
+        session.list::<String>("SELECT DISTINCT symbol FROM user_signals") == ["ETHUSDT"]
+    });
 }
 
 #[test]
@@ -328,52 +336,4 @@ fn a_clock_that_jumps_a_year_ahead_deletes_no_signal() {
     market.set_change("ETHUSDT", "3.5");
     wait_for_signals(&mut session, 2);
     each_signal_once_each_whatever_the_runs_say(&mut session, SUBSCRIBERS);
-}
-
-#[test]
-fn a_purge_under_way_keeps_what_a_longer_retention_is_to_keep() {
-    /// Ten minutes from purge to purge, in ten seconds.
-    const FASTER: u32 = 60;
-    let market = flat_market();
-    let clocks = Clocks::faster(FASTER);
-    let (cluster, mut session) = cluster_for(clocks.of(by_itself(&market)), CROWD);
-    session.run("UPDATE signal_rules SET max_ticker_age = '1000 days', lifetime = '1000 days'");
-    market.set_change("BTCUSDT", "3.5");
-    eventually(SOON, "the signal is delivered", || {
-        session.one::<i64>("SELECT count(*) FROM signals WHERE delivered_at IS NOT NULL") == 1
-    });
-    // A tenth of a second for each step of a purge, by the machine's clock.
-    session.run(&format!(
-        "CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql
-             AS 'BEGIN PERFORM pg_sleep({}); RETURN NULL; END';
-         CREATE TRIGGER take_time AFTER DELETE ON user_signals EXECUTE FUNCTION take_time();
-         UPDATE signals SET created_at = created_at - interval '91 days'",
-        FASTER / 10
-    ));
-    let left = |session: &mut Session| session.one::<i64>("SELECT count(*) FROM user_signals");
-    eventually(SOON, "a purge is under way", || {
-        left(&mut session) < CROWD.into()
-    });
-    cluster.configure("signal_hub.signal_retention", "1000d");
-    the_rate_of_a_fast_clock_goes_on(&mut session);
-    let kept = left(&mut session);
-    assert!(kept > 0, "too fast: nothing to keep");
-    the_rate_of_a_fast_clock_goes_on(&mut session);
-    assert_eq!(left(&mut session), kept);
-    assert_eq!(session.one::<i64>("SELECT count(*) FROM signals"), 1);
-    // By the old retention it goes, from the first subscriber to the last.
-    session.run("DROP TRIGGER take_time ON user_signals");
-    cluster.configure("signal_hub.signal_retention", "90d");
-    eventually(LATER, "all of it is purged", || {
-        session.one::<i64>("SELECT count(*) FROM signals") == 0
-    });
-    assert_eq!(left(&mut session), 0);
-}
-
-/// Waits for so many runs that a purge under way would get far.
-#[track_caller]
-fn the_rate_of_a_fast_clock_goes_on(session: &mut Session) {
-    let last = |session: &mut Session| session.one::<i64>("SELECT max(run_id) FROM signal_runs");
-    let before = last(session);
-    eventually(SOON, "some runs more", || last(session) >= before + 30);
 }

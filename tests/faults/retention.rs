@@ -1,25 +1,35 @@
-//! What cannot be purged: it stays, and keeps nothing else.
+//! What is purged, and what is not: what a longer retention is to keep, and what somebody holds.
 
 use crate::clocks::Clocks;
+use crate::cluster::POSTGRES;
 use crate::ground::{CROWD, LATER, cluster_for};
-use crate::scene::{by_itself, flat_market, user};
+use crate::scene::{SOON, by_itself, flat_market, user};
+use crate::session::Session;
 use crate::wait::eventually;
+use signal_hub_tests::simulator::Simulator;
 
-#[test]
-fn a_row_that_somebody_keeps_or_holds_keeps_no_other_from_being_purged() {
-    /// Ten minutes from purge to purge, in ten seconds.
-    const FASTER: u32 = 60;
-    let market = flat_market();
-    let clocks = Clocks::faster(FASTER);
-    let (cluster, mut session) = cluster_for(clocks.of(by_itself(&market)), CROWD);
+/// Ten minutes from purge to purge, in ten seconds.
+const FASTER: u32 = 60;
+
+/// Has everybody get a signal of each of these, though the clock outruns the exchange's.
+#[track_caller]
+fn signals_to_all(market: &Simulator, session: &mut Session, symbols: &[&str]) {
     session.run("UPDATE signal_rules SET max_ticker_age = '1000 days', lifetime = '1000 days'");
-    for (number, symbol) in (1..).zip(["BTCUSDT", "ETHUSDT", "SOLUSDT"]) {
+    for (number, symbol) in (1..).zip(symbols) {
         market.set_change(symbol, "3.5");
         eventually(LATER, "the signal is delivered", || {
             session.one::<i64>("SELECT count(*) FROM signals WHERE delivered_at IS NOT NULL")
                 == number
         });
     }
+}
+
+#[test]
+fn a_row_that_somebody_keeps_or_holds_keeps_no_other_from_being_purged() {
+    let market = flat_market();
+    let clocks = Clocks::faster(FASTER);
+    let (cluster, mut session) = cluster_for(clocks.of(by_itself(&market)), CROWD);
+    signals_to_all(&market, &mut session, &["BTCUSDT", "ETHUSDT", "SOLUSDT"]);
     // One refers to a row of theirs, one to a signal, and one is just changing a row of theirs.
     let (refers, holds) = (user(CROWD / 2), user(CROWD / 2 + 1));
     session.run(&format!(
@@ -29,7 +39,7 @@ fn a_row_that_somebody_keeps_or_holds_keeps_no_other_from_being_purged() {
          INSERT INTO trades SELECT user_id, signal_id FROM user_signals WHERE user_id = '{refers}' AND symbol = 'BTCUSDT';
          INSERT INTO notes SELECT signal_id FROM signals WHERE symbol = 'ETHUSDT'"
     ));
-    let mut holder = cluster.session(crate::cluster::POSTGRES);
+    let mut holder = cluster.session(POSTGRES);
     holder.run(&format!(
         "BEGIN; UPDATE user_signals SET viewed = true WHERE user_id = '{holds}' AND symbol = 'SOLUSDT'"
     ));
@@ -54,4 +64,46 @@ fn a_row_that_somebody_keeps_or_holds_keeps_no_other_from_being_purged() {
     eventually(LATER, "it is purged, and what was left before", || {
         session.one::<i64>("SELECT count(*) FROM user_signals") == 0
     });
+}
+
+#[test]
+fn a_purge_under_way_keeps_what_a_longer_retention_is_to_keep() {
+    let market = flat_market();
+    let clocks = Clocks::faster(FASTER);
+    let (cluster, mut session) = cluster_for(clocks.of(by_itself(&market)), CROWD);
+    signals_to_all(&market, &mut session, &["BTCUSDT"]);
+    // A tenth of a second for each step of a purge, by the machine's clock.
+    session.run(&format!(
+        "CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql
+             AS 'BEGIN PERFORM pg_sleep({}); RETURN NULL; END';
+         CREATE TRIGGER take_time AFTER DELETE ON user_signals EXECUTE FUNCTION take_time();
+         UPDATE signals SET created_at = created_at - interval '91 days'",
+        FASTER / 10
+    ));
+    let left = |session: &mut Session| session.one::<i64>("SELECT count(*) FROM user_signals");
+    eventually(SOON, "a purge is under way", || {
+        left(&mut session) < CROWD.into()
+    });
+    cluster.configure("signal_hub.signal_retention", "1000d");
+    the_rate_of_a_fast_clock_goes_on(&mut session);
+    let kept = left(&mut session);
+    assert!(kept > 0, "too fast: nothing to keep");
+    the_rate_of_a_fast_clock_goes_on(&mut session);
+    assert_eq!(left(&mut session), kept);
+    assert_eq!(session.one::<i64>("SELECT count(*) FROM signals"), 1);
+    // By the old retention it goes, from the first subscriber to the last.
+    session.run("DROP TRIGGER take_time ON user_signals");
+    cluster.configure("signal_hub.signal_retention", "90d");
+    eventually(LATER, "all of it is purged", || {
+        session.one::<i64>("SELECT count(*) FROM signals") == 0
+    });
+    assert_eq!(left(&mut session), 0);
+}
+
+/// Waits for so many runs that a purge under way would get far.
+#[track_caller]
+fn the_rate_of_a_fast_clock_goes_on(session: &mut Session) {
+    let last = |session: &mut Session| session.one::<i64>("SELECT max(run_id) FROM signal_runs");
+    let before = last(session);
+    eventually(SOON, "some runs more", || last(session) >= before + 30);
 }

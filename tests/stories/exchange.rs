@@ -435,7 +435,7 @@ fn a_short_history_keeps_what_runs_and_health_go_by() {
 #[test]
 fn an_exchange_that_fails_is_asked_less_and_less_until_its_first_good_reply() {
     /// What a busy machine may add to a wait, in seconds.
-    const LATE: f64 = 2.0;
+    const LATE: f64 = 0.7;
     const FAILURES: usize = 3;
     let market = flat_market();
     let cluster = by_itself(&market).start();
