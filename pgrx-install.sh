@@ -208,12 +208,15 @@ install_extension() {
 # Copies what changed, each file whole or not at all: overwriting the library
 # in place would crash the servers that have it mapped.
 copy_files() {
-    local version folder script commands=() changed=()
+    local version folder script update commands=() changed=()
     version=$(sed -nE "s/^default_version = '(.*)'/\1/p" signal_hub.control)
     folder=$("$pg_config" --sharedir)/extension
     script=$CARGO_TARGET_DIR/release/signal_hub--$version.sql
     # shellcheck disable=SC2016 # expands in that shell
     as_builder sh -c 'out=$1; shift; cat "$@" >"$out"' - "$script" sql/[0-9]_*.sql
+    update=$CARGO_TARGET_DIR/release/signal_hub--0.2.0--$version.sql
+    # shellcheck disable=SC2016
+    as_builder sh -c 'out=$1; shift; cat "$@" >"$out"' - "$update" sql/updates/0.2.0--0.3.0/*.sql
 
     place() {
         cmp -s "$1" "$2" && return
@@ -223,8 +226,9 @@ copy_files() {
     }
     place "$CARGO_TARGET_DIR/release/libsignal_hub.so" "$("$pg_config" --pkglibdir)/signal_hub.so" 755
     place "$script" "$folder/signal_hub--$version.sql" 644
-    for script in sql/signal_hub--*.sql; do
-        [[ ! -e $script ]] || place "$repo/$script" "$folder/${script#sql/}" 644
+    place "$update" "$folder/${update##*/}" 644
+    for script in sql/releases/*.sql; do
+        place "$repo/$script" "$folder/${script##*/}" 644
     done
     # Last: it makes the release known.
     place "$repo/signal_hub.control" "$folder/signal_hub.control" 644

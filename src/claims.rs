@@ -1,5 +1,5 @@
-//! Who a session says it is: the claims of a JWT, as PostgREST and Supabase leave
-//! them in a setting. Pure; verifying the token was theirs to do.
+//! Who a session says it is: the claims of a JWT, as PostgREST and Supabase leave them in a
+//! setting. Pure; verifying the token was theirs to do.
 
 use serde::Deserialize;
 
@@ -8,8 +8,8 @@ struct Claims {
     sub: String,
 }
 
-/// The subject as the bytes of a UUID. `None` when the claims are no JSON object,
-/// or have no `sub` that is a UUID in its canonical form.
+/// The subject as the bytes of a UUID. `None` when the claims are no JSON object, or have no
+/// `sub` that is a UUID in its canonical form.
 pub fn subject(claims: &str) -> Option<[u8; 16]> {
     let claims: Claims = serde_json::from_str(claims).ok()?;
     let text = claims.sub.as_bytes();

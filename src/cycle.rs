@@ -1,6 +1,5 @@
-//! One run, in four stages: fetch (no transaction open), judge, record, deliver.
-//! The worker (`beat`) and `generate_signals_now()` (`by_hand`) both come through
-//! here.
+//! One run, in four stages: fetch (no transaction open), judge, record, deliver. The worker
+//! (`beat`) and `generate_signals_now()` (`by_hand`) both come through here.
 
 mod beat;
 mod by_hand;
@@ -40,8 +39,8 @@ pub struct Outcome {
     pub symbols_evaluated: usize,
     /// What came of it, in words.
     pub message: String,
-    /// Of this run's signals and of what was left from before. The run is good
-    /// whatever came of it.
+    /// Of this run's signals and of what was left from before. The run is good whatever came of
+    /// it.
     pub delivered: Delivered,
 }
 
@@ -59,8 +58,8 @@ impl Outcome {
     }
 }
 
-/// When a run began, by a clock to show and one to measure by, and how long each
-/// stage that it has come through took.
+/// When a run began, by a clock to show and one to measure by, and how long each stage that it
+/// has come through took.
 struct Progress {
     started_at: UnixMillis,
     began: Instant,
@@ -115,8 +114,8 @@ fn fetch_timed(
     fetched
 }
 
-/// One request for all the symbols asked for. The outer error is ours, the inner
-/// one the exchange's.
+/// One request for all the symbols asked for. The outer error is ours, the inner one the
+/// exchange's.
 fn fetch(scope: Scope, plan: &Plan) -> Result<Result<Fetched, MarketError>, Failure> {
     let endpoint: Endpoint = settings::endpoint();
     let asked = plan.asked.clone();
@@ -200,9 +199,9 @@ impl Recorded {
     }
 }
 
-/// Judges and writes what was decided, in one transaction and under the lock, so
-/// that no other cycle sees the memory of episodes in between. `None` when signals
-/// were paused while the exchange was asked: who pauses them sees no further one.
+/// Judges and writes what was decided, in one transaction and under the lock, so that no other
+/// cycle sees the memory of episodes in between. `None` when signals were paused while the
+/// exchange was asked: who pauses them sees no further one.
 fn record(
     scope: Scope,
     trigger: Trigger,

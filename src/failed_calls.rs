@@ -1,8 +1,8 @@
 //! Failed calls of `generate_signals_now()` on their way to the record.
 //!
-//! Such a call takes its record back with the caller's transaction. So it leaves
-//! a note in shared memory, which the database's worker turns into a row of
-//! `signal_runs`. Without a worker it stays a note, and is lost with the server.
+//! Such a call takes its record back with the caller's transaction. So it leaves a note in shared
+//! memory, which the database's worker turns into a row of `signal_runs`. Without a worker it
+//! stays a note, and is lost with the server.
 
 use crate::failure::Failure;
 use crate::heartbeat::{self, ShortText};
@@ -70,9 +70,8 @@ pub fn reserve_shared_memory() {
 /// When the call that this process is in the middle of began; 0 for none.
 static CALL_STARTED_AT: AtomicI64 = AtomicI64::new(0);
 
-/// Runs a call that began at `started_at`, and leaves a note when it fails.
-/// `work` catches what it raises, and says with a failure until when the
-/// exchange is to be left alone.
+/// Runs a call that began at `started_at`, and leaves a note when it fails. `work` catches what
+/// it raises, and says with a failure until when the exchange is to be left alone.
 pub fn noted<T>(
     started_at: UnixMillis,
     work: impl FnOnce() -> Result<T, (Failure, Option<UnixMillis>)>,
@@ -96,8 +95,8 @@ pub fn noted<T>(
     })
 }
 
-/// Makes this process leave a note should it be terminated during a call: that
-/// ends the process where it stands.
+/// Makes this process leave a note should it be terminated during a call: that ends the process
+/// where it stands.
 fn note_termination() {
     static REGISTERED: AtomicBool = AtomicBool::new(false);
     extern "C-unwind" fn leave_if_in_a_call(_code: i32, _arg: pg_sys::Datum) {

@@ -92,16 +92,15 @@ impl Failure {
         )
     }
 
-    /// Whether somebody else has a lock that is needed: no error for a worker,
-    /// which tries again.
+    /// Whether somebody else has a lock that is needed: no error for a worker, which tries again.
     pub fn is_lock_not_available(&self) -> bool {
         self.sqlstate == "55P03"
     }
 
-    /// Whether the blame lies with the row that was being written, so that the
-    /// next row may fare better: data exceptions (22), integrity constraints
-    /// (23), views WITH CHECK OPTION (44), and RAISE EXCEPTION in a trigger.
-    /// Anything else, a missing table in a trigger say, would hit every row.
+    /// Whether the blame lies with the row that was being written, so that the next row may fare
+    /// better: data exceptions (22), integrity constraints (23), views WITH CHECK OPTION (44),
+    /// and RAISE EXCEPTION in a trigger. Anything else, a missing table in a trigger say, would
+    /// hit every row.
     pub fn is_of_the_row(&self) -> bool {
         ["22", "23", "44"]
             .iter()
@@ -158,8 +157,8 @@ impl From<CaughtError> for Failure {
         Self {
             sqlstate: unpack(report.sql_error_code()).into(),
             message: report.message().to_owned(),
-            // Without the backtrace that pgrx adds when the server's
-            // environment asks for one: users have no use for it.
+            // Without the backtrace that pgrx adds when the server's environment asks for one:
+            // users have no use for it.
             detail: report.detail().map(str::to_owned),
             hint: report.hint().map(str::to_owned),
         }

@@ -1,6 +1,6 @@
-//! The functions SQL sees. Their declarations are in sql/2_functions.sql; here
-//! they only call. Errors leave through [`or_raise`], without the backtrace that
-//! the server's environment may ask Rust for.
+//! The functions SQL sees. Their declarations are in sql/2_functions.sql; here they only call.
+//! Errors leave through [`or_raise`], without the backtrace that the server's environment may ask
+//! Rust for.
 
 use crate::claims;
 use crate::cycle;
@@ -150,8 +150,8 @@ fn time(at: heartbeat::Micros) -> Option<TimestampWithTimeZone> {
         .filter(|_| at != 0)
 }
 
-/// A function in C and not in SQL, so that claims that are no JSON need no
-/// exception handler: that would bar parallel plans from every policy.
+/// A function in C and not in SQL, so that claims that are no JSON need no exception handler:
+/// that would bar parallel plans from every policy.
 #[pg_extern(sql = false)]
 fn current_subscriber() -> Option<Uuid> {
     let claims = process::setting(c"request.jwt.claims")?;

@@ -1,6 +1,6 @@
-//! The board in shared memory: one slot per database that has, or may have, a
-//! worker. Launcher and workers write it, `signal_health` reads it. Nothing on
-//! it is needed after a restart of the server.
+//! The board in shared memory: one slot per database that has, or may have, a worker. Launcher
+//! and workers write it, `signal_health` reads it. Nothing on it is needed after a restart of the
+//! server.
 
 use crate::process;
 use pgrx::prelude::*;
@@ -10,8 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 /// Databases that can have a worker at the same time.
 pub const SLOTS: usize = 64;
 
-/// Microseconds of the system's monotonic clock, which all processes share and
-/// nobody sets.
+/// Microseconds of the system's monotonic clock, which all processes share and nobody sets.
 pub type Micros = i64;
 
 /// How far a slot's worker is.
@@ -28,8 +27,8 @@ pub enum Phase {
     Dead,
     /// Ended because the database does not have the extension.
     NotInstalled,
-    /// Ended to make way for somebody who needs the database without sessions;
-    /// to be started again a moment later.
+    /// Ended to make way for somebody who needs the database without sessions; to be started
+    /// again a moment later.
     Parked,
 }
 
@@ -55,8 +54,8 @@ pub struct Slot {
     pub retry_at: Micros,
     /// The worker's last error, until a run is good again.
     pub trouble: ShortText,
-    /// Times a worker was asked for; one that finds no extension looks again
-    /// when this moved meanwhile.
+    /// Times a worker was asked for; one that finds no extension looks again when this moved
+    /// meanwhile.
     pub requests: u32,
     /// Session that created the extension while it restored a dump; 0 for none.
     pub restorer_pid: i32,
@@ -208,9 +207,8 @@ pub fn slots() -> Vec<Slot> {
         .collect()
 }
 
-/// Asks for a worker in `database`; one that runs, or is about to, is told to
-/// look again. `restorer_pid` is the session if it restores a dump, else 0.
-/// False when every slot is taken.
+/// Asks for a worker in `database`; one that runs, or is about to, is told to look again.
+/// `restorer_pid` is the session if it restores a dump, else 0. False when every slot is taken.
 pub fn want(database: u32, restorer_pid: i32) -> bool {
     let now = now();
     let mut board = BOARD.exclusive();
@@ -268,8 +266,8 @@ pub fn beat(stage: Stage) {
     }
 }
 
-/// Notes that this worker got something done: should it die, it was no early
-/// death. Does nothing in a process that is no worker.
+/// Notes that this worker got something done: should it die, it was no early death. Does nothing
+/// in a process that is no worker.
 pub fn note_work() {
     if available() {
         update(this_database(), |slot| {
@@ -307,8 +305,8 @@ fn wake_launcher() {
     }
 }
 
-/// Takes the slot of this worker's database, until the process exits. False
-/// when another live worker has it, or the launcher no longer wants one.
+/// Takes the slot of this worker's database, until the process exits. False when another live
+/// worker has it, or the launcher no longer wants one.
 pub fn enter_worker(database: u32) -> bool {
     let now = now();
     let mut entered = false;
@@ -335,8 +333,8 @@ pub fn enter_worker(database: u32) -> bool {
 extern "C-unwind" fn leave_worker(_code: i32, _arg: pg_sys::Datum) {
     let now = now();
     let pid = process::pid();
-    // The database is not known to a process whose connection failed, so the
-    // slot is found by its process.
+    // The database is not known to a process whose connection failed, so the slot is found by its
+    // process.
     if let Some(slot) = BOARD
         .exclusive()
         .slots

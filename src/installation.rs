@@ -1,5 +1,5 @@
-//! The extension as it is installed in the current database, and the identity
-//! under which its tables are read and written.
+//! The extension as it is installed in the current database, and the identity under which its
+//! tables are read and written.
 
 use crate::VERSION;
 use crate::failure::Failure;
@@ -11,8 +11,8 @@ use pgrx::prelude::*;
 use pgrx::spi::{SpiError, SpiHeapTupleData, quote_identifier};
 use std::ffi::CStr;
 
-/// Time the worker waits for a lock. Below deadlock_timeout's default, so that
-/// in a conflict with a user's DDL it is always the worker that gives way.
+/// Time the worker waits for a lock. Below deadlock_timeout's default, so that in a conflict with
+/// a user's DDL it is always the worker that gives way.
 const WORKER_LOCK_TIMEOUT: &CStr = c"500ms";
 
 /// What the catalogs say about the extension in this database.
@@ -25,11 +25,11 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// Looks the extension up by its own catalog entry, never by the name of a
-    /// schema or table. `None` when the database does not have it.
+    /// Looks the extension up by its own catalog entry, never by the name of a schema or table.
+    /// `None` when the database does not have it.
     pub fn find() -> Result<Option<Self>, Failure> {
-        // Pinned first: a caller's search_path could shadow the operators below
-        // and so choose the owner we become.
+        // Pinned first: a caller's search_path could shadow the operators below and so choose the
+        // owner we become.
         with_settings(&[SAFE_SEARCH_PATH], || {
             Spi::connect(|client| {
                 let query = statements::kept(
@@ -94,11 +94,11 @@ impl Installation {
         self.version == VERSION
     }
 
-    /// Runs `work` as the owner of `user_signals`; a caller that is to write has
-    /// to [`set_constraints_immediate`] before. In a security-restricted
-    /// operation no trigger of the owner can climb back to the privileges
-    /// underneath; with nothing but pg_catalog in the search_path no operator or
-    /// function that somebody planted can stand in for PostgreSQL's own.
+    /// Runs `work` as the owner of `user_signals`; a caller that is to write has to
+    /// [`set_constraints_immediate`] before. In a security-restricted operation no trigger of the
+    /// owner can climb back to the privileges underneath; with nothing but pg_catalog in the
+    /// search_path no operator or function that somebody planted can stand in for PostgreSQL's
+    /// own.
     pub fn as_owner<T>(
         &self,
         scope: Scope,
@@ -114,8 +114,8 @@ impl Installation {
         with_settings(&settings, || {
             let mut user = pg_sys::InvalidOid;
             let mut context = 0;
-            // SAFETY: put back below; when `work` raises, the abort of the
-            // (sub)transaction it runs in puts it back.
+            // SAFETY: put back below; when `work` raises, the abort of the (sub)transaction it
+            // runs in puts it back.
             unsafe {
                 pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
                 let restricted =
@@ -129,9 +129,9 @@ impl Installation {
         })
     }
 
-    /// Tables of the extension whose rows row-level security hides from the current
-    /// user. Asked as their owner there are none, but for tables that force it on
-    /// their owner and an owner who is no superuser.
+    /// Tables of the extension whose rows row-level security hides from the current user. Asked
+    /// as their owner there are none, but for tables that force it on their owner and an owner
+    /// who is no superuser.
     pub fn hidden_tables(&self) -> Result<Option<String>, Failure> {
         let hidden = self.read(
             "SELECT string_agg(d.objid::regclass::text, ', ' ORDER BY d.objid)
@@ -144,30 +144,27 @@ impl Installation {
         Ok(hidden.into_iter().next().flatten())
     }
 
-    /// Takes the lock that makes cycles exclude each other, until the end of the
-    /// transaction. False when another cycle has it.
+    /// Takes the lock that makes cycles exclude each other, until the end of the transaction.
+    /// False when another cycle has it.
     pub fn try_lock_cycle(&self) -> bool {
         lock::try_lock_cycle(self.extension)
     }
 
-    /// Takes a lock that keeps the extension in place until the end of the
-    /// transaction, beside a cycle of another process. False when it is being
-    /// dropped.
+    /// Takes a lock that keeps the extension in place until the end of the transaction, beside a
+    /// cycle of another process. False when it is being dropped.
     pub fn try_lock_in_place(&self) -> bool {
         lock::try_lock_in_place(self.extension)
     }
 
-    /// Runs `work` with plans made for walking tables in the order of `user_id`,
-    /// a few rows at a time. What the planner believes about the sizes of tables,
-    /// right or wrong, has no say in it: a batch never turns into a scan of
-    /// everything because statistics are old.
+    /// Runs `work` with plans made for walking tables in the order of `user_id`, a few rows at a
+    /// time. What the planner believes about the sizes of tables, right or wrong, has no say in
+    /// it: a batch never turns into a scan of everything because statistics are old.
     pub fn walking<T>(&self, work: impl FnOnce(&Self) -> Result<T, Failure>) -> Result<T, Failure> {
         with_settings(WALK, || work(self))
     }
 
-    /// Runs a query that writes nothing, on what is committed by now, and maps
-    /// its rows. `@extschema@` stands for the schema of the extension, as in its
-    /// scripts.
+    /// Runs a query that writes nothing, on what is committed by now, and maps its rows.
+    /// `@extschema@` stands for the schema of the extension, as in its scripts.
     pub fn read<T>(
         &self,
         query: &str,
@@ -217,8 +214,8 @@ impl Installation {
     }
 }
 
-/// The one value of a query on PostgreSQL's own catalogs and statistics, as the
-/// process itself and not as the owner of our tables.
+/// The one value of a query on PostgreSQL's own catalogs and statistics, as the process itself
+/// and not as the owner of our tables.
 pub fn read_catalogs<T: FromDatum + IntoDatum>(query: &str) -> Result<Option<T>, Failure> {
     with_settings(&[SAFE_SEARCH_PATH], || {
         Spi::connect(|client| {
@@ -234,11 +231,10 @@ pub fn read_catalogs<T: FromDatum + IntoDatum>(query: &str) -> Result<Option<T>,
     })
 }
 
-/// SET CONSTRAINTS ALL IMMEDIATE. Deferred triggers cannot fire in a restricted
-/// operation; said before stepping into one, what a caller has pending fires as
-/// the caller. It holds for the rest of the transaction: PostgreSQL tells nobody
-/// what was deferred before. Not by SPI, which would take a transaction number
-/// for it.
+/// SET CONSTRAINTS ALL IMMEDIATE. Deferred triggers cannot fire in a restricted operation; said
+/// before stepping into one, what a caller has pending fires as the caller. It holds for the rest
+/// of the transaction: PostgreSQL tells nobody what was deferred before. Not by SPI, which would
+/// take a transaction number for it.
 pub fn set_constraints_immediate() {
     let mut statement = pg_sys::ConstraintsSetStmt {
         type_: pg_sys::NodeTag::T_ConstraintsSetStmt,
@@ -249,8 +245,7 @@ pub fn set_constraints_immediate() {
     unsafe { pg_sys::AfterTriggerSetState(&mut statement) }
 }
 
-/// Only PostgreSQL's own operators, functions and types; tables are named with
-/// their schema.
+/// Only PostgreSQL's own operators, functions and types; tables are named with their schema.
 const SAFE_SEARCH_PATH: (&CStr, &CStr) = (c"search_path", c"pg_catalog, pg_temp");
 
 /// Nested loops over indexes, planned once.
@@ -265,14 +260,14 @@ const WALK: &[(&CStr, &CStr)] = &[
     (c"plan_cache_mode", c"force_generic_plan"),
 ];
 
-/// Runs `work` with settings in force that end with it, and with them whatever a
-/// trigger of the tables' owner set meanwhile.
+/// Runs `work` with settings in force that end with it, and with them whatever a trigger of the
+/// tables' owner set meanwhile.
 fn with_settings<T>(
     settings: &[(&CStr, &CStr)],
     work: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    // SAFETY: the nest level is closed below; when `work` raises, the abort of
-    // the (sub)transaction it runs in closes it.
+    // SAFETY: the nest level is closed below; when `work` raises, the abort of the
+    // (sub)transaction it runs in closes it.
     unsafe {
         let level = pg_sys::NewGUCNestLevel();
         for (name, value) in settings {

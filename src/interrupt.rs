@@ -1,9 +1,8 @@
 //! Blocking work that PostgreSQL can interrupt.
 //!
-//! Nothing interrupts a blocking HTTP call, so it runs on a helper thread while
-//! this process waits on its latch and serves interrupts. The helper never
-//! touches PostgreSQL and never receives a signal; when the wait is interrupted
-//! it is left to end by its own deadline.
+//! Nothing interrupts a blocking HTTP call, so it runs on a helper thread while this process
+//! waits on its latch and serves interrupts. The helper never touches PostgreSQL and never
+//! receives a signal; when the wait is interrupted it is left to end by its own deadline.
 
 use crate::failure::Failure;
 use crate::process;
@@ -17,9 +16,8 @@ use std::time::Duration;
 /// How often the wait looks up although nothing happened.
 const LOOK_UP: Duration = Duration::from_secs(1);
 
-/// Runs `work` on a helper thread and returns what it returns. `while_waiting`
-/// is called about every second meanwhile, on this thread; an error of it ends
-/// the wait.
+/// Runs `work` on a helper thread and returns what it returns. `while_waiting` is called about
+/// every second meanwhile, on this thread; an error of it ends the wait.
 ///
 /// # Errors
 /// The thread could not be started, it panicked, or `while_waiting` had enough.
@@ -56,9 +54,8 @@ pub fn run_on_helper<T: Send + 'static>(
     }
 }
 
-/// All signals stay blocked in this thread while the value lives; threads
-/// spawned meanwhile inherit that for good. PostgreSQL's handlers must only
-/// ever run on the main thread.
+/// All signals stay blocked in this thread while the value lives; threads spawned meanwhile
+/// inherit that for good. PostgreSQL's handlers must only ever run on the main thread.
 struct SignalsBlocked {
     before: libc::sigset_t,
 }

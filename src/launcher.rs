@@ -1,12 +1,11 @@
-//! The launcher: one process per server that keeps one worker running in every
-//! database that has the extension.
+//! The launcher: one process per server that keeps one worker running in every database that has
+//! the extension.
 //!
-//! It is connected to no database, so it cannot see which ones have the
-//! extension. It starts a worker once in each database it has not met; a worker
-//! that finds no extension says so on the board and leaves, and that database is
-//! not tried again until CREATE EXTENSION asks for a worker there, or some
-//! minutes have passed: CREATE DATABASE ... TEMPLATE and COMMIT PREPARED bring
-//! the extension in silently.
+//! It is connected to no database, so it cannot see which ones have the extension. It starts a
+//! worker once in each database it has not met; a worker that finds no extension says so on the
+//! board and leaves, and that database is not tried again until CREATE EXTENSION asks for a
+//! worker there, or some minutes have passed: CREATE DATABASE ... TEMPLATE and COMMIT PREPARED
+//! bring the extension in silently.
 
 use crate::heartbeat::{self, Micros, Phase, SLOTS, Slot};
 use crate::process;
@@ -22,8 +21,8 @@ const LOOK_AROUND: Duration = Duration::from_secs(5);
 const FORGET_AFTER: Duration = Duration::from_secs(10 * 60);
 /// A worker that has not reported by then was not started.
 const START_TIMEOUT_US: Micros = 15_000_000;
-/// At most so many workers are being started at a time, so that probing many
-/// databases does not use up max_worker_processes.
+/// At most so many workers are being started at a time, so that probing many databases does not
+/// use up max_worker_processes.
 const STARTS_AT_ONCE: usize = 2;
 /// Time for DROP DATABASE to get hold of a database whose worker made way.
 const PARKED_US: Micros = 1_000_000;
@@ -139,8 +138,7 @@ fn look_after(databases: &HashSet<u32>, without_extension: &mut HashSet<u32>, st
     }
 }
 
-/// When a worker is to be started in the slot; `None` when one is there, or no
-/// longer needed.
+/// When a worker is to be started in the slot; `None` when one is there, or no longer needed.
 fn due(slot: &Slot, starts: &Starts) -> Option<Micros> {
     let due = match slot.phase {
         Phase::Wanted => slot.phase_since,
@@ -187,8 +185,8 @@ fn start(slot: &Slot, now: Micros, starts: &mut Starts) {
         now_starting.phase_since = slot.phase_since;
         now_starting.restarts = slot.restarts;
     });
-    // The postmaster takes a moment to give the place of a worker that ended to
-    // the next; a lasting shortage is worth a word.
+    // The postmaster takes a moment to give the place of a worker that ended to the next; a
+    // lasting shortage is worth a word.
     starts.pause = (starts.pause * 2).clamp(SHORTEST_PAUSE_US, LONGEST_PAUSE_US);
     starts.not_before = now + starts.pause;
     if starts.pause == LONGEST_PAUSE_US && !starts.warned_of_processes {
@@ -199,8 +197,8 @@ fn start(slot: &Slot, now: Micros, starts: &mut Starts) {
     }
 }
 
-/// 1 s after the first death, doubling while the worker keeps dying before it
-/// has got anything done, up to a minute.
+/// 1 s after the first death, doubling while the worker keeps dying before it has got anything
+/// done, up to a minute.
 fn restart_delay(early_deaths: u32) -> Micros {
     let doublings = early_deaths.saturating_sub(1).min(10);
     (FIRST_RESTART_DELAY_US << doublings).min(LONGEST_RESTART_DELAY_US)
@@ -224,8 +222,8 @@ fn next_look(starts: &Starts) -> Duration {
     })
 }
 
-/// Databases a worker can connect to. Templates are left alone: a worker there
-/// would be in the way of CREATE DATABASE.
+/// Databases a worker can connect to. Templates are left alone: a worker there would be in the
+/// way of CREATE DATABASE.
 fn databases() -> Result<HashSet<u32>, crate::failure::Failure> {
     Scope::Worker.atomically(c"signal_hub: reading pg_database", || {
         Ok(process::connectable_databases())

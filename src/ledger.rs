@@ -1,6 +1,6 @@
-//! Reads the rules, the watchlist and the memory of episodes; writes signals and
-//! the history of runs. Everything here runs inside a transaction, as the owner
-//! of the tables, which are named with their schema.
+//! Reads the rules, the watchlist and the memory of episodes; writes signals and the history of
+//! runs. Everything here runs inside a transaction, as the owner of the tables, which are named
+//! with their schema.
 
 mod history;
 mod plan;

@@ -1,10 +1,9 @@
 //! Market signals generated and delivered inside PostgreSQL.
 //!
-//! Data walks one way: [`settings`] -> [`market`] (the exchange's reply becomes
-//! tickers) -> [`strategy`] (tickers become verdicts) -> [`cycle`] (the four
-//! stages of a run) -> [`ledger`] (verdicts become rows of `signals`) ->
-//! [`delivery`] (a signal becomes rows of `user_signals`). `market` and
-//! `strategy` know nothing of PostgreSQL.
+//! Data walks one way: [`settings`] -> [`market`] (the exchange's reply becomes tickers) ->
+//! [`strategy`] (tickers become verdicts) -> [`cycle`] (the four stages of a run) -> [`ledger`]
+//! (verdicts become rows of `signals`) -> [`delivery`] (a signal becomes rows of `user_signals`).
+//! `market` and `strategy` know nothing of PostgreSQL.
 
 mod claims;
 mod cycle;
@@ -54,8 +53,8 @@ extension_sql_file!("../sql/4_access.sql", name = "access", finalize);
 /// Release of this library; the installed SQL objects must be of the same.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Called once per process that loads the library; with the library preloaded,
-/// that is the postmaster.
+/// Called once per process that loads the library; with the library preloaded, that is the
+/// postmaster.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     settings::define();

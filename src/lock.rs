@@ -1,12 +1,12 @@
-//! Heavyweight locks that are taken at once or not at all, and given back at the
-//! end of the transaction.
+//! Heavyweight locks that are taken at once or not at all, and given back at the end of the
+//! transaction.
 //!
 //! Locks on catalog objects rather than advisory locks: those any role could take.
 
 use pgrx::prelude::*;
 
-/// Takes the lock that makes the cycles of this database exclude each other: on
-/// the extension itself, so that DROP EXTENSION waits for the end of a batch.
+/// Takes the lock that makes the cycles of this database exclude each other: on the extension
+/// itself, so that DROP EXTENSION waits for the end of a batch.
 pub fn try_lock_cycle(extension: pg_sys::Oid) -> bool {
     // Conflicts with itself and with DROP EXTENSION, with nothing that reads.
     let mode = pg_sys::ShareUpdateExclusiveLock;
@@ -23,8 +23,8 @@ pub fn try_lock_in_place(extension: pg_sys::Oid) -> bool {
     try_lock(database, pg_sys::ExtensionRelationId, extension, mode)
 }
 
-/// Whether somebody waits for all sessions to leave this database: DROP DATABASE,
-/// RENAME, or CREATE DATABASE with it as the template.
+/// Whether somebody waits for all sessions to leave this database: DROP DATABASE, RENAME, or
+/// CREATE DATABASE with it as the template.
 pub fn database_is_wanted() -> bool {
     // The mode a session takes for a moment when it connects.
     let mode = pg_sys::RowExclusiveLock;

@@ -1,5 +1,5 @@
-//! What PostgreSQL's process model asks of us: small wrappers around its C
-//! interface, shared by launcher, worker and `_PG_init`.
+//! What PostgreSQL's process model asks of us: small wrappers around its C interface, shared by
+//! launcher, worker and `_PG_init`.
 
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString};
@@ -26,8 +26,8 @@ pub fn reserve_setting_prefix(prefix: &CStr) {
 /// DETAIL of the error that PostgreSQL raises when a setting's check fails.
 pub fn set_setting_error_detail(detail: &str) {
     let detail = CString::new(detail.replace('\0', "")).unwrap_or_default();
-    // SAFETY: the string is copied into PostgreSQL's memory, where the
-    // setting machinery expects it.
+    // SAFETY: the string is copied into PostgreSQL's memory, where the setting machinery expects
+    // it.
     unsafe { pg_sys::GUC_check_errdetail_string = pg_sys::pstrdup(detail.as_ptr()) }
 }
 
@@ -40,8 +40,8 @@ pub fn setting(name: &CStr) -> Option<String> {
     }
 }
 
-/// Whether this session restores a dump: told by two settings that pg_dump puts
-/// at the head of every dump and that hardly anybody else uses together.
+/// Whether this session restores a dump: told by two settings that pg_dump puts at the head of
+/// every dump and that hardly anybody else uses together.
 pub fn restores_a_dump() -> bool {
     let off = |name| setting(name).as_deref() == Some("off");
     off(c"row_security") && off(c"check_function_bodies")
@@ -53,13 +53,12 @@ pub fn pid() -> i32 {
     unsafe { pg_sys::MyProcPid }
 }
 
-/// Takes up the signals of a background worker, the way a backend does:
-/// SIGTERM ends any wait at the next interrupt check, statements and lock
-/// waits included; SIGHUP asks for a reload; SIGINT keeps cancelling the
-/// statement in progress, since its handler is left alone.
+/// Takes up the signals of a background worker, the way a backend does: SIGTERM ends any wait at
+/// the next interrupt check, statements and lock waits included; SIGHUP asks for a reload; SIGINT
+/// keeps cancelling the statement in progress, since its handler is left alone.
 pub fn take_up_signals() {
-    // PostgreSQL's own functions; the generated bindings are guarded wrappers,
-    // which a signal handler must not call.
+    // PostgreSQL's own functions; the generated bindings are guarded wrappers, which a signal
+    // handler must not call.
     unsafe extern "C" {
         fn die(signal: i32);
         #[link_name = "SetLatch"]
@@ -70,8 +69,7 @@ pub fn take_up_signals() {
         unsafe { die(signal) }
     }
     extern "C-unwind" fn reload(_signal: i32) {
-        // SAFETY: what SignalHandlerForConfigReload does; both are safe in a
-        // signal handler.
+        // SAFETY: what SignalHandlerForConfigReload does; both are safe in a signal handler.
         unsafe {
             (&raw mut pg_sys::ConfigReloadPending).write_volatile(1);
             set_latch(pg_sys::MyLatch);
@@ -91,8 +89,8 @@ pub fn take_up_signals() {
 
 /// Re-reads the configuration files when SIGHUP asked for it.
 pub fn reload_settings_if_asked() {
-    // SAFETY: the flag is written by our signal handler; the call happens
-    // outside a transaction, where PostgreSQL's own workers make it.
+    // SAFETY: the flag is written by our signal handler; the call happens outside a transaction,
+    // where PostgreSQL's own workers make it.
     unsafe {
         if (&raw const pg_sys::ConfigReloadPending).read_volatile() == 0 {
             return;
@@ -102,8 +100,8 @@ pub fn reload_settings_if_asked() {
     }
 }
 
-/// Sleeps until the latch is set, `readable` has bytes, or the time is over,
-/// then serves interrupts. Ends the process when the postmaster is gone.
+/// Sleeps until the latch is set, `readable` has bytes, or the time is over, then serves
+/// interrupts. Ends the process when the postmaster is gone.
 ///
 /// # Errors
 /// Raises what interrupts raise: query canceled, or termination.
@@ -114,8 +112,8 @@ pub fn wait(timeout: Duration, readable: Option<i32>) {
     }
     let millis = timeout.as_millis().clamp(1, i32::MAX as u128) as i64;
     check_for_interrupts!();
-    // SAFETY: MyLatch is this process's own; the descriptor, if any, is kept
-    // open by the caller for the length of the call.
+    // SAFETY: MyLatch is this process's own; the descriptor, if any, is kept open by the caller
+    // for the length of the call.
     unsafe {
         pg_sys::WaitLatchOrSocket(
             pg_sys::MyLatch,
@@ -178,8 +176,8 @@ pub fn at_exit(callback: extern "C-unwind" fn(i32, pg_sys::Datum)) {
 
 /// Sets the latch of another process of this server.
 pub fn wake(pid: i32) {
-    // SAFETY: PostgreSQL's processes take SIGUSR1 as a wake-up. A process that
-    // has just gone makes the call fail, which is as good.
+    // SAFETY: PostgreSQL's processes take SIGUSR1 as a wake-up. A process that has just gone
+    // makes the call fail, which is as good.
     unsafe {
         libc::kill(pid, libc::SIGUSR1);
     }
@@ -191,8 +189,8 @@ pub fn connect_to_no_database() {
     unsafe { pg_sys::BackgroundWorkerInitializeConnection(std::ptr::null(), std::ptr::null(), 0) }
 }
 
-/// Connects a background worker to a database, as the bootstrap superuser.
-/// Ends the process when the database is gone or refuses.
+/// Connects a background worker to a database, as the bootstrap superuser. Ends the process when
+/// the database is gone or refuses.
 pub fn connect_to_database(database: u32) {
     // SAFETY: called once, at the start of a process registered for it.
     unsafe {
@@ -200,12 +198,12 @@ pub fn connect_to_database(database: u32) {
     }
 }
 
-/// Databases that accept connections and are no templates. Needs a transaction
-/// but no database, which is why it reads the shared catalog directly.
+/// Databases that accept connections and are no templates. Needs a transaction but no database,
+/// which is why it reads the shared catalog directly.
 pub fn connectable_databases() -> std::collections::HashSet<u32> {
     let mut found = std::collections::HashSet::new();
-    // SAFETY: the scan follows autovacuum's get_database_list; every row is
-    // read before the scan moves on, and the relation stays locked meanwhile.
+    // SAFETY: the scan follows autovacuum's get_database_list; every row is read before the scan
+    // moves on, and the relation stays locked meanwhile.
     unsafe {
         let relation =
             pg_sys::table_open(pg_sys::DatabaseRelationId, pg_sys::AccessShareLock as i32);

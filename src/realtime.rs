@@ -1,6 +1,5 @@
-//! What `signals_since()` must know of the server, so that a watermark made of a
-//! transaction number holds: in which history such numbers can be compared, and
-//! that no crash uses one twice.
+//! What `signals_since()` must know of the server, so that a watermark made of a transaction
+//! number holds: in which history such numbers can be compared, and that no crash uses one twice.
 
 use crate::claims;
 use crate::process;
@@ -18,9 +17,9 @@ fn signal_hub_transactions()
     ))
 }
 
-/// Names the server, its timeline, the database, and for whom rows are read. A
-/// failover begins a timeline, since the new primary may not have received the
-/// last transactions of the old one and gives their numbers away again.
+/// Names the server, its timeline, the database, and for whom rows are read. A failover begins a
+/// timeline, since the new primary may not have received the last transactions of the old one and
+/// gives their numbers away again.
 fn history() -> u64 {
     // SAFETY: constants of the process and reads of shared memory.
     let (system, database, role) = unsafe {
@@ -56,9 +55,9 @@ fn timeline() -> u32 {
     timeline
 }
 
-/// Makes durable that the transactions which have ended did so. Without it a
-/// crash could forget one, and its number would be given to another transaction,
-/// below a watermark that is out already. A standby has on disk what it shows.
+/// Makes durable that the transactions which have ended did so. Without it a crash could forget
+/// one, and its number would be given to another transaction, below a watermark that is out
+/// already. A standby has on disk what it shows.
 fn flush_wal() {
     // SAFETY: plain calls; a failure to write raises.
     unsafe {
@@ -70,8 +69,8 @@ fn flush_wal() {
     }
 }
 
-/// The insert position at the begin of a page lies behind the page's header,
-/// which is not there to be flushed before a record follows it.
+/// The insert position at the begin of a page lies behind the page's header, which is not there
+/// to be flushed before a record follows it.
 fn end_of_last_record(insert: pg_sys::XLogRecPtr, segment: u64) -> pg_sys::XLogRecPtr {
     let in_page = insert % u64::from(pg_sys::XLOG_BLCKSZ);
     let header = if insert % segment == in_page {

@@ -1,11 +1,9 @@
-//! Removes what has outlived its retention, in batches small enough to go
-//! between two beats.
+//! Removes what has outlived its retention, in batches small enough to go between two beats.
 //!
-//! Expired rows of `user_signals` are found by walking its primary key: who is
-//! the next user, and which of their rows have the numbers of expired signals.
-//! That takes no index of its own, which every delivery would pay for, and
-//! touches neighbouring pages, since everybody's rows of one signal were written
-//! in the order of users.
+//! Expired rows of `user_signals` are found by walking its primary key: who is the next user, and
+//! which of their rows have the numbers of expired signals. That takes no index of its own, which
+//! every delivery would pay for, and touches neighbouring pages, since everybody's rows of one
+//! signal were written in the order of users.
 
 use crate::failure::Failure;
 use crate::installation::Installation;
@@ -13,8 +11,7 @@ use crate::settings;
 use pgrx::datum::Uuid;
 use std::time::Duration;
 
-/// Users looked at in one step. Someone with 30 signals a day has as many rows
-/// to remove a day.
+/// Users looked at in one step. Someone with 30 signals a day has as many rows to remove a day.
 const USERS: i64 = 500;
 /// Signals removed in one walk: the most rows that a user can lose in a step.
 const SIGNALS: i64 = 100;
@@ -25,8 +22,8 @@ const RUNS: i64 = 10_000;
 #[derive(Debug, Default)]
 pub struct Walk {
     under_way: Option<UnderWay>,
-    /// Of the signals up to this number some could not be removed: they are left alone
-    /// until others expire.
+    /// Of the signals up to this number some could not be removed: they are left alone until
+    /// others expire.
     passed_over: i64,
 }
 
@@ -69,8 +66,8 @@ struct Expired {
 }
 
 impl Walk {
-    /// Makes way for what hindered the last step: a row that somebody holds, or that a
-    /// foreign key or a trigger keeps, is to keep no other.
+    /// Makes way for what hindered the last step: a row that somebody holds, or that a foreign
+    /// key or a trigger keeps, is to keep no other.
     pub fn give_way(&mut self, failure: &Failure) -> Hindrance {
         let Some(walk) = &mut self.under_way else {
             return Hindrance::Lasting;
@@ -86,9 +83,8 @@ impl Walk {
     }
 }
 
-/// What later runs and signal_health go by stays at any age: the last run, the last
-/// good one, and those whose exchange is still to be left alone.
-/// Returns whether there is more to do.
+/// What later runs and signal_health go by stays at any age: the last run, the last good one, and
+/// those whose exchange is still to be left alone. Returns whether there is more to do.
 pub fn purge_runs(db: &Installation) -> Result<bool, Failure> {
     let age = settings::run_retention();
     let removed = db.run(
@@ -104,8 +100,7 @@ pub fn purge_runs(db: &Installation) -> Result<bool, Failure> {
     Ok(removed as i64 == RUNS)
 }
 
-/// Removes a batch of expired signals and their rows. Returns whether there is more
-/// to do.
+/// Removes a batch of expired signals and their rows. Returns whether there is more to do.
 pub fn purge_signals(db: &Installation, walk: &mut Walk) -> Result<bool, Failure> {
     let Some(age) = settings::signal_retention() else {
         return Ok(false);
@@ -171,15 +166,15 @@ fn is_any_left(db: &Installation, expired: Expired) -> Result<bool, Failure> {
     Ok(!found.is_empty())
 }
 
-/// The first stretch of signals older than `age`, or the beginning of it when they
-/// are many. Where the clock was wrong for a while, what was recorded meanwhile has
-/// its own age, and parts the signals before it from those behind it.
+/// The first stretch of signals older than `age`, or the beginning of it when they are many.
+/// Where the clock was wrong for a while, what was recorded meanwhile has its own age, and parts
+/// the signals before it from those behind it.
 ///
 /// Age is told by the last time at which the exchange bore this server's clock out
 /// (`last_seen_at` is true to the hour), lest a clock that jumps ahead delete all.
 ///
-/// Those of the current UTC day stay, and those of the day of the oldest signal
-/// that is not delivered: the day's quotas are counted by them.
+/// Those of the current UTC day stay, and those of the day of the oldest signal that is not
+/// delivered: the day's quotas are counted by them.
 fn first_expired(
     db: &Installation,
     age: Duration,
@@ -221,8 +216,8 @@ fn first_expired(
     Ok(found.into_iter().next())
 }
 
-/// Removes the expired rows of so many users behind `after`, or of none and passes
-/// over one. Returns the last of them; `None` when there is nobody left.
+/// Removes the expired rows of so many users behind `after`, or of none and passes over one.
+/// Returns the last of them; `None` when there is nobody left.
 fn purge_users(
     db: &Installation,
     expired: Expired,

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// Beats at a fixed, monotonic rate. A run that takes longer than the interval
-/// skips the beats it missed; it never makes up for them.
+/// Beats at a fixed, monotonic rate. A run that takes longer than the interval skips the beats it
+/// missed; it never makes up for them.
 #[derive(Debug)]
 pub struct Schedule {
     interval: Duration,
@@ -27,8 +27,8 @@ impl Schedule {
         self.next
     }
 
-    /// Whether the next beat has come. Taking it moves on to the first beat
-    /// after `now` on the same grid.
+    /// Whether the next beat has come. Taking it moves on to the first beat after `now` on the
+    /// same grid.
     pub fn take_beat(&mut self, now: Instant) -> bool {
         if now < self.next {
             return false;
@@ -40,15 +40,14 @@ impl Schedule {
         true
     }
 
-    /// Moves the next beat, and the grid with it, to `to`; a new interval does
-    /// not bring it forward.
+    /// Moves the next beat, and the grid with it, to `to`; a new interval does not bring it
+    /// forward.
     pub fn postpone(&mut self, to: Instant) {
         self.next = to;
         self.not_before = Some(to);
     }
 
-    /// No beat before `to`, whatever the interval becomes; a later one stays
-    /// where it is.
+    /// No beat before `to`, whatever the interval becomes; a later one stays where it is.
     pub fn hold_until(&mut self, to: Instant) {
         self.next = self.next.max(to);
         self.not_before = self.not_before.max(Some(to));
@@ -60,8 +59,8 @@ impl Schedule {
         self.not_before = None;
     }
 
-    /// Takes up a new interval: the next beat is one of it after the last one,
-    /// but never before `now`.
+    /// Takes up a new interval: the next beat is one of it after the last one, but never before
+    /// `now`.
     pub fn set_interval(&mut self, interval: Duration, now: Instant) {
         if interval == self.interval {
             return;

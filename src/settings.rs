@@ -1,7 +1,7 @@
 //! Every server setting of the extension: private statics behind typed accessors.
 //!
-//! All of them reload with SIGHUP. None can be set by a session: one database's
-//! worker serves everybody in it.
+//! All of them reload with SIGHUP. None can be set by a session: one database's worker serves
+//! everybody in it.
 
 use crate::market::{self, Endpoint};
 use crate::process;

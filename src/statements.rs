@@ -1,5 +1,5 @@
-//! Statements that a process prepares once and keeps: most of them are short,
-//! and planning them anew would cost more than running them.
+//! Statements that a process prepares once and keeps: most of them are short, and planning them
+//! anew would cost more than running them.
 
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys::PgOid;
@@ -8,21 +8,21 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 thread_local! {
-    /// By their text. There are some dozens, and they are never given back: at
-    /// the end of a process there is nothing left to give them to.
+    /// By their text. There are some dozens, and they are never given back: at the end of a
+    /// process there is nothing left to give them to.
     static KEPT: RefCell<HashMap<String, &'static OwnedPreparedStatement>> = RefCell::default();
 }
 
-/// Whether a statement writes. One that only reads can run where nothing may be
-/// written, and takes no transaction number.
+/// Whether a statement writes. One that only reads can run where nothing may be written, and
+/// takes no transaction number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Reads,
     Writes,
 }
 
-/// The prepared statement of this text, for arguments of these types. What
-/// changes underneath, PostgreSQL plans anew.
+/// The prepared statement of this text, for arguments of these types. What changes underneath,
+/// PostgreSQL plans anew.
 ///
 /// # Errors
 /// When it cannot be prepared; nothing is kept then.

@@ -18,9 +18,9 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Runs `work` and commits it. When it returns an error or raises one,
-    /// everything it wrote is rolled back and the error is returned.
-    /// `activity` shows in pg_stat_activity while the worker is at it.
+    /// Runs `work` and commits it. When it returns an error or raises one, everything it wrote is
+    /// rolled back and the error is returned. `activity` shows in pg_stat_activity while the
+    /// worker is at it.
     pub fn atomically<T>(
         self,
         activity: &CStr,
@@ -39,11 +39,11 @@ pub fn has_one_snapshot() -> bool {
     unsafe { pg_sys::XactIsoLevel > pg_sys::XACT_READ_COMMITTED as i32 }
 }
 
-/// Lets the transaction under way end without waiting for its commit to be on
-/// disk; one that commits after it takes it along. A crash may undo it, whole.
+/// Lets the transaction under way end without waiting for its commit to be on disk; one that
+/// commits after it takes it along. A crash may undo it, whole.
 pub fn commit_without_waiting() {
-    // SAFETY: SET LOCAL of a setting that everybody may set; the end of the
-    // transaction puts it back.
+    // SAFETY: SET LOCAL of a setting that everybody may set; the end of the transaction puts it
+    // back.
     unsafe {
         pg_sys::set_config_option(
             c"synchronous_commit".as_ptr(),
@@ -58,8 +58,8 @@ pub fn commit_without_waiting() {
     }
 }
 
-/// Turns anything `work` raises into an error. What it did to the database is
-/// for the caller to roll back.
+/// Turns anything `work` raises into an error. What it did to the database is for the caller to
+/// roll back.
 pub fn catch<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     PgTryBuilder::new(AssertUnwindSafe(work))
         .catch_others(|cause| Err(cause.into()))
@@ -81,13 +81,13 @@ fn in_transaction<T>(
 ) -> Result<T, Failure> {
     process::report_activity(Some(activity));
     let result = catch(|| {
-        // SAFETY: the sequence every background worker of PostgreSQL follows;
-        // the abort below covers each way out of it.
+        // SAFETY: the sequence every background worker of PostgreSQL follows; the abort below
+        // covers each way out of it.
         unsafe {
             pg_sys::SetCurrentStatementStartTimestamp();
             pg_sys::StartTransactionCommand();
-            // Whatever the database's default: each statement is to see what
-            // others committed before it.
+            // Whatever the database's default: each statement is to see what others committed
+            // before it.
             pg_sys::XactIsoLevel = pg_sys::XACT_READ_COMMITTED as i32;
             pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
             let value = work()?;
@@ -96,14 +96,14 @@ fn in_transaction<T>(
             Ok(value)
         }
     });
-    // SAFETY: outside any catch block; aborting is a no-op when nothing is
-    // open, and flushing statistics needs no transaction.
+    // SAFETY: outside any catch block; aborting is a no-op when nothing is open, and flushing
+    // statistics needs no transaction.
     unsafe {
         if result.is_err() {
             pg_sys::AbortCurrentTransaction();
         }
-        // Nobody else does it for a background worker; without it autovacuum
-        // never learns of our rows.
+        // Nobody else does it for a background worker; without it autovacuum never learns of our
+        // rows.
         pg_sys::pgstat_report_stat(true);
     }
     process::report_activity(None);
@@ -111,8 +111,8 @@ fn in_transaction<T>(
 }
 
 fn in_subtransaction<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    // SAFETY: the sequence PL/pgSQL follows for a block with an exception
-    // handler: context and resource owner are put back on both ways out.
+    // SAFETY: the sequence PL/pgSQL follows for a block with an exception handler: context and
+    // resource owner are put back on both ways out.
     unsafe {
         let context = pg_sys::CurrentMemoryContext;
         let owner = pg_sys::CurrentResourceOwner;

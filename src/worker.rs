@@ -1,5 +1,5 @@
-//! The worker: one process per database that has the extension. It beats its
-//! heart, runs the cycle when it is due, and leaves when the extension does.
+//! The worker: one process per database that has the extension. It beats its heart, runs the
+//! cycle when it is due, and leaves when the extension does.
 
 use crate::cycle::{self, Beat, Outcome};
 use crate::delivery::{self, Delivered, Role};
@@ -16,8 +16,8 @@ use crate::transaction::{Scope, idle};
 use pgrx::prelude::*;
 use std::time::{Duration, Instant};
 
-/// Time between two signs of life, and between two looks whether the extension
-/// is still there and nobody waits for the database. DROP DATABASE waits for 5 s.
+/// Time between two signs of life, and between two looks whether the extension is still there and
+/// nobody waits for the database. DROP DATABASE waits for 5 s.
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// Time before a fan-out that had to stop is taken up again.
 const RESUME_AFTER: Duration = Duration::from_secs(1);
@@ -236,8 +236,8 @@ impl Worker {
         }
     }
 
-    /// A lock that somebody holds for a moment is no trouble; one that holds
-    /// deliveries up again and again is.
+    /// A lock that somebody holds for a moment is no trouble; one that holds deliveries up again
+    /// and again is.
     fn after_delivery(&mut self, delivered: Delivered) {
         self.undelivered = delivered.incomplete;
         let waits_for = delivered.waits_for;
@@ -318,8 +318,8 @@ fn look() -> Result<Look, Failure> {
     })
 }
 
-/// How long to wait for the first beat; `None` while a dump is being restored. A
-/// run amid its rows would judge by half a memory, and be in their way.
+/// How long to wait for the first beat; `None` while a dump is being restored. A run amid its
+/// rows would judge by half a memory, and be in their way.
 fn first_beat() -> Result<Option<Duration>, Failure> {
     let restorer_pid = this_slot().restorer_pid;
     if restorer_pid != 0 {

@@ -17,16 +17,16 @@ use std::time::Duration;
 /// What a beat of the worker came to.
 pub enum Beat {
     Ran(Outcome),
-    /// The failure is on record; the exchange, if it was its fault, is to be
-    /// left alone for `leave_alone`, counted from the start of the beat.
+    /// The failure is on record; the exchange, if it was its fault, is to be left alone for
+    /// `leave_alone`, counted from the start of the beat.
     Failed {
         failure: Failure,
         leave_alone: Option<Duration>,
     },
 }
 
-/// Runs a cycle of the worker and puts it on record, whatever comes of it.
-/// `None` while signals are paused.
+/// Runs a cycle of the worker and puts it on record, whatever comes of it. `None` while signals
+/// are paused.
 pub fn run_beat() -> Result<Option<Beat>, Failure> {
     let scope = Scope::Worker;
     let mut progress = Progress::begin();
@@ -51,8 +51,7 @@ pub fn run_beat() -> Result<Option<Beat>, Failure> {
             let failures = plan.standing.consecutive_failures + 1;
             let delay =
                 backoff::delay(&error, failures, settings::interval(), plan.standing.jitter);
-            // What the exchange asks for counts from its reply, the rest from
-            // the beat.
+            // What the exchange asks for counts from its reply, the rest from the beat.
             let answered_after = match error {
                 MarketError::LeftAlone { .. } => progress.began.elapsed(),
                 _ => Duration::ZERO,
@@ -75,8 +74,8 @@ pub fn run_beat() -> Result<Option<Beat>, Failure> {
     Ok(Some(Beat::Ran(recorded.into_outcome(delivered))))
 }
 
-/// Puts a beat on record that something other than the exchange stopped: as
-/// skipped when somebody else has a lock that it needs, else as failed.
+/// Puts a beat on record that something other than the exchange stopped: as skipped when somebody
+/// else has a lock that it needs, else as failed.
 fn stopped(progress: &Progress, failure: Failure) -> Result<Beat, Failure> {
     if !failure.is_lock_not_available() {
         return fail(progress, failure, None);
@@ -114,8 +113,8 @@ fn fail(
     })
 }
 
-/// What the first beat of a worker is to wait for: the end of the interval in
-/// which its predecessor ran, and the time the exchange asked for.
+/// What the first beat of a worker is to wait for: the end of the interval in which its
+/// predecessor ran, and the time the exchange asked for.
 pub fn wait_before_first_beat() -> Result<Duration, Failure> {
     let (last_run, standing) =
         as_owner(Scope::Worker, c"signal_hub: reading the last runs", |db| {
@@ -124,23 +123,23 @@ pub fn wait_before_first_beat() -> Result<Duration, Failure> {
     let now = unix_millis();
     let interval = settings::interval();
     let rest = last_run.map_or(0, |last| last + interval.as_millis() as i64 - now);
-    // A last run in the future means that the clock was set back: one interval
-    // is the most to wait for then.
+    // A last run in the future means that the clock was set back: one interval is the most to
+    // wait for then.
     let rest = Duration::from_millis(rest.max(0) as u64).min(interval);
     let told = standing.retry_at.map_or(0, |until| until - now);
     Ok(rest.max(Duration::from_millis(told.max(0) as u64)))
 }
 
-/// Whether the session that created the extension, or pg_restore, is still at
-/// restoring a dump into this database.
+/// Whether the session that created the extension, or pg_restore, is still at restoring a dump
+/// into this database.
 pub fn restore_is_running(restorer_pid: i32) -> Result<bool, Failure> {
     as_owner(Scope::Worker, c"signal_hub: waiting for a restore", |db| {
         ledger::restore_is_running(db, restorer_pid)
     })
 }
 
-/// Puts the failed calls of this database on record. Returns for how long the
-/// exchange asked one of them to be left alone.
+/// Puts the failed calls of this database on record. Returns for how long the exchange asked one
+/// of them to be left alone.
 pub fn record_failed_calls() -> Result<Option<Duration>, Failure> {
     let notes = failed_calls::of(heartbeat::this_database());
     if notes.is_empty() {
@@ -165,8 +164,7 @@ pub fn record_failed_calls() -> Result<Option<Duration>, Failure> {
     Ok(until.map(|until| Duration::from_millis((until - unix_millis()).max(0) as u64)))
 }
 
-/// Removes a batch of the history that outlived its retention; true when there may be
-/// more.
+/// Removes a batch of the history that outlived its retention; true when there may be more.
 pub fn purge_runs() -> Result<bool, Failure> {
     purging(retention::purge_runs)
 }

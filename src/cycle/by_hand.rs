@@ -1,5 +1,4 @@
-//! What a session calls: a cycle in its own transaction, and a look at what one
-//! would do.
+//! What a session calls: a cycle in its own transaction, and a look at what one would do.
 
 use super::{Fetched, Outcome, Progress, as_owner, fetch, fetch_timed, judge, record};
 use crate::delivery::{self, Role};
@@ -13,8 +12,8 @@ use crate::strategy::{Explanation, Verdict};
 use crate::transaction::{self, Scope, catch};
 use std::time::{Duration, Instant};
 
-/// How long a caller waits for another cycle of the database to end, before it
-/// is told that one is running.
+/// How long a caller waits for another cycle of the database to end, before it is told that one
+/// is running.
 const CALLER_PATIENCE: Duration = Duration::from_secs(2);
 const CALLER_RETRY: Duration = Duration::from_millis(20);
 

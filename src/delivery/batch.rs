@@ -1,9 +1,9 @@
 //! The one statement that turns a signal into rows of `user_signals`.
 //!
-//! It joins on `user_id` alone and takes everything else as a value: an engine
-//! that shards both tables by `user_id` can hand it down to the shards. Rows are
-//! written in the order of `user_id`, which is the order of the primary key, so
-//! that neighbours in the index are written together however large it is.
+//! It joins on `user_id` alone and takes everything else as a value: an engine that shards both
+//! tables by `user_id` can hand it down to the shards. Rows are written in the order of
+//! `user_id`, which is the order of the primary key, so that neighbours in the index are written
+//! together however large it is.
 
 use super::range::{Range, subscribers};
 use crate::failure::Failure;
@@ -16,8 +16,7 @@ pub struct Day {
     signals: i64,
     /// Number of the first.
     first: i64,
-    /// All their numbers, when others lie between them: the clock was set back
-    /// over midnight.
+    /// All their numbers, when others lie between them: the clock was set back over midnight.
     only: Option<Vec<i64>>,
 }
 
@@ -48,13 +47,12 @@ pub fn day(db: &Installation, signal_id: i64) -> Result<Day, Failure> {
         .ok_or_else(|| Failure::internal("the day of a signal is empty"))
 }
 
-/// Writes the rows of a range's subscribers up to `last`: active, within their
-/// period, below their quota of the UTC day, and without a row of this signal.
-/// Returns how many. `with_care` looks for the row of each of them beforehand.
+/// Writes the rows of a range's subscribers up to `last`: active, within their period, below
+/// their quota of the UTC day, and without a row of this signal. Returns how many. `with_care`
+/// looks for the row of each of them beforehand.
 ///
-/// A quota is counted in the rows themselves, as `user_signal_quotas` shows them.
-/// While the day has not seen more signals than the quota nobody can be above it,
-/// and nothing is counted.
+/// A quota is counted in the rows themselves, as `user_signal_quotas` shows them. While the day
+/// has not seen more signals than the quota nobody can be above it, and nothing is counted.
 pub fn write(
     db: &Installation,
     signal_id: i64,
@@ -76,12 +74,12 @@ pub fn write(
         }
         _ => "AND coalesce($6::bigint, $7::bigint, cardinality($8::bigint[])) IS NOT NULL",
     };
-    // Asked as a value, not by EXISTS: the planner would make that a hash of the
-    // whole signal for each batch while it believes that the table is small.
+    // Asked as a value, not by EXISTS: the planner would make that a hash of the whole signal for
+    // each batch while it believes that the table is small.
     let row = "(SELECT e.signal_id FROM @extschema@.user_signals e
                  WHERE e.user_id = u.user_id AND e.signal_id = $5)";
-    // One that did not change had no other tier to get its row from. Where that
-    // turns out not to be true, the batch is refused, and tried again with care.
+    // One that did not change had no other tier to get its row from. Where that turns out not to
+    // be true, the batch is refused, and tried again with care.
     let without_row = match range.changed_only || with_care {
         true => format!("AND {row} IS NULL"),
         false => format!(

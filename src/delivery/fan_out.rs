@@ -16,16 +16,16 @@ use pgrx::datum::Uuid;
 use std::ffi::CString;
 use std::time::{Duration, Instant};
 
-/// Subscribers per batch of a fan-out inside a caller's transaction: nothing
-/// shows before that commits, so there is no reason for small ones. The same for
-/// subscribers who changed, when one of them may be refused.
+/// Subscribers per batch of a fan-out inside a caller's transaction: nothing shows before that
+/// commits, so there is no reason for small ones. The same for subscribers who changed, when one
+/// of them may be refused.
 const LARGE_BATCH: i64 = 100_000;
 /// Batches in a range, when ranges are shared among processes.
 const BATCHES_PER_RANGE: i64 = 5;
 /// Time between two looks whether another process is done with its range.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
-/// Time between two tries to take over what a process left behind that ended
-/// amid its range. To try is to write; to look is not.
+/// Time between two tries to take over what a process left behind that ended amid its range. To
+/// try is to write; to look is not.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
 /// Longest wait for the others in all, before the rest is left for later.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -89,9 +89,9 @@ struct Attempt {
 }
 
 impl FanOut {
-    /// Delivers to the end; false when others are at work on the rest of it for
-    /// longer than this process waits. When a batch is refused it is tried again
-    /// in halves, down to the one subscriber at fault, who is passed over.
+    /// Delivers to the end; false when others are at work on the rest of it for longer than this
+    /// process waits. When a batch is refused it is tried again in halves, down to the one
+    /// subscriber at fault, who is passed over.
     pub fn deliver(
         mut self,
         role: Role,
@@ -114,8 +114,8 @@ impl FanOut {
                     self.report(db, role)?;
                     Ok(step)
                 })?;
-                // Rows and cursor travel together; the last batch takes all
-                // before it along to disk.
+                // Rows and cursor travel together; the last batch takes all before it along to
+                // disk.
                 if role != Role::Caller && !matches!(step.state, State::Delivered) {
                     transaction::commit_without_waiting();
                 }
@@ -166,8 +166,8 @@ impl FanOut {
         }
     }
 
-    /// Waits until others are done with a range, or it is time to try and take
-    /// one. Returns for how long.
+    /// Waits until others are done with a range, or it is time to try and take one. Returns for
+    /// how long.
     fn wait_for_others(&self, role: Role) -> Result<Duration, Failure> {
         let began = Instant::now();
         let left = || as_owner(role, &self.activity, |db| range::count(db, self.signal_id));
@@ -181,8 +181,8 @@ impl FanOut {
         Ok(began.elapsed())
     }
 
-    /// One transaction: a batch, across as many ranges as it takes to fill it,
-    /// and the end of the signal when there is nothing left of it.
+    /// One transaction: a batch, across as many ranges as it takes to fill it, and the end of the
+    /// signal when there is nothing left of it.
     fn step(
         &self,
         db: &Installation,
@@ -200,8 +200,8 @@ impl FanOut {
             let (range, just_claimed) = match range::take(db, self.signal_id)? {
                 Some(range) => (range, false),
                 None => match range::claim(db, self.signal_id, range_size)? {
-                    // Committed at once, so that others can have the next, and
-                    // that it is there when a subscriber is to be passed over.
+                    // Committed at once, so that others can have the next, and that it is there
+                    // when a subscriber is to be passed over.
                     Claim::Range(_) if range_size.is_some() || with_care => break State::MoreToDo,
                     Claim::Range(range) => (range, true),
                     Claim::OthersAtWork => break State::OthersAtWork,
@@ -226,8 +226,8 @@ impl FanOut {
                 batch
             };
             let subscribers = (full >> halvings.min(62)).max(1);
-            // Nearly all who changed have their row, and each look at some of them
-            // is a look through all of them: one is enough.
+            // Nearly all who changed have their row, and each look at some of them is a look
+            // through all of them: one is enough.
             let (last, next) = match range.changed_only && !with_care {
                 true => (range.last, None),
                 false => range::bounds(db, self.signal_id, &range, subscribers)?,
@@ -268,9 +268,8 @@ impl FanOut {
         ledger::record_delivery(db, self.signal_id, spent_ms)
     }
 
-    /// Moves a range behind the one subscriber whose row was refused, and puts
-    /// that on record. The refusal's detail is left out: it may hold the row
-    /// itself.
+    /// Moves a range behind the one subscriber whose row was refused, and puts that on record.
+    /// The refusal's detail is left out: it may hold the row itself.
     fn pass_over(
         &self,
         db: &Installation,

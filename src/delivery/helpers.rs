@@ -1,5 +1,5 @@
-//! Processes that share a long fan-out with the worker, `signal_hub.delivery_workers`
-//! in all. Each goes on while there is something undelivered, then ends.
+//! Processes that share a long fan-out with the worker, `signal_hub.delivery_workers` in all.
+//! Each goes on while there is something undelivered, then ends.
 
 use super::{Role, deliver_all};
 use crate::failure::Failure;
@@ -30,8 +30,8 @@ impl Helpers {
         }
     }
 
-    /// Calls them when the fan-out has turned out to be a long one. Without a
-    /// free process the fan-out goes on with those there are.
+    /// Calls them when the fan-out has turned out to be a long one. Without a free process the
+    /// fan-out goes on with those there are.
     pub fn call_when_worth_it(&mut self) -> Result<(), Failure> {
         if self.call_at.is_none_or(|at| Instant::now() < at) {
             return Ok(());

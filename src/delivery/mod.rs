@@ -1,9 +1,8 @@
 //! The fan-out: one `user_signals` row per entitled subscriber and signal.
 //!
-//! One signal at a time, oldest first, in batches that commit as they go: see
-//! `fan_out` for the way of one signal, `range` for who is next, `batch` for the
-//! statement, `helpers` for the processes that may share it, `pacing` for those
-//! who follow it.
+//! One signal at a time, oldest first, in batches that commit as they go: see `fan_out` for the
+//! way of one signal, `range` for who is next, `batch` for the statement, `helpers` for the
+//! processes that may share it, `pacing` for those who follow it.
 
 mod batch;
 mod fan_out;
@@ -52,9 +51,9 @@ pub struct Delivered {
     pub waits_for: Option<Failure>,
 }
 
-/// Delivers every undelivered signal, oldest first. A subscriber whose row is
-/// refused by a constraint or trigger costs only themselves; any other error
-/// stops the fan-out where it stands, to be resumed by the next.
+/// Delivers every undelivered signal, oldest first. A subscriber whose row is refused by a
+/// constraint or trigger costs only themselves; any other error stops the fan-out where it
+/// stands, to be resumed by the next.
 pub fn deliver_all(role: Role) -> Delivered {
     let mut done = Delivered::default();
     let mut helpers = Helpers::of(role);

@@ -1,9 +1,9 @@
 //! Keeps a fan-out from burying those who follow it by logical replication.
 //!
-//! A server writes rows faster than it decodes them for a client. Unchecked, a
-//! long fan-out would leave a backlog of seconds, and whatever else is committed
-//! meanwhile would reach the clients behind it. The last row of the fan-out
-//! itself reaches them no later when it is written no faster than they take it.
+//! A server writes rows faster than it decodes them for a client. Unchecked, a long fan-out would
+//! leave a backlog of seconds, and whatever else is committed meanwhile would reach the clients
+//! behind it. The last row of the fan-out itself reaches them no later when it is written no
+//! faster than they take it.
 
 use crate::failure::Failure;
 use crate::installation;
@@ -53,8 +53,8 @@ impl Pace {
     }
 }
 
-/// How many bytes of WAL the last of this database's followers is behind; `None`
-/// when nobody follows.
+/// How many bytes of WAL the last of this database's followers is behind; `None` when nobody
+/// follows.
 fn behind() -> Result<Option<i64>, Failure> {
     Scope::Worker.atomically(c"signal_hub: delivering, waiting for replication", || {
         installation::read_catalogs(

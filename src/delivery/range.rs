@@ -1,12 +1,11 @@
-//! Ranges: stretches of a tier's subscribers, in the order of `user_id`, that a
-//! signal is yet to reach.
+//! Ranges: stretches of a tier's subscribers, in the order of `user_id`, that a signal is yet to
+//! reach.
 //!
-//! The row of the signal says how far its tiers are given out in ranges, and the
-//! row of a range who in it is next. A range's row moves in the transaction that
-//! writes the rows of `user_signals`, so whatever interrupts a fan-out, the next
-//! process that takes the range goes on exactly behind the last row. Who works
-//! on a range holds the lock of its row, no more: any number of processes can
-//! share a fan-out, and what one leaves behind another takes.
+//! The row of the signal says how far its tiers are given out in ranges, and the row of a range
+//! who in it is next. A range's row moves in the transaction that writes the rows of
+//! `user_signals`, so whatever interrupts a fan-out, the next process that takes the range goes
+//! on exactly behind the last row. Who works on a range holds the lock of its row, no more: any
+//! number of processes can share a fan-out, and what one leaves behind another takes.
 
 use crate::failure::Failure;
 use crate::installation::Installation;
@@ -80,10 +79,9 @@ fn find(db: &Installation, which: &str, number: i64) -> Result<Option<Range>, Fa
     Ok(found.into_iter().next())
 }
 
-/// Gives out the next range, of at most `size` subscribers when that is given,
-/// else the rest of a tier: tiers by priority, in two rounds. A subscriber who
-/// moved to a tier that had been served would get nothing but for the second
-/// round, which looks at those who changed.
+/// Gives out the next range, of at most `size` subscribers when that is given, else the rest of a
+/// tier: tiers by priority, in two rounds. A subscriber who moved to a tier that had been served
+/// would get nothing but for the second round, which looks at those who changed.
 pub fn claim(db: &Installation, signal_id: i64, size: Option<i64>) -> Result<Claim, Failure> {
     // Who holds this row gives out ranges.
     let locked = db.write(
@@ -125,9 +123,9 @@ pub fn count(db: &Installation, signal_id: i64) -> Result<i64, Failure> {
     Ok(counted.into_iter().sum())
 }
 
-/// What is not given out of the tier being given out, or else of the next that
-/// receives; as a range that has no row. A tier that is switched off meanwhile was
-/// entitled when its turn came, and is served to the end.
+/// What is not given out of the tier being given out, or else of the next that receives; as a
+/// range that has no row. A tier that is switched off meanwhile was entitled when its turn came,
+/// and is served to the end.
 fn next_tier(db: &Installation, signal_id: i64) -> Result<Option<Range>, Failure> {
     let found = db.read(
         "SELECT 0::bigint, t.tier, s.delivery_changed_only,
@@ -183,12 +181,12 @@ fn give_out(
     })
 }
 
-/// The table to look for a range's subscribers in, and the WITH clause it takes;
-/// $5 is the signal. Who changed is found by index, once per statement.
+/// The table to look for a range's subscribers in, and the WITH clause it takes; $5 is the
+/// signal. Who changed is found by index, once per statement.
 pub fn subscribers(changed_only: bool) -> (&'static str, &'static str) {
     if changed_only {
-        // Rows are stamped before they become visible; the margin covers
-        // transactions that are long in committing.
+        // Rows are stamped before they become visible; the margin covers transactions that are
+        // long in committing.
         (
             "WITH changed AS MATERIALIZED (
                 SELECT * FROM @extschema@.user_subscriptions
@@ -201,8 +199,8 @@ pub fn subscribers(changed_only: bool) -> (&'static str, &'static str) {
     }
 }
 
-/// Where the first `size` active subscribers of a range end, and who comes after
-/// them: `None` when there are no more, and the range's end is the end.
+/// Where the first `size` active subscribers of a range end, and who comes after them: `None`
+/// when there are no more, and the range's end is the end.
 pub fn bounds(
     db: &Installation,
     signal_id: i64,
@@ -215,8 +213,8 @@ pub fn bounds(
     }
 }
 
-/// The active subscriber who is number `size` of a range, and the one behind, as
-/// far as there are such.
+/// The active subscriber who is number `size` of a range, and the one behind, as far as there are
+/// such.
 pub fn heads(
     db: &Installation,
     signal_id: i64,

@@ -96,8 +96,8 @@ pub fn record_times(db: &Installation, run_id: i64, record_ms: f64) -> Result<()
     Ok(())
 }
 
-/// Enters into its run that a signal is delivered, or that a subscriber was
-/// passed over: rows so far, time, and the end when it was the run's last.
+/// Enters into its run that a signal is delivered, or that a subscriber was passed over: rows so
+/// far, time, and the end when it was the run's last.
 pub fn record_delivery(db: &Installation, signal_id: i64, spent_ms: f64) -> Result<(), Failure> {
     db.run(
         "UPDATE @extschema@.signal_runs r

@@ -9,8 +9,8 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-/// Writes what the verdicts changed: signals, episodes, and what is known of the
-/// symbols. Untouched rows are not written.
+/// Writes what the verdicts changed: signals, episodes, and what is known of the symbols.
+/// Untouched rows are not written.
 pub fn record_verdicts(
     db: &Installation,
     run_id: i64,

@@ -1,8 +1,7 @@
 //! How long to stay away from an exchange after a failure.
 
-use std::time::Duration;
-
 use super::MarketError;
+use std::time::Duration;
 
 /// Longest wait after failures that the exchange did not ask to wait for.
 const LONGEST_RETRY: Duration = Duration::from_secs(5 * 60);

@@ -2,17 +2,15 @@
 //!
 //! <https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints>
 
-use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet};
-
+use super::error::{excerpt, sanitized};
+use super::http::{Client, Reply};
+use super::{Endpoint, MarketError, Ticker, Tickers, UnixMillis, check_url, decimal};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-
-use super::error::{excerpt, sanitized};
-use super::http::{Client, Reply};
-use super::{Endpoint, MarketError, Ticker, Tickers, UnixMillis, check_url, decimal};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Most symbols asked for by name; above it, the list of all costs the exchange no more.
 const MOST_NAMED: usize = 100;

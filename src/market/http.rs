@@ -1,17 +1,15 @@
 //! One bounded GET request: TLS or loopback, no redirects, one deadline, a limit on bytes.
 
+use super::{Endpoint, MarketError};
 use std::io::{self, ErrorKind, Read};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-
 use ureq::Agent;
 use ureq::config::AutoHeaderValue;
 use ureq::http::header::{CONTENT_LENGTH, DATE, RETRY_AFTER};
 use ureq::http::{HeaderMap, HeaderName, Uri};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-
-use super::{Endpoint, MarketError};
 
 /// Bytes read of a reply that is not a success: enough for an error object or a headline.
 const ERROR_BODY: u64 = 4096;

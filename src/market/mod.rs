@@ -11,10 +11,9 @@ mod decimal;
 mod error;
 mod http;
 
+use rust_decimal::Decimal;
 use std::collections::HashMap;
 use std::time::Duration;
-
-use rust_decimal::Decimal;
 
 pub use binance::fetch_tickers;
 pub use error::MarketError;

@@ -3,13 +3,11 @@
 //! They are looked for in the folder that SIGNAL_HUB_MARKET_DATA names, else in shared/market
 //! beside the repository. A test that does not find them says so and passes.
 
+use super::{Tickers, UnixMillis, binance};
+use flate2::read::GzDecoder;
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::PathBuf;
-
-use flate2::read::GzDecoder;
-
-use super::{Tickers, UnixMillis, binance};
 
 /// All replies to the request for the tickers of all symbols.
 pub const REPLIES: [&str; 2] = [

@@ -1,9 +1,7 @@
-use std::time::Duration;
-
+use super::*;
 use rust_decimal::Decimal;
 use serde_json::Value;
-
-use super::*;
+use std::time::Duration;
 
 fn number(text: &str) -> Decimal {
     Decimal::from_str_exact(text).unwrap()

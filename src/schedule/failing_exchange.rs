@@ -1,5 +1,5 @@
-//! An exchange that fails for an hour, or now and then, in driven time: what the
-//! schedule and the backoff make of it together, joined as the worker joins them.
+//! An exchange that fails for an hour, or now and then, in driven time: what the schedule and the
+//! backoff make of it together, joined as the worker joins them.
 
 use super::Schedule;
 use crate::market::{MarketError, backoff};

@@ -3,9 +3,8 @@
 //! An exchange answers for halted and delisted pairs too, with zeros or with the statistics of
 //! their last day, for months.
 
-use rust_decimal::Decimal;
-
 use crate::market::{Ticker, UnixMillis};
+use rust_decimal::Decimal;
 
 /// How far the exchange's clock may be ahead of this server's.
 const CLOCK_TOLERANCE_MS: i64 = 60_000;

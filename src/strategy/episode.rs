@@ -10,10 +10,9 @@
 //!          beyond enter on the other side: fire "flipped", no cooldown <-+
 //! ```
 
-use rust_decimal::Decimal;
-
 use super::{Episode, Reason, Rule, Side, momentum};
 use crate::market::UnixMillis;
+use rust_decimal::Decimal;
 
 /// What a change means to a symbol, given what is remembered of it.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,14 +1,12 @@
 //! What is found out about one symbol before the symbols are compared with each other.
 
-use std::borrow::Cow;
-use std::cell::OnceCell;
-use std::collections::HashMap;
-
-use rust_decimal::Decimal;
-
 use super::episode::{self, Step};
 use super::{Episode, Levels, Rule, Side, Watched, condition, levels, momentum, quality};
 use crate::market::{Ticker, Tickers, UnixMillis};
+use rust_decimal::Decimal;
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::HashMap;
 
 /// The status of a market whose ticker is fit to be judged.
 const TRADING: &str = "TRADING";

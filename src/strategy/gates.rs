@@ -3,13 +3,12 @@
 //! Whether is asked of every symbol at every run, the words only of a signal, a preview and a
 //! ticker that is not fit: making them is most of what judging would cost.
 
-use rust_decimal::Decimal;
-
 use super::episode::Step;
 use super::finding::Finding;
 use super::text::{plain, seconds, utc};
 use super::{Gate, Levels, Side};
 use crate::market::UnixMillis;
+use rust_decimal::Decimal;
 
 /// What one gate checks.
 #[derive(Clone, Copy, Debug, PartialEq)]

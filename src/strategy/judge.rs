@@ -1,16 +1,14 @@
 //! All symbols of a run: what is found of each, their ranks, and the verdicts that follow.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
-
-use rust_decimal::Decimal;
-
 use super::episode::{self, Step};
 use super::finding::Finding;
 use super::gates::{self, Check};
 use super::text::plain;
 use super::{Episode, Explanation, Gate, Reason, Rule, Signal, Verdict, Watched};
 use crate::market::{Tickers, UnixMillis};
+use rust_decimal::Decimal;
+use std::cmp::Reverse;
+use std::collections::HashMap;
 
 /// Judges every watched symbol at `now` (one verdict each, in their order).
 ///

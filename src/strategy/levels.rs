@@ -1,9 +1,8 @@
 //! Entry, stop and targets.
 
-use rust_decimal::{Decimal, RoundingStrategy};
-
 use super::{Rule, Side};
 use crate::market::Ticker;
+use rust_decimal::{Decimal, RoundingStrategy};
 
 const HUNDREDTH: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
 

@@ -20,10 +20,9 @@ mod quality;
 pub mod shipped;
 mod text;
 
-use rust_decimal::Decimal;
-
 use crate::market::{Ticker, UnixMillis};
 use finding::Finding;
+use rust_decimal::Decimal;
 
 pub use judge::judge;
 pub use levels::Levels;

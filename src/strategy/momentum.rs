@@ -1,8 +1,7 @@
 //! The momentum rule: what moved over the last 24 hours is taken to move on.
 
-use rust_decimal::{Decimal, RoundingStrategy};
-
 use super::{Rule, Side};
+use rust_decimal::{Decimal, RoundingStrategy};
 
 /// The side that a change of `change` percent points to: LONG strictly above the threshold,
 /// SHORT strictly below its negative.

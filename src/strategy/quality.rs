@@ -1,10 +1,9 @@
 //! How well a market could be traded just now, as far as its ticker shows.
 
-use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
-use rust_decimal::{Decimal, RoundingStrategy};
-
 use super::{Rule, Side};
 use crate::market::Ticker;
+use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
+use rust_decimal::{Decimal, RoundingStrategy};
 
 /// Points for volume: none at the rule's floor, all at a thousand times the floor.
 const LIQUIDITY_POINTS: f64 = 40.0;

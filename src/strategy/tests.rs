@@ -1,8 +1,7 @@
 //! Whole verdicts; the helpers here serve the tests of the parts, too.
 
-use std::collections::HashMap;
-
 use rust_decimal::Decimal;
+use std::collections::HashMap;
 
 pub use super::shipped::rule;
 use super::*;

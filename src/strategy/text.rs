@@ -1,8 +1,7 @@
 //! Values as people read them.
 
-use rust_decimal::Decimal;
-
 use crate::market::UnixMillis;
+use rust_decimal::Decimal;
 
 /// A number without needless zeros.
 pub fn plain(number: Decimal) -> String {

@@ -31,12 +31,11 @@ mod plain;
 mod reply;
 mod scene;
 
-use std::hint::black_box;
-use std::time::Instant;
-
 use numbers::{line, median, ms, table};
 use reply::Reply;
 use scene::Scene;
+use std::hint::black_box;
+use std::time::Instant;
 
 /// Rounds of which nothing is kept: the first touch of memory and code.
 const WARM_UP: usize = 10;

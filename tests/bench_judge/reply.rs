@@ -1,11 +1,10 @@
 //! The reply that is read: a recorded one where there is one, else the simulator's.
 
+use flate2::read::GzDecoder;
+use signal_hub_tests::simulator::{Instrument, Simulator, SimulatorOptions};
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
-
-use flate2::read::GzDecoder;
-use signal_hub_tests::simulator::{Instrument, Simulator, SimulatorOptions};
 
 /// The list of all symbols on a day on which BTC fell by 8.163 %.
 const RECORDED: &str = "binance/ticker24hr-2023-03-10T1434Z.json.gz";

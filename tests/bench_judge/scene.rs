@@ -1,9 +1,8 @@
 //! Every symbol of a reply watched, and judged at the time of the reply.
 
-use std::collections::{HashMap, HashSet};
-
 use crate::market::{Tickers, UnixMillis, binance};
 use crate::strategy::{self, Episode, Rule, Side, Verdict, Watched};
+use std::collections::{HashMap, HashSet};
 
 const HOUR: i64 = 3_600_000;
 

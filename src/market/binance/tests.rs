@@ -1,8 +1,7 @@
-use proptest::prelude::*;
-use serde_json::{Value, json};
-
 use super::*;
 use crate::market::recorded;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 
 fn row(symbol: &str) -> Value {
     json!({

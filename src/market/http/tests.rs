@@ -1,12 +1,11 @@
 //! Requests against a peer on loopback that misbehaves by script.
 
+use super::*;
+use crate::market::{Tickers, fetch_tickers};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-
-use super::*;
-use crate::market::{Tickers, fetch_tickers};
 
 type Act = Box<dyn FnOnce(&mut TcpStream) + Send>;
 

@@ -1,8 +1,7 @@
 //! What holds of every verdict, whatever comes in.
 
-use proptest::prelude::*;
-
 use super::*;
+use proptest::prelude::*;
 
 /// Any decimal, with the extremes and the everyday ones often.
 pub fn any_decimal() -> impl Strategy<Value = Decimal> {

@@ -1,10 +1,9 @@
 //! Seven and a half months of candles, rolled into 24-hour tickers and judged one after another.
 
-use std::collections::VecDeque;
-use std::thread;
-
 use super::*;
 use crate::market::recorded;
+use std::collections::VecDeque;
+use std::thread;
 
 const CANDLE_MS: i64 = 5 * MINUTE;
 const DAY_MS: i64 = 24 * HOUR;

@@ -1,12 +1,11 @@
 //! Serves the market simulator until it is killed or its standard input closes.
 
+use lexopt::prelude::{Long, ValueExt};
+use signal_hub_tests::simulator::{Simulator, SimulatorOptions};
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::thread;
-
-use lexopt::prelude::{Long, ValueExt};
-use signal_hub_tests::simulator::{Simulator, SimulatorOptions};
 
 const HELP: &str = "\
 Serves simulated 24-hour tickers on 127.0.0.1, the way Binance's spot REST API does.

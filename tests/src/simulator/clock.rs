@@ -1,8 +1,7 @@
 //! The exchange's clock: the system's, or driven by a test.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use super::UnixMillis;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Where the simulated exchange takes its time from.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,16 +1,14 @@
 //! What the exchange lists and what it says of each symbol at its present time.
 
-use std::io;
-
-use rust_decimal::Decimal;
-use serde_json::Value;
-
 use super::UnixMillis;
 use super::clock::Clock;
 use super::fault::Corruption;
 use super::instrument::Instrument;
 use super::model::Model;
 use super::ticker::{self, Figures, Row};
+use rust_decimal::Decimal;
+use serde_json::Value;
+use std::io;
 
 /// The listed symbols and the clock.
 pub(super) struct Exchange {

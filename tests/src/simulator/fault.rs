@@ -1,10 +1,8 @@
 //! What can go wrong on the way to a ticker, on demand.
 
-use std::collections::VecDeque;
-
-use serde_json::{Value, json};
-
 use super::ticker::Row;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
 
 /// One way in which a ticker request goes wrong.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,9 +1,5 @@
 //! The exchange behind its REST API: routes, faults, used weight and what was asked.
 
-use std::collections::VecDeque;
-
-use serde_json::json;
-
 use super::UnixMillis;
 use super::exchange::{Exchange, Listed};
 use super::fault::{Fault, FaultQueue};
@@ -11,6 +7,8 @@ use super::instrument::REPLY_SCALE;
 use super::query::{ApiError, Selection, SymbolQuery};
 use super::response::{Delivery, Response};
 use super::ticker;
+use serde_json::json;
+use std::collections::VecDeque;
 
 /// How many request targets are remembered.
 const REMEMBERED_REQUESTS: usize = 1_000;

@@ -27,17 +27,15 @@ mod server;
 mod tests;
 mod ticker;
 
-use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-use rust_decimal::Decimal;
-
 use clock::Clock;
 use exchange::{Driven, Exchange, Listed, Trading, Volume};
 use instrument::decimal;
 use market::Market;
+use rust_decimal::Decimal;
 use server::Server;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 pub use fault::{Corruption, Fault, Times};
 pub use instrument::Instrument;

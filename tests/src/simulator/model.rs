@@ -6,13 +6,11 @@
 //! per second make volume, turnover, high and low, so that they move together and a
 //! high stays until the second it was made in leaves the window.
 
-use std::collections::BTreeMap;
-
-use rust_decimal::prelude::ToPrimitive;
-
 use super::UnixMillis;
 use super::instrument::Instrument;
 use super::noise::{Noise, Walk};
+use rust_decimal::prelude::ToPrimitive;
+use std::collections::BTreeMap;
 
 /// Length of the rolling window, in seconds.
 const WINDOW_SECONDS: i64 = 24 * 60 * 60;

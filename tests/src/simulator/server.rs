@@ -1,13 +1,12 @@
 //! HTTP/1.1 on loopback: one thread per connection, all of them ended by dropping the server.
 
+use super::response::{Delivery, Response, reason};
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-
-use super::response::{Delivery, Response, reason};
 
 /// Largest request head taken, in bytes; a list of a thousand symbols fits.
 const MAX_HEAD: usize = 64 * 1024;

@@ -5,12 +5,11 @@
 //! weighted average = quote volume / volume, low <= open, last, weighted average <= high,
 //! bid <= ask.
 
-use rust_decimal::{Decimal, RoundingStrategy};
-use serde_json::{Map, Value};
-
 use super::UnixMillis;
 use super::instrument::{Instrument, REPLY_SCALE};
 use super::model::Window;
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde_json::{Map, Value};
 
 /// 24 hours in milliseconds: closeTime - openTime of every row.
 pub(super) const WINDOW_MILLIS: i64 = 24 * 60 * 60 * 1_000;

@@ -1,13 +1,11 @@
 //! The REST API as its users know it.
 
+use super::{A_TIME, ALL, get, good, integer, number, start, start_at, symbols_of, text, ticker};
+use crate::simulator::{Fault, Instrument, Simulator, SimulatorOptions, Times};
+use serde_json::json;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
-
-use serde_json::json;
-
-use super::{A_TIME, ALL, get, good, integer, number, start, start_at, symbols_of, text, ticker};
-use crate::simulator::{Fault, Instrument, Simulator, SimulatorOptions, Times};
 
 /// Percent-encoded `symbols=["A","B"]`.
 fn list(symbols: &[&str]) -> String {

@@ -1,13 +1,11 @@
 //! Single symbols and the time, driven by a test.
 
-use std::time::Duration;
-
-use rust_decimal::Decimal;
-use serde_json::{Value, json};
-
 use super::identities::assert_identities;
 use super::{A_TIME, ALL, get, good, integer, number, start, start_at, symbols_of, text, ticker};
 use crate::simulator::{Corruption, Instrument};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use std::time::Duration;
 
 #[test]
 fn a_change_is_held_exactly_while_the_market_moves() {

@@ -1,12 +1,10 @@
 //! Every fault, as a client sees it; and the next good reply.
 
-use std::io::{self, Read};
-use std::time::{Duration, Instant};
-
-use serde_json::Value;
-
 use super::{A_TIME, ALL, Reply, connect, get, good, request, start, start_at, text};
 use crate::simulator::{Corruption, Fault, Simulator, Times};
+use serde_json::Value;
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
 
 const TARGET: &str = "/api/v3/ticker/24hr?symbols=%5B%22BTCUSDT%22,%22ETHUSDT%22%5D";
 

@@ -1,16 +1,14 @@
 //! The model: one time, one reply; and rows whose figures agree with each other.
 
-use std::time::Duration;
-
-use proptest::prelude::*;
-use rust_decimal::{Decimal, RoundingStrategy};
-use serde_json::Value;
-
 use super::super::exchange::{Exchange, Volume};
 use super::super::instrument::Instrument;
 use super::super::model::Model;
 use super::{A_TIME, ALL, good, integer, number, start_at, text};
 use crate::simulator::{Simulator, SimulatorOptions, UnixMillis};
+use proptest::prelude::*;
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde_json::Value;
+use std::time::Duration;
 
 /// What holds in every row of a pair that trades, real or simulated.
 pub(super) fn assert_identities(row: &Value, tick_size: Decimal) {

@@ -6,14 +6,12 @@ mod faults;
 mod identities;
 mod stopping;
 
+use super::{Simulator, SimulatorOptions, UnixMillis};
+use rust_decimal::Decimal;
+use serde_json::Value;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
-
-use rust_decimal::Decimal;
-use serde_json::Value;
-
-use super::{Simulator, SimulatorOptions, UnixMillis};
 
 const ALL: &str = "/api/v3/ticker/24hr";
 

@@ -1,11 +1,10 @@
 //! Dropping a simulator ends it, whatever its connections are doing.
 
+use super::{ALL, connect, good, start};
+use crate::simulator::{Fault, Simulator, SimulatorOptions, Times};
 use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
-
-use super::{ALL, connect, good, start};
-use crate::simulator::{Fault, Simulator, SimulatorOptions, Times};
 
 /// Waits until the simulator has taken so many requests.
 fn wait_for_requests(market: &Simulator, count: u64) {
