@@ -1,32 +1,20 @@
 //! Market signals generated and delivered inside PostgreSQL.
 //!
-//! Data walks one way: [`settings`] -> [`market`] (the exchange's reply becomes tickers) ->
-//! [`strategy`] (tickers become verdicts) -> [`cycle`] (the four stages of a run) -> [`ledger`]
+//! Data walks one way: [`settings`] -> `market` (the reply of the exchange becomes tickers) ->
+//! `strategy` (tickers become verdicts) -> [`cycle`] (the four stages of a run) -> [`ledger`]
 //! (verdicts become rows of `signals`) -> [`delivery`] (a signal becomes rows of `user_signals`).
-//! `market` and `strategy` know nothing of PostgreSQL.
+//! `market` and `strategy` are crates that know nothing of PostgreSQL. [`api`] is what SQL calls,
+//! [`service`] what runs by itself, [`board`] the shared memory between them, and [`postgres`]
+//! the room that calls PostgreSQL's C interface. Nothing imports this file.
 
-mod claims;
+mod api;
+mod board;
 mod cycle;
 mod delivery;
-mod failed_calls;
-mod failure;
-mod functions;
-mod heartbeat;
-mod installation;
-mod interrupt;
-mod launcher;
 mod ledger;
-mod lock;
-mod market;
-mod process;
-mod realtime;
-mod retention;
-mod schedule;
+mod postgres;
+mod service;
 mod settings;
-mod statements;
-mod strategy;
-mod transaction;
-mod worker;
 
 use pgrx::prelude::*;
 
@@ -50,17 +38,14 @@ extension_sql_file!(
 );
 extension_sql_file!("../sql/4_access.sql", name = "access", finalize);
 
-/// Release of this library; the installed SQL objects must be of the same.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-
 /// Called once per process that loads the library; with the library preloaded, that is the
 /// postmaster.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     settings::define();
-    if process::preloading() && !process::binary_upgrade() {
-        heartbeat::reserve_shared_memory();
-        failed_calls::reserve_shared_memory();
-        launcher::register();
+    if postgres::process::preloading() && !postgres::process::binary_upgrade() {
+        board::slots::reserve_shared_memory();
+        board::failed_calls::reserve_shared_memory();
+        service::launcher::register();
     }
 }

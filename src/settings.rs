@@ -3,12 +3,15 @@
 //! All of them reload with SIGHUP. None can be set by a session: one database's worker serves
 //! everybody in it.
 
-use crate::market::{self, Endpoint};
-use crate::process;
+use crate::postgres::process;
+use market::Endpoint;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::time::Duration;
+
+/// Release of this library; the installed SQL objects must be of the same.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 static INTERVAL_S: GucSetting<i32> = GucSetting::<i32>::new(30);
@@ -170,7 +173,7 @@ pub fn define() {
     GucRegistry::define_int_guc(
         c"signal_hub.signal_retention",
         c"Age at which signals and their deliveries are purged.",
-        c"0 keeps them for ever. The purge goes with the worker's runs, in small batches, and by a clock that the exchange bears out.",
+        c"0 keeps them for ever. The worker purges in small batches. Age is measured by the last time at which the exchange's clock agreed with this server's.",
         &SIGNAL_RETENTION_MIN,
         0,
         3650 * MINUTES_PER_DAY,

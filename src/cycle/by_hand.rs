@@ -1,16 +1,14 @@
-//! What a session calls: a cycle in its own transaction, and a look at what one would do.
+//! What a session calls: a run in its own transaction, and a preview of what one would do.
 
-use super::{Fetched, Outcome, Progress, as_owner, fetch, fetch_timed, judge, record};
+use super::stages::{Fetched, Outcome, RunTimes, fetch, fetch_timed, judge, record};
+use crate::board::failed_calls;
 use crate::delivery::{self, Role};
-use crate::failed_calls;
-use crate::failure::Failure;
-use crate::installation;
 use crate::ledger::{self, Plan, Standing, Trigger};
-use crate::market::{MarketError, UnixMillis, backoff};
-use crate::process::{self, unix_millis};
-use crate::strategy::{Explanation, Verdict};
-use crate::transaction::{self, Scope, catch};
+use crate::postgres::process::unix_millis;
+use crate::postgres::{Failure, Scope, as_owner, catch, process, transaction};
+use market::{MarketError, UnixMillis, backoff};
 use std::time::{Duration, Instant};
+use strategy::{Explanation, Verdict};
 
 /// How long a caller waits for another cycle of the database to end, before it is told that one
 /// is running.
@@ -36,19 +34,19 @@ pub fn run_by_hand() -> Result<Outcome, Failure> {
         }
         process::wait(CALLER_RETRY, None);
     }
-    let mut progress = Progress::begin();
+    let mut times = RunTimes::begin();
     let plan = as_owner(scope, c"", ledger::plan)?;
     if let Some(paused) = plan.paused {
         return Ok(Outcome::not_run(format!("{paused}; nothing was done")));
     }
-    refuse_if_told_to_wait(&plan.standing)?;
-    failed_calls::noted(progress.started_at, || {
-        let fetched = match fetch_timed(scope, &plan, &mut progress) {
+    refuse_if_asked_to_wait(&plan.standing)?;
+    failed_calls::with_note_on_failure(times.started_at, || {
+        let fetched = match fetch_timed(scope, &plan, &mut times) {
             Ok(Ok(fetched)) => fetched,
-            Ok(Err(error)) => return Err((error.clone().into(), told_to_wait_until(&error))),
+            Ok(Err(error)) => return Err((error.clone().into(), asked_to_wait_until(&error))),
             Err(failure) => return Err((failure, None)),
         };
-        catch(|| finish_by_hand(scope, &plan, fetched, &mut progress))
+        catch(|| finish_by_hand(scope, &plan, fetched, &mut times))
             .map_err(|failure| (failure, None))
     })
 }
@@ -58,10 +56,10 @@ fn finish_by_hand(
     scope: Scope,
     plan: &Plan,
     fetched: Fetched,
-    progress: &mut Progress,
+    times: &mut RunTimes,
 ) -> Result<Outcome, Failure> {
-    installation::set_constraints_immediate();
-    let Some(recorded) = record(scope, Trigger::Manual, plan, fetched, progress)? else {
+    transaction::set_constraints_immediate();
+    let Some(recorded) = record(scope, Trigger::Manual, plan, fetched, times)? else {
         return Ok(Outcome::not_run(
             "signals were paused meanwhile; nothing was done",
         ));
@@ -74,9 +72,9 @@ fn finish_by_hand(
     }
 }
 
-fn refuse_if_told_to_wait(standing: &Standing) -> Result<(), Failure> {
+fn refuse_if_asked_to_wait(standing: &Standing) -> Result<(), Failure> {
     match standing.retry_at {
-        Some(until) if standing.told_to_wait => {
+        Some(until) if standing.asked_to_wait => {
             let seconds = (until - unix_millis()).max(0) / 1000;
             Err(Failure::new("08004", "the exchange asked to be left alone")
                 .detail(format!(
@@ -89,7 +87,7 @@ fn refuse_if_told_to_wait(standing: &Standing) -> Result<(), Failure> {
 }
 
 /// Until when an exchange that says stop is to be left alone, from now.
-fn told_to_wait_until(error: &MarketError) -> Option<UnixMillis> {
+fn asked_to_wait_until(error: &MarketError) -> Option<UnixMillis> {
     let MarketError::LeftAlone { .. } = error else {
         return None;
     };
@@ -104,7 +102,7 @@ fn told_to_wait_until(error: &MarketError) -> Option<UnixMillis> {
 pub fn preview() -> Result<Vec<Explanation>, Failure> {
     let scope = Scope::Caller;
     let plan = as_owner(scope, c"", ledger::plan)?;
-    refuse_if_told_to_wait(&plan.standing)?;
+    refuse_if_asked_to_wait(&plan.standing)?;
     let fetched = fetch(scope, &plan)?.map_err(Failure::from)?;
     let judged = as_owner(scope, c"", |db| judge(db, &plan, &fetched))?;
     let verdicts = judged.iter().flat_map(|j| &j.verdicts);

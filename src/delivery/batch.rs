@@ -6,9 +6,8 @@
 //! together however large it is.
 
 use super::range::{Range, subscribers};
-use crate::failure::Failure;
-use crate::installation::Installation;
-use pgrx::datum::Uuid;
+use crate::postgres::{Db, Failure};
+use pgrx::datum::{DatumWithOid, Uuid};
 
 /// The signals of a signal's UTC day before it, by which quotas are counted.
 pub struct Day {
@@ -21,7 +20,7 @@ pub struct Day {
 }
 
 /// Reads the day of a signal.
-pub fn day(db: &Installation, signal_id: i64) -> Result<Day, Failure> {
+pub fn day(db: &Db, signal_id: i64) -> Result<Day, Failure> {
     let days = db.read(
         "WITH this AS (SELECT signal_id, date_trunc('day', created_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS midnight
                          FROM @extschema@.signals WHERE signal_id = $1),
@@ -54,7 +53,7 @@ pub fn day(db: &Installation, signal_id: i64) -> Result<Day, Failure> {
 /// A quota is counted in the rows themselves, as `user_signal_quotas` shows them. While the day
 /// has not seen more signals than the quota nobody can be above it, and nothing is counted.
 pub fn write(
-    db: &Installation,
+    db: &Db,
     signal_id: i64,
     day: &Day,
     range: &Range,
@@ -65,14 +64,26 @@ pub fn write(
     if quota == Some(0) {
         return Ok(0);
     }
+    let mut args: Vec<DatumWithOid> = vec![
+        range.tier.clone().into(),
+        range.next.into(),
+        last.into(),
+        range.full_details.into(),
+        signal_id.into(),
+    ];
     let below_quota = match quota {
         Some(quota) if day.signals > quota => {
+            args.extend([
+                day.first.into(),
+                quota.into(),
+                DatumWithOid::from(day.only.clone()),
+            ]);
             "AND NOT EXISTS (SELECT FROM @extschema@.user_signals e
                               WHERE e.user_id = u.user_id AND e.signal_id >= $6 AND e.signal_id < $5
                                 AND ($8::bigint[] IS NULL OR e.signal_id = ANY ($8))
                               ORDER BY e.signal_id OFFSET $7 - 1 LIMIT 1)"
         }
-        _ => "AND coalesce($6::bigint, $7::bigint, cardinality($8::bigint[])) IS NOT NULL",
+        _ => "",
     };
     // Asked as a value, not by EXISTS: the planner would make that a hash of the whole signal for
     // each batch while it believes that the table is small.
@@ -119,16 +130,7 @@ pub fn write(
                 {without_row}
                 {below_quota}"
         ),
-        &[
-            range.tier.clone().into(),
-            range.next.into(),
-            last.into(),
-            range.full_details.into(),
-            signal_id.into(),
-            day.first.into(),
-            quota.into(),
-            day.only.clone().into(),
-        ],
+        &args,
     )?;
     Ok(i64::try_from(written).unwrap_or(i64::MAX))
 }

@@ -1,19 +1,38 @@
-//! One signal on its way to everybody: range by range, batch by batch.
+//! One signal on its way to everybody: range by range, batch by batch, a transaction each.
+//!
+//! ```text
+//!                     +--------------------------------------------------------------+
+//!                     v                                                              |
+//!   take a range nobody works on  --none-->  claim the next range of the signal      |
+//!          | one                               |-- a range, alone in the fan-out     |
+//!          |<----------------------------------+                                     |
+//!          |                                   |-- a range, shared or with care: commit, more to do
+//!          |                                   |-- others work on the rest: commit, wait
+//!          |                                   `-- nothing left: delivered
+//!          v
+//!   write the rows of a batch  --refused-->  roll back; again with care and half the batch,
+//!          |                                 down to the one subscriber, who is passed over
+//!          |-- more of the range: move its cursor, commit, more to do
+//!          `-- end of the range: close it; shared: commit, more to do; alone: ---------+
+//! ```
+//!
+//! "With care" looks for the row of each subscriber first, and commits a range before it is worked
+//! on, so that it is there when a subscriber of it is passed over.
 
 use super::batch::{self, Day};
 use super::helpers::Helpers;
 use super::pacing::Pace;
 use super::range::{self, Claim, Range};
-use super::{Delivered, Role, as_owner, owned};
-use crate::failure::Failure;
-use crate::heartbeat::{self, Stage};
-use crate::installation::Installation;
-use crate::ledger::{self, text};
-use crate::process;
+use super::{Delivered, Role, delivering};
+use crate::board::slots::{self, Stage};
+use crate::ledger;
+use crate::postgres::statements::text;
+use crate::postgres::transaction::idle;
+use crate::postgres::{Db, Failure, process};
 use crate::settings;
-use crate::transaction::{self, idle};
 use pgrx::datum::Uuid;
 use std::ffi::CString;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 /// Subscribers per batch of a fan-out inside a caller's transaction: nothing shows before that
@@ -22,11 +41,11 @@ use std::time::{Duration, Instant};
 const LARGE_BATCH: i64 = 100_000;
 /// Batches in a range, when ranges are shared among processes.
 const BATCHES_PER_RANGE: i64 = 5;
-/// Time between two looks whether another process is done with its range.
-const LOOK_AGAIN: Duration = Duration::from_millis(2);
-/// Time between two tries to take over what a process left behind that ended amid its range. To
-/// try is to write; to look is not.
-const TRY_AGAIN: Duration = Duration::from_millis(100);
+/// Time between two checks whether another process has finished its range. A check only reads.
+const CHECK_OTHERS_EVERY: Duration = Duration::from_millis(2);
+/// Time between two attempts to take over a range that a process left in the middle. An attempt
+/// locks rows, which is a write, so it is made less often.
+const TAKE_OVER_EVERY: Duration = Duration::from_millis(100);
 /// Longest wait for the others in all, before the rest is left for later.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Time between two lines on the progress in pg_stat_activity.
@@ -37,13 +56,13 @@ pub struct FanOut {
     signal_id: i64,
     day: Day,
     began: Instant,
-    /// When the activity was last renewed.
+    /// When the activity was last updated.
     reported: Instant,
     activity: CString,
 }
 
 /// The oldest undelivered signal, and what a fan-out of it must know.
-pub fn next_signal(db: &Installation) -> Result<Option<FanOut>, Failure> {
+pub fn next_signal(db: &Db) -> Result<Option<FanOut>, Failure> {
     let next = db.read(
         "SELECT signal_id FROM @extschema@.signals WHERE delivered_at IS NULL ORDER BY signal_id LIMIT 1",
         &[],
@@ -65,115 +84,163 @@ pub fn next_signal(db: &Installation) -> Result<Option<FanOut>, Failure> {
     }))
 }
 
-/// What a transaction of a fan-out came to.
-struct Step {
+/// What one transaction of a fan-out did, and what comes next.
+struct Written {
     rows: i64,
-    state: State,
+    next: Next,
 }
 
-enum State {
+enum Next {
     MoreToDo,
     OthersAtWork,
     Delivered,
 }
 
-/// The batch being written, to know whom a refusal is about.
-struct Attempt {
+/// How large batches are in this fan-out.
+struct Sizes {
+    /// Subscribers in a batch.
+    batch: i64,
+    /// Subscribers in a range, when processes share the fan-out; one alone takes all there are.
+    shared_range: Option<i64>,
+}
+
+impl Sizes {
+    fn of(role: Role) -> Self {
+        let batch = settings::delivery_batch();
+        match role {
+            Role::Caller => Self {
+                batch: LARGE_BATCH,
+                shared_range: None,
+            },
+            Role::Worker | Role::Helper => Self {
+                batch,
+                shared_range: (settings::delivery_workers() > 1)
+                    .then_some(batch * BATCHES_PER_RANGE),
+            },
+        }
+    }
+}
+
+/// How carefully a batch is written: each refusal halves it, each success doubles it again.
+#[derive(Clone, Copy, Default)]
+struct Care {
+    halvings: u32,
+}
+
+impl Care {
+    fn is_taken(self) -> bool {
+        self.halvings > 0
+    }
+
+    fn size_of(self, full_batch: i64) -> i64 {
+        (full_batch >> self.halvings.min(62)).max(1)
+    }
+
+    fn take_more(&mut self) {
+        self.halvings += 1;
+    }
+
+    fn take_less(&mut self) {
+        self.halvings = self.halvings.saturating_sub(1);
+    }
+}
+
+/// The batch that is being written: whom a refusal is about.
+struct Batch {
     range_id: i64,
-    /// Where the range stood.
-    next: Uuid,
+    /// First subscriber of the batch.
+    first: Uuid,
     subscribers: i64,
-    /// Whether the range was given out in the same transaction, and is gone with it.
-    range_is_gone: bool,
-    with_care: bool,
 }
 
 impl FanOut {
     /// Delivers to the end; false when others are at work on the rest of it for longer than this
     /// process waits. When a batch is refused it is tried again in halves, down to the one
     /// subscriber at fault, who is passed over.
+    ///
+    /// # Errors
+    /// What is not about a row of one subscriber; the fan-out can be resumed from where it is.
     pub fn deliver(
         mut self,
         role: Role,
         helpers: &mut Helpers,
         done: &mut Delivered,
     ) -> Result<bool, Failure> {
-        let mut halvings = 0;
+        let mut care = Care::default();
         let mut pace = Pace::new();
         let mut waited = Duration::ZERO;
         loop {
             if role != Role::Caller {
                 process::reload_settings_if_asked();
             }
-            heartbeat::beat(Stage::Delivering);
-            let mut attempt = None;
+            slots::record_heartbeat(Stage::Delivering);
+            // Left behind by a transaction that an error ended.
+            let mut in_hand = None;
             let activity = self.activity.clone();
-            let step = role.scope().atomically(&activity, || {
-                let step = owned(role, |db| {
-                    let step = self.step(db, role, halvings, &mut attempt)?;
-                    self.report(db, role)?;
-                    Ok(step)
-                })?;
+            let written = delivering(role, &activity, |db| {
+                let written = self.write_batch(db, role, care, &mut in_hand)?;
+                self.report(db, role)?;
                 // Rows and cursor travel together; the last batch takes all before it along to
                 // disk.
-                if role != Role::Caller && !matches!(step.state, State::Delivered) {
-                    transaction::commit_without_waiting();
+                if role != Role::Caller && !matches!(written.next, Next::Delivered) {
+                    db.commit_without_waiting_for_disk();
                 }
-                Ok(step)
+                Ok(written)
             });
-            match (step, attempt) {
-                (Ok(step), _) => {
-                    done.rows += step.rows;
-                    heartbeat::note_work();
-                    match step.state {
-                        State::Delivered => return Ok(true),
-                        State::OthersAtWork if role == Role::Caller || waited > PATIENCE => {
+            match (written, in_hand) {
+                (Ok(written), _) => {
+                    done.rows += written.rows;
+                    slots::mark_worked();
+                    match written.next {
+                        Next::Delivered => return Ok(true),
+                        Next::OthersAtWork if role == Role::Caller || waited > PATIENCE => {
                             return Ok(false);
                         }
-                        State::OthersAtWork => waited += self.wait_for_others(role)?,
-                        State::MoreToDo if role == Role::Caller => {}
-                        State::MoreToDo => {
+                        Next::OthersAtWork => waited += self.wait_for_others(role)?,
+                        Next::MoreToDo if role == Role::Caller => {}
+                        Next::MoreToDo => {
                             helpers.call_when_worth_it()?;
                             pace.keep()?;
                         }
                     }
-                    halvings = u32::saturating_sub(halvings, 1);
+                    care.take_less();
                 }
-                (Err(refusal), Some(attempt)) if refusal.is_of_the_row() => {
-                    if attempt.subscribers > 1 || attempt.range_is_gone || !attempt.with_care {
-                        halvings += 1;
+                (Err(refusal), Some(batch)) if refusal.is_of_the_row() => {
+                    if batch.subscribers > 1 || !care.is_taken() {
+                        care.take_more();
                     } else {
-                        done.error = Some(as_owner(role, &self.activity, |db| {
-                            self.pass_over(db, &attempt, &refusal)
+                        done.error = Some(delivering(role, &self.activity, |db| {
+                            self.pass_over(db, &batch, &refusal)
                         })?);
                     }
                 }
                 (Err(failure), _) => {
-                    if !failure.is_lock_not_available() {
-                        // On record where that is possible; the caller has it anyway.
-                        let _ = as_owner(role, &self.activity, |db| {
-                            ledger::record_delivery_error(
-                                db,
-                                self.signal_id,
-                                &failure.line(),
-                                &failure.sqlstate,
-                            )
-                        });
-                    }
+                    self.record_error(role, &failure);
                     return Err(failure);
                 }
             }
         }
     }
 
-    /// Waits until others are done with a range, or it is time to try and take one. Returns for
-    /// how long.
+    /// Enters what stopped the fan-out into the record of its run, where that is possible; the
+    /// caller has it anyway. A lock that somebody holds is not an error.
+    fn record_error(&self, role: Role, failure: &Failure) {
+        if failure.is_lock_not_available() {
+            return;
+        }
+        let _ = delivering(role, &self.activity, |db| {
+            ledger::record_delivery_error(db, self.signal_id, &failure.line(), &failure.sqlstate)
+        });
+    }
+
+    /// Waits until others have finished a range, or it is time to try and take one over. Returns
+    /// how long it waited.
     fn wait_for_others(&self, role: Role) -> Result<Duration, Failure> {
         let began = Instant::now();
-        let left = || as_owner(role, &self.activity, |db| range::count(db, self.signal_id));
+        let left = || delivering(role, &self.activity, |db| range::count(db, self.signal_id));
         let before = left()?;
-        while before > 0 && began.elapsed() < TRY_AGAIN {
-            idle(LOOK_AGAIN);
+        while before > 0 && began.elapsed() < TAKE_OVER_EVERY {
+            idle(CHECK_OTHERS_EVERY);
             if left()? != before {
                 break;
             }
@@ -182,84 +249,96 @@ impl FanOut {
     }
 
     /// One transaction: a batch, across as many ranges as it takes to fill it, and the end of the
-    /// signal when there is nothing left of it.
-    fn step(
+    /// signal when nothing is left of it. `in_hand` is what is being written when it raises.
+    fn write_batch(
         &self,
-        db: &Installation,
+        db: &Db,
         role: Role,
-        halvings: u32,
-        attempt: &mut Option<Attempt>,
-    ) -> Result<Step, Failure> {
-        let (batch, range_size) = match role {
-            Role::Caller => (LARGE_BATCH, None),
-            _ => (settings::delivery_batch(), shared_range_size()),
-        };
-        let with_care = halvings > 0;
+        care: Care,
+        in_hand: &mut Option<Batch>,
+    ) -> Result<Written, Failure> {
+        let sizes = Sizes::of(role);
         let mut rows = 0;
-        let state = loop {
-            let (range, just_claimed) = match range::take(db, self.signal_id)? {
-                Some(range) => (range, false),
-                None => match range::claim(db, self.signal_id, range_size)? {
-                    // Committed at once, so that others can have the next, and that it is there
-                    // when a subscriber is to be passed over.
-                    Claim::Range(_) if range_size.is_some() || with_care => break State::MoreToDo,
-                    Claim::Range(range) => (range, true),
-                    Claim::OthersAtWork => break State::OthersAtWork,
-                    Claim::NothingLeft => {
-                        self.finish(db)?;
-                        break State::Delivered;
-                    }
-                    Claim::Delivered => break State::Delivered,
-                },
+        loop {
+            let range = match self.next_range(db, &sizes, care)? {
+                ControlFlow::Continue(range) => range,
+                ControlFlow::Break(next) => return Ok(Written { rows, next }),
             };
-            if rows >= batch {
-                break State::MoreToDo;
+            let more_to_do = |rows| {
+                Ok(Written {
+                    rows,
+                    next: Next::MoreToDo,
+                })
+            };
+            if rows >= sizes.batch {
+                return more_to_do(rows);
             }
-            // Renamed or gone: whom it had is found under the new name.
+            // Renamed or deleted: its subscribers are found under the new name.
             if !range.tier_exists {
                 range::close(db, &range, 0)?;
                 continue;
             }
-            let full = if range.changed_only {
-                LARGE_BATCH
-            } else {
-                batch
+            let full_batch = match range.changed_only {
+                true => LARGE_BATCH,
+                false => sizes.batch,
             };
-            let subscribers = (full >> halvings.min(62)).max(1);
-            // Nearly all who changed have their row, and each look at some of them is a look
-            // through all of them: one is enough.
-            let (last, next) = match range.changed_only && !with_care {
+            let subscribers = care.size_of(full_batch);
+            // Nearly all who changed have their row, and each search for some of them reads all
+            // of them: one is enough.
+            let (last, next) = match range.changed_only && !care.is_taken() {
                 true => (range.last, None),
                 false => range::bounds(db, self.signal_id, &range, subscribers)?,
             };
-            *attempt = Some(Attempt {
+            *in_hand = Some(Batch {
                 range_id: range.range_id,
-                next: range.next,
+                first: range.next,
                 subscribers,
-                range_is_gone: just_claimed,
-                with_care,
             });
-            let written = batch::write(db, self.signal_id, &self.day, &range, last, with_care)?;
-            *attempt = None;
+            let day = &self.day;
+            let written = batch::write(db, self.signal_id, day, &range, last, care.is_taken())?;
+            *in_hand = None;
             rows += written;
-            match next {
-                Some(next) => {
-                    range::advance(db, &range, next, written)?;
-                    break State::MoreToDo;
-                }
-                None => {
-                    range::close(db, &range, written)?;
-                    // The signal's row is locked now, and others wait for it.
-                    if range_size.is_some() {
-                        break State::MoreToDo;
-                    }
-                }
+            if let Some(next) = next {
+                range::advance(db, &range, next, written)?;
+                return more_to_do(rows);
             }
-        };
-        Ok(Step { rows, state })
+            range::close(db, &range, written)?;
+            // The signal's row is locked now, and others wait for it.
+            if sizes.shared_range.is_some() {
+                return more_to_do(rows);
+            }
+        }
     }
 
-    fn finish(&self, db: &Installation) -> Result<(), Failure> {
+    /// The range to work on in this transaction, or else what comes next.
+    fn next_range(
+        &self,
+        db: &Db,
+        sizes: &Sizes,
+        care: Care,
+    ) -> Result<ControlFlow<Next, Range>, Failure> {
+        if let Some(range) = range::take(db, self.signal_id)? {
+            return Ok(ControlFlow::Continue(range));
+        }
+        Ok(
+            match range::claim(db, self.signal_id, sizes.shared_range)? {
+                // Committed at once, so that others can have the next one, and so that it is there
+                // when a subscriber is passed over.
+                Claim::Range(_) if sizes.shared_range.is_some() || care.is_taken() => {
+                    ControlFlow::Break(Next::MoreToDo)
+                }
+                Claim::Range(range) => ControlFlow::Continue(range),
+                Claim::OthersAtWork => ControlFlow::Break(Next::OthersAtWork),
+                Claim::NothingLeft => {
+                    self.finish(db)?;
+                    ControlFlow::Break(Next::Delivered)
+                }
+                Claim::Delivered => ControlFlow::Break(Next::Delivered),
+            },
+        )
+    }
+
+    fn finish(&self, db: &Db) -> Result<(), Failure> {
         db.run(
             "UPDATE @extschema@.signals SET delivered_at = clock_timestamp() WHERE signal_id = $1",
             &[self.signal_id.into()],
@@ -270,15 +349,10 @@ impl FanOut {
 
     /// Moves a range behind the one subscriber whose row was refused, and puts that on record.
     /// The refusal's detail is left out: it may hold the row itself.
-    fn pass_over(
-        &self,
-        db: &Installation,
-        attempt: &Attempt,
-        refusal: &Failure,
-    ) -> Result<Failure, Failure> {
-        let range = range::lock(db, attempt.range_id)?.filter(|range| range.next == attempt.next);
+    fn pass_over(&self, db: &Db, batch: &Batch, refusal: &Failure) -> Result<Failure, Failure> {
+        let range = range::lock(db, batch.range_id)?.filter(|range| range.next == batch.first);
         let Some(range) = range else {
-            // Another process has been at it meanwhile.
+            // Another process has worked on it meanwhile.
             return Ok(refusal.clone());
         };
         let (whom, next) = match range::heads(db, self.signal_id, &range, 1)?[..] {
@@ -306,7 +380,7 @@ impl FanOut {
     }
 
     /// Those who changed before the signal were counted in the first round.
-    fn count_failure(&self, db: &Installation, range: &Range, whom: Uuid) -> Result<(), Failure> {
+    fn count_failure(&self, db: &Db, range: &Range, whom: Uuid) -> Result<(), Failure> {
         db.run(
             "UPDATE @extschema@.signals s SET delivery_failures = delivery_failures + 1
                FROM @extschema@.user_subscriptions u
@@ -316,8 +390,8 @@ impl FanOut {
         Ok(())
     }
 
-    /// Renews what pg_stat_activity shows, now and then.
-    fn report(&mut self, db: &Installation, role: Role) -> Result<(), Failure> {
+    /// Updates what pg_stat_activity shows, about once a second.
+    fn report(&mut self, db: &Db, role: Role) -> Result<(), Failure> {
         if role == Role::Caller || self.reported.elapsed() < REPORT_EVERY {
             return Ok(());
         }
@@ -332,9 +406,4 @@ impl FanOut {
         }
         Ok(())
     }
-}
-
-/// Size of a range when processes share a fan-out; a single one takes what there is.
-fn shared_range_size() -> Option<i64> {
-    (settings::delivery_workers() > 1).then(|| settings::delivery_batch() * BATCHES_PER_RANGE)
 }

@@ -2,17 +2,15 @@
 //! Each goes on while there is something undelivered, then ends.
 
 use super::{Role, deliver_all};
-use crate::failure::Failure;
-use crate::heartbeat;
-use crate::installation;
-use crate::process;
+use crate::board::slots;
+use crate::postgres::statements::read_catalogs;
+use crate::postgres::{Failure, Scope, process};
 use crate::settings;
-use crate::transaction::Scope;
 use pgrx::bgworkers::BackgroundWorkerBuilder;
 use pgrx::prelude::*;
 use std::time::{Duration, Instant};
 
-/// A fan-out that is over within this time is not worth a process.
+/// A fan-out that takes less than this is not worth a process.
 const WORTH_HELP: Duration = Duration::from_millis(50);
 
 /// The helpers of one fan-out.
@@ -38,14 +36,14 @@ impl Helpers {
         }
         self.call_at = None;
         // Those whom a predecessor called are still at work.
-        let wanted = i64::from(settings::delivery_workers()) - 1 - at_work()?;
+        let wanted = i64::from(settings::delivery_workers()) - 1 - count_helpers()?;
         for _ in 0..wanted {
             let started = BackgroundWorkerBuilder::new("signal_hub delivery worker")
                 .set_library("signal_hub")
                 .set_function("signal_hub_delivery_main")
                 .enable_spi_access()
                 .set_restart_time(None)
-                .set_argument(pg_sys::Oid::from(heartbeat::this_database()).into_datum())
+                .set_argument(pg_sys::Oid::from(slots::this_database()).into_datum())
                 .load_dynamic();
             if started.is_err() {
                 debug1!("signal_hub: no background worker slot is free for a delivery worker");
@@ -57,9 +55,9 @@ impl Helpers {
 }
 
 /// How many helpers this database has.
-fn at_work() -> Result<i64, Failure> {
+fn count_helpers() -> Result<i64, Failure> {
     let count = Scope::Worker.atomically(c"signal_hub: delivering", || {
-        installation::read_catalogs(
+        read_catalogs(
             "SELECT count(*) FROM pg_stat_activity
               WHERE backend_type = 'signal_hub delivery worker'
                 AND datname = current_database()",

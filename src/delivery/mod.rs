@@ -10,10 +10,7 @@ mod helpers;
 mod pacing;
 mod range;
 
-use crate::failure::Failure;
-use crate::installation::Installation;
-use crate::lock;
-use crate::transaction::Scope;
+use crate::postgres::{Db, Failure, Scope, as_owner, lock};
 use fan_out::next_signal;
 use helpers::Helpers;
 use std::ffi::CStr;
@@ -58,7 +55,7 @@ pub fn deliver_all(role: Role) -> Delivered {
     let mut done = Delivered::default();
     let mut helpers = Helpers::of(role);
     loop {
-        let next = as_owner(role, c"signal_hub: delivering", next_signal);
+        let next = delivering(role, c"signal_hub: delivering", next_signal);
         let delivered = match next {
             Ok(None) => return done,
             Ok(Some(fan_out)) => fan_out.deliver(role, &mut helpers, &mut done),
@@ -83,20 +80,18 @@ pub fn deliver_all(role: Role) -> Delivered {
     }
 }
 
-fn as_owner<T>(
+/// Runs `work` as the owner of the tables, in a transaction and under the lock that is due to
+/// `role`.
+///
+/// # Errors
+/// What `work` returns or raises; that the lock is taken; that somebody needs the database
+/// without sessions.
+fn delivering<T>(
     role: Role,
     activity: &CStr,
-    work: impl FnOnce(&Installation) -> Result<T, Failure>,
+    work: impl FnOnce(&Db) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    role.scope().atomically(activity, || owned(role, work))
-}
-
-/// Runs `work` as the owner of the tables, under the lock that is due to `role`.
-fn owned<T>(
-    role: Role,
-    work: impl FnOnce(&Installation) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    Installation::current()?.as_owner(role.scope(), |db| {
+    as_owner(role.scope(), activity, |db| {
         let locked = match role {
             Role::Helper => db.try_lock_in_place(),
             Role::Caller | Role::Worker => db.try_lock_cycle(),
@@ -107,6 +102,6 @@ fn owned<T>(
         if role != Role::Caller && lock::database_is_wanted() {
             return Err(Failure::database_is_wanted());
         }
-        db.walking(work)
+        db.walking_indexes(work)
     })
 }

@@ -5,9 +5,9 @@
 //! behind it. The last row of the fan-out itself reaches them no later when it is written no
 //! faster than they take it.
 
-use crate::failure::Failure;
-use crate::installation;
-use crate::transaction::{Scope, idle};
+use crate::postgres::statements::read_catalogs;
+use crate::postgres::transaction::idle;
+use crate::postgres::{Failure, Scope};
 use std::time::{Duration, Instant};
 
 /// Bytes of WAL that followers may be behind before a batch waits for them.
@@ -57,7 +57,7 @@ impl Pace {
 /// follows.
 fn behind() -> Result<Option<i64>, Failure> {
     Scope::Worker.atomically(c"signal_hub: delivering, waiting for replication", || {
-        installation::read_catalogs(
+        read_catalogs(
             "SELECT max(pg_wal_lsn_diff(pg_current_wal_flush_lsn(), r.sent_lsn))::bigint
                FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid
               WHERE s.slot_type = 'logical' AND s.database = current_database()",

@@ -7,10 +7,8 @@
 //! on exactly behind the last row. Who works on a range holds the lock of its row, no more: any
 //! number of processes can share a fan-out, and what one leaves behind another takes.
 
-use crate::failure::Failure;
-use crate::installation::Installation;
-use crate::ledger::text;
-use pgrx::datum::Uuid;
+use crate::postgres::{Db, Failure};
+use pgrx::datum::{DatumWithOid, Uuid};
 use pgrx::spi::SpiHeapTupleData;
 
 /// The least user_id there can be.
@@ -51,7 +49,7 @@ pub enum Claim {
 }
 
 /// Takes a range that was given out and nobody works on, and locks it.
-pub fn take(db: &Installation, signal_id: i64) -> Result<Option<Range>, Failure> {
+pub fn take(db: &Db, signal_id: i64) -> Result<Option<Range>, Failure> {
     find(
         db,
         "r.signal_id = $1 ORDER BY r.range_id LIMIT 1 FOR UPDATE OF r SKIP LOCKED",
@@ -60,15 +58,16 @@ pub fn take(db: &Installation, signal_id: i64) -> Result<Option<Range>, Failure>
 }
 
 /// Locks a range; `None` when it has been closed.
-pub fn lock(db: &Installation, range_id: i64) -> Result<Option<Range>, Failure> {
+pub fn lock(db: &Db, range_id: i64) -> Result<Option<Range>, Failure> {
     find(db, "r.range_id = $1 FOR UPDATE OF r", range_id)
 }
 
-fn find(db: &Installation, which: &str, number: i64) -> Result<Option<Range>, Failure> {
+fn find(db: &Db, which: &str, number: i64) -> Result<Option<Range>, Failure> {
     let found = db.write(
         &format!(
             "SELECT r.range_id, r.tier, r.changed_only, r.next_user_id, r.last_user_id,
-                    t.daily_quota, coalesce(t.full_details, false), t.tier IS NOT NULL
+                    t.daily_quota, coalesce(t.full_details, false) AS full_details,
+                    t.tier IS NOT NULL AS tier_exists
                FROM @extschema@.signal_delivery_ranges r
                LEFT JOIN @extschema@.signal_tiers t ON t.tier = r.tier
               WHERE {which}"
@@ -82,7 +81,7 @@ fn find(db: &Installation, which: &str, number: i64) -> Result<Option<Range>, Fa
 /// Gives out the next range, of at most `size` subscribers when that is given, else the rest of a
 /// tier: tiers by priority, in two rounds. A subscriber who moved to a tier that had been served
 /// would get nothing but for the second round, which looks at those who changed.
-pub fn claim(db: &Installation, signal_id: i64, size: Option<i64>) -> Result<Claim, Failure> {
+pub fn claim(db: &Db, signal_id: i64, size: Option<i64>) -> Result<Claim, Failure> {
     // Who holds this row gives out ranges.
     let locked = db.write(
         "SELECT true FROM @extschema@.signals WHERE signal_id = $1 AND delivered_at IS NULL FOR UPDATE",
@@ -114,7 +113,7 @@ pub fn claim(db: &Installation, signal_id: i64, size: Option<i64>) -> Result<Cla
 }
 
 /// How many ranges of a signal are given out and not done.
-pub fn count(db: &Installation, signal_id: i64) -> Result<i64, Failure> {
+pub fn count(db: &Db, signal_id: i64) -> Result<i64, Failure> {
     let counted = db.read(
         "SELECT count(*) FROM @extschema@.signal_delivery_ranges WHERE signal_id = $1",
         &[signal_id.into()],
@@ -126,11 +125,11 @@ pub fn count(db: &Installation, signal_id: i64) -> Result<i64, Failure> {
 /// What is not given out of the tier being given out, or else of the next that receives; as a
 /// range that has no row. A tier that is switched off meanwhile was entitled when its turn came,
 /// and is served to the end.
-fn next_tier(db: &Installation, signal_id: i64) -> Result<Option<Range>, Failure> {
+fn next_tier(db: &Db, signal_id: i64) -> Result<Option<Range>, Failure> {
     let found = db.read(
-        "SELECT 0::bigint, t.tier, s.delivery_changed_only,
-                coalesce(CASE WHEN t.tier = s.delivery_tier THEN s.delivery_next_user_id END, $2), $3,
-                t.daily_quota, t.full_details, true
+        "SELECT 0::bigint AS range_id, t.tier, s.delivery_changed_only AS changed_only,
+                coalesce(CASE WHEN t.tier = s.delivery_tier THEN s.delivery_next_user_id END, $2) AS next_user_id,
+                $3 AS last_user_id, t.daily_quota, t.full_details, true AS tier_exists
            FROM @extschema@.signals s
            JOIN @extschema@.signal_tiers t ON (t.enabled OR t.tier = s.delivery_tier) AND t.tier <> ALL (s.delivered_tiers)
           WHERE s.signal_id = $1
@@ -143,12 +142,7 @@ fn next_tier(db: &Installation, signal_id: i64) -> Result<Option<Range>, Failure
 }
 
 /// Makes the first `size` subscribers of `rest` a range.
-fn give_out(
-    db: &Installation,
-    signal_id: i64,
-    rest: Range,
-    size: Option<i64>,
-) -> Result<Range, Failure> {
+fn give_out(db: &Db, signal_id: i64, rest: Range, size: Option<i64>) -> Result<Range, Failure> {
     let (last, next) = match size {
         Some(size) if !rest.changed_only => bounds(db, signal_id, &rest, size)?,
         _ => (greatest(), None),
@@ -181,8 +175,8 @@ fn give_out(
     })
 }
 
-/// The table to look for a range's subscribers in, and the WITH clause it takes; $5 is the
-/// signal. Who changed is found by index, once per statement.
+/// The table to look for a range's subscribers in, and the WITH clause it takes, in which $5 is
+/// the signal. Who changed is found by index, once per statement.
 pub fn subscribers(changed_only: bool) -> (&'static str, &'static str) {
     if changed_only {
         // Rows are stamped before they become visible; the margin covers transactions that are
@@ -202,7 +196,7 @@ pub fn subscribers(changed_only: bool) -> (&'static str, &'static str) {
 /// Where the first `size` active subscribers of a range end, and who comes after them: `None`
 /// when there are no more, and the range's end is the end.
 pub fn bounds(
-    db: &Installation,
+    db: &Db,
     signal_id: i64,
     range: &Range,
     size: i64,
@@ -215,33 +209,31 @@ pub fn bounds(
 
 /// The active subscriber who is number `size` of a range, and the one behind, as far as there are
 /// such.
-pub fn heads(
-    db: &Installation,
-    signal_id: i64,
-    range: &Range,
-    size: i64,
-) -> Result<Vec<Uuid>, Failure> {
+pub fn heads(db: &Db, signal_id: i64, range: &Range, size: i64) -> Result<Vec<Uuid>, Failure> {
     let (with, subscribers) = subscribers(range.changed_only);
+    let mut args: Vec<DatumWithOid> = vec![
+        range.tier.clone().into(),
+        range.next.into(),
+        range.last.into(),
+        size.into(),
+    ];
+    if range.changed_only {
+        args.push(signal_id.into());
+    }
     db.read(
         &format!(
             "{with} SELECT u.user_id FROM {subscribers} u
-              WHERE u.status = 'active' AND u.tier = $1 AND u.user_id BETWEEN $2 AND $3 AND $5::bigint IS NOT NULL
+              WHERE u.status = 'active' AND u.tier = $1 AND u.user_id BETWEEN $2 AND $3
               ORDER BY u.user_id
              OFFSET $4 - 1 LIMIT 2"
         ),
-        &[
-            range.tier.clone().into(),
-            range.next.into(),
-            range.last.into(),
-            size.into(),
-            signal_id.into(),
-        ],
+        &args,
         |row| Ok(row.get(1)?.unwrap_or(greatest())),
     )
 }
 
 /// Moves a range to the subscriber who is next, `rows` rows later.
-pub fn advance(db: &Installation, range: &Range, next: Uuid, rows: i64) -> Result<(), Failure> {
+pub fn advance(db: &Db, range: &Range, next: Uuid, rows: i64) -> Result<(), Failure> {
     db.run(
         "UPDATE @extschema@.signal_delivery_ranges SET next_user_id = $2, deliveries = deliveries + $3 WHERE range_id = $1",
         &[range.range_id.into(), next.into(), rows.into()],
@@ -250,7 +242,7 @@ pub fn advance(db: &Installation, range: &Range, next: Uuid, rows: i64) -> Resul
 }
 
 /// Ends a range, `rows` rows later, and adds what it came to to its signal.
-pub fn close(db: &Installation, range: &Range, rows: i64) -> Result<(), Failure> {
+pub fn close(db: &Db, range: &Range, rows: i64) -> Result<(), Failure> {
     db.run(
         "WITH closed AS (DELETE FROM @extschema@.signal_delivery_ranges WHERE range_id = $1 RETURNING signal_id, deliveries)
          UPDATE @extschema@.signals s SET deliveries = s.deliveries + c.deliveries + $2
@@ -260,15 +252,17 @@ pub fn close(db: &Installation, range: &Range, rows: i64) -> Result<(), Failure>
     Ok(())
 }
 
+/// A range from a row with columns of these names.
 fn range(row: &SpiHeapTupleData) -> Result<Range, Failure> {
+    let tier = row.get_by_name("tier")?;
     Ok(Range {
-        range_id: row.get(1)?.unwrap_or_default(),
-        tier: text(row, 2)?,
-        changed_only: row.get(3)?.unwrap_or(false),
-        next: row.get(4)?.unwrap_or(least()),
-        last: row.get(5)?.unwrap_or(greatest()),
-        daily_quota: row.get(6)?,
-        full_details: row.get(7)?.unwrap_or(false),
-        tier_exists: row.get(8)?.unwrap_or(false),
+        range_id: row.get_by_name("range_id")?.unwrap_or_default(),
+        tier: tier.ok_or_else(|| Failure::internal("a range has no tier"))?,
+        changed_only: row.get_by_name("changed_only")?.unwrap_or(false),
+        next: row.get_by_name("next_user_id")?.unwrap_or(least()),
+        last: row.get_by_name("last_user_id")?.unwrap_or(greatest()),
+        daily_quota: row.get_by_name("daily_quota")?,
+        full_details: row.get_by_name("full_details")?.unwrap_or(false),
+        tier_exists: row.get_by_name("tier_exists")?.unwrap_or(false),
     })
 }

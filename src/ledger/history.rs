@@ -1,9 +1,9 @@
 //! The history of runs.
 
-use crate::failure::Failure;
-use crate::installation::Installation;
-use crate::market::UnixMillis;
+use super::recordset::{self, Column, Kind, column};
+use crate::postgres::{Db, Failure};
 use crate::settings;
+use market::UnixMillis;
 
 /// What starts a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,38 +45,86 @@ pub enum Status<'a> {
     Skipped,
 }
 
-/// Enters a run and returns its number.
-pub fn record_run(
-    db: &Installation,
+/// A run with how it went: all that its row is made of.
+struct NewRun<'a> {
     trigger: Trigger,
-    run: &Run,
-    status: &Status,
-) -> Result<i64, Failure> {
-    let (status, finished, failure) = match status {
-        Status::Ok { finished } => ("ok", *finished, None),
-        Status::Failed(failure) => ("failed", true, Some(failure)),
-        Status::Skipped => ("skipped", true, None),
+    run: &'a Run,
+    status: &'a Status<'a>,
+}
+
+impl NewRun<'_> {
+    fn status(&self) -> &'static str {
+        match self.status {
+            Status::Ok { .. } => "ok",
+            Status::Failed(_) => "failed",
+            Status::Skipped => "skipped",
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        !matches!(self.status, Status::Ok { finished: false })
+    }
+
+    fn failure(&self) -> Option<&Failure> {
+        match self.status {
+            Status::Failed(failure) => Some(failure),
+            Status::Ok { .. } | Status::Skipped => None,
+        }
+    }
+}
+
+/// What is written of a run when it is entered; `finished_at` is written beside it.
+fn run_columns<'a>() -> [Column<NewRun<'a>>; 12] {
+    use Kind::{Double, Integer, Text, Time};
+    [
+        column("trigger", Text, |r| r.trigger.as_str().into()),
+        column("status", Text, |r| r.status().into()),
+        column("started_at", Time, |r| r.run.started_at.into()),
+        column("symbols_evaluated", Integer, |r| {
+            count(r.run.symbols_evaluated).into()
+        }),
+        column("signals_generated", Integer, |r| {
+            count(r.run.signals_generated).into()
+        }),
+        column("fetch_ms", Double, |r| r.run.fetch_ms.into()),
+        column("judge_ms", Double, |r| r.run.judge_ms.into()),
+        column("message", Text, |r| r.run.message.clone().into()),
+        column("retry_at", Time, |r| r.run.retry_at.into()),
+        column("error", Text, |r| r.failure().map(Failure::line).into()),
+        column("sqlstate", Text, |r| {
+            r.failure().map(|f| f.sqlstate.to_string()).into()
+        }),
+        column("exchange_url", Text, |_| {
+            settings::endpoint().base_url.into()
+        }),
+    ]
+}
+
+/// Enters a run and returns its number.
+///
+/// # Errors
+/// What the statement raises.
+pub fn record_run(db: &Db, trigger: Trigger, run: &Run, status: &Status) -> Result<i64, Failure> {
+    let columns = run_columns();
+    let new = NewRun {
+        trigger,
+        run,
+        status,
     };
+    let is_finished = new.is_finished();
     let run_ids = db.write(
-        "INSERT INTO @extschema@.signal_runs (trigger, status, started_at, finished_at, symbols_evaluated, signals_generated,
-                                  fetch_ms, judge_ms, message, retry_at, error, sqlstate, exchange_url)
-         VALUES ($1, $2, to_timestamp($3::double precision / 1000), CASE WHEN $4 THEN coalesce(to_timestamp($14::double precision / 1000), clock_timestamp()) END, $5, $6,
-                 $7, $8, $9, to_timestamp($10::double precision / 1000), $11, $12, $13)
-         RETURNING run_id",
+        &format!(
+            "INSERT INTO @extschema@.signal_runs ({}, finished_at)
+             SELECT {}, CASE WHEN $2 THEN coalesce(to_timestamp($3::double precision / 1000), clock_timestamp()) END
+               FROM {}
+             RETURNING run_id",
+            recordset::names(&columns),
+            recordset::values(&columns),
+            recordset::source(&columns)
+        ),
         &[
-            trigger.as_str().into(),
-            status.into(),
-            run.started_at.into(),
-            finished.into(),
-            count(run.symbols_evaluated).into(),
-            count(run.signals_generated).into(),
-            run.fetch_ms.into(),
-            run.judge_ms.into(),
-            run.message.clone().into(),
-            run.retry_at.into(),
-            failure.map(|f| f.line()).into(),
-            failure.map(|f| f.sqlstate.to_string()).into(),
-            settings::endpoint().base_url.into(),
+            recordset::rows(&columns, [new]).into(),
+            is_finished.into(),
             run.finished_at.into(),
         ],
         |row| Ok(row.get(1)?.unwrap_or_default()),
@@ -87,8 +135,8 @@ pub fn record_run(
         .ok_or_else(|| Failure::internal("no run_id"))
 }
 
-/// Enters how long recording took; known only once it is done.
-pub fn record_times(db: &Installation, run_id: i64, record_ms: f64) -> Result<(), Failure> {
+/// Enters how long recording took, which is known only at its end.
+pub fn record_times(db: &Db, run_id: i64, record_ms: f64) -> Result<(), Failure> {
     db.run(
         "UPDATE @extschema@.signal_runs SET record_ms = $2 WHERE run_id = $1",
         &[run_id.into(), record_ms.into()],
@@ -96,9 +144,9 @@ pub fn record_times(db: &Installation, run_id: i64, record_ms: f64) -> Result<()
     Ok(())
 }
 
-/// Enters into its run that a signal is delivered, or that a subscriber was passed over: rows so
-/// far, time, and the end when it was the run's last.
-pub fn record_delivery(db: &Installation, signal_id: i64, spent_ms: f64) -> Result<(), Failure> {
+/// Updates the record of a signal's run when the signal is delivered: the rows of all its signals,
+/// the time spent, and the end of the run when this was its last signal.
+pub fn record_delivery(db: &Db, signal_id: i64, spent_ms: f64) -> Result<(), Failure> {
     db.run(
         "UPDATE @extschema@.signal_runs r
             SET deliveries = d.deliveries, delivery_failures = d.failures,
@@ -115,9 +163,9 @@ pub fn record_delivery(db: &Installation, signal_id: i64, spent_ms: f64) -> Resu
     Ok(())
 }
 
-/// Enters into the run of a signal what went wrong in delivering it.
+/// Enters what went wrong in delivering a signal into the record of its run.
 pub fn record_delivery_error(
-    db: &Installation,
+    db: &Db,
     signal_id: i64,
     error: &str,
     sqlstate: &str,

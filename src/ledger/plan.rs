@@ -1,14 +1,13 @@
 //! What a run reads: rules, watchlist, memory, and how the runs before it went.
 
-use super::text;
-use crate::failure::Failure;
-use crate::installation::Installation;
-use crate::market::UnixMillis;
+use crate::postgres::statements::text;
+use crate::postgres::{Db, Failure};
 use crate::settings;
-use crate::strategy::{Episode, Rule, Side, Watched};
+use market::UnixMillis;
 use pgrx::spi::SpiHeapTupleData;
 use rust_decimal::Decimal;
 use std::collections::HashMap;
+use strategy::{Episode, Rule, Side, Watched};
 
 /// What a run needs to know before it asks the exchange.
 #[derive(Debug)]
@@ -36,13 +35,13 @@ pub struct Standing {
     /// Until when this exchange is to be left alone, by the last run.
     pub retry_at: Option<UnixMillis>,
     /// Whether that is because the exchange said so.
-    pub told_to_wait: bool,
-    /// 0 to 1, drawn anew each time.
+    pub asked_to_wait: bool,
+    /// 0 to 1, drawn at random each time.
     pub jitter: f64,
 }
 
 /// Reads the plan of the next run.
-pub fn plan(db: &Installation) -> Result<Plan, Failure> {
+pub fn plan(db: &Db) -> Result<Plan, Failure> {
     let symbols = db.read(
         "SELECT symbol, tick_size::text,
                 -- A look in the future means that the clock was set back since.
@@ -80,7 +79,7 @@ pub fn plan(db: &Installation) -> Result<Plan, Failure> {
 }
 
 /// Who paused and why, when signals are paused.
-pub fn paused(db: &Installation) -> Result<Option<String>, Failure> {
+pub fn paused(db: &Db) -> Result<Option<String>, Failure> {
     let paused = db.read(
         "SELECT format('paused by %s since %s%s', paused_by, paused_at::timestamptz(0), coalesce(' (' || reason || ')', '')) FROM @extschema@.signal_pause",
         &[],
@@ -90,7 +89,7 @@ pub fn paused(db: &Installation) -> Result<Option<String>, Failure> {
 }
 
 /// Reads how the runs before stand with the exchange.
-pub fn standing(db: &Installation) -> Result<Standing, Failure> {
+pub fn standing(db: &Db) -> Result<Standing, Failure> {
     let found = db.read(
         "SELECT (SELECT count(*) FROM @extschema@.signal_runs WHERE status = 'failed' AND trigger = 'worker' AND run_id >
                    coalesce((SELECT run_id FROM @extschema@.signal_runs WHERE status = 'ok' ORDER BY run_id DESC LIMIT 1), 0)),
@@ -99,7 +98,7 @@ pub fn standing(db: &Installation) -> Result<Standing, Failure> {
                 last.sqlstate IS NOT DISTINCT FROM '08004',
                 random()
            FROM (VALUES (true)) AS one
-           -- A failed call tells something of the exchange only when that asked to be left alone.
+           -- A failed call says something about the exchange only when that asked to be left alone.
            LEFT JOIN LATERAL (SELECT * FROM @extschema@.signal_runs
                                WHERE status <> 'skipped' AND NOT (trigger = 'manual' AND status = 'failed' AND retry_at IS NULL)
                                ORDER BY run_id DESC LIMIT 1) AS last
@@ -109,7 +108,7 @@ pub fn standing(db: &Installation) -> Result<Standing, Failure> {
             Ok(Standing {
                 consecutive_failures: row.get::<i64>(1)?.and_then(|n| n.try_into().ok()).unwrap_or(0),
                 retry_at: row.get(2)?,
-                told_to_wait: row.get(3)?.unwrap_or(false),
+                asked_to_wait: row.get(3)?.unwrap_or(false),
                 jitter: row.get(4)?.unwrap_or(0.5),
             })
         },
@@ -120,8 +119,8 @@ pub fn standing(db: &Installation) -> Result<Standing, Failure> {
         .ok_or_else(|| Failure::internal("no standing"))
 }
 
-/// Start of the last run of the worker. Looks through all runs by hand since.
-pub fn last_worker_run(db: &Installation) -> Result<Option<UnixMillis>, Failure> {
+/// Start of the last run of the worker. Reads all runs by hand since then.
+pub fn last_worker_run(db: &Db) -> Result<Option<UnixMillis>, Failure> {
     let found = db.read(
         "SELECT (extract(epoch FROM started_at) * 1000)::bigint FROM @extschema@.signal_runs
           WHERE trigger = 'worker' ORDER BY run_id DESC LIMIT 1",
@@ -131,41 +130,45 @@ pub fn last_worker_run(db: &Installation) -> Result<Option<UnixMillis>, Failure>
     Ok(found.into_iter().next().flatten())
 }
 
-fn rules(db: &Installation) -> Result<Vec<Rule>, Failure> {
+fn rules(db: &Db) -> Result<Vec<Rule>, Failure> {
     db.read(
         "SELECT strategy, enter_change_percent::text, exit_change_percent::text, min_quote_volume::text,
                 confidence_per_percent::text, max_confidence::text, min_confidence::text, min_quality::text,
-                stop_loss_percent::text, array_to_string(ARRAY(SELECT p FROM unnest(take_profit_percents) p ORDER BY p), ' '),
-                (extract(epoch FROM lifetime) * 1000)::bigint, (extract(epoch FROM cooldown) * 1000)::bigint,
-                (extract(epoch FROM max_ticker_age) * 1000)::bigint, max_signals_per_run
+                stop_loss_percent::text,
+                array_to_string(ARRAY(SELECT p FROM unnest(take_profit_percents) p ORDER BY p), ' ') AS take_profit_percents,
+                (extract(epoch FROM lifetime) * 1000)::bigint AS lifetime_ms,
+                (extract(epoch FROM cooldown) * 1000)::bigint AS cooldown_ms,
+                (extract(epoch FROM max_ticker_age) * 1000)::bigint AS max_ticker_age_ms, max_signals_per_run
            FROM @extschema@.signal_rules WHERE enabled ORDER BY strategy",
         &[],
         |row| {
+            let text = |column| named_text(row, column);
+            let decimal = |column: &str| parse_decimal(&named_text(row, column)?, column);
             Ok(Rule {
-                strategy: text(row, 1)?,
-                enter_change_percent: decimal(row, 2)?,
-                exit_change_percent: decimal(row, 3)?,
-                min_quote_volume: decimal(row, 4)?,
-                confidence_per_percent: decimal(row, 5)?,
-                max_confidence: decimal(row, 6)?,
-                min_confidence: decimal(row, 7)?,
-                min_quality: decimal(row, 8)?,
-                stop_loss_percent: decimal(row, 9)?,
-                take_profit_percents: text(row, 10)?
+                strategy: text("strategy")?,
+                enter_change_percent: decimal("enter_change_percent")?,
+                exit_change_percent: decimal("exit_change_percent")?,
+                min_quote_volume: decimal("min_quote_volume")?,
+                confidence_per_percent: decimal("confidence_per_percent")?,
+                max_confidence: decimal("max_confidence")?,
+                min_confidence: decimal("min_confidence")?,
+                min_quality: decimal("min_quality")?,
+                stop_loss_percent: decimal("stop_loss_percent")?,
+                take_profit_percents: text("take_profit_percents")?
                     .split(' ')
                     .map(|number| parse_decimal(number, "take_profit_percents"))
                     .collect::<Result<_, _>>()?,
-                lifetime_ms: row.get(11)?.unwrap_or_default(),
-                cooldown_ms: row.get(12)?.unwrap_or_default(),
-                max_ticker_age_ms: row.get(13)?.unwrap_or_default(),
-                max_signals_per_run: row.get(14)?.unwrap_or_default(),
+                lifetime_ms: row.get_by_name("lifetime_ms")?.unwrap_or_default(),
+                cooldown_ms: row.get_by_name("cooldown_ms")?.unwrap_or_default(),
+                max_ticker_age_ms: row.get_by_name("max_ticker_age_ms")?.unwrap_or_default(),
+                max_signals_per_run: row.get_by_name("max_signals_per_run")?.unwrap_or_default(),
             })
         },
     )
 }
 
 /// The memory of `strategy`, by symbol.
-pub fn episodes(db: &Installation, strategy: &str) -> Result<HashMap<String, Episode>, Failure> {
+pub fn episodes(db: &Db, strategy: &str) -> Result<HashMap<String, Episode>, Failure> {
     let rows = db.read(
         "SELECT symbol, side, (extract(epoch FROM since) * 1000)::bigint, (extract(epoch FROM last_signal_at) * 1000)::bigint
            FROM @extschema@.signal_episodes WHERE strategy = $1",
@@ -179,7 +182,7 @@ pub fn episodes(db: &Installation, strategy: &str) -> Result<HashMap<String, Epi
 }
 
 /// Whether a dump is being restored by this session, or by pg_restore's others.
-pub fn restore_is_running(db: &Installation, restorer_pid: i32) -> Result<bool, Failure> {
+pub fn restore_is_running(db: &Db, restorer_pid: i32) -> Result<bool, Failure> {
     let running = db.read(
         "SELECT EXISTS (SELECT FROM pg_stat_activity
                          WHERE pid = $1 OR datname = current_database() AND application_name = 'pg_restore')",
@@ -189,8 +192,9 @@ pub fn restore_is_running(db: &Installation, restorer_pid: i32) -> Result<bool, 
     Ok(running.contains(&true))
 }
 
-fn decimal(row: &SpiHeapTupleData, ordinal: usize) -> Result<Decimal, Failure> {
-    parse_decimal(&text(row, ordinal)?, "a number in signal_rules")
+fn named_text(row: &SpiHeapTupleData, column: &str) -> Result<String, Failure> {
+    row.get_by_name(column)?
+        .ok_or_else(|| Failure::internal(format!("column {column} of an internal query is null")))
 }
 
 fn optional_decimal(row: &SpiHeapTupleData, ordinal: usize) -> Result<Option<Decimal>, Failure> {

@@ -9,22 +9,6 @@
 //! something else slows them alike. Figures are medians of the rounds, ratios medians of the
 //! ratios of each round.
 
-// As fuzz/ does: the extension is a library for PostgreSQL and cannot be linked to a program.
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "asking the exchange is for the extension, and unit tests that come along are not run"
-)]
-#[path = "../../src/market/mod.rs"]
-mod market;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "names in tables are for the extension, and unit tests that come along are not run"
-)]
-#[path = "../../src/strategy/mod.rs"]
-mod strategy;
-
 #[path = "../bench/numbers.rs"]
 mod numbers;
 mod plain;

@@ -1,8 +1,8 @@
 //! Every symbol of a reply watched, and judged at the time of the reply.
 
-use crate::market::{Tickers, UnixMillis, binance};
-use crate::strategy::{self, Episode, Rule, Side, Verdict, Watched};
+use market::{Tickers, UnixMillis, binance};
 use std::collections::{HashMap, HashSet};
+use strategy::{self, Episode, Rule, Side, Verdict, Watched};
 
 const HOUR: i64 = 3_600_000;
 

@@ -1,0 +1,123 @@
+//! What can go wrong between this server and the exchange, in words that let a person act.
+
+use std::time::Duration;
+
+/// Characters of a reply that are worth showing to a person.
+const EXCERPT_CHARS: usize = 200;
+
+/// Why a fetch brought no tickers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MarketError {
+    /// The base URL cannot or must not be used; holds the reason, never the URL itself, which
+    /// may carry a password.
+    BadUrl(String),
+    /// The CA file cannot be used.
+    BadCaFile { path: String, reason: String },
+    /// No connection: name resolution, connect or TLS failed.
+    Unreachable(String),
+    /// The connection broke before the reply was complete.
+    CutOff(String),
+    /// The reply was not complete within this time.
+    TimedOut(Duration),
+    /// The exchange says stop: 429, 418, 403 or 451.
+    LeftAlone {
+        status: u16,
+        retry_after: Option<Duration>,
+        body: String,
+    },
+    /// Any other status than 200; redirects, which are never followed, included.
+    HttpStatus { status: u16, body: String },
+    /// The reply is larger than this many bytes.
+    TooLarge { limit: u64 },
+    /// The reply is no list of tickers: HTML, truncated, malformed, not UTF-8, empty.
+    NotJson { reason: String, body: String },
+    /// The exchange's own error object.
+    Rejected { code: i64, message: String },
+}
+
+impl MarketError {
+    /// What happened: lower case start, no final period.
+    pub fn message(&self) -> String {
+        match self {
+            Self::BadUrl(_) => "invalid exchange URL".to_owned(),
+            Self::BadCaFile { path, .. } => format!("could not use CA file \"{path}\""),
+            Self::Unreachable(_) => "could not reach the exchange".to_owned(),
+            Self::CutOff(_) => "connection to the exchange was cut off".to_owned(),
+            Self::TimedOut(limit) => {
+                format!("exchange did not answer completely within {limit:?}")
+            }
+            Self::LeftAlone { status, .. } => {
+                format!("exchange refuses requests for now with HTTP status {status}")
+            }
+            Self::HttpStatus { status, .. } => {
+                format!("exchange answered with HTTP status {status}")
+            }
+            Self::TooLarge { limit } => format!("exchange's reply is larger than {limit} bytes"),
+            Self::NotJson { .. } => "exchange's reply is not a list of tickers".to_owned(),
+            Self::Rejected { code, .. } => {
+                format!("exchange rejected the request with code {code}")
+            }
+        }
+    }
+
+    /// More about it, in full sentences.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::BadUrl(reason) | Self::BadCaFile { reason, .. } => {
+                format!("It was refused because {reason}.")
+            }
+            Self::Unreachable(reason) | Self::CutOff(reason) => {
+                format!("The attempt ended with \"{reason}\".")
+            }
+            Self::TimedOut(_) => {
+                "The time limit covers name resolution, connecting and the whole reply.".to_owned()
+            }
+            Self::LeftAlone {
+                retry_after, body, ..
+            } => match retry_after {
+                Some(wait) => {
+                    let asks = format!("The exchange asks to wait {} s.", wait.as_secs());
+                    format!("{asks} {}", begins_with(body))
+                }
+                None => begins_with(body),
+            },
+            Self::HttpStatus { body, .. } => begins_with(body),
+            Self::TooLarge { .. } => "Reading stopped there.".to_owned(),
+            Self::NotJson { reason, body } => {
+                let refused = format!("It was refused because {reason}.");
+                if body.is_empty() {
+                    refused
+                } else {
+                    format!("{refused} {}", begins_with(body))
+                }
+            }
+            Self::Rejected { message, .. } => format!("Its words are \"{message}\"."),
+        }
+    }
+}
+
+/// The beginning of a reply, fit to be shown: no control characters, at most 200 characters.
+pub fn excerpt(body: &[u8]) -> String {
+    // Four bytes per character at most, and one replacement character for each bad byte.
+    let head = &body[..body.len().min(4 * EXCERPT_CHARS)];
+    sanitized(&String::from_utf8_lossy(head))
+}
+
+/// Foreign text, fit to be shown: no control characters, at most 200 characters.
+pub fn sanitized(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_whitespace() { ' ' } else { c })
+        .filter(|c| !c.is_control())
+        .take(EXCERPT_CHARS)
+        .collect::<String>()
+        .trim()
+        .to_owned()
+}
+
+fn begins_with(body: &str) -> String {
+    if body.is_empty() {
+        "The reply is empty.".to_owned()
+    } else {
+        format!("The reply begins with \"{body}\".")
+    }
+}

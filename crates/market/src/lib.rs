@@ -1,0 +1,38 @@
+//! The outside world, turned into tickers.
+//!
+//! Words used here: a *ticker* is what an exchange says of one symbol over the last 24 hours; a
+//! *symbol* is a pair such as BTCUSDT, whose *base* (BTC) is bought with its *quote* (USDT).
+//! [`binance`] knows the REST API, `http` performs one bounded request, [`backoff`] says how long
+//! to stay away after a failure. Nothing here knows PostgreSQL: no SQLSTATE and no setting's name.
+
+#![forbid(unsafe_code)]
+
+pub mod backoff;
+pub mod binance;
+mod decimal;
+mod error;
+mod http;
+mod ticker;
+
+use std::time::Duration;
+
+pub use binance::fetch_tickers;
+pub use error::MarketError;
+pub use http::check_url;
+pub use ticker::{Ticker, Tickers, UnixMillis};
+
+/// Where and how to ask.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Base URL of the REST API, with or without a path prefix and a trailing slash.
+    pub base_url: String,
+    /// Time for everything one fetch does, name resolution included.
+    pub timeout: Duration,
+    /// Largest accepted reply, in bytes.
+    pub max_body: u64,
+    /// PEM file with the only CA certificates to trust; `None` trusts the system's.
+    pub ca_file: Option<String>,
+}
+
+#[cfg(test)]
+mod tests;

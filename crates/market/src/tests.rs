@@ -1,0 +1,90 @@
+use super::*;
+use rust_decimal::Decimal;
+use std::time::Duration;
+
+fn number(text: &str) -> Decimal {
+    Decimal::from_str_exact(text).unwrap()
+}
+
+fn ticker_with_prices(last: &str, bid: &str) -> Ticker {
+    Ticker {
+        symbol: "BTCUSDT".to_owned(),
+        price_change: Decimal::ZERO,
+        price_change_percent: Decimal::ZERO,
+        weighted_average_price: number("0.123456789"),
+        last_price: number(last),
+        open_price: number("100.00000000"),
+        high_price: number("100.00000000"),
+        low_price: number("100.00000000"),
+        bid_price: number(bid),
+        ask_price: number("100.00000000"),
+        base_volume: number("0.001"),
+        quote_volume: number("0.001"),
+        open_time: 0,
+        close_time: 0,
+        trade_count: 1,
+    }
+}
+
+#[test]
+fn the_tick_is_the_finest_place_that_any_price_uses() {
+    let tick = |last, bid| ticker_with_prices(last, bid).tick_size().to_string();
+    assert_eq!(tick("19900.00000000", "19890.00000000"), "1");
+    assert_eq!(tick("19900.10000000", "19890.00000000"), "0.1");
+    assert_eq!(tick("19900.10000000", "19890.01000000"), "0.01");
+    assert_eq!(tick("0.00000012", "0.00000000"), "0.00000001");
+    // More digits than 64 bits hold.
+    assert_eq!(tick("1234567890123456789.120000", "0.1"), "0.01");
+}
+
+#[test]
+fn every_error_reads_as_postgresql_errors_do() {
+    let body = String::from("<html>busy</html>");
+    let stop = |status| MarketError::LeftAlone {
+        status,
+        retry_after: Some(Duration::from_secs(7)),
+        body: body.clone(),
+    };
+    let status = |status| MarketError::HttpStatus {
+        status,
+        body: body.clone(),
+    };
+    let errors = [
+        MarketError::BadUrl("it is not a URL".to_owned()),
+        MarketError::BadCaFile {
+            path: "ca.pem".to_owned(),
+            reason: "it holds no certificate".to_owned(),
+        },
+        MarketError::Unreachable("connection refused".to_owned()),
+        MarketError::CutOff("connection reset".to_owned()),
+        MarketError::TimedOut(Duration::from_millis(1500)),
+        stop(429),
+        stop(418),
+        stop(403),
+        stop(451),
+        status(302),
+        status(404),
+        status(502),
+        MarketError::TooLarge { limit: 1000 },
+        MarketError::NotJson {
+            reason: "it is empty".to_owned(),
+            body: body.clone(),
+        },
+        MarketError::Rejected {
+            code: -1100,
+            message: "Illegal characters".to_owned(),
+        },
+    ];
+    for error in errors {
+        let message = error.message();
+        assert!(message.starts_with(char::is_lowercase), "{message}");
+        assert!(!message.ends_with('.'), "{message}");
+        let detail = error.detail();
+        assert!(detail.starts_with(char::is_uppercase), "{detail}");
+        assert!(detail.ends_with('.'), "{detail}");
+    }
+    assert_eq!(
+        stop(429).detail(),
+        "The exchange asks to wait 7 s. The reply begins with \"<html>busy</html>\"."
+    );
+}

@@ -1,0 +1,6 @@
+//! Recorded market data through the parser and the judge: replies of exchanges, and seven and a
+//! half months of candles.
+
+mod candles;
+mod data;
+mod replies;

@@ -1,0 +1,277 @@
+//! What is found out about one symbol before the symbols are compared with each other: above all
+//! whether its ticker is fit to be judged, which means consistent with itself, of a market that
+//! trades, and fresh. An exchange answers for halted and delisted pairs too, with zeros or with
+//! the statistics of their last day, for months.
+
+use crate::episode::{self, Episode, Step};
+use crate::gates::{Gate, Refusal};
+use crate::{Levels, Rule, Side, Watched, levels, momentum};
+use market::{Ticker, Tickers, UnixMillis};
+use rust_decimal::Decimal;
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
+/// How far the exchange's clock may be ahead of this server's.
+const CLOCK_TOLERANCE_MS: i64 = 60_000;
+/// The status of a market whose ticker is fit to be judged.
+const TRADING: &str = "TRADING";
+
+/// One symbol, measured. What few verdicts need is measured when the first of them asks.
+#[derive(Clone, Debug)]
+pub struct Finding<'a> {
+    pub rule: &'a Rule,
+    pub watched: &'a Watched,
+    pub row: Option<&'a Result<Ticker, String>>,
+    /// Why the row is unusable, if there is one and it is.
+    pub fault: Option<Cow<'a, str>>,
+    pub now: UnixMillis,
+    /// TRADING, or the trading status that the first gate of the ticker to refuse amounts to.
+    pub status: &'static str,
+    /// The side the change points to.
+    pub side: Option<Side>,
+    /// What was remembered.
+    pub episode: Episode,
+    /// What the change means to the episode, also when the ticker is not fit to be judged.
+    pub step: Option<Step>,
+    /// The place among the symbols that pass every gate of their own, from 1.
+    pub rank: Option<usize>,
+    quality: OnceCell<Option<Decimal>>,
+    levels: OnceCell<Option<Box<Levels>>>,
+}
+
+impl<'a> Finding<'a> {
+    pub fn of(
+        rule: &'a Rule,
+        watched: &'a Watched,
+        tickers: &'a Tickers,
+        episodes: &HashMap<String, Episode>,
+        now: UnixMillis,
+    ) -> Self {
+        let row = tickers.rows.get(&watched.symbol);
+        let mut finding = Self {
+            rule,
+            watched,
+            row,
+            fault: row.and_then(fault),
+            now,
+            status: TRADING,
+            side: None,
+            episode: episodes.get(&watched.symbol).cloned().unwrap_or_default(),
+            step: None,
+            rank: None,
+            quality: OnceCell::new(),
+            levels: OnceCell::new(),
+        };
+        finding.status = status(&finding);
+        // By a clock that the exchange does not contradict.
+        if finding.is_fit() {
+            finding.episode = episode::remembered_at(finding.episode, now);
+        }
+        if let Some(change) = finding.change() {
+            finding.side = momentum::side(rule, change);
+            finding.step = Some(episode::step(rule, &finding.episode, change, now));
+        }
+        finding
+    }
+
+    pub fn ticker(&self) -> Option<&'a Ticker> {
+        self.row?.as_ref().ok()
+    }
+
+    /// The 24-hour change in percent.
+    pub fn change(&self) -> Option<Decimal> {
+        Some(self.ticker()?.price_change_percent)
+    }
+
+    /// How old the ticker is, in milliseconds.
+    pub fn age_ms(&self) -> Option<i64> {
+        Some(age_ms(self.ticker()?, self.now))
+    }
+
+    pub fn confidence(&self) -> Option<Decimal> {
+        Some(momentum::confidence(self.rule, self.change()?))
+    }
+
+    pub fn quality(&self) -> Option<Decimal> {
+        *self
+            .quality
+            .get_or_init(|| Some(momentum::quality(self.rule, self.side?, self.ticker()?)))
+    }
+
+    /// The levels of a signal; `None` without a side, and when they do not fit.
+    pub fn levels(&self) -> Option<&Levels> {
+        let measure = || {
+            let last_price = self.ticker()?.last_price;
+            levels::levels(self.rule, self.side?, last_price, self.tick()?).map(Box::new)
+        };
+        self.levels.get_or_init(measure).as_deref()
+    }
+
+    /// The tick as this ticker and what is stored tell it.
+    fn tick(&self) -> Option<Decimal> {
+        Some(levels::tick(self.watched.tick_size, self.ticker()?))
+    }
+
+    /// The tick to remember.
+    pub fn tick_size(&self) -> Option<Decimal> {
+        // The prices of a ticker that is not fit may be zeros, which show no tick.
+        if self.is_fit() {
+            self.tick()
+        } else {
+            self.watched.tick_size
+        }
+    }
+
+    /// Whether the ticker is listed, valid, trading and fresh.
+    pub fn is_fit(&self) -> bool {
+        self.status == TRADING
+    }
+
+    /// Whether the exchange lists it.
+    pub fn is_listed(&self) -> bool {
+        self.row.is_some()
+    }
+
+    /// Whether its ticker can be read and does not contradict itself.
+    pub fn is_valid(&self) -> bool {
+        self.is_listed() && self.fault.is_none()
+    }
+
+    /// Whether its market trades, as its ticker tells.
+    pub fn is_trading(&self) -> bool {
+        self.ticker().is_some_and(is_trading)
+    }
+
+    /// Whether its ticker is not too old, nor ahead.
+    pub fn is_fresh(&self) -> bool {
+        self.age_ms()
+            .is_some_and(|age| is_fresh(age, self.rule.max_ticker_age_ms))
+    }
+}
+
+/// What the first gate to find the ticker unfit says of the market. Such gates do not look at what
+/// is measured later.
+fn status(found: &Finding) -> &'static str {
+    let unfit = Gate::ALL.iter().find_map(|gate| match gate.refusal() {
+        Refusal::Unfit(status) => (!gate.passed(found)).then_some(status),
+        Refusal::NoSignal | Refusal::PutOff => None,
+    });
+    unfit.unwrap_or(TRADING)
+}
+
+fn fault(row: &Result<Ticker, String>) -> Option<Cow<'_, str>> {
+    match row {
+        Ok(ticker) => contradiction(ticker).map(Cow::Owned),
+        Err(reason) => Some(Cow::Borrowed(reason)),
+    }
+}
+
+/// Why the numbers of a ticker contradict each other, if they do. All zeros do not.
+///
+/// Tolerances: one tick for the change; 0.0015 points for its percentage, which is printed with
+/// three places; for the average price a part in a thousand or the last of its eight places,
+/// whichever is more.
+fn contradiction(ticker: &Ticker) -> Option<String> {
+    let Ticker {
+        low_price: low,
+        high_price: high,
+        open_price: open,
+        last_price: last,
+        ..
+    } = *ticker;
+    let amounts = [
+        ("low price", low),
+        ("bid price", ticker.bid_price),
+        ("ask price", ticker.ask_price),
+        ("base volume", ticker.base_volume),
+        ("quote volume", ticker.quote_volume),
+    ];
+    if let Some((name, _)) = amounts.iter().find(|(_, amount)| *amount < Decimal::ZERO) {
+        return Some(format!("{name} is negative"));
+    }
+    let prices = [
+        ("open price", open),
+        ("last price", last),
+        ("average price", ticker.weighted_average_price),
+    ];
+    if let Some((name, _)) = prices.iter().find(|(_, p)| !(low..=high).contains(p)) {
+        return Some(format!("{name} is outside low to high"));
+    }
+    if ticker.open_time > ticker.close_time {
+        return Some("window ends before it begins".to_owned());
+    }
+    let contradiction = if !is_change(ticker) {
+        "change is not last minus open price"
+    } else if open > Decimal::ZERO && !is_percent(ticker) {
+        "change percent is not change over open price"
+    } else if ticker.base_volume > Decimal::ZERO && !is_average(ticker) {
+        "average price is not quote volume over base volume"
+    } else {
+        return None;
+    };
+    Some(contradiction.to_owned())
+}
+
+/// Whether the market is open and was traded: halted pairs have neither bid nor ask.
+fn is_trading(ticker: &Ticker) -> bool {
+    ticker.bid_price > Decimal::ZERO
+        && ticker.ask_price >= ticker.bid_price
+        && ticker.last_price > Decimal::ZERO
+        && ticker.open_price > Decimal::ZERO
+        && ticker.trade_count > 0
+}
+
+/// How old the statistics are, in milliseconds; negative when the exchange's clock is ahead.
+fn age_ms(ticker: &Ticker, now: UnixMillis) -> i64 {
+    now.saturating_sub(ticker.close_time)
+}
+
+/// Whether statistics of this age are fresh.
+fn is_fresh(age_ms: i64, max_age_ms: i64) -> bool {
+    (-CLOCK_TOLERANCE_MS..=max_age_ms).contains(&age_ms)
+}
+
+fn is_change(ticker: &Ticker) -> bool {
+    let computed = ticker.last_price.checked_sub(ticker.open_price);
+    computed == Some(ticker.price_change)
+        || is_near(
+            computed,
+            Some(ticker.price_change),
+            Some(ticker.tick_size()),
+        )
+}
+
+// The quotients are multiplied out, for a quotient has all the digits that a decimal can hold, and
+// takes ten times as long as a product.
+
+fn is_percent(ticker: &Ticker) -> bool {
+    let open = ticker.open_price;
+    is_near(
+        ticker.price_change.checked_mul(Decimal::ONE_HUNDRED),
+        ticker.price_change_percent.checked_mul(open),
+        open.checked_mul(Decimal::new(15, 4)),
+    )
+}
+
+fn is_average(ticker: &Ticker) -> bool {
+    let total = ticker
+        .weighted_average_price
+        .checked_mul(ticker.base_volume);
+    let is_near = |tolerance| is_near(total, Some(ticker.quote_volume), tolerance);
+    is_near(ticker.quote_volume.checked_mul(Decimal::new(1, 3)))
+        || is_near(ticker.base_volume.checked_mul(Decimal::new(1, 8)))
+}
+
+/// Whether two numbers differ by no more than `tolerance`; one that does not fit never does.
+fn is_near(one: Option<Decimal>, other: Option<Decimal>, tolerance: Option<Decimal>) -> bool {
+    let difference = one
+        .zip(other)
+        .and_then(|(one, other)| one.checked_sub(other));
+    difference
+        .zip(tolerance)
+        .is_some_and(|(difference, tolerance)| difference.abs() <= tolerance)
+}
+
+#[cfg(test)]
+mod tests;

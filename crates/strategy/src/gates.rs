@@ -1,0 +1,285 @@
+//! The gates: what each wants, whether it passed, what a refusal means, and the words for a person.
+//!
+//! Whether a gate passed is asked of every symbol at every run. Its words are asked only for a
+//! signal, a preview and a ticker that is not fit: making them is most of what judging would cost.
+//!
+//! A gate that is added to the list does not compile until [`Gate::refusal`] says what its refusal
+//! means and the other functions have its words. A signal is sent when every gate of the list
+//! passed: no gate is left out by its place.
+
+use crate::episode::Step;
+use crate::finding::Finding;
+use crate::text::{plain, seconds, utc};
+use crate::{Levels, Side};
+use market::UnixMillis;
+use rust_decimal::Decimal;
+
+macro_rules! gates {
+    ($($gate:ident = $name:literal,)+) => {
+        /// One condition of a signal.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Gate {
+            $(#[doc = concat!("Shown as `", $name, "`.")] $gate,)+
+        }
+
+        impl Gate {
+            /// All gates in the order in which they are shown; the first that does not pass says
+            /// why not.
+            pub const ALL: &[Self] = &[$(Self::$gate,)+];
+
+            /// The name in tables and in `preview_signals()`.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$gate => $name,)+
+                }
+            }
+        }
+    };
+}
+
+gates! {
+    Listed = "listed",
+    Valid = "valid",
+    Trading = "trading",
+    Fresh = "fresh",
+    Momentum = "momentum",
+    Volume = "volume",
+    Confidence = "confidence",
+    Quality = "quality",
+    Levels = "levels",
+    Episode = "episode",
+    MaxPerRun = "max_per_run",
+}
+
+/// What it means that a gate refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The ticker is not fit to be judged: nothing is remembered of it, and this is the trading
+    /// status of the symbol.
+    Unfit(&'static str),
+    /// The symbol gives no signal now; what it remembers goes on from here.
+    NoSignal,
+    /// Other symbols come first: the symbol remembers nothing of this run, so that the next run
+    /// may send its signal.
+    PutOff,
+}
+
+/// One gate as it was measured, for a person to read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GateReading {
+    /// The name of the gate, see [`Gate::name`].
+    pub name: &'static str,
+    /// What was found; `None` when it could not be measured, and then the gate has not passed.
+    pub value: Option<String>,
+    /// What is wanted.
+    pub threshold: String,
+    pub passed: bool,
+}
+
+impl Gate {
+    /// What it means that this gate refuses, and so whether the symbol may still be ranked.
+    pub(crate) fn refusal(self) -> Refusal {
+        match self {
+            Self::Listed => Refusal::Unfit("UNKNOWN"),
+            Self::Valid => Refusal::Unfit("INVALID"),
+            Self::Trading => Refusal::Unfit("HALTED"),
+            Self::Fresh => Refusal::Unfit("STALE"),
+            Self::Momentum
+            | Self::Volume
+            | Self::Confidence
+            | Self::Quality
+            | Self::Levels
+            | Self::Episode => Refusal::NoSignal,
+            Self::MaxPerRun => Refusal::PutOff,
+        }
+    }
+
+    /// How a summary of a run describes the symbols that this gate refused.
+    pub fn of_refused_symbols(self) -> &'static str {
+        match self {
+            Self::Listed => "not listed by the exchange",
+            Self::Valid => "with numbers that contradict each other",
+            Self::Trading => "not trading",
+            Self::Fresh => "with old statistics",
+            Self::Momentum => "inside the entry threshold",
+            Self::Volume => "below the volume floor",
+            Self::Confidence => "below the least confidence",
+            Self::Quality => "below the least quality",
+            Self::Levels => "whose tick is too coarse for targets and stop",
+            Self::Episode => "signalled already in this episode",
+            Self::MaxPerRun => "left for a later run",
+        }
+    }
+
+    /// Whether the gate could be measured and passed.
+    pub(crate) fn passed(self, found: &Finding) -> bool {
+        let rule = found.rule;
+        match self {
+            Self::Listed => found.is_listed(),
+            Self::Valid => found.is_valid(),
+            Self::Trading => found.is_trading(),
+            Self::Fresh => found.is_fresh(),
+            Self::Momentum => found.side.is_some(),
+            Self::Volume => found
+                .ticker()
+                .is_some_and(|ticker| ticker.quote_volume > rule.min_quote_volume),
+            Self::Confidence => found.confidence().is_some_and(|c| c >= rule.min_confidence),
+            Self::Quality => found.quality().is_some_and(|q| q >= rule.min_quality),
+            Self::Levels => found
+                .side
+                .zip(found.levels())
+                .is_some_and(|(side, levels)| levels.are_ordered(side)),
+            Self::Episode => matches!(found.step, Some(Step::Fire(..))),
+            Self::MaxPerRun => found.rank.is_some_and(|rank| rank <= most(found)),
+        }
+    }
+
+    /// The gate with its words.
+    pub(crate) fn reading(self, found: &Finding) -> GateReading {
+        GateReading {
+            name: self.name(),
+            value: self.value(found),
+            threshold: self.threshold(found),
+            passed: self.passed(found),
+        }
+    }
+
+    /// What was found; `None` when it could not be measured.
+    fn value(self, found: &Finding) -> Option<String> {
+        Some(match self {
+            Self::Listed if found.is_listed() => "listed".to_owned(),
+            Self::Listed => "not listed".to_owned(),
+            Self::Valid => {
+                found.row?;
+                found.fault.as_deref().unwrap_or("consistent").to_owned()
+            }
+            Self::Trading => {
+                let ticker = found.ticker()?;
+                format!(
+                    "bid {}, ask {}, {} trades",
+                    plain(ticker.bid_price),
+                    plain(ticker.ask_price),
+                    ticker.trade_count
+                )
+            }
+            Self::Fresh => seconds(found.age_ms()?),
+            Self::Momentum => plain(found.change()?),
+            Self::Volume => plain(found.ticker()?.quote_volume),
+            Self::Confidence => found.confidence()?.to_string(),
+            Self::Quality => found.quality()?.to_string(),
+            Self::Levels => {
+                found.side?;
+                found
+                    .levels()
+                    .map_or_else(|| "too large".to_owned(), listing)
+            }
+            Self::Episode => match found.step? {
+                Step::Wait => "armed".to_owned(),
+                Step::Cool { until } => format!("cooldown until {}", utc(until)),
+                Step::Hold(side, _) | Step::Disarm(side) => format!("in {}", side.as_str()),
+                Step::Fire(_, reason) => reason.as_str().to_owned(),
+            },
+            Self::MaxPerRun => found.rank?.to_string(),
+        })
+    }
+
+    /// What is wanted.
+    fn threshold(self, found: &Finding) -> String {
+        let rule = found.rule;
+        match self {
+            Self::Listed => "listed".to_owned(),
+            Self::Valid => "consistent".to_owned(),
+            Self::Trading => "0 < bid <= ask, prices and trades > 0".to_owned(),
+            Self::Fresh => format!("<= {}", seconds(rule.max_ticker_age_ms)),
+            Self::Momentum => {
+                let enter = rule.enter_change_percent;
+                format!("> {} or < {}", plain(enter), plain(-enter))
+            }
+            Self::Volume => format!("> {}", plain(rule.min_quote_volume)),
+            Self::Confidence => format!(">= {}", plain(rule.min_confidence)),
+            Self::Quality => format!(">= {}", plain(rule.min_quality)),
+            Self::Levels => match found.side {
+                Some(Side::Short) => "stop > entry > targets".to_owned(),
+                _ => "stop < entry < targets".to_owned(),
+            },
+            Self::Episode => "entered, flipped or renewed".to_owned(),
+            Self::MaxPerRun => format!("<= {}", most(found)),
+        }
+    }
+
+    /// The clause that says why it did not pass; empty when an earlier gate says it.
+    pub(crate) fn why_not(self, found: &Finding) -> String {
+        self.reason(found).unwrap_or_default()
+    }
+
+    fn reason(self, found: &Finding) -> Option<String> {
+        let rule = found.rule;
+        Some(match self {
+            Self::Listed => "the exchange does not list it".to_owned(),
+            Self::Valid => format!("its ticker is unusable: {}", found.fault.as_deref()?),
+            Self::Trading => "its market is not trading".to_owned(),
+            Self::Fresh => match found.age_ms()? {
+                age @ ..0 => format!(
+                    "its ticker is {} ahead of this server's clock",
+                    seconds(age.saturating_neg())
+                ),
+                age => format!(
+                    "its ticker is {} old, more than {}",
+                    seconds(age),
+                    seconds(rule.max_ticker_age_ms)
+                ),
+            },
+            Self::Momentum => format!(
+                "24h change {} % is inside {} %",
+                plain(found.change()?),
+                plain(rule.enter_change_percent)
+            ),
+            Self::Volume => format!(
+                "24h quote volume {} is not above {}",
+                plain(found.ticker()?.quote_volume),
+                plain(rule.min_quote_volume)
+            ),
+            Self::Confidence => below("confidence", found.confidence()?, rule.min_confidence),
+            Self::Quality => below("quality", found.quality()?, rule.min_quality),
+            Self::Levels => {
+                "stop, entry and targets cannot be told apart at its tick size".to_owned()
+            }
+            Self::Episode => match found.step? {
+                Step::Cool { until } => format!("cooldown until {}", utc(until)),
+                Step::Hold(side, since) => holding(side, since),
+                _ => return None,
+            },
+            Self::MaxPerRun => format!(
+                "{} better signals come first, and a run sends no more",
+                most(found)
+            ),
+        })
+    }
+}
+
+/// Since when a side goes on.
+pub fn holding(side: Side, since: Option<UnixMillis>) -> String {
+    match since {
+        Some(since) => format!("already {} since {}", side.as_str(), utc(since)),
+        None => format!("already {}", side.as_str()),
+    }
+}
+
+fn below(what: &str, value: Decimal, least: Decimal) -> String {
+    format!("{what} {value} is below {}", plain(least))
+}
+
+fn listing(levels: &Levels) -> String {
+    let targets: Vec<String> = levels.take_profit.iter().map(Decimal::to_string).collect();
+    format!(
+        "stop {}, entry {}, targets {}",
+        levels.stop_loss,
+        levels.entry_price,
+        targets.join(" ")
+    )
+}
+
+/// The most signals of a run.
+fn most(found: &Finding) -> usize {
+    usize::try_from(found.rule.max_signals_per_run).unwrap_or(0)
+}

@@ -1,0 +1,217 @@
+//! All symbols of a run: what is found of each, their ranks, and the verdicts that follow.
+
+use crate::episode::{self, Episode, Reason, Step};
+use crate::finding::Finding;
+use crate::gates::{self, Gate, GateReading, Refusal};
+use crate::levels::Levels;
+use crate::text::plain;
+use crate::{Rule, Side, Watched};
+use market::{Ticker, Tickers, UnixMillis};
+use rust_decimal::Decimal;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+/// A signal, and all it was judged on.
+#[derive(Clone, Debug)]
+pub struct Signal {
+    pub side: Side,
+    pub reason: Reason,
+    /// Strength of the move, 0 to the rule's maximum, two places. No probability.
+    pub confidence: Decimal,
+    /// How well the market could be traded, 0 to 100, two places; see `momentum`.
+    pub quality_score: Decimal,
+    pub levels: Levels,
+    pub expires_at: UnixMillis,
+    pub ticker: Ticker,
+}
+
+/// What one call of [`judge`] says of one symbol. Its words are made when they are asked for: see
+/// `gates`, `refused_by`, `why` and `explain`.
+#[derive(Clone, Debug)]
+pub struct Verdict<'a> {
+    pub symbol: &'a str,
+    /// The side the change points to, if it is beyond the threshold.
+    pub side: Option<Side>,
+    /// The signal, when every gate passed.
+    pub signal: Option<Box<Signal>>,
+    /// What is to be remembered from now on.
+    pub episode: Episode,
+    /// The tick as now known.
+    pub tick_size: Option<Decimal>,
+    /// TRADING, HALTED, STALE, UNKNOWN or INVALID.
+    pub status: &'static str,
+    finding: Finding<'a>,
+}
+
+/// A verdict in words, for a person.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    pub symbol: String,
+    /// The side the change points to, if it is beyond the threshold.
+    pub side: Option<Side>,
+    /// All gates, always the same ones in the same order.
+    pub gates: Vec<GateReading>,
+    /// Why there is a signal, or why there is none: one clause.
+    pub why: String,
+}
+
+/// Judges every watched symbol at `now` (one verdict each, in their order).
+///
+/// Every gate that can be measured is, also after one that did not pass. A ticker that is not
+/// listed, valid, trading and fresh changes nothing that is remembered.
+pub fn judge<'a>(
+    rule: &'a Rule,
+    watched: &'a [Watched],
+    tickers: &'a Tickers,
+    episodes: &HashMap<String, Episode>,
+    now: UnixMillis,
+) -> Vec<Verdict<'a>> {
+    let mut verdicts: Vec<Verdict> = watched
+        .iter()
+        .map(|watched| Verdict::of(Finding::of(rule, watched, tickers, episodes, now)))
+        .collect();
+    rank(&mut verdicts);
+    verdicts
+}
+
+/// Gives the symbols that pass every gate of their own their places: best quality first, then the
+/// largest change, then by name.
+fn rank(verdicts: &mut [Verdict]) {
+    let mut candidates: Vec<&mut Verdict> = verdicts
+        .iter_mut()
+        .filter(|verdict| is_candidate(&verdict.finding))
+        .collect();
+    candidates.sort_by_cached_key(|verdict| {
+        let found = &verdict.finding;
+        let change = found.change().map(|change| change.abs());
+        (Reverse(found.quality()), Reverse(change), verdict.symbol)
+    });
+    for (rank, verdict) in (1..).zip(candidates) {
+        verdict.take_rank(rank);
+    }
+}
+
+/// Whether it passes every gate of its own.
+fn is_candidate(finding: &Finding) -> bool {
+    // Most symbols are refused by what is known already; levels take longest to measure.
+    finding.is_fit()
+        && Gate::Episode.passed(finding)
+        && Gate::ALL
+            .iter()
+            .filter(|gate| gate.refusal() == Refusal::NoSignal)
+            .all(|gate| gate.passed(finding))
+}
+
+/// The signal of a candidate that has its rank: only when every gate passed, whichever there are.
+fn signal(finding: &Finding) -> Option<Box<Signal>> {
+    let Some(Step::Fire(side, reason)) = finding.step else {
+        return None;
+    };
+    if !Gate::ALL.iter().all(|gate| gate.passed(finding)) {
+        return None;
+    }
+    Some(Box::new(Signal {
+        side,
+        reason,
+        confidence: finding.confidence()?,
+        quality_score: finding.quality()?,
+        levels: finding.levels()?.clone(),
+        expires_at: finding.now.saturating_add(finding.rule.lifetime_ms),
+        ticker: finding.ticker()?.clone(),
+    }))
+}
+
+impl<'a> Verdict<'a> {
+    /// The verdict on a symbol that has no rank.
+    fn of(finding: Finding<'a>) -> Self {
+        let is_fit = finding.is_fit();
+        Self {
+            symbol: &finding.watched.symbol,
+            side: finding.side,
+            signal: None,
+            episode: match finding.step {
+                Some(step) if is_fit => episode::next(&finding.episode, step, false, finding.now),
+                _ => finding.episode.clone(),
+            },
+            tick_size: finding.tick_size(),
+            status: finding.status,
+            finding,
+        }
+    }
+
+    /// A place among the candidates: a signal, or one that is put off, for the next run may have
+    /// room for it.
+    fn take_rank(&mut self, rank: usize) {
+        self.finding.rank = Some(rank);
+        self.signal = signal(&self.finding);
+        let remembered = &self.finding.episode;
+        self.episode = match self.finding.step {
+            Some(step) if self.signal.is_some() => {
+                episode::next(remembered, step, true, self.finding.now)
+            }
+            _ => remembered.clone(),
+        };
+    }
+}
+
+impl Verdict<'_> {
+    /// All gates, always the same ones in the same order.
+    pub fn gates(&self) -> Vec<GateReading> {
+        let readings = Gate::ALL.iter().map(|gate| gate.reading(&self.finding));
+        readings.collect()
+    }
+
+    /// The first gate that did not pass; `None` of a signal.
+    pub fn refused_by(&self) -> Option<Gate> {
+        let mut refused = Gate::ALL.iter().filter(|gate| !gate.passed(&self.finding));
+        refused.next().copied()
+    }
+
+    /// Why there is a signal, or why there is none: one clause for a person.
+    pub fn why(&self) -> String {
+        let finding = &self.finding;
+        if let Some(signal) = &self.signal {
+            return why_signalled(finding.rule, signal);
+        }
+        match finding.step.filter(|_| finding.is_fit()) {
+            Some(Step::Disarm(side)) => format!(
+                "{} fell back inside {} %, {} is over",
+                change_text(finding.change().unwrap_or_default()),
+                plain(finding.rule.exit_change_percent),
+                side.as_str()
+            ),
+            Some(Step::Hold(side, since)) => gates::holding(side, since),
+            _ => self
+                .refused_by()
+                .map(|gate| gate.why_not(finding))
+                .unwrap_or_default(),
+        }
+    }
+
+    /// The verdict with all its words, for a person.
+    pub fn explain(&self) -> Explanation {
+        Explanation {
+            symbol: self.symbol.to_owned(),
+            side: self.side,
+            gates: self.gates(),
+            why: self.why(),
+        }
+    }
+}
+
+fn why_signalled(rule: &Rule, signal: &Signal) -> String {
+    let change = change_text(signal.ticker.price_change_percent);
+    let bound = plain(rule.enter_change_percent * signal.side.sign());
+    let side = signal.side.as_str();
+    match signal.reason {
+        Reason::Entered => format!("{change} is beyond {bound} %, entered {side}"),
+        Reason::Flipped => format!("{change} is beyond {bound} %, flipped to {side}"),
+        Reason::Renewed => {
+            format!("{change} is still beyond {bound} % at the end of the last signal's lifetime")
+        }
+    }
+}
+
+fn change_text(change: Decimal) -> String {
+    format!("24h change {} %", plain(change))
+}

@@ -1,0 +1,30 @@
+//! Decisions: tickers in, verdicts out.
+//!
+//! Pure: no PostgreSQL, no clock, no network. The time is an argument, and the same arguments
+//! give the same verdicts. `judge` compares the `finding`s of all symbols by their `gates`; each
+//! other file decides one thing.
+//!
+//! Words used here: the *change* is the rolling 24-hour price change in percent; a symbol is in a
+//! *side* from the signal on until its *episode* ends; without a side it is *armed*; a *gate* is
+//! one condition of a signal; the *tick* is the smallest step of a price.
+
+#![forbid(unsafe_code)]
+
+mod episode;
+mod finding;
+mod gates;
+mod judge;
+mod levels;
+mod momentum;
+mod rule;
+pub mod shipped;
+mod text;
+
+pub use episode::{Episode, Reason};
+pub use gates::{Gate, GateReading};
+pub use judge::{Explanation, Signal, Verdict, judge};
+pub use levels::Levels;
+pub use rule::{Rule, Side, Watched};
+
+#[cfg(test)]
+mod tests;

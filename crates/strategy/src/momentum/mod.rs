@@ -1,0 +1,112 @@
+//! The momentum rule: what moved over the last 24 hours is taken to move on. The side it points
+//! to, the strength of the move, and how well the market could be traded.
+
+use crate::{Rule, Side};
+use market::Ticker;
+use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
+use rust_decimal::{Decimal, RoundingStrategy};
+
+/// Points for volume: none at the rule's floor, all at a thousand times the floor.
+const LIQUIDITY_POINTS: f64 = 40.0;
+/// Powers of ten from no points for volume to all.
+const LIQUIDITY_DECADES: f64 = 3.0;
+/// Points for a narrow spread.
+const SPREAD_POINTS: f64 = 30.0;
+/// Spread that earns all points, in basis points (hundredths of a percent) of the mid price.
+const NARROW_SPREAD: f64 = 1.0;
+/// Spread that earns no points, in basis points of the mid price.
+const WIDE_SPREAD: f64 = 20.0;
+/// Points for the last price's place in the day's range.
+const RANGE_POINTS: f64 = 30.0;
+
+/// The side that a change of `change` percent points to: LONG strictly above the threshold,
+/// SHORT strictly below its negative.
+pub fn side(rule: &Rule, change: Decimal) -> Option<Side> {
+    if change > rule.enter_change_percent {
+        Some(Side::Long)
+    } else if change < -rule.enter_change_percent {
+        Some(Side::Short)
+    } else {
+        None
+    }
+}
+
+/// min(|change| x `confidence_per_percent`, `max_confidence`), never below zero, rounded to two
+/// places, half away from zero as PostgreSQL rounds numeric.
+///
+/// It grows with the size of the move and says nothing of the chance of a profit.
+pub fn confidence(rule: &Rule, change: Decimal) -> Decimal {
+    let mut confidence = change
+        .abs()
+        .checked_mul(rule.confidence_per_percent)
+        .map_or(rule.max_confidence, |value| value.min(rule.max_confidence))
+        .max(Decimal::ZERO)
+        .round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+    confidence.rescale(2);
+    confidence
+}
+
+/// The quality score: 0 to 100, two places.
+///
+/// - 40 points liquidity: log10(quote volume / floor) / 3, from 0 to 1;
+/// - 30 points spread: falling linearly from 1 to 20 basis points of the mid price;
+/// - 30 points place in the range: (last - low) / (high - low) for LONG, which is near the high
+///   when the move is still on, mirrored for SHORT; none when there is no range.
+///
+/// The weights are this project's choice. The score compares markets; it is no probability.
+pub fn quality(rule: &Rule, side: Side, ticker: &Ticker) -> Decimal {
+    let points = LIQUIDITY_POINTS * liquidity(ticker.quote_volume, rule.min_quote_volume)
+        + SPREAD_POINTS * tightness(ticker.bid_price, ticker.ask_price)
+        + RANGE_POINTS * place(side, ticker);
+    let mut score = Decimal::from_f64(points)
+        .unwrap_or_default()
+        .round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+    score.rescale(2);
+    score
+}
+
+fn liquidity(volume: Decimal, floor: Decimal) -> f64 {
+    if volume <= Decimal::ZERO {
+        return 0.0;
+    }
+    if floor <= Decimal::ZERO {
+        return 1.0;
+    }
+    share((float(volume) / float(floor)).log10() / LIQUIDITY_DECADES)
+}
+
+fn tightness(bid: Decimal, ask: Decimal) -> f64 {
+    if bid <= Decimal::ZERO || ask < bid {
+        return 0.0;
+    }
+    let (bid, ask) = (float(bid), float(ask));
+    let spread = (ask - bid) / ((ask + bid) / 2.0) * 10_000.0;
+    share((WIDE_SPREAD - spread) / (WIDE_SPREAD - NARROW_SPREAD))
+}
+
+fn place(side: Side, ticker: &Ticker) -> f64 {
+    let (low, high) = (float(ticker.low_price), float(ticker.high_price));
+    if high <= low {
+        return 0.0;
+    }
+    let from_low = share((float(ticker.last_price) - low) / (high - low));
+    match side {
+        Side::Long => from_low,
+        Side::Short => 1.0 - from_low,
+    }
+}
+
+/// Between 0 and 1, whatever comes in; what is not a number counts for nothing.
+fn share(value: f64) -> f64 {
+    if value.is_nan() {
+        return 0.0;
+    }
+    value.clamp(0.0, 1.0)
+}
+
+fn float(number: Decimal) -> f64 {
+    number.to_f64().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests;

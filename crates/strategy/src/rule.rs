@@ -1,0 +1,75 @@
+//! What decides: the rule, the side it finds, and the symbols it is applied to.
+
+use rust_decimal::Decimal;
+
+/// What a signal says to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Buy first, for the price rises.
+    Long,
+    /// Sell first, for the price falls.
+    Short,
+}
+
+impl Side {
+    /// The name in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Long => "LONG",
+            Self::Short => "SHORT",
+        }
+    }
+
+    /// The side of that name in tables, if it is one.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Long, Self::Short]
+            .into_iter()
+            .find(|side| side.as_str() == name)
+    }
+
+    /// -1 for SHORT, 1 for LONG: what turns the signs of one side's arithmetic.
+    pub(crate) fn sign(self) -> Decimal {
+        match self {
+            Self::Long => Decimal::ONE,
+            Self::Short => Decimal::NEGATIVE_ONE,
+        }
+    }
+}
+
+/// The parameters of one strategy: one row of signal_rules.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub strategy: String,
+    /// A side begins when the change is further from zero than this, in percent.
+    pub enter_change_percent: Decimal,
+    /// A side ends when the change is nearer to zero than this, in percent.
+    pub exit_change_percent: Decimal,
+    /// Volume that must be exceeded, in the quote asset.
+    pub min_quote_volume: Decimal,
+    /// Confidence per percent of change.
+    pub confidence_per_percent: Decimal,
+    pub max_confidence: Decimal,
+    pub min_confidence: Decimal,
+    /// Least quality score, 0 to 100.
+    pub min_quality: Decimal,
+    /// Distance of the stop from the entry, in percent.
+    pub stop_loss_percent: Decimal,
+    /// Distances of the targets from the entry, in percent, ascending.
+    pub take_profit_percents: Vec<Decimal>,
+    /// How long a signal is good for; afterwards a side that still holds is signalled again.
+    pub lifetime_ms: i64,
+    /// Time from one signal of a symbol to its next entry.
+    pub cooldown_ms: i64,
+    /// Oldest ticker that is judged.
+    pub max_ticker_age_ms: i64,
+    /// Most signals of one call of [`judge`].
+    pub max_signals_per_run: i32,
+}
+
+/// One enabled row of signal_symbols.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    pub symbol: String,
+    /// The tick, when known.
+    pub tick_size: Option<Decimal>,
+}

@@ -1,0 +1,121 @@
+//! What `signals_since()` must know of the server, so that a watermark made of a transaction
+//! number holds: in which history such numbers can be compared, and that no crash uses one twice.
+
+use super::claims;
+use crate::postgres::process;
+use pgrx::prelude::*;
+
+#[pg_extern(sql = false)]
+fn signal_hub_transactions()
+-> TableIterator<'static, (name!(history, String), name!(next_xid, i64))> {
+    // SAFETY: a plain read of shared memory.
+    let next = unsafe { pg_sys::ReadNextFullTransactionId() }.value;
+    flush_wal();
+    TableIterator::once((
+        format!("{:016x}", history()),
+        i64::try_from(next).unwrap_or(i64::MAX),
+    ))
+}
+
+/// Names the server, its timeline, the database, and for whom rows are read. A failover begins a
+/// timeline, since the new primary may not have received the last transactions of the old one and
+/// gives their numbers away again.
+fn history() -> u64 {
+    // SAFETY: constants of the process and reads of shared memory.
+    let (system, database, role) = unsafe {
+        (
+            pg_sys::GetSystemIdentifier(),
+            pg_sys::MyDatabaseId,
+            pg_sys::GetUserId(),
+        )
+    };
+    let subscriber = process::setting(c"request.jwt.claims")
+        .and_then(|claims| claims::subject(&claims))
+        .unwrap_or_default();
+    let parts: [&[u8]; 5] = [
+        &system.to_le_bytes(),
+        &timeline().to_le_bytes(),
+        &database.to_u32().to_le_bytes(),
+        &role.to_u32().to_le_bytes(),
+        &subscriber,
+    ];
+    fnv1a(parts.concat())
+}
+
+fn timeline() -> u32 {
+    let mut timeline = 0;
+    // SAFETY: the one is for a server in recovery, the other for one that is not.
+    unsafe {
+        if pg_sys::RecoveryInProgress() {
+            pg_sys::GetXLogReplayRecPtr(&mut timeline);
+        } else {
+            timeline = pg_sys::GetWALInsertionTimeLine();
+        }
+    }
+    timeline
+}
+
+/// Makes durable that the transactions which have ended did so. Without it a crash could forget
+/// one, and its number would be given to another transaction, below a watermark that is out
+/// already. A standby has on disk what it shows.
+fn flush_wal() {
+    // SAFETY: plain calls; a failure to write raises.
+    unsafe {
+        if !pg_sys::RecoveryInProgress() {
+            let segment = pg_sys::wal_segment_size as u64;
+            let insert = pg_sys::GetXLogInsertRecPtr();
+            pg_sys::XLogFlush(end_of_last_record(insert, segment));
+        }
+    }
+}
+
+/// The insert position at the begin of a page lies behind the page's header, which is not there
+/// to be flushed before a record follows it.
+fn end_of_last_record(insert: pg_sys::XLogRecPtr, segment: u64) -> pg_sys::XLogRecPtr {
+    let in_page = insert % u64::from(pg_sys::XLOG_BLCKSZ);
+    let header = if insert % segment == in_page {
+        size_of::<pg_sys::XLogLongPageHeaderData>()
+    } else {
+        size_of::<pg_sys::XLogPageHeaderData>()
+    };
+    if in_page == header as u64 {
+        insert - in_page
+    } else {
+        insert
+    }
+}
+
+/// The hash of Fowler, Noll and Vo: the same on every machine and release.
+fn fnv1a(bytes: Vec<u8>) -> u64 {
+    bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_the_published_one() {
+        assert_eq!(fnv1a(b"".to_vec()), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(b"foobar".to_vec()), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn a_position_behind_a_page_header_is_the_end_of_the_page_before() {
+        const SEGMENT: u64 = 0x0100_0000;
+        for (insert, end) in [
+            // The first page of a segment has a longer header.
+            (0x0300_0000 + 40, 0x0300_0000),
+            (0x0300_2000 + 24, 0x0300_2000),
+            // The end of a record that began on the page before.
+            (0x0300_2000 + 40, 0x0300_2000 + 40),
+            (0x0300_0000 + 48, 0x0300_0000 + 48),
+            (0x0300_2000, 0x0300_2000),
+            (0x0300_4000 - 8, 0x0300_4000 - 8),
+        ] {
+            assert_eq!(end_of_last_record(insert, SEGMENT), end);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Running a cycle by hand, and previewing one.
+
+use super::or_raise;
+use crate::cycle::by_hand;
+use crate::postgres::process;
+use pgrx::datum::JsonB;
+use pgrx::prelude::*;
+use serde_json::json;
+
+#[pg_extern(sql = false)]
+fn generate_signals_now() -> JsonB {
+    let outcome = or_raise(by_hand::run_by_hand);
+    let mut report = json!({
+        "run_id": outcome.run_id,
+        "success": outcome.success,
+        "signals_generated": outcome.signals_generated,
+        "deliveries": outcome.delivered.rows,
+        "symbols_evaluated": outcome.symbols_evaluated,
+        "timestamp": TimestampWithTimeZone::try_from(process::wall_clock()).ok(),
+        "message": outcome.message,
+    });
+    if let Some(failure) = outcome.delivered.error {
+        report["delivery_error"] = failure.line().into();
+    }
+    JsonB(report)
+}
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn preview_signals() -> TableIterator<
+    'static,
+    (
+        name!(symbol, String),
+        name!(signal_type, Option<&'static str>),
+        name!(gate, &'static str),
+        name!(value, Option<String>),
+        name!(threshold, String),
+        name!(passed, bool),
+        name!(verdict, String),
+    ),
+> {
+    let mut rows = Vec::new();
+    for verdict in or_raise(by_hand::preview) {
+        let side = verdict.side.map(|side| side.as_str());
+        for gate in verdict.gates {
+            rows.push((
+                verdict.symbol.clone(),
+                side,
+                gate.name,
+                gate.value,
+                gate.threshold,
+                gate.passed,
+                verdict.why.clone(),
+            ));
+        }
+    }
+    TableIterator::new(rows)
+}

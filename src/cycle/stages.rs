@@ -1,0 +1,251 @@
+//! The stages that every run goes through, whoever starts it.
+
+use super::summary::summary;
+use crate::board::slots::{self, Stage};
+use crate::delivery::Delivered;
+use crate::ledger::{self, Plan, Run, Status, Trigger};
+use crate::postgres::process::unix_millis;
+use crate::postgres::{Db, Failure, Scope, as_owner, catch, interrupt, lock};
+use crate::settings;
+use market::{Endpoint, MarketError, Tickers, UnixMillis};
+use std::collections::HashMap;
+use std::time::Instant;
+use strategy::{Episode, Verdict};
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// `None` when nothing was run.
+    pub run_id: Option<i64>,
+    /// Whether the run was carried out, signals or not.
+    pub success: bool,
+    pub signals_generated: usize,
+    pub symbols_evaluated: usize,
+    /// What came of it, in words.
+    pub message: String,
+    /// Of this run's signals and of what was left from before. The run is good whatever came of
+    /// it.
+    pub delivered: Delivered,
+}
+
+impl Outcome {
+    /// Nothing was run, and why.
+    pub fn not_run(message: impl Into<String>) -> Self {
+        Self {
+            run_id: None,
+            success: false,
+            signals_generated: 0,
+            symbols_evaluated: 0,
+            message: message.into(),
+            delivered: Delivered::default(),
+        }
+    }
+}
+
+/// The times of a run: when it began, by a clock to show and one to measure by, and how long each
+/// stage took that is done.
+pub struct RunTimes {
+    pub started_at: UnixMillis,
+    pub began: Instant,
+    fetch_ms: Option<f64>,
+    judge_ms: Option<f64>,
+}
+
+impl RunTimes {
+    pub fn begin() -> Self {
+        Self {
+            started_at: unix_millis(),
+            began: Instant::now(),
+            fetch_ms: None,
+            judge_ms: None,
+        }
+    }
+
+    /// The record of the run, with the times that are known so far.
+    pub fn run(&self) -> Run {
+        Run {
+            started_at: self.started_at,
+            fetch_ms: self.fetch_ms,
+            judge_ms: self.judge_ms,
+            ..Run::default()
+        }
+    }
+}
+
+/// The exchange's reply and when it had arrived.
+pub struct Fetched {
+    tickers: Tickers,
+    at: UnixMillis,
+}
+
+/// [`fetch`], and enters the time it took, also when it failed.
+pub fn fetch_timed(
+    scope: Scope,
+    plan: &Plan,
+    times: &mut RunTimes,
+) -> Result<Result<Fetched, MarketError>, Failure> {
+    let began = Instant::now();
+    let fetched = catch(|| fetch(scope, plan));
+    times.fetch_ms = Some(millis(began));
+    fetched
+}
+
+/// One request for all the symbols asked for. The outer error is ours, the inner one the
+/// exchange's.
+pub fn fetch(scope: Scope, plan: &Plan) -> Result<Result<Fetched, MarketError>, Failure> {
+    let endpoint: Endpoint = settings::endpoint();
+    let asked = plan.asked.clone();
+    let tickers = if asked.is_empty() || plan.rules.is_empty() {
+        Ok(Tickers {
+            rows: HashMap::new(),
+            unknown: Vec::new(),
+        })
+    } else {
+        interrupt::run_on_helper(
+            move || market::fetch_tickers(&endpoint, &asked),
+            || {
+                slots::record_heartbeat(Stage::Fetching);
+                make_way_for_drop_database(scope)
+            },
+        )?
+    };
+    Ok(tickers.map(|mut tickers| {
+        tickers.unknown.extend(plan.unlisted.clone());
+        Fetched {
+            tickers,
+            at: unix_millis(),
+        }
+    }))
+}
+
+/// An error when this is a worker and somebody needs the database without sessions.
+fn make_way_for_drop_database(scope: Scope) -> Result<(), Failure> {
+    if scope == Scope::Caller {
+        return Ok(());
+    }
+    scope.atomically(c"signal_hub: fetching tickers", || {
+        if lock::database_is_wanted() {
+            Err(Failure::database_is_wanted())
+        } else {
+            Ok(())
+        }
+    })
+}
+
+/// One strategy's verdicts, and the memory they were judged with.
+pub struct Judged<'a> {
+    pub verdicts: Vec<Verdict<'a>>,
+    episodes: HashMap<String, Episode>,
+}
+
+/// Judges the watched symbols by every enabled rule. Writes nothing.
+///
+/// # Errors
+/// The memory of episodes cannot be read.
+pub fn judge<'a>(
+    db: &Db,
+    plan: &'a Plan,
+    fetched: &'a Fetched,
+) -> Result<Vec<Judged<'a>>, Failure> {
+    plan.rules
+        .iter()
+        .map(|rule| {
+            let episodes = ledger::episodes(db, &rule.strategy)?;
+            let verdicts =
+                strategy::judge(rule, &plan.watched, &fetched.tickers, &episodes, fetched.at);
+            Ok(Judged { verdicts, episodes })
+        })
+        .collect()
+}
+
+/// A run whose signals are on record.
+pub struct Recorded {
+    run_id: i64,
+    pub signals_generated: usize,
+    symbols_evaluated: usize,
+    message: String,
+}
+
+impl Recorded {
+    pub fn into_outcome(self, delivered: Delivered) -> Outcome {
+        Outcome {
+            run_id: Some(self.run_id),
+            success: true,
+            signals_generated: self.signals_generated,
+            symbols_evaluated: self.symbols_evaluated,
+            message: self.message,
+            delivered,
+        }
+    }
+}
+
+/// Judges and writes what was decided, in one transaction and under the lock, so that no other
+/// cycle sees the memory of episodes in between. `None` when signals were paused while the
+/// exchange was asked: who pauses them sees no further one.
+pub fn record(
+    scope: Scope,
+    trigger: Trigger,
+    plan: &Plan,
+    fetched: Fetched,
+    times: &mut RunTimes,
+) -> Result<Option<Recorded>, Failure> {
+    as_owner(scope, c"signal_hub: recording signals", |db| {
+        if !db.try_lock_cycle() {
+            return Err(Failure::another_cycle());
+        }
+        if ledger::paused(db)?.is_some() {
+            return Ok(None);
+        }
+        let judging = Instant::now();
+        let judged = judge(db, plan, &fetched)?;
+        times.judge_ms = Some(millis(judging));
+        let verdicts = || judged.iter().flat_map(|j| &j.verdicts);
+        let signals_generated = verdicts().filter(|v| v.signal.is_some()).count();
+        let symbols_evaluated = fetched
+            .tickers
+            .rows
+            .values()
+            .filter(|row| row.is_ok())
+            .count();
+        let message = summary(plan, verdicts());
+
+        let recording = Instant::now();
+        let run = Run {
+            symbols_evaluated,
+            signals_generated,
+            message: Some(message.clone()),
+            ..times.run()
+        };
+        let run_id = ledger::record_run(
+            db,
+            trigger,
+            &run,
+            &Status::Ok {
+                finished: signals_generated == 0,
+            },
+        )?;
+        for (rule, judged) in plan.rules.iter().zip(&judged) {
+            ledger::record_verdicts(
+                db,
+                run_id,
+                rule,
+                fetched.at,
+                &judged.verdicts,
+                &judged.episodes,
+            )?;
+        }
+        if signals_generated > 0 {
+            ledger::record_times(db, run_id, millis(recording))?;
+        }
+        Ok(Some(Recorded {
+            run_id,
+            signals_generated,
+            symbols_evaluated,
+            message,
+        }))
+    })
+}
+
+fn millis(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
+}

@@ -1,0 +1,45 @@
+//! A run in words: its signals, or which gates refused which symbols.
+
+use crate::ledger::Plan;
+use strategy::{Gate, Verdict};
+
+/// The signals of a run, or which gate refused each symbol.
+pub fn summary<'a>(plan: &Plan, verdicts: impl Iterator<Item = &'a Verdict<'a>>) -> String {
+    if plan.rules.is_empty() {
+        return "no new signal: no strategy is enabled in signal_rules".into();
+    }
+    if plan.watched.is_empty() {
+        return "no new signal: no symbol is enabled in signal_symbols".into();
+    }
+    let mut signals = Vec::new();
+    let mut refused: Vec<(Gate, Vec<&str>)> = Vec::new();
+    for verdict in verdicts {
+        if let Some(signal) = &verdict.signal {
+            signals.push(format!("{} {}", signal.ticker.symbol, signal.side.as_str()));
+        } else if let Some(gate) = verdict.refused_by() {
+            match refused.iter_mut().find(|(name, _)| *name == gate) {
+                Some((_, symbols)) => symbols.push(verdict.symbol),
+                None => refused.push((gate, vec![verdict.symbol])),
+            }
+        }
+    }
+    if !signals.is_empty() {
+        return format!("{} new signal(s): {}", signals.len(), signals.join(", "));
+    }
+    let refused: Vec<String> = refused
+        .iter()
+        .map(|(gate, symbols)| in_words(*gate, symbols))
+        .collect();
+    format!("no new signal: {}", refused.join("; "))
+}
+
+/// Which symbols one gate refused.
+fn in_words(gate: Gate, symbols: &[&str]) -> String {
+    const NAMED: usize = 5;
+    let what = gate.of_refused_symbols();
+    if symbols.len() > NAMED {
+        format!("{} {what}", symbols.len())
+    } else {
+        format!("{} {what} ({})", symbols.len(), symbols.join(", "))
+    }
+}

@@ -1,0 +1,17 @@
+//! Reads the rules, the watchlist and the memory of episodes; writes signals and the history of
+//! runs. Everything here runs inside a transaction, as the owner of the tables, which are named
+//! with their schema.
+
+mod history;
+mod plan;
+mod recordset;
+pub mod retention;
+mod verdicts;
+
+pub use history::{
+    Run, Status, Trigger, record_delivery, record_delivery_error, record_run, record_times,
+};
+pub use plan::{
+    Plan, Standing, episodes, last_worker_run, paused, plan, restore_is_running, standing,
+};
+pub use verdicts::record_verdicts;

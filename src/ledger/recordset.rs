@@ -1,0 +1,114 @@
+//! Rows on their way into a statement: each column is listed once, with its name, its type and
+//! where its value comes from.
+
+use pgrx::datum::JsonB;
+use serde_json::{Map, Value};
+
+/// A column of a row made of a `T`.
+pub struct Column<T> {
+    name: &'static str,
+    kind: Kind,
+    value: fn(&T) -> Value,
+}
+
+/// A column named `name`, which is filled with what `value` returns.
+pub fn column<T>(name: &'static str, kind: Kind, value: fn(&T) -> Value) -> Column<T> {
+    Column { name, kind, value }
+}
+
+/// How a value travels as JSON, and what it becomes.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    Text,
+    Integer,
+    BigInt,
+    Double,
+    /// A decimal number as text, so that no digit is lost.
+    Numeric,
+    /// A list of such numbers.
+    NumericArray,
+    Json,
+    /// Milliseconds since the Unix epoch.
+    Time,
+}
+
+impl Kind {
+    fn type_in_json(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Integer => "integer",
+            Self::BigInt => "bigint",
+            Self::Double | Self::Time => "double precision",
+            Self::Numeric => "numeric",
+            Self::NumericArray => "numeric[]",
+            Self::Json => "jsonb",
+        }
+    }
+}
+
+/// The rows made of `items`, as the one argument of a statement.
+pub fn rows<T>(columns: &[Column<T>], items: impl IntoIterator<Item = T>) -> JsonB {
+    let row = |item: T| -> Value {
+        let fields = columns
+            .iter()
+            .map(|column| (column.name.to_owned(), (column.value)(&item)));
+        fields.collect::<Map<_, _>>().into()
+    };
+    JsonB(items.into_iter().map(row).collect())
+}
+
+/// What reads the rows in argument $1 under the alias `r`: an entry of a FROM clause.
+pub fn source<T>(columns: &[Column<T>]) -> String {
+    let fields = columns
+        .iter()
+        .map(|column| format!("{} {}", column.name, column.kind.type_in_json()));
+    let fields: Vec<String> = fields.collect();
+    format!("jsonb_to_recordset($1) AS r ({})", fields.join(", "))
+}
+
+/// The names of the columns, for INSERT.
+pub fn names<T>(columns: &[Column<T>]) -> String {
+    let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
+    names.join(", ")
+}
+
+/// The values of the columns in a row of [`source`], in the order of [`names`].
+pub fn values<T>(columns: &[Column<T>]) -> String {
+    let values: Vec<String> = columns.iter().map(value).collect();
+    values.join(", ")
+}
+
+fn value<T>(column: &Column<T>) -> String {
+    let name = column.name;
+    match column.kind {
+        Kind::Time => format!("to_timestamp(r.{name} / 1000)"),
+        _ => format!("r.{name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_named_typed_and_read_from_one_entry() {
+        let columns: [Column<i64>; 2] = [
+            column("symbol", Kind::Text, |n| format!("S{n}").into()),
+            column("expires_at", Kind::Time, |n| (*n).into()),
+        ];
+        assert_eq!(names(&columns), "symbol, expires_at");
+        assert_eq!(
+            values(&columns),
+            "r.symbol, to_timestamp(r.expires_at / 1000)"
+        );
+        assert_eq!(
+            source(&columns),
+            "jsonb_to_recordset($1) AS r (symbol text, expires_at double precision)"
+        );
+        let JsonB(rows) = rows(&columns, [1, 2]);
+        assert_eq!(
+            rows[1],
+            serde_json::json!({"symbol": "S2", "expires_at": 2})
+        );
+    }
+}

@@ -1,0 +1,286 @@
+//! Removes what has outlived its retention, in batches small enough to go between two beats.
+//!
+//! Expired rows of `user_signals` are found by walking its primary key: who is the next user, and
+//! which of their rows have the numbers of expired signals. That takes no index of its own, which
+//! every delivery would pay for, and touches neighbouring pages, since everybody's rows of one
+//! signal were written in the order of users.
+
+use crate::postgres::{Db, Failure};
+use crate::settings;
+use pgrx::datum::Uuid;
+use std::time::Duration;
+
+/// Users looked at in one batch. Someone with 30 signals a day has as many rows to remove a day.
+const USERS: i64 = 500;
+/// Signals removed in one pass: the most rows that a user can lose in a batch.
+const SIGNALS: i64 = 100;
+/// Rows of the history removed at most in one batch.
+const RUNS: i64 = 10_000;
+
+/// How far the purge of signals is.
+#[derive(Debug, Default)]
+pub struct PurgeProgress {
+    pass: Option<Pass>,
+    /// Of the signals up to this number some could not be removed: they are left alone until
+    /// others expire.
+    passed_over: i64,
+}
+
+/// One pass over all users, which removes a stretch of signals.
+#[derive(Debug, Clone, Copy)]
+struct Pass {
+    /// The retention by which it was begun.
+    age: Duration,
+    /// Rows of these signals are removed.
+    expired: Expired,
+    place: Place,
+    next_batch: Batch,
+}
+
+/// How far one pass is.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// Behind this user, or before the first.
+    Users(Option<Uuid>),
+    /// Nobody has rows of them any more: the signals themselves, from this number on.
+    Signals(i64),
+}
+
+/// What the next batch does with the users, or the signals, that come next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Batch {
+    /// Removes the rows of this many, one at least.
+    Remove(i64),
+    /// Leaves the rows of a single one, which something keeps.
+    PassOverOne,
+}
+
+impl Batch {
+    /// How many users or signals it deals with.
+    fn size(self) -> i64 {
+        match self {
+            Self::Remove(size) => size,
+            Self::PassOverOne => 1,
+        }
+    }
+
+    /// After a success: twice as many, `most` at the most. After one was passed over, one.
+    fn larger(self, most: i64) -> Self {
+        match self {
+            Self::Remove(size) => Self::Remove(size.saturating_mul(2).clamp(1, most.max(1))),
+            Self::PassOverOne => Self::Remove(1),
+        }
+    }
+
+    /// After a failure: half as many, down to passing over a single one.
+    fn smaller(self) -> Self {
+        match self {
+            Self::Remove(size) if size > 1 => Self::Remove(size / 2),
+            Self::Remove(_) | Self::PassOverOne => Self::PassOverOne,
+        }
+    }
+}
+
+/// What follows from a batch that failed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Hindrance {
+    /// It is tried again, smaller.
+    Smaller,
+    /// It was about a single row, which stays.
+    PassedOver,
+    /// It was not about rows.
+    Lasting,
+}
+
+/// A stretch of signals that have all expired, by their numbers, both included.
+#[derive(Debug, Clone, Copy)]
+struct Expired {
+    first: i64,
+    last: i64,
+}
+
+impl PurgeProgress {
+    /// Makes the next batch smaller when the last one failed because of a row: one that somebody
+    /// has locked, or that a foreign key or a trigger keeps, must not keep the others.
+    pub fn after_failure(&mut self, failure: &Failure) -> Hindrance {
+        let Some(pass) = &mut self.pass else {
+            return Hindrance::Lasting;
+        };
+        let is_about_rows = failure.is_of_the_row() || failure.is_lock_not_available();
+        if pass.next_batch == Batch::PassOverOne || !is_about_rows {
+            return Hindrance::Lasting;
+        }
+        pass.next_batch = pass.next_batch.smaller();
+        match pass.next_batch {
+            Batch::PassOverOne => Hindrance::PassedOver,
+            Batch::Remove(_) => Hindrance::Smaller,
+        }
+    }
+}
+
+/// What later runs and signal_health go by stays at any age: the last run, the last good one, and
+/// those whose exchange is still to be left alone. Returns whether there is more to do.
+pub fn purge_runs(db: &Db) -> Result<bool, Failure> {
+    let age = settings::run_retention();
+    let removed = db.run(
+        "DELETE FROM @extschema@.signal_runs WHERE ctid = ANY (ARRAY(
+             SELECT ctid FROM @extschema@.signal_runs
+              WHERE started_at < clock_timestamp() - $1 * interval '1 second'
+                AND (retry_at > clock_timestamp()) IS NOT TRUE
+                AND run_id <> (SELECT max(run_id) FROM @extschema@.signal_runs)
+                AND run_id IS DISTINCT FROM (SELECT run_id FROM @extschema@.signal_runs WHERE status = 'ok' ORDER BY run_id DESC LIMIT 1)
+              LIMIT $2))",
+        &[age.as_secs_f64().into(), RUNS.into()],
+    )?;
+    Ok(removed as i64 == RUNS)
+}
+
+/// Removes a batch of expired signals and their rows. Returns whether there is more to do.
+pub fn purge_signals(db: &Db, progress: &mut PurgeProgress) -> Result<bool, Failure> {
+    let Some(age) = settings::signal_retention() else {
+        return Ok(false);
+    };
+    // What was begun by another retention may remove what is now to be kept.
+    let begun = progress.pass.filter(|pass| pass.age == age);
+    let pass = match begun {
+        Some(pass) => pass,
+        None => match first_expired(db, age, progress.passed_over)? {
+            Some(expired) => Pass {
+                age,
+                expired,
+                place: Place::Users(None),
+                next_batch: Batch::Remove(USERS),
+            },
+            None => return Ok(false),
+        },
+    };
+    // Known before anything is tried, for `after_failure`.
+    progress.pass = Some(pass);
+    let Expired { first, last } = pass.expired;
+    let next = match pass.place {
+        Place::Users(after) => match purge_users(db, pass.expired, after, pass.next_batch)? {
+            Some(user_id) => Pass {
+                place: Place::Users(Some(user_id)),
+                next_batch: pass.next_batch.larger(USERS),
+                ..pass
+            },
+            None => Pass {
+                place: Place::Signals(first),
+                next_batch: Batch::Remove(last - first + 1),
+                ..pass
+            },
+        },
+        Place::Signals(from) => {
+            let to = (from + pass.next_batch.size() - 1).min(last);
+            if let Batch::Remove(_) = pass.next_batch {
+                db.run(
+                    "DELETE FROM @extschema@.signals WHERE signal_id BETWEEN $1 AND $2",
+                    &[from.into(), to.into()],
+                )?;
+            }
+            Pass {
+                place: Place::Signals(to + 1),
+                next_batch: pass.next_batch.larger(i64::MAX),
+                ..pass
+            }
+        }
+    };
+    let is_complete = matches!(next.place, Place::Signals(number) if number > last);
+    if is_complete && is_any_left(db, pass.expired)? {
+        progress.passed_over = last;
+    }
+    progress.pass = Some(next).filter(|_| !is_complete);
+    Ok(true)
+}
+
+/// Whether any of these signals is kept, by a trigger, a foreign key or a lock.
+fn is_any_left(db: &Db, expired: Expired) -> Result<bool, Failure> {
+    let found = db.read(
+        "SELECT FROM @extschema@.signals WHERE signal_id BETWEEN $1 AND $2 LIMIT 1",
+        &[expired.first.into(), expired.last.into()],
+        |_| Ok(()),
+    )?;
+    Ok(!found.is_empty())
+}
+
+/// The first stretch of signals older than `age`, or the beginning of it when they are many.
+/// Where the clock was wrong for a while, what was recorded meanwhile has its own age, and parts
+/// the signals before it from those behind it.
+///
+/// Age is measured from the last time at which the exchange's clock agreed with this server's
+/// (`last_seen_at` is true to the hour), so that a clock that jumps ahead deletes nothing.
+///
+/// Those of the current UTC day stay, and those of the day of the oldest signal that is not
+/// delivered: the day's quotas are counted by them.
+fn first_expired(db: &Db, age: Duration, passed_over: i64) -> Result<Option<Expired>, Failure> {
+    let found = db.read(
+        "WITH clock AS MATERIALIZED (
+             SELECT least(clock_timestamp(), (SELECT max(last_seen_at) + interval '1 hour' FROM @extschema@.signal_symbols)) AS now
+         ), kept AS MATERIALIZED (
+             SELECT least(c.now - $1 * interval '1 second',
+                          date_trunc('day', least(c.now, (SELECT min(created_at) FROM @extschema@.signals WHERE delivered_at IS NULL))
+                                            AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') AS since
+               FROM clock c
+         ), oldest AS MATERIALIZED (
+             SELECT min(signal_id) AS signal_id FROM @extschema@.signals WHERE created_at < (SELECT since FROM kept) AND signal_id > $3
+         )
+         -- From behind the signal before it that has not expired: there may be rows of signals that
+         -- are no more, and signals that could not be removed.
+         SELECT coalesce((SELECT max(s.signal_id) FROM @extschema@.signals s
+                           WHERE s.signal_id < o.signal_id AND s.created_at >= (SELECT since FROM kept)), 0) + 1,
+                least((SELECT min(s.signal_id) - 1 FROM @extschema@.signals s
+                        WHERE s.signal_id > o.signal_id AND s.created_at >= (SELECT since FROM kept)),
+                      coalesce((SELECT s.signal_id FROM @extschema@.signals s WHERE s.signal_id >= o.signal_id
+                                 ORDER BY s.signal_id OFFSET $2 - 1 LIMIT 1),
+                               (SELECT max(s.signal_id) FROM @extschema@.signals s)))
+           FROM oldest o WHERE o.signal_id IS NOT NULL",
+        &[
+            age.as_secs_f64().into(),
+            SIGNALS.into(),
+            passed_over.into(),
+        ],
+        |row| {
+            Ok(Expired {
+                first: row.get(1)?.unwrap_or_default(),
+                last: row.get(2)?.unwrap_or_default(),
+            })
+        },
+    )?;
+    Ok(found.into_iter().next())
+}
+
+/// Deals with the expired rows of the users behind `after` as `batch` says. Returns the last of
+/// these users; `None` when there is nobody left.
+fn purge_users(
+    db: &Db,
+    expired: Expired,
+    after: Option<Uuid>,
+    batch: Batch,
+) -> Result<Option<Uuid>, Failure> {
+    let last = db.walking_indexes(|db| {
+        db.write(
+            "WITH RECURSIVE users AS (
+                 SELECT (SELECT e.user_id FROM @extschema@.user_signals e
+                          WHERE e.user_id >= $1 AND (e.user_id > $1 OR NOT $2) ORDER BY e.user_id LIMIT 1) AS user_id, 1 AS number
+                  UNION ALL
+                 SELECT (SELECT e.user_id FROM @extschema@.user_signals e
+                          WHERE e.user_id > u.user_id ORDER BY e.user_id LIMIT 1), u.number + 1
+                   FROM users u WHERE u.user_id IS NOT NULL AND u.number < $3
+             ), removed AS (
+                 DELETE FROM @extschema@.user_signals e USING users u
+                  WHERE e.user_id = u.user_id AND e.signal_id BETWEEN $4 AND $5 AND NOT $6
+             )
+             SELECT user_id FROM users WHERE number = $3",
+            &[
+                after.unwrap_or(Uuid::from_bytes([0; 16])).into(),
+                after.is_some().into(),
+                batch.size().into(),
+                expired.first.into(),
+                expired.last.into(),
+                (batch == Batch::PassOverOne).into(),
+            ],
+            |row| Ok(row.get(1)?),
+        )
+    })?;
+    Ok(last.into_iter().next().flatten())
+}

@@ -1,0 +1,18 @@
+//! PostgreSQL as the rest of the extension uses it: the one room that calls its C interface.
+//!
+//! [`as_owner`] runs a piece of work in a transaction as the owner of the tables, and hands it a
+//! [`Db`] to run statements with. Every error is a [`Failure`].
+
+pub mod failure;
+pub mod installation;
+pub mod interrupt;
+pub mod lock;
+pub mod process;
+mod scoped_settings;
+pub mod statements;
+pub mod transaction;
+
+pub use failure::Failure;
+pub use installation::Installation;
+pub use statements::Db;
+pub use transaction::{Scope, as_owner, catch};

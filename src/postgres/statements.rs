@@ -1,0 +1,202 @@
+//! Statements on the extension's tables, each prepared once per process and kept: most of them are
+//! short, and planning them for every run would cost more than running them.
+
+use super::scoped_settings::{SAFE_SEARCH_PATH, WALK_INDEXES, with_settings};
+use super::{Failure, lock};
+use pgrx::datum::DatumWithOid;
+use pgrx::pg_sys::PgOid;
+use pgrx::prelude::*;
+use pgrx::spi::{OwnedPreparedStatement, SpiClient, SpiError, SpiHeapTupleData, quote_identifier};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+thread_local! {
+    /// By their text. There are some dozens, and they are never given back: at the end of a
+    /// process there is nothing left to give them to.
+    static KEPT: RefCell<HashMap<String, &'static OwnedPreparedStatement>> = RefCell::default();
+}
+
+/// The extension's tables, inside a transaction and as their owner: see
+/// [`as_owner`](super::as_owner), which hands it out.
+///
+/// In statements `@extschema@` stands for the schema of the extension, as in its scripts. Nothing
+/// but pg_catalog is in the search_path.
+pub struct Db {
+    extension: pg_sys::Oid,
+    quoted_schema: String,
+    need_not_wait_for_disk: Cell<bool>,
+}
+
+impl Db {
+    pub(super) fn new(extension: pg_sys::Oid, schema: &str) -> Self {
+        Self {
+            extension,
+            quoted_schema: quote_identifier(schema),
+            need_not_wait_for_disk: Cell::new(false),
+        }
+    }
+
+    /// Runs a query that writes nothing, on what is committed by now, and maps its rows.
+    ///
+    /// # Errors
+    /// What the query raises, and what `row` returns.
+    pub fn read<T>(
+        &self,
+        query: &str,
+        args: &[DatumWithOid],
+        mut row: impl FnMut(&SpiHeapTupleData) -> Result<T, Failure>,
+    ) -> Result<Vec<T>, Failure> {
+        // SAFETY: popped below; an abort pops what an error leaves.
+        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+        let rows = Spi::connect(|client| {
+            let query = kept(client, Kind::Reads, &self.with_schema(query), args)?;
+            let rows = client.select(query, None, args)?;
+            rows.map(|r| row(&r)).collect()
+        });
+        // SAFETY: pushed above.
+        unsafe { pg_sys::PopActiveSnapshot() };
+        rows
+    }
+
+    /// Runs a statement that writes, and maps the rows it returns.
+    ///
+    /// # Errors
+    /// What the statement raises, and what `row` returns.
+    pub fn write<T>(
+        &self,
+        statement: &str,
+        args: &[DatumWithOid],
+        mut row: impl FnMut(&SpiHeapTupleData) -> Result<T, Failure>,
+    ) -> Result<Vec<T>, Failure> {
+        Spi::connect_mut(|client| {
+            let statement = kept(client, Kind::Writes, &self.with_schema(statement), args)?;
+            let rows = client.update(statement, None, args)?;
+            rows.map(|r| row(&r)).collect()
+        })
+    }
+
+    /// Runs a statement that writes; returns how many rows it touched.
+    ///
+    /// # Errors
+    /// What the statement raises.
+    pub fn run(&self, statement: &str, args: &[DatumWithOid]) -> Result<usize, Failure> {
+        let touched = Spi::connect_mut(|client| {
+            let statement = kept(client, Kind::Writes, &self.with_schema(statement), args)?;
+            let rows = client.update(statement, None, args)?;
+            Ok::<usize, SpiError>(rows.len())
+        })?;
+        Ok(touched)
+    }
+
+    /// Runs `work` with plans made for walking tables in the order of `user_id`, a few rows at a
+    /// time. What the planner believes about the sizes of tables, right or wrong, has no say in
+    /// it: a batch never turns into a scan of everything because statistics are old.
+    pub fn walking_indexes<T>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        with_settings(WALK_INDEXES, || work(self))
+    }
+
+    /// Tables of the extension whose rows row-level security hides from the current user. The
+    /// owner has none, except tables that force row-level security on an owner who is no
+    /// superuser.
+    pub fn hidden_tables(&self) -> Result<Option<String>, Failure> {
+        let hidden = self.read(
+            "SELECT string_agg(d.objid::regclass::text, ', ' ORDER BY d.objid)
+               FROM pg_depend d
+              WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = $1 AND d.deptype = 'e'
+                AND d.classid = 'pg_class'::regclass AND row_security_active(d.objid)",
+            &[self.extension.into()],
+            |row| Ok(row.get(1)?),
+        )?;
+        Ok(hidden.into_iter().next().flatten())
+    }
+
+    /// Takes the lock that makes cycles exclude each other, until the end of the transaction.
+    /// False when another cycle has it.
+    pub fn try_lock_cycle(&self) -> bool {
+        lock::try_lock_cycle(self.extension)
+    }
+
+    /// Takes a lock that keeps the extension in place until the end of the transaction, beside a
+    /// cycle of another process. False when it is being dropped.
+    pub fn try_lock_in_place(&self) -> bool {
+        lock::try_lock_in_place(self.extension)
+    }
+
+    /// Lets the worker's transaction end without waiting for its commit to be on disk; one that
+    /// commits after it takes it along. A crash may undo it, as a whole.
+    pub fn commit_without_waiting_for_disk(&self) {
+        self.need_not_wait_for_disk.set(true);
+    }
+
+    pub(super) fn need_not_wait_for_disk(&self) -> bool {
+        self.need_not_wait_for_disk.get()
+    }
+
+    fn with_schema(&self, statement: &str) -> String {
+        statement.replace("@extschema@", &self.quoted_schema)
+    }
+}
+
+/// A column that cannot be null.
+///
+/// # Errors
+/// When it is.
+pub fn text(row: &SpiHeapTupleData, ordinal: usize) -> Result<String, Failure> {
+    row.get(ordinal)?
+        .ok_or_else(|| Failure::internal(format!("column {ordinal} of an internal query is null")))
+}
+
+/// The one value of a query on PostgreSQL's own catalogs and statistics, as the process itself and
+/// not as the owner of our tables.
+///
+/// # Errors
+/// What the query raises.
+pub fn read_catalogs<T: FromDatum + IntoDatum>(query: &str) -> Result<Option<T>, Failure> {
+    with_settings(&[SAFE_SEARCH_PATH], || {
+        Spi::connect(|client| {
+            let query = kept(client, Kind::Reads, query, &[])?;
+            let rows = client.select(query, None, &[])?;
+            Ok(rows
+                .into_iter()
+                .next()
+                .map(|row| row.get(1))
+                .transpose()?
+                .flatten())
+        })
+    })
+}
+
+/// Whether a statement writes. One that only reads can run where nothing may be written, and takes
+/// no transaction number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Reads,
+    Writes,
+}
+
+/// The prepared statement of this text, for arguments of these types. What changes underneath,
+/// PostgreSQL plans again by itself.
+///
+/// # Errors
+/// When it cannot be prepared; nothing is kept then.
+pub(super) fn kept(
+    client: &SpiClient,
+    kind: Kind,
+    text: &str,
+    args: &[DatumWithOid],
+) -> Result<&'static OwnedPreparedStatement, SpiError> {
+    if let Some(statement) = KEPT.with_borrow(|kept| kept.get(text).copied()) {
+        return Ok(statement);
+    }
+    let types: Vec<PgOid> = args.iter().map(|arg| arg.oid().into()).collect();
+    let prepared = match kind {
+        Kind::Reads => client.prepare(text, &types)?,
+        Kind::Writes => client.prepare_mut(text, &types)?,
+    };
+    let statement: &'static OwnedPreparedStatement = Box::leak(Box::new(prepared.keep()));
+    KEPT.with_borrow_mut(|kept| kept.insert(text.to_owned(), statement));
+    Ok(statement)
+}

@@ -1,0 +1,183 @@
+//! One way to run a piece of database work: all of it, or none of it and an error.
+
+use super::scoped_settings::{SAFE_SEARCH_PATH, set_for_transaction, with_settings};
+use super::{Db, Failure, Installation, process};
+use pgrx::PgTryBuilder;
+use pgrx::prelude::*;
+use std::ffi::CStr;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+/// Time the worker waits for a lock. Below deadlock_timeout's default, so that in a conflict with a
+/// user's DDL it is always the worker that gives way.
+const WORKER_LOCK_TIMEOUT: &CStr = c"500ms";
+
+/// In what kind of transaction a cycle runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The background worker: each piece is a transaction of its own.
+    Worker,
+    /// A SQL function: each piece is a subtransaction of the caller's.
+    Caller,
+}
+
+impl Scope {
+    /// Runs `work` and commits it. When it returns an error or raises one, everything it wrote is
+    /// rolled back and the error is returned. `activity` shows in pg_stat_activity while the
+    /// worker is at it.
+    pub fn atomically<T>(
+        self,
+        activity: &CStr,
+        work: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        match self {
+            Scope::Worker => in_transaction(activity, work),
+            Scope::Caller => in_subtransaction(work),
+        }
+    }
+}
+
+/// Runs `work` on the extension's tables as their owner: all of it, or none of it and an error.
+/// In [`Scope::Caller`], one that is to write has to call [`set_constraints_immediate`] before.
+///
+/// It is a security-restricted operation, in which no trigger of the owner can climb back to the
+/// privileges underneath; and with nothing but pg_catalog in the search_path no operator or
+/// function that somebody planted can stand in for PostgreSQL's own.
+///
+/// # Errors
+/// What `work` returns or raises, and a failure when the extension is not there or not of this
+/// library's release.
+pub fn as_owner<T>(
+    scope: Scope,
+    activity: &CStr,
+    work: impl FnOnce(&Db) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    scope.atomically(activity, || {
+        let installation = Installation::current()?;
+        let db = installation.db();
+        let mut settings = vec![SAFE_SEARCH_PATH];
+        if scope == Scope::Worker {
+            set_constraints_immediate();
+            settings.push((c"lock_timeout", WORKER_LOCK_TIMEOUT));
+        }
+        let value = with_settings(&settings, || {
+            with_identity(installation.owner(), || work(&db))
+        })?;
+        if db.need_not_wait_for_disk() {
+            set_for_transaction(c"synchronous_commit", c"off");
+        }
+        Ok(value)
+    })
+}
+
+/// Runs `work` as `role`, in a security-restricted operation.
+fn with_identity<T>(
+    role: pg_sys::Oid,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let mut user = pg_sys::InvalidOid;
+    let mut context = 0;
+    // SAFETY: put back below; when `work` raises, the abort of the (sub)transaction it runs in
+    // puts it back.
+    unsafe {
+        pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
+        let restricted =
+            pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
+        pg_sys::SetUserIdAndSecContext(role, context | restricted as i32);
+    }
+    let result = work();
+    // SAFETY: the values were read above.
+    unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
+    result
+}
+
+/// SET CONSTRAINTS ALL IMMEDIATE. Deferred triggers cannot fire in a restricted operation; said
+/// before stepping into one, what a caller has pending fires as the caller. It holds for the rest
+/// of the transaction: PostgreSQL tells nobody what was deferred before. Not by SPI, which would
+/// take a transaction number for it.
+pub fn set_constraints_immediate() {
+    let mut statement = pg_sys::ConstraintsSetStmt {
+        type_: pg_sys::NodeTag::T_ConstraintsSetStmt,
+        constraints: std::ptr::null_mut(),
+        deferred: false,
+    };
+    // SAFETY: a well-formed node, only read during the call.
+    unsafe { pg_sys::AfterTriggerSetState(&mut statement) }
+}
+
+/// Whether the transaction under way sees one state of the database throughout.
+pub fn has_one_snapshot() -> bool {
+    // SAFETY: a plain read of the process's own.
+    unsafe { pg_sys::XactIsoLevel > pg_sys::XACT_READ_COMMITTED as i32 }
+}
+
+/// Turns anything `work` raises into an error. What it did to the database is for the caller to
+/// roll back.
+pub fn catch<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    PgTryBuilder::new(AssertUnwindSafe(work))
+        .catch_others(|cause| Err(cause.into()))
+        .catch_rust_panic(|cause| Err(cause.into()))
+        .execute()
+}
+
+/// Waits between two pieces of work, where a cancel has nothing to cancel.
+pub fn idle(timeout: Duration) {
+    let _ = catch(|| {
+        process::wait(timeout, None);
+        Ok(())
+    });
+}
+
+fn in_transaction<T>(
+    activity: &CStr,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    process::report_activity(Some(activity));
+    let result = catch(|| {
+        // SAFETY: the sequence every background worker of PostgreSQL follows; the abort below
+        // covers each way out of it.
+        unsafe {
+            pg_sys::SetCurrentStatementStartTimestamp();
+            pg_sys::StartTransactionCommand();
+            // Whatever the database's default: each statement is to see what others committed
+            // before it.
+            pg_sys::XactIsoLevel = pg_sys::XACT_READ_COMMITTED as i32;
+            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+            let value = work()?;
+            pg_sys::PopActiveSnapshot();
+            pg_sys::CommitTransactionCommand();
+            Ok(value)
+        }
+    });
+    // SAFETY: outside any catch block; aborting is a no-op when nothing is open, and flushing
+    // statistics needs no transaction.
+    unsafe {
+        if result.is_err() {
+            pg_sys::AbortCurrentTransaction();
+        }
+        // Nobody else does it for a background worker; without it autovacuum never learns of our
+        // rows.
+        pg_sys::pgstat_report_stat(true);
+    }
+    process::report_activity(None);
+    result
+}
+
+fn in_subtransaction<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    // SAFETY: the sequence PL/pgSQL follows for a block with an exception handler: context and
+    // resource owner are put back on both ways out.
+    unsafe {
+        let context = pg_sys::CurrentMemoryContext;
+        let owner = pg_sys::CurrentResourceOwner;
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(context);
+        let result = catch(work);
+        match result {
+            Ok(_) => pg_sys::ReleaseCurrentSubTransaction(),
+            Err(_) => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
+        }
+        pg_sys::MemoryContextSwitchTo(context);
+        pg_sys::CurrentResourceOwner = owner;
+        result
+    }
+}

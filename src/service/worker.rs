@@ -1,0 +1,351 @@
+//! The worker: one process per database that has the extension. It beats its heart, runs the
+//! cycle when it is due, and leaves when the extension does.
+
+use super::chores;
+use super::schedule::Schedule;
+use crate::board::failed_calls;
+use crate::board::slots::{self, Phase, ShortText, Slot, Stage};
+use crate::cycle::Outcome;
+use crate::cycle::scheduled::{Ended, run_scheduled};
+use crate::delivery::{self, Delivered, Role};
+use crate::ledger::retention::{Hindrance, PurgeProgress};
+use crate::postgres::transaction::idle;
+use crate::postgres::{Failure, Installation, Scope, lock, process};
+use crate::settings;
+use pgrx::prelude::*;
+use std::time::{Duration, Instant};
+
+/// Time between two heartbeats, and between two checks whether the extension is still there and
+/// nobody waits for the database. DROP DATABASE waits for 5 s.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// Time before a fan-out that had to stop is taken up again.
+const RESUME_AFTER: Duration = Duration::from_secs(1);
+/// Fan-outs in a row that stop for a lock before that is reported: some 15 s.
+const REPORT_WHEN_HELD_UP: u32 = 10;
+/// Time from the start of a worker to its first purge.
+const FIRST_PURGE: Duration = Duration::from_secs(10);
+/// Time between two purges, unless the last one left something.
+const PURGE_EVERY: Duration = Duration::from_secs(10 * 60);
+/// Longest time spent on purging between two heartbeats, the last batch aside.
+const PURGE_SPELL: Duration = Duration::from_millis(200);
+
+/// Entry point of a worker process; the argument is the database.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn signal_hub_worker_main(database: pg_sys::Datum) {
+    process::take_up_signals();
+    let database = database.value() as u32;
+    if slots::enter_worker(database) {
+        process::connect_to_database(database);
+        Worker::new().run();
+    }
+}
+
+struct Worker {
+    /// The installation that the worker serves, by its id.
+    installation: Option<u32>,
+    schedule: Option<Schedule>,
+    exchange_url: String,
+    /// Whether signals are left undelivered.
+    undelivered: bool,
+    /// Fan-outs in a row that had to stop for a lock.
+    held_up: u32,
+    purge_at: Instant,
+    purge_progress: PurgeProgress,
+    /// The last failure that was reported; it is reported once, until a run is good again.
+    trouble: Option<String>,
+}
+
+impl Worker {
+    fn new() -> Self {
+        Self {
+            installation: None,
+            schedule: None,
+            exchange_url: settings::endpoint().base_url,
+            // A predecessor may have been stopped in the middle of one.
+            undelivered: true,
+            held_up: 0,
+            purge_at: Instant::now() + FIRST_PURGE,
+            purge_progress: PurgeProgress::default(),
+            trouble: None,
+        }
+    }
+
+    /// Returns when the extension is gone, or to make way for somebody who needs the database.
+    fn run(mut self) {
+        loop {
+            slots::record_heartbeat(Stage::Waiting);
+            self.take_up_settings();
+            let requests = this_slot().requests;
+            match find_extension() {
+                Ok(Found::DatabaseIsWanted) => return leave_as(Phase::Parked),
+                Ok(Found::NotInstalled) => {
+                    if self.retire(requests) {
+                        return;
+                    }
+                    // CREATE EXTENSION committed after the check.
+                    continue;
+                }
+                Ok(Found::Installed(found)) if found.is_of_this_release() => {
+                    if self
+                        .installation
+                        .replace(found.id())
+                        .is_some_and(|id| id != found.id())
+                    {
+                        // Dropped and created again between two checks.
+                        forget_failed_calls();
+                        publish_trouble("");
+                        self = Self {
+                            installation: Some(found.id()),
+                            ..Self::new()
+                        };
+                    }
+                    self.do_what_is_due();
+                }
+                // signal_health says what to do; work goes on once it is done.
+                Ok(Found::Installed(_)) => {}
+                Err(failure) => self.report(&failure),
+            }
+            slots::record_heartbeat(Stage::Waiting);
+            idle(self.time_to_next());
+        }
+    }
+
+    /// A fan-out may have reloaded the settings meanwhile, so they are compared each time.
+    fn take_up_settings(&mut self) {
+        process::reload_settings_if_asked();
+        let now = Instant::now();
+        let url = settings::endpoint().base_url;
+        if let Some(schedule) = &mut self.schedule {
+            schedule.set_interval(settings::interval(), now);
+            if url != self.exchange_url {
+                // The time that the old host asked for does not apply to the new one.
+                schedule.beat_now(now);
+            }
+        }
+        self.exchange_url = url;
+    }
+
+    fn do_what_is_due(&mut self) {
+        if self.schedule.is_none() {
+            match wait_before_first_run() {
+                Ok(None) => return,
+                Ok(Some(wait)) => {
+                    self.schedule = Some(Schedule::new(settings::interval(), Instant::now() + wait))
+                }
+                Err(failure) => return self.report(&failure),
+            }
+        }
+        self.record_failed_calls();
+        if self.undelivered {
+            self.after_delivery(delivery::deliver_all(Role::Worker));
+        }
+        let beat = Instant::now();
+        if self
+            .schedule
+            .as_mut()
+            .is_some_and(|schedule| schedule.take_beat(beat))
+            && settings::enabled()
+        {
+            self.run_cycle(beat);
+            slots::mark_worked();
+        }
+        self.purge();
+    }
+
+    /// Purges when it is time to, and only for a short time, so that the next run need not wait.
+    fn purge(&mut self) {
+        let began = Instant::now();
+        if began < self.purge_at {
+            return;
+        }
+        let mut more_signals = true;
+        while more_signals && began.elapsed() < PURGE_SPELL {
+            more_signals = self.purge_signals();
+        }
+        // Behind the spell: a lock on the history takes no time from it.
+        let more_runs = self.purge_runs();
+        if !more_runs && !more_signals {
+            self.purge_at = began + PURGE_EVERY;
+        }
+    }
+
+    fn purge_runs(&mut self) -> bool {
+        match chores::purge_runs() {
+            Ok(more) => more,
+            Err(failure) if failure.is_lock_not_available() => true,
+            Err(failure) => {
+                self.report(&failure);
+                false
+            }
+        }
+    }
+
+    fn purge_signals(&mut self) -> bool {
+        match chores::purge_signals(&mut self.purge_progress) {
+            Ok(more) => more,
+            Err(failure) => match self.purge_progress.after_failure(&failure) {
+                Hindrance::Smaller => true,
+                Hindrance::Lasting if failure.is_lock_not_available() => true,
+                hindrance => {
+                    self.report(&failure);
+                    hindrance == Hindrance::PassedOver
+                }
+            },
+        }
+    }
+
+    fn record_failed_calls(&mut self) {
+        match chores::record_failed_calls() {
+            Ok(None) => {}
+            Ok(Some(leave_alone)) => {
+                if let Some(schedule) = &mut self.schedule {
+                    schedule.hold_until(Instant::now() + leave_alone);
+                }
+            }
+            // Somebody has the table locked: the notes stay until it is free.
+            Err(failure) if failure.is_lock_not_available() => {}
+            Err(failure) => self.report(&failure),
+        }
+    }
+
+    fn run_cycle(&mut self, beat: Instant) {
+        match run_scheduled() {
+            Ok(None) => {}
+            // What was left undelivered before a skipped run still is.
+            Ok(Some(Ended::Ran(outcome))) if !outcome.success => {}
+            Ok(Some(Ended::Ran(Outcome { delivered, .. }))) => {
+                if delivered.error.is_none() && !delivered.incomplete {
+                    self.recover();
+                }
+                self.after_delivery(delivered);
+            }
+            Ok(Some(Ended::Failed {
+                failure,
+                leave_alone,
+            })) => {
+                self.report(&failure);
+                if let (Some(delay), Some(schedule)) = (leave_alone, &mut self.schedule) {
+                    schedule.postpone(beat + delay);
+                }
+            }
+            // Not even the record could be written.
+            Err(failure) => self.report(&failure),
+        }
+    }
+
+    /// A lock that somebody holds for a moment is not reported; one that holds deliveries up again
+    /// and again is.
+    fn after_delivery(&mut self, delivered: Delivered) {
+        self.undelivered = delivered.incomplete;
+        let waits_for = delivered.waits_for;
+        self.held_up = waits_for.as_ref().map_or(0, |_| self.held_up + 1);
+        let lasting = waits_for.filter(|_| self.held_up >= REPORT_WHEN_HELD_UP);
+        if let Some(failure) = delivered.error.or(lasting) {
+            self.report(&failure);
+        }
+    }
+
+    /// Until the next thing to do; publishes when the next run is.
+    fn time_to_next(&self) -> Duration {
+        let to_beat = self
+            .schedule
+            .as_ref()
+            .map(|s| s.next().saturating_duration_since(Instant::now()));
+        let next_run = to_beat.map_or(0, |wait| slots::now() + wait.as_micros() as slots::Micros);
+        update_slot(|slot| slot.next_run = next_run);
+        let resume = self.undelivered.then_some(RESUME_AFTER);
+        [to_beat, resume]
+            .into_iter()
+            .flatten()
+            .fold(HEARTBEAT, Duration::min)
+    }
+
+    fn report(&mut self, failure: &Failure) {
+        let line = failure.line();
+        if self.trouble.as_ref() != Some(&line) {
+            warning!("signal_hub: {line} (SQLSTATE {})", failure.sqlstate);
+            publish_trouble(&line);
+            self.trouble = Some(line);
+        }
+    }
+
+    fn recover(&mut self) {
+        if self.trouble.take().is_some() {
+            publish_trouble("");
+            log!("signal_hub: recovered");
+        }
+    }
+
+    /// Leaves the slot, unless a worker was asked for since `requests` was read.
+    fn retire(&self, requests: u32) -> bool {
+        let mut retired = false;
+        update_slot(|slot| {
+            if slot.requests == requests {
+                slot.phase = Phase::NotInstalled;
+                retired = true;
+            }
+        });
+        if retired {
+            forget_failed_calls();
+        }
+        // A worker that was only started to check logs nothing.
+        if retired && self.schedule.is_some() {
+            log!("signal_hub: the extension was dropped, the worker leaves");
+        }
+        retired
+    }
+}
+
+/// What a check of the database finds.
+enum Found {
+    /// DROP DATABASE or the like waits for this session to go.
+    DatabaseIsWanted,
+    NotInstalled,
+    Installed(Installation),
+}
+
+fn find_extension() -> Result<Found, Failure> {
+    Scope::Worker.atomically(c"signal_hub: looking for the extension", || {
+        if lock::database_is_wanted() {
+            return Ok(Found::DatabaseIsWanted);
+        }
+        Ok(Installation::find()?.map_or(Found::NotInstalled, Found::Installed))
+    })
+}
+
+/// How long to wait for the first run; `None` while a dump is being restored. A run amid its rows
+/// would judge by half a memory, and be in their way.
+fn wait_before_first_run() -> Result<Option<Duration>, Failure> {
+    let restorer_pid = this_slot().restorer_pid;
+    if restorer_pid != 0 {
+        if chores::restore_is_running(restorer_pid)? {
+            return Ok(None);
+        }
+        update_slot(|slot| slot.restorer_pid = 0);
+    }
+    chores::wait_before_first_run().map(Some)
+}
+
+fn this_slot() -> Slot {
+    slots::slot(slots::this_database()).unwrap_or_default()
+}
+
+fn update_slot(change: impl FnOnce(&mut Slot)) {
+    slots::update(slots::this_database(), change);
+}
+
+fn leave_as(phase: Phase) {
+    update_slot(|slot| slot.phase = phase);
+}
+
+/// Forgets the failed calls of an extension that is gone.
+fn forget_failed_calls() {
+    failed_calls::remove_notes(&failed_calls::notes_of(slots::this_database()));
+}
+
+fn publish_trouble(line: &str) {
+    update_slot(|slot| {
+        slot.trouble = ShortText::new(line);
+    });
+}
