@@ -2,10 +2,10 @@
 //! somebody else's commit takes to get to a client of logical replication meanwhile.
 
 use crate::Arguments;
-use crate::arena::{Arena, Order};
-use crate::cluster::POSTGRES;
 use crate::follower::Follower;
-use crate::numbers::{line, median, ms, percentile, table};
+use signal_hub_harness::arena::{Arena, Order};
+use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::numbers::{line, median, ms, percentile, table};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -111,7 +111,7 @@ fn followed(
 }
 
 /// A turn, and the milliseconds from the exchange's reply until a session saw the first batch.
-fn with_first_commit(arena: &mut Arena) -> (crate::arena::Turn, f64) {
+fn with_first_commit(arena: &mut Arena) -> (signal_hub_harness::arena::Turn, f64) {
     let signal: i64 = arena.session.one("SELECT max(signal_id) FROM signals");
     let stop = Arc::new(AtomicBool::new(false));
     let looking = {

@@ -1,8 +1,8 @@
 //! What a cycle costs when there is little to deliver, beside the plain statement.
 
 use crate::Arguments;
-use crate::arena::{Arena, Order};
-use crate::numbers::{line, median, ms, table};
+use signal_hub_harness::arena::{Arena, Order};
+use signal_hub_harness::numbers::{line, median, ms, table};
 
 /// They are short, and differ by as much as a disk does.
 const ROUNDS: usize = 21;

@@ -1,10 +1,10 @@
 //! A client of logical replication that follows user_signals while somebody else commits a row
 //! of their own every few milliseconds: how long those rows take to get to it.
 
-use crate::arena::Arena;
-use crate::cluster::POSTGRES;
-use crate::wait::eventually;
 use pgwire_replication::{ReplicationClient, ReplicationConfig, ReplicationEvent, TlsConfig};
+use signal_hub_harness::arena::Arena;
+use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::wait::eventually;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};

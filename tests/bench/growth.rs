@@ -1,8 +1,8 @@
 //! The cost of a row when there are many already.
 
 use crate::Arguments;
-use crate::arena::{Arena, Order};
-use crate::numbers::{line, median, ms, table};
+use signal_hub_harness::arena::{Arena, Order};
+use signal_hub_harness::numbers::{line, median, ms, table};
 
 const ALREADY: usize = 10;
 

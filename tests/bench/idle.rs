@@ -1,8 +1,8 @@
 //! A worker with nothing to say.
 
 use crate::Arguments;
-use crate::arena::{Arena, processor_seconds};
-use crate::numbers::{line, table};
+use signal_hub_harness::arena::{Arena, processor_seconds};
+use signal_hub_harness::numbers::{line, table};
 use std::thread;
 use std::time::{Duration, Instant};
 

@@ -4,26 +4,11 @@
 //! The extension must be installed in release mode (`./pgrx-install.sh`). Figures are medians of
 //! rounds in which both take turns on the same tables. Nothing else should run beside it.
 
-#[allow(
-    dead_code,
-    reason = "the other parts are for the stories and the faults"
-)]
-#[path = "../stories"]
-mod harness {
-    pub mod cluster;
-    pub mod scene;
-    pub mod session;
-    pub mod wait;
-}
-use harness::{cluster, scene, session, wait};
-
-mod arena;
 mod curve;
 mod few;
 mod follower;
 mod growth;
 mod idle;
-mod numbers;
 mod purge;
 mod rate;
 

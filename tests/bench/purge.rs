@@ -1,9 +1,9 @@
 //! Removing what has expired while signals go on.
 
 use crate::Arguments;
-use crate::arena::Arena;
-use crate::numbers::{line, ms, table};
-use crate::wait::eventually;
+use signal_hub_harness::arena::Arena;
+use signal_hub_harness::numbers::{line, ms, table};
+use signal_hub_harness::wait::eventually;
 use std::time::{Duration, Instant};
 
 /// Signals that expire at once, as many as a busy day brings.
@@ -24,7 +24,7 @@ pub fn measure(arguments: &Arguments) {
     for _ in 0..EXPIRED {
         arena.turn(1);
     }
-    arena.clear_statistics();
+    arena.session.run("VACUUM ANALYZE user_signals");
     let alone = ms(arena.turn(1).delivery);
     arena.session.run(&format!(
         "UPDATE signals SET created_at = created_at - interval '91 days' WHERE signal_id <= (SELECT min(signal_id) + {} FROM signals)",
@@ -42,7 +42,7 @@ pub fn measure(arguments: &Arguments) {
             "table, MB",
         ],
     );
-    arena.table_line("before");
+    table_line(&mut arena, "before");
     // A new worker purges soon after its start.
     arena
         .session
@@ -60,11 +60,11 @@ pub fn measure(arguments: &Arguments) {
         ) == 0
     });
     let took = began.elapsed();
-    arena.table_line("after");
+    table_line(&mut arena, "after");
     eventually(PATIENCE, "autovacuum has been", || {
         arena.session.one::<bool>("SELECT n_dead_tup < n_live_tup / 10 FROM pg_stat_user_tables WHERE relname = 'user_signals'")
     });
-    arena.table_line("after autovacuum");
+    table_line(&mut arena, "after autovacuum");
     for _ in 0..AFTERWARDS {
         arena.turn(1);
     }
@@ -75,7 +75,7 @@ pub fn measure(arguments: &Arguments) {
             "SELECT n_tup_ins >= {written} FROM pg_stat_user_tables WHERE relname = 'user_signals'"
         ))
     });
-    arena.table_line(&format!("after {AFTERWARDS} more signals"));
+    table_line(&mut arena, &format!("after {AFTERWARDS} more signals"));
     let slowest = meanwhile.iter().copied().fold(0.0, f64::max);
     println!(
         "\nIt took {:.0} s from the start of a new worker. A signal took {alone:.0} ms before, and {slowest:.0} ms at most of {} meanwhile.",
@@ -84,18 +84,13 @@ pub fn measure(arguments: &Arguments) {
     );
 }
 
-impl Arena {
-    fn clear_statistics(&mut self) {
-        self.session.run("VACUUM ANALYZE user_signals; ");
-    }
-
-    fn table_line(&mut self, when: &str) {
-        let row = &self.session.rows(
-            "SELECT n_live_tup, n_dead_tup, n_tup_ins, n_tup_del, vacuum_count + autovacuum_count, pg_relation_size(relid) / 1000000
-               FROM pg_stat_user_tables WHERE relname = 'user_signals'",
-        )[0];
-        let mut cells = vec![when.to_owned()];
-        cells.extend((0..6).map(|column| row.get::<_, i64>(column).to_string()));
-        line(&cells);
-    }
+/// Prints what the statistics have of user_signals.
+fn table_line(arena: &mut Arena, when: &str) {
+    let row = &arena.session.rows(
+        "SELECT n_live_tup, n_dead_tup, n_tup_ins, n_tup_del, vacuum_count + autovacuum_count, pg_relation_size(relid) / 1000000
+           FROM pg_stat_user_tables WHERE relname = 'user_signals'",
+    )[0];
+    let mut cells = vec![when.to_owned()];
+    cells.extend((0..6).map(|column| row.get::<_, i64>(column).to_string()));
+    line(&cells);
 }

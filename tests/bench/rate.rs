@@ -1,8 +1,8 @@
 //! Rows per second, beside the plain statement.
 
 use crate::Arguments;
-use crate::arena::{Arena, Order, own_memory_kb};
-use crate::numbers::{line, median, ms, table};
+use signal_hub_harness::arena::{Arena, Order, own_memory_kb};
+use signal_hub_harness::numbers::{line, median, ms, table};
 
 /// The batch that is best for the rate alone.
 const LARGE_BATCH: &str = "20000";

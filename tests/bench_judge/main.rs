@@ -9,15 +9,13 @@
 //! something else slows them alike. Figures are medians of the rounds, ratios medians of the
 //! ratios of each round.
 
-#[path = "../bench/numbers.rs"]
-mod numbers;
 mod plain;
 mod reply;
 mod scene;
 
-use numbers::{line, median, ms, table};
 use reply::Reply;
 use scene::Scene;
+use signal_hub_harness::numbers::{line, median, ms, table};
 use std::hint::black_box;
 use std::time::Instant;
 

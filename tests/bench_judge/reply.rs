@@ -1,7 +1,7 @@
 //! The reply that is read: a recorded one where there is one, else the simulator's.
 
 use flate2::read::GzDecoder;
-use signal_hub_tests::simulator::{Instrument, Simulator, SimulatorOptions};
+use signal_hub_simulator::{Instrument, Simulator, SimulatorOptions};
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;

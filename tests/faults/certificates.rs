@@ -2,13 +2,13 @@
 
 mod front;
 
-use crate::cluster::{Cluster, POSTGRES};
 use crate::ground::{cluster_for, each_signal_once_each};
-use crate::scene::{SOON, by_itself, contents, rising_market, wait_for_deliveries};
-use crate::session::Session;
-use crate::wait::eventually;
 use front::{Authority, Front, Identity};
-use signal_hub_tests::simulator::Simulator;
+use signal_hub_harness::cluster::{Cluster, POSTGRES};
+use signal_hub_harness::scene::{SOON, by_itself, contents, rising_market, wait_for_deliveries};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::eventually;
+use signal_hub_simulator::Simulator;
 use std::path::PathBuf;
 
 /// The name of this machine that needs no name server.

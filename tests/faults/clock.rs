@@ -5,10 +5,10 @@ use crate::clocks::Clocks;
 use crate::ground::{
     cluster_for, each_signal_once_each, each_signal_once_each_whatever_the_runs_say,
 };
-use crate::scene::{SOON, by_itself, flat_market, wait_for_good_run, worker_pid};
-use crate::session::Session;
-use crate::wait::eventually;
-use signal_hub_tests::simulator::{Simulator, UnixMillis};
+use signal_hub_harness::scene::{SOON, by_itself, flat_market, wait_for_good_run, worker_pid};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::eventually;
+use signal_hub_simulator::{Simulator, UnixMillis};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 const SUBSCRIBERS: u32 = 3;

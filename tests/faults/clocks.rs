@@ -4,8 +4,8 @@
 //! libfaketime does the same and more, but it fakes nothing in a process that is forked inside
 //! one of its own calls, and that is where the postmaster of PostgreSQL 15 forks workers.
 
-use crate::cluster::Options;
-use crate::cluster::binaries::succeed;
+use signal_hub_harness::cluster::Options;
+use signal_hub_harness::cluster::binaries::succeed;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;

@@ -1,18 +1,18 @@
 //! The disk is full or read-only, of the rows or of the log: what can be told is told, nothing is
 //! lost and nobody gets a signal twice once the disk can be written again.
 
-use crate::cluster::{Cluster, POSTGRES, Stop};
 use crate::ground::{
     CROWD, LATER, Tide, cluster_for, each_signal_once_each_whatever_the_runs_say, slow_down,
     small_batches, wait_for_the_middle_of_a_fan_out,
 };
 use crate::mounts::{SmallDisk, with_mounts_of_its_own};
-use crate::scene::{
+use signal_hub_harness::cluster::{Cluster, POSTGRES, Stop};
+use signal_hub_harness::scene::{
     SOON, by_itself, flat_market, rising_market, runs, wait_for_deliveries, wait_for_good_run,
     worker_pid,
 };
-use crate::session::Session;
-use crate::wait::{eventually, meanwhile};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::{eventually, meanwhile};
 use std::time::Duration;
 
 /// Moves tables and their indexes to the disk, which all the rest of the server does without.
@@ -241,7 +241,7 @@ fn move_log_to(disk: &SmallDisk, cluster: &Cluster) {
     let log = cluster.data().join("pg_wal");
     let mut copy = std::process::Command::new("cp");
     copy.arg("-a").arg(&log).arg(disk.data());
-    crate::cluster::binaries::succeed(&mut copy);
+    signal_hub_harness::cluster::binaries::succeed(&mut copy);
     std::fs::remove_dir_all(&log).expect("the server is stopped");
     std::os::unix::fs::symlink(disk.data().join("pg_wal"), &log).expect("it was removed");
 }

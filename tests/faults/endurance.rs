@@ -5,13 +5,13 @@
 //! `SIGNAL_HUB_TEST_CYCLES=100000 cargo test -p signal_hub_tests --test faults endurance::`
 
 use crate::clocks::Clocks;
-use crate::cluster::Cluster;
 use crate::ground::{Tide, cluster_for, each_signal_once_each_whatever_the_runs_say};
 use crate::processes::Footprint;
-use crate::scene::{SOON, by_hand, by_itself, flat_market, runs, worker_pid};
-use crate::session::Session;
-use crate::wait::eventually;
-use signal_hub_tests::simulator::Simulator;
+use signal_hub_harness::cluster::Cluster;
+use signal_hub_harness::scene::{SOON, by_hand, by_itself, flat_market, runs, worker_pid};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::eventually;
+use signal_hub_simulator::Simulator;
 use std::time::Duration;
 
 const SUBSCRIBERS: u32 = 10;
@@ -95,7 +95,7 @@ fn thousands_of_calls_in_one_session_leave_nothing_behind() {
     let (cluster, mut session) = cluster_for(by_hand(&market), SUBSCRIBERS);
     watch_what_turns(&mut session);
     let pid: i32 = session.one("SELECT pg_backend_pid()");
-    let mut other = cluster.session(crate::cluster::POSTGRES);
+    let mut other = cluster.session(signal_hub_harness::cluster::POSTGRES);
     let mut call = |session: &mut Session, times: i64| {
         for number in 0..times {
             if number % CYCLES_PER_TURN == 0 {

@@ -1,15 +1,15 @@
 //! The primary is lost in the middle of a fan-out and the standby takes over; later the old
 //! primary comes back as a standby.
 
-use crate::cluster::binaries::{as_server_user, program, succeed};
-use crate::cluster::{POSTGRES, Stop};
 use crate::ground::{
     CROWD, Tide, cluster_for, slow_down, small_batches, wait_for_the_middle_of_a_fan_out,
 };
 use crate::processes::{LAUNCHER, WORKER, pids};
-use crate::scene::{SOON, flat_market, wait_for_good_run};
-use crate::session::Session;
-use crate::wait::{eventually, meanwhile};
+use signal_hub_harness::cluster::binaries::{as_server_user, program, succeed};
+use signal_hub_harness::cluster::{POSTGRES, Stop};
+use signal_hub_harness::scene::{SOON, flat_market, wait_for_good_run};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::{eventually, meanwhile};
 use std::time::Duration;
 
 /// A standby runs neither launcher nor worker, says so, and is well.

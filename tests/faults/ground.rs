@@ -1,10 +1,10 @@
 //! What most faults strike: a crowd of subscribers and a market that keeps turning.
 
-use crate::cluster::{Cluster, Options, POSTGRES};
-use crate::scene::{SOON, by_itself, subscribe};
-use crate::session::Session;
-use crate::wait::eventually;
-use signal_hub_tests::simulator::Simulator;
+use signal_hub_harness::cluster::{Cluster, Options, POSTGRES};
+use signal_hub_harness::scene::{SOON, by_itself, subscribe};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::eventually;
+use signal_hub_simulator::Simulator;
 use std::time::Duration;
 
 /// Subscribers enough for a fan-out that a fault can strike in the middle.

@@ -1,6 +1,6 @@
 //! What an installation owns, to be compared before and after.
 
-use crate::session::Session;
+use signal_hub_harness::session::Session;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Every row of the extension's tables, in the columns they have when this is made, and the state

@@ -1,15 +1,15 @@
 //! Launcher and worker die at random points: they are back at once and nobody misses a signal.
 
-use crate::cluster::{Cluster, POSTGRES};
 use crate::ground::{
     CROWD, Tide, cluster_for, delivered, slow_down, small_batches, wait_for_the_middle_of_a_fan_out,
 };
 use crate::processes::{LAUNCHER, WORKER, pids};
-use crate::scene::{SOON, flat_market, worker_pid};
-use crate::session::Session;
-use crate::wait::{eventually, within};
 use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
+use signal_hub_harness::cluster::{Cluster, POSTGRES};
+use signal_hub_harness::scene::{SOON, flat_market, worker_pid};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::{eventually, within};
 use std::time::{Duration, Instant};
 
 /// Time in which a process that died is there again.

@@ -4,18 +4,7 @@
 //! the count that proves that nothing was lost or sent twice. `inventory` is what has to survive.
 //! `processes` looks at processes from outside; `clocks` and `mounts` are what one server alone
 //! sees of time and of disks. The others provoke, one kind of fault each.
-//! Servers, sessions and waiting are those of the stories.
-
-// Neither suite needs all of it.
-#[allow(dead_code, reason = "the other parts are for the stories")]
-#[path = "../stories"]
-mod harness {
-    pub mod cluster;
-    pub mod scene;
-    pub mod session;
-    pub mod wait;
-}
-use harness::{cluster, scene, session, wait};
+//! Servers, sessions and waiting are those of `signal_hub_harness`.
 
 mod clocks;
 mod ground;

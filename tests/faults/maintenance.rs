@@ -1,14 +1,14 @@
 //! Administrators maintain the tables in the middle of a fan-out: each command ends soon, and the
 //! worker goes on.
 
-use crate::cluster::{Cluster, POSTGRES};
 use crate::ground::{
     CROWD, LATER, Tide, cluster_for, each_signal_once_each, slow_down, small_batches,
     wait_for_the_middle_of_a_fan_out,
 };
-use crate::scene::{SOON, by_itself, flat_market, wait_for_good_run, worker_pid};
-use crate::session::Session;
-use crate::wait::eventually;
+use signal_hub_harness::cluster::{Cluster, POSTGRES};
+use signal_hub_harness::scene::{SOON, by_itself, flat_market, wait_for_good_run, worker_pid};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::eventually;
 use std::time::{Duration, Instant};
 
 /// Longest time for a command, on a table with some ten thousand rows.

@@ -1,10 +1,10 @@
 //! What the servers of one story see of the file system, and nobody else.
 
-use crate::cluster::binaries::server_user;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, mount_remount, unmount,
 };
 use rustix::thread::{UnshareFlags, unshare_unsafe};
+use signal_hub_harness::cluster::binaries::server_user;
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::Write;

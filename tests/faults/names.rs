@@ -2,10 +2,10 @@
 
 use crate::ground::cluster_for;
 use crate::mounts::with_mounts_of_its_own;
-use crate::scene::{SOON, by_itself, flat_market, worker_pid};
 use crate::stopped::stops_at_once;
-use crate::wait::eventually;
 use rustix::mount::mount_bind;
+use signal_hub_harness::scene::{SOON, by_itself, flat_market, worker_pid};
+use signal_hub_harness::wait::eventually;
 use std::net::UdpSocket;
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Processes of a server, seen from outside and from within.
 
-use crate::cluster::Cluster;
-use crate::session::Session;
+use signal_hub_harness::cluster::Cluster;
+use signal_hub_harness::session::Session;
 use std::fs;
 
 /// `backend_type` of the one process per server.

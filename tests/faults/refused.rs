@@ -1,11 +1,11 @@
 //! The rows of some subscribers are refused: the others have theirs, and the failures are counted.
 
-use crate::cluster::POSTGRES;
 use crate::ground::{each_signal_once_each, extension_for};
-use crate::scene::{
+use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::scene::{
     SOON, by_itself, flat_market, runs, user, wait_for_deliveries, wait_for_good_run, worker_pid,
 };
-use crate::wait::eventually;
+use signal_hub_harness::wait::eventually;
 
 const SUBSCRIBERS: u32 = 1_000;
 /// First, last and in the middle: each end of a batch that is halved.

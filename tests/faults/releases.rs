@@ -2,20 +2,20 @@
 //! package, or older, as after every upgrade until ALTER EXTENSION UPDATE. And a dump of an older
 //! release.
 
-use crate::cluster::POSTGRES;
-use crate::cluster::binaries::{releases, succeed};
 use crate::ground::{
     each_signal_once_each, each_signal_once_each_whatever_the_runs_say, extension_for,
     small_batches,
 };
 use crate::inventory::Inventory;
-use crate::scene::{
+use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::cluster::binaries::{releases, succeed};
+use signal_hub_harness::scene::{
     SOON, by_hand, by_itself, flat_market, runs, subscribe, user, wait_for_deliveries,
     wait_for_good_run, worker_pid,
 };
-use crate::session::Session;
-use crate::wait::{eventually, meanwhile};
-use signal_hub_tests::simulator::Simulator;
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::{eventually, meanwhile};
+use signal_hub_simulator::Simulator;
 use std::time::Duration;
 
 #[test]

@@ -1,12 +1,12 @@
 //! What is purged, and what is not: what a longer retention is to keep, and what somebody holds.
 
 use crate::clocks::Clocks;
-use crate::cluster::POSTGRES;
 use crate::ground::{CROWD, LATER, cluster_for};
-use crate::scene::{SOON, by_itself, flat_market, user};
-use crate::session::Session;
-use crate::wait::eventually;
-use signal_hub_tests::simulator::Simulator;
+use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::scene::{SOON, by_itself, flat_market, user};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::eventually;
+use signal_hub_simulator::Simulator;
 
 /// Ten minutes from purge to purge, in ten seconds.
 const FASTER: u32 = 60;

@@ -1,17 +1,17 @@
 //! Several processes share a fan-out: whatever becomes of any of them, each signal reaches
 //! everybody once, and what one refuses or is refused costs the others nothing.
 
-use crate::cluster::{Cluster, POSTGRES};
 use crate::ground::{
     CROWD, LATER, Tide, cluster_for, each_signal_once_each, slow_down, small_batches,
     wait_for_the_middle_of_a_fan_out,
 };
 use crate::processes::{WORKER, pids};
-use crate::scene::{SOON, flat_market, user};
-use crate::session::Session;
-use crate::wait::{eventually, meanwhile};
 use fastrand::Rng;
-use signal_hub_tests::simulator::Simulator;
+use signal_hub_harness::cluster::{Cluster, POSTGRES};
+use signal_hub_harness::scene::{SOON, flat_market, user};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::{eventually, meanwhile};
+use signal_hub_simulator::Simulator;
 use std::time::{Duration, Instant};
 
 /// `backend_type` of a process that helps the worker.

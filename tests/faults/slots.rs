@@ -1,12 +1,14 @@
 //! No process can be had for a database, or no connection to it: the others run, the log stays
 //! quiet, and it runs as soon as it can.
 
-use crate::cluster::POSTGRES;
 use crate::ground::extension_for;
 use crate::processes::{WORKER, pids};
-use crate::scene::{SOON, by_itself, flat_market, rising_market, runs, wait_for_deliveries};
-use crate::session::Session;
-use crate::wait::{eventually, meanwhile};
+use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::scene::{
+    SOON, by_itself, flat_market, rising_market, runs, wait_for_deliveries,
+};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::{eventually, meanwhile};
 use std::time::Duration;
 
 /// Long enough for some attempts, which come after 1, 2 and 4 s.

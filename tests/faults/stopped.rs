@@ -1,16 +1,16 @@
 //! The server stops while work is under way: at once, and nothing is lost, left or sent twice.
 
-use crate::cluster::{Cluster, POSTGRES, Stop};
 use crate::ground::{
     CROWD, Tide, cluster_for, each_signal_once_each, slow_down, small_batches,
     wait_for_the_middle_of_a_fan_out,
 };
 use crate::processes::processes_of;
-use crate::scene::{
+use signal_hub_harness::cluster::{Cluster, POSTGRES, Stop};
+use signal_hub_harness::scene::{
     SOON, by_itself, flat_market, rising_market, wait_for_deliveries, wait_for_good_run, worker_pid,
 };
-use crate::wait::eventually;
-use signal_hub_tests::simulator::{Fault, Times};
+use signal_hub_harness::wait::eventually;
+use signal_hub_simulator::{Fault, Times};
 use std::time::{Duration, Instant};
 
 /// `pg_ctl stop -m fast`, which has to take less than 2 s.

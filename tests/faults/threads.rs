@@ -3,10 +3,12 @@
 
 use crate::ground::cluster_for;
 use crate::processes::Footprint;
-use crate::scene::{SOON, by_hand, flat_market, waiting_behind_a_silent_exchange, worker_pid};
-use crate::wait::eventually;
 use rustix::process::Signal;
-use signal_hub_tests::simulator::{Fault, Times};
+use signal_hub_harness::scene::{
+    SOON, by_hand, flat_market, waiting_behind_a_silent_exchange, worker_pid,
+};
+use signal_hub_harness::wait::eventually;
+use signal_hub_simulator::{Fault, Times};
 use std::fs;
 use std::time::{Duration, Instant};
 

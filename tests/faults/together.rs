@@ -1,10 +1,10 @@
 //! People run cycles by hand while the worker runs its own.
 
-use crate::cluster::POSTGRES;
 use crate::ground::{Tide, cluster_for, small_batches};
-use crate::scene::flat_market;
-use crate::session::Session;
-use crate::wait::meanwhile;
+use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::scene::flat_market;
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::meanwhile;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};

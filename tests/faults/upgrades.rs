@@ -1,15 +1,15 @@
 //! PostgreSQL is upgraded in the middle of a fan-out.
 
-use crate::cluster::binaries::{Installation, as_server_user, output};
-use crate::cluster::{Cluster, POSTGRES, Stop};
 use crate::ground::{
     CROWD, Tide, delivered, extension_for, slow_down, small_batches,
     wait_for_the_middle_of_a_fan_out,
 };
 use crate::inventory::Inventory;
-use crate::scene::{SOON, flat_market, wait_for_good_run, worker_pid};
-use crate::session::Session;
-use crate::wait::eventually;
+use signal_hub_harness::cluster::binaries::{Installation, as_server_user, output};
+use signal_hub_harness::cluster::{Cluster, POSTGRES, Stop};
+use signal_hub_harness::scene::{SOON, flat_market, wait_for_good_run, worker_pid};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::eventually;
 use std::path::Path;
 use std::process::Command;
 

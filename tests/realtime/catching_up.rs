@@ -1,8 +1,8 @@
 //! A client that was away gets every row it has not seen, however late its transaction committed.
 
-use crate::scene::user;
-use crate::session::Session;
-use crate::shop::{Page, Shop, begin, import, page, since};
+use signal_hub_harness::scene::user;
+use signal_hub_harness::session::Session;
+use signal_hub_harness::shop::{Page, Shop, begin, import, page, since};
 use std::collections::BTreeMap;
 
 #[test]
@@ -116,7 +116,7 @@ fn a_run_that_commits_late_is_not_missed() {
     .enumerate()
     {
         let signal = i64::try_from(signal).expect("few") + 1;
-        let mut late = shop.cluster.session(crate::cluster::POSTGRES);
+        let mut late = shop.cluster.session(signal_hub_harness::cluster::POSTGRES);
         shop.market.turn();
         late.run(before);
         late.run("SELECT generate_signals_now()");
@@ -225,7 +225,7 @@ struct Writer {
 impl Writer {
     fn new(shop: &Shop, name: usize, random: fastrand::Rng) -> Self {
         Self {
-            session: shop.cluster.session(crate::cluster::POSTGRES),
+            session: shop.cluster.session(signal_hub_harness::cluster::POSTGRES),
             name,
             depth: None,
             prepared: false,

@@ -3,11 +3,12 @@
 
 mod pgoutput;
 
-use crate::cluster::{Cluster, POSTGRES, Stop};
-use crate::scene::{SOON, subscribe, user};
-use crate::session::Session;
-use crate::shop::Shop;
-use crate::wait::eventually;
+use signal_hub_harness::cluster::{Cluster, POSTGRES, Stop};
+use signal_hub_harness::scene::{SOON, subscribe, user};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::shop::Shop;
+use signal_hub_harness::target;
+use signal_hub_harness::wait::eventually;
 use std::fs::{self, File};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
@@ -303,14 +304,7 @@ fn rust_pgwire_replication_follows() {
     follows(&Follower {
         plugin: "pgoutput",
         command: |cluster| {
-            let tests = std::env::current_exe().expect("a test runs");
-            let build = tests.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
-            let program = build.join("examples/follow");
-            assert!(
-                program.is_file(),
-                "run cargo build -p signal_hub_tests --examples first"
-            );
-            let mut command = Command::new(program);
+            let mut command = Command::new(target::example("follow"));
             command.args([&port(cluster), SLOT]);
             command
         },

@@ -1,12 +1,12 @@
 //! A watermark is made of a transaction number, which means something in one history only: what
 //! a crash, a standby, a failover, another subscriber or another database make of it.
 
-use crate::cluster::binaries::{as_server_user, program, succeed};
-use crate::cluster::{POSTGRES, Stop};
-use crate::scene::SOON;
-use crate::session::Session;
-use crate::shop::{Shop, begin, claim, client_of, import, page, since};
-use crate::wait::eventually;
+use signal_hub_harness::cluster::binaries::{as_server_user, program, succeed};
+use signal_hub_harness::cluster::{POSTGRES, Stop};
+use signal_hub_harness::scene::SOON;
+use signal_hub_harness::session::Session;
+use signal_hub_harness::shop::{Shop, begin, claim, client_of, import, page, since};
+use signal_hub_harness::wait::eventually;
 use std::fs;
 
 #[test]
@@ -59,7 +59,8 @@ fn no_crash_uses_a_number_twice_that_a_watermark_has_passed() {
     ] {
         shop.cluster.append_setting(name, value);
     }
-    shop.admin = shop.restarted();
+    shop.cluster.restart();
+    shop.admin = shop.cluster.session(POSTGRES);
     let mut client = shop.client(2);
     // Once before, so that nothing else is written between: all of it fits into one page of WAL,
     // and a page that is not full stays in memory.
@@ -91,13 +92,6 @@ fn use_up_numbers(session: &mut Session) {
         session.run("BEGIN");
         session.run("SELECT pg_current_xact_id()");
         session.run("ROLLBACK");
-    }
-}
-
-impl Shop {
-    fn restarted(&mut self) -> Session {
-        self.cluster.restart();
-        self.cluster.session(POSTGRES)
     }
 }
 
@@ -180,8 +174,8 @@ fn numbers_go_on_beyond_32_bits() {
     fs::write(data.join("pg_xact/0FFF"), vec![0; 256 * 1024]).expect("the folder is ours");
     let _ = std::os::unix::fs::chown(
         data.join("pg_xact/0FFF"),
-        crate::cluster::binaries::server_user().map(|user| user.0),
-        crate::cluster::binaries::server_user().map(|user| user.1),
+        signal_hub_harness::cluster::binaries::server_user().map(|user| user.0),
+        signal_hub_harness::cluster::binaries::server_user().map(|user| user.1),
     );
     succeed(
         as_server_user(&mut program("pg_resetwal"))

@@ -1,11 +1,11 @@
 //! A subscriber who tries to get at what is not theirs, in every way SQL offers. Setting another
 //! subscriber's claims is not among them: an API in front of the database sees to that.
 
-use crate::cluster::POSTGRES;
-use crate::cluster::binaries::output;
-use crate::scene::{flat_market, subscribe, user};
-use crate::session::Session;
-use crate::shop::{Shop, claim, options};
+use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::cluster::binaries::output;
+use signal_hub_harness::scene::{flat_market, subscribe, user};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::shop::{Shop, claim, options};
 
 /// Every row as it lies there: one of others that was touched or locked differs, one of the
 /// intruder's that was changed.

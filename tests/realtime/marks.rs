@@ -1,6 +1,6 @@
 //! What a subscriber writes back: seen, and followed.
 
-use crate::shop::Shop;
+use signal_hub_harness::shop::Shop;
 
 #[test]
 fn a_subscriber_marks_a_signal_and_the_server_says_when() {

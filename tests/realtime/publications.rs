@@ -1,10 +1,10 @@
 //! enable_realtime() and disable_realtime().
 
-use crate::cluster::POSTGRES;
-use crate::cluster::binaries::output;
-use crate::scene::{by_hand, flat_market};
-use crate::session::Session;
-use crate::shop::{Shop, import, options};
+use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::cluster::binaries::output;
+use signal_hub_harness::scene::{by_hand, flat_market};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::shop::{Shop, import, options};
 
 /// What is published, as "publication table operations".
 fn published(session: &mut Session) -> Vec<String> {

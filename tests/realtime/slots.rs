@@ -1,10 +1,10 @@
 //! signal_health watches the slots of those who follow: one that nobody reads fills the disk.
 
-use crate::cluster::POSTGRES;
-use crate::scene::{SOON, flat_market};
-use crate::session::Session;
-use crate::shop::options;
-use crate::wait::eventually;
+use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::scene::{SOON, flat_market};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::shop::options;
+use signal_hub_harness::wait::eventually;
 
 fn replication(session: &mut Session) -> Option<String> {
     assert!(
@@ -84,7 +84,7 @@ fn health_names_the_slot_that_has_no_reader_and_the_one_that_is_lost() {
 struct Reader(std::process::Child);
 
 impl Reader {
-    fn of(cluster: &crate::cluster::Cluster, admin: &mut Session, slot: &str) -> Self {
+    fn of(cluster: &signal_hub_harness::cluster::Cluster, admin: &mut Session, slot: &str) -> Self {
         admin.run(&format!(
             "SELECT pg_create_logical_replication_slot('{slot}', 'test_decoding')"
         ));

@@ -1,13 +1,13 @@
 //! `generate_signals_now()` and `preview_signals()`, called by a person.
 
-use crate::cluster::{Cluster, Options, POSTGRES};
-use crate::scene::{
+use serde_json::Value;
+use signal_hub_harness::cluster::{Cluster, Options, POSTGRES};
+use signal_hub_harness::scene::{
     SOON, by_hand, contents, flat_market, rising_market, subscribe, user, wait_for_deliveries,
 };
-use crate::session::Session;
-use crate::wait::eventually;
-use serde_json::Value;
-use signal_hub_tests::simulator::{Fault, Simulator, Times};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::eventually;
+use signal_hub_simulator::{Fault, Simulator, Times};
 use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};

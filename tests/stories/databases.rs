@@ -1,13 +1,13 @@
 //! Several databases on one server: they come, go, are renamed and copied, workers or not.
 
-use crate::cluster::{Cluster, Options, POSTGRES};
-use crate::scene::{
+use signal_hub_harness::cluster::{Cluster, Options, POSTGRES};
+use signal_hub_harness::scene::{
     SOON, by_hand, by_itself, flat_market, runs, wait_for_good_run,
     waiting_behind_a_silent_exchange, worker_pid,
 };
-use crate::session::Session;
-use crate::wait::{eventually, meanwhile};
-use signal_hub_tests::simulator::{Fault, Simulator, Times};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::{eventually, meanwhile};
+use signal_hub_simulator::{Fault, Simulator, Times};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 

@@ -1,12 +1,12 @@
 //! Who receives a signal, how many a day, with which details, and who sees whose.
 
-use crate::cluster::{Cluster, POSTGRES};
-use crate::scene::{
+use signal_hub_harness::cluster::{Cluster, POSTGRES};
+use signal_hub_harness::scene::{
     SOON, by_hand, by_itself, flat_market, rising_market, subscribe, user, wait_for_deliveries,
 };
-use crate::session::Session;
-use crate::wait::eventually;
-use signal_hub_tests::simulator::Simulator;
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::eventually;
+use signal_hub_simulator::Simulator;
 
 fn shop(market: &Simulator) -> (Cluster, Session) {
     let cluster = by_hand(market).start();

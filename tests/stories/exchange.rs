@@ -1,14 +1,14 @@
 //! The exchange misbehaves: the run is recorded with its reason, nothing else is written, and
 //! the next good reply works.
 
-use crate::cluster::{Cluster, Options, POSTGRES, Stop};
-use crate::scene::{
+use signal_hub_harness::cluster::{Cluster, Options, POSTGRES, Stop};
+use signal_hub_harness::scene::{
     SOON, by_itself, flat_market, rising_market, runs, subscribe, wait_for_good_run,
     waiting_behind_a_silent_exchange, worker_pid,
 };
-use crate::session::Session;
-use crate::wait::{eventually, meanwhile};
-use signal_hub_tests::simulator::{Corruption, Fault, Simulator, Times};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::{eventually, meanwhile};
+use signal_hub_simulator::{Corruption, Fault, Simulator, Times};
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
@@ -278,7 +278,7 @@ fn an_exchange_that_is_gone_for_a_while_is_found_again() {
     eventually(SOON, "the failure is on record", || {
         session.one::<i64>("SELECT count(*) FROM signal_runs WHERE status = 'failed' AND sqlstate = '08001' AND error LIKE 'could not reach the exchange%'") > 0
     });
-    let options = signal_hub_tests::simulator::SimulatorOptions {
+    let options = signal_hub_simulator::SimulatorOptions {
         port,
         volatility: 0.0,
         ..Default::default()

@@ -1,11 +1,11 @@
 //! A call by hand that fails is on record all the same, once, and is not held against the worker.
 
-use crate::cluster::{Cluster, Options, POSTGRES};
-use crate::scene::{SOON, flat_market, rising_market, wait_for_good_run, worker_pid};
-use crate::session::Session;
-use crate::wait::{eventually, meanwhile};
 use serde_json::Value;
-use signal_hub_tests::simulator::{Fault, Simulator, Times};
+use signal_hub_harness::cluster::{Cluster, Options, POSTGRES};
+use signal_hub_harness::scene::{SOON, flat_market, rising_market, wait_for_good_run, worker_pid};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::{eventually, meanwhile};
+use signal_hub_simulator::{Fault, Simulator, Times};
 use std::thread;
 use std::time::{Duration, Instant};
 

@@ -1,13 +1,13 @@
 //! Things change while a fan-out is under way, or stand in its way: everybody entitled still gets one row.
 
-use crate::cluster::{Cluster, POSTGRES};
-use crate::scene::{
+use serde_json::Value;
+use signal_hub_harness::cluster::{Cluster, POSTGRES};
+use signal_hub_harness::scene::{
     SOON, by_itself, flat_market, rising_market, subscribe, user, wait_for_deliveries,
 };
-use crate::session::Session;
-use crate::wait::{eventually, meanwhile};
-use serde_json::Value;
-use signal_hub_tests::simulator::Simulator;
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::{eventually, meanwhile};
+use signal_hub_simulator::Simulator;
 use std::time::Duration;
 
 /// Subscribers of each tier: 1 to 100 are MAX, 101 to 200 PRO, 201 to 300 FREE.

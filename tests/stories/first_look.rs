@@ -1,13 +1,13 @@
 //! The library is preloaded, the extension is created, and signals flow by themselves.
 
-use crate::cluster::{Options, POSTGRES, Stop};
-use crate::scene::{
+use signal_hub_harness::cluster::{Options, POSTGRES, Stop};
+use signal_hub_harness::scene::{
     SOON, by_hand, by_itself, flat_market, rising_market, runs, subscribe, user,
     wait_for_deliveries, wait_for_good_run, worker_pid,
 };
-use crate::session::Session;
-use crate::wait::{eventually, meanwhile};
-use signal_hub_tests::simulator::Simulator;
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::{eventually, meanwhile};
+use signal_hub_simulator::Simulator;
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc::{Sender, channel};
@@ -348,6 +348,6 @@ fn a_misspelt_setting_or_a_bad_value_is_refused() {
     );
 }
 
-fn state(session: &mut crate::session::Session) -> String {
+fn state(session: &mut signal_hub_harness::session::Session) -> String {
     session.one("SELECT state FROM signal_health")
 }

@@ -1,12 +1,12 @@
 //! `signal_health` tells the truth in one row, whatever happens.
 
-use crate::cluster::{Cluster, POSTGRES};
-use crate::scene::{
+use signal_hub_harness::cluster::{Cluster, POSTGRES};
+use signal_hub_harness::scene::{
     SOON, by_hand, by_itself, flat_market, rising_market, wait_for_good_run, worker_pid,
 };
-use crate::session::Session;
-use crate::wait::{eventually, meanwhile};
-use signal_hub_tests::simulator::{Fault, Times};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::{eventually, meanwhile};
+use signal_hub_simulator::{Fault, Times};
 use std::time::{Duration, Instant};
 
 fn with_extension(cluster: &Cluster) -> Session {
@@ -190,7 +190,7 @@ fn a_standby_is_healthy_and_generates_once_promoted() {
     assert!(health.healthy);
     assert_eq!(worker_pid(&mut reader), None);
     drop(session);
-    primary.stop(crate::cluster::Stop::Immediate);
+    primary.stop(signal_hub_harness::cluster::Stop::Immediate);
 
     let signals: i64 = reader.one("SELECT count(*) FROM signals");
     market.set_change("ETHUSDT", "-4");

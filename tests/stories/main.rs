@@ -1,13 +1,8 @@
 //! Stories of people who use signal_hub, on real servers that live as long as their test.
 //!
-//! `cluster` is a server, `session` a connection to it, `wait` the way to wait, `scene` what
-//! most stories begin with. The others tell stories, one subject each.
+//! One subject in each file. Servers, sessions and waiting are those of `signal_hub_harness`.
 
-#[allow(dead_code, reason = "some parts are for the other suites")]
-mod cluster;
-mod scene;
-mod session;
-mod wait;
+use signal_hub_harness::{cluster, scene, session};
 
 mod by_hand;
 mod databases;

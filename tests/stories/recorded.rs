@@ -1,10 +1,10 @@
 //! Recorded replies of a real exchange, through the whole house. They are no part of the project:
 //! these stories run where the folder is, and say so where it is not.
 
-use crate::cluster::POSTGRES;
-use crate::scene::{by_hand, flat_market};
 use flate2::read::GzDecoder;
 use serde_json::Value;
+use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::scene::{by_hand, flat_market};
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;

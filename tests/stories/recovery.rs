@@ -1,14 +1,14 @@
 //! What is interrupted goes on where it stopped, and what was configured comes back.
 
-use crate::cluster::binaries::{output, succeed};
-use crate::cluster::{Cluster, POSTGRES};
-use crate::scene::{
+use signal_hub_harness::cluster::binaries::{output, succeed};
+use signal_hub_harness::cluster::{Cluster, POSTGRES};
+use signal_hub_harness::scene::{
     SOON, by_hand, by_itself, flat_market, rising_market, runs, subscribe, wait_for_deliveries,
     wait_for_good_run, waiting_behind_a_silent_exchange, worker_pid,
 };
-use crate::session::Session;
-use crate::wait::{eventually, meanwhile};
-use signal_hub_tests::simulator::{Simulator, Times};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::{eventually, meanwhile};
+use signal_hub_simulator::{Simulator, Times};
 use std::time::Duration;
 
 const SUBSCRIBERS: u32 = 20_000;

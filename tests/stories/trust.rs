@@ -1,12 +1,12 @@
 //! Whoever can do something in a database cannot do more to the server by way of the extension.
 
-use crate::cluster::{Cluster, POSTGRES};
-use crate::scene::{
+use serde_json::Value;
+use signal_hub_harness::cluster::{Cluster, POSTGRES};
+use signal_hub_harness::scene::{
     SOON, by_itself, flat_market, rising_market, subscribe, user, wait_for_deliveries,
 };
-use crate::session::Session;
-use crate::wait::eventually;
-use serde_json::Value;
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::eventually;
 
 /// What a trap writes into the server's log, which no rollback takes back.
 const SPRUNG: &str = "a trap was sprung";

@@ -2,11 +2,11 @@
 //! processors as it can: what is measured is the service.
 
 use crate::PATIENCE;
-use crate::service::Service;
-use crate::wait::eventually;
 use memchr::memmem;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
+use signal_hub_harness::service::Service;
+use signal_hub_harness::wait::eventually;
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;

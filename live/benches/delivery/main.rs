@@ -4,43 +4,20 @@
 //! The extension must be installed in release mode (`./pgrx-install.sh`). The clients share the
 //! machine with the server and the service. Nothing else should run beside them.
 
-#[allow(dead_code, reason = "the other parts are for tests")]
-#[path = "../../../tests/stories"]
-mod harness {
-    pub mod cluster;
-    pub mod scene;
-    pub mod session;
-    pub mod wait;
-}
-use harness::{cluster, scene, session, wait};
-
-#[allow(dead_code, reason = "the other parts measure the fan-out")]
-#[path = "../../../tests/bench/arena.rs"]
-mod arena;
-#[allow(dead_code, reason = "the other parts measure the fan-out")]
-#[path = "../../../tests/bench/numbers.rs"]
-mod numbers;
-#[allow(dead_code, reason = "the other parts are for tests")]
-#[path = "../../tests/service/service.rs"]
-mod service;
-#[allow(dead_code, reason = "the other parts are for tests")]
-#[path = "../../../tests/realtime/shop.rs"]
-mod shop;
-
 mod audience;
 
-use arena::{Arena, own_memory_kb};
 use audience::Audience;
-use cluster::POSTGRES;
-use numbers::{line, median, ms, percentile, table};
-use service::Service;
-use session::Session;
+use signal_hub_harness::arena::{Arena, own_memory_kb};
+use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::numbers::{line, median, ms, percentile, table};
+use signal_hub_harness::service::Service;
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::eventually;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use wait::eventually;
 
 /// Longest time for anything.
 const PATIENCE: Duration = Duration::from_secs(300);

@@ -1,7 +1,7 @@
 //! Serves the market simulator until it is killed or its standard input closes.
 
 use lexopt::prelude::{Long, ValueExt};
-use signal_hub_tests::simulator::{Simulator, SimulatorOptions};
+use signal_hub_simulator::{Simulator, SimulatorOptions};
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;

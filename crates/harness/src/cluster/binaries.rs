@@ -18,7 +18,7 @@ pub fn library() -> &'static Path {
 
 /// The releases that were shipped before the one under test: each left its install script.
 pub fn releases() -> Vec<String> {
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sql/releases");
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sql/releases");
     let entries = std::fs::read_dir(scripts).expect("the scripts are in the repository");
     let mut releases: Vec<String> = entries
         .filter_map(|entry| {

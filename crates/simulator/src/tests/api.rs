@@ -1,7 +1,7 @@
 //! The REST API as its users know it.
 
 use super::{A_TIME, ALL, get, good, integer, number, start, start_at, symbols_of, text, ticker};
-use crate::simulator::{Fault, Instrument, Simulator, SimulatorOptions, Times};
+use crate::{Fault, Instrument, Simulator, SimulatorOptions, Times};
 use serde_json::json;
 use std::io::{Read, Write};
 use std::net::TcpStream;

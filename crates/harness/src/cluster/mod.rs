@@ -171,14 +171,7 @@ impl Cluster {
             .stdin(Stdio::null())
             .stdout(log())
             .stderr(log());
-        // SAFETY: one system call, allowed between fork and exec.
-        unsafe {
-            command.pre_exec(|| {
-                // The server must not outlive a test process that is killed.
-                set_parent_process_death_signal(Some(Signal::QUIT))?;
-                Ok(())
-            });
-        }
+        end_with_this_process(&mut command);
         self.server = Some(command.spawn().expect("the server starts"));
         eventually(START_OR_STOP, "the server takes connections", || {
             let ended = self.server.as_mut().and_then(|s| s.try_wait().ok()?);
@@ -331,6 +324,19 @@ impl Drop for Cluster {
         }
         // What cannot be removed now goes with the template, or with a later process.
         let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Lets the command's process end with this one, even if this one is killed.
+#[allow(
+    unsafe_code,
+    reason = "the standard library has no other way to prepare a process"
+)]
+fn end_with_this_process(command: &mut Command) {
+    // SAFETY: the closure makes one system call and allocates nothing, which is allowed between
+    // fork and exec.
+    unsafe {
+        command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::QUIT))?));
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::cluster::{Cluster, Options, POSTGRES};
 use crate::session::Session;
 use crate::wait::eventually;
-use signal_hub_tests::simulator::{Fault, Simulator, SimulatorOptions, Times};
+use signal_hub_simulator::{Fault, Simulator, SimulatorOptions, Times};
 use std::time::Duration;
 
 /// Enough for anything that happens within seconds, on a machine that is busy.

@@ -2,7 +2,7 @@
 
 use super::identities::assert_identities;
 use super::{A_TIME, ALL, get, good, integer, number, start, start_at, symbols_of, text, ticker};
-use crate::simulator::{Corruption, Instrument};
+use crate::{Corruption, Instrument};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use crate::cluster::{Cluster, Options, POSTGRES};
 use crate::scene::{by_hand, flat_market, subscribe, user};
 use crate::session::Session;
-use signal_hub_tests::simulator::Simulator;
+use signal_hub_simulator::Simulator;
 
 /// The symbols that turn, each in its turn.
 const SYMBOLS: [&str; 4] = ["BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"];

@@ -1,7 +1,7 @@
 //! Dropping a simulator ends it, whatever its connections are doing.
 
 use super::{ALL, connect, good, start};
-use crate::simulator::{Fault, Simulator, SimulatorOptions, Times};
+use crate::{Fault, Simulator, SimulatorOptions, Times};
 use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};

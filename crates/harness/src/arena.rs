@@ -5,7 +5,7 @@ use crate::cluster::{Cluster, POSTGRES};
 use crate::scene::{by_itself, flat_market};
 use crate::session::Session;
 use crate::wait::eventually;
-use signal_hub_tests::simulator::Simulator;
+use signal_hub_simulator::Simulator;
 use std::fs;
 use std::time::{Duration, Instant, SystemTime};
 

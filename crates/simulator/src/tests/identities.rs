@@ -4,7 +4,7 @@ use super::super::exchange::{Exchange, Volume};
 use super::super::instrument::Instrument;
 use super::super::model::Model;
 use super::{A_TIME, ALL, good, integer, number, start_at, text};
-use crate::simulator::{Simulator, SimulatorOptions, UnixMillis};
+use crate::{Simulator, SimulatorOptions, UnixMillis};
 use proptest::prelude::*;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;

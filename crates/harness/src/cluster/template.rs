@@ -1,6 +1,7 @@
 //! An empty cluster, made once and copied for every test.
 
 use super::binaries::{as_server_user, program, server_user, succeed};
+use crate::target;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -70,7 +71,7 @@ impl Drop for Template {
 
 /// The build's folder for temporary files, unless the server's user cannot get there.
 fn base() -> PathBuf {
-    let build = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let build = target::temporary();
     let mut look = Command::new("test");
     as_server_user(look.arg("-x").arg(&build)).current_dir("/");
     let reachable = fs::create_dir_all(&build).is_ok() && look.status().is_ok_and(|s| s.success());

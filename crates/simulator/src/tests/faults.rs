@@ -1,7 +1,7 @@
 //! Every fault, as a client sees it; and the next good reply.
 
 use super::{A_TIME, ALL, Reply, connect, get, good, request, start, start_at, text};
-use crate::simulator::{Corruption, Fault, Simulator, Times};
+use crate::{Corruption, Fault, Simulator, Times};
 use serde_json::Value;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};

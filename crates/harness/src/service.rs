@@ -4,6 +4,7 @@ use crate::cluster::{Cluster, POSTGRES};
 use crate::scene::{SOON, user};
 use crate::session::Session;
 use crate::shop::Shop;
+use crate::target;
 use crate::wait::{eventually, within};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
@@ -83,13 +84,13 @@ impl Service {
 
     /// A command of the program.
     pub fn command(&self, command: &str) -> Command {
-        const PROGRAM: &str = env!("CARGO_BIN_EXE_signal_hub_live");
+        let executable = target::program("signal_hub_live");
         let mut program = match self.files {
-            None => Command::new(PROGRAM),
+            None => Command::new(executable),
             Some(files) => {
                 let mut shell = Command::new("/bin/sh");
                 let limited = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
-                shell.args(["-c", &limited, PROGRAM]);
+                shell.args(["-c", &limited]).arg(executable);
                 shell
             }
         };

@@ -1,0 +1,25 @@
+//! What the tests and benchmarks of signal_hub share: real servers that end with the test that
+//! started them, and what most tests begin with.
+//!
+//! - [`cluster`]: a private PostgreSQL server; [`session`]: a connection to it; [`wait`]: how to
+//!   wait for something.
+//! - [`scene`]: an exchange, a server that asks it, subscribers. [`shop`]: a database whose signals
+//!   are made by hand. [`arena`]: a server to measure on.
+//! - [`service`]: the live service, started and stopped as an operator does it.
+//! - [`numbers`]: medians, percentiles and tables for benchmarks. [`target`]: the folders of
+//!   cargo's build.
+//!
+//! Everything here panics when something fails: a panic is how a test fails.
+
+// Not forbidden: one system call in `cluster` has to be made between fork and exec.
+#![deny(unsafe_code)]
+
+pub mod arena;
+pub mod cluster;
+pub mod numbers;
+pub mod scene;
+pub mod service;
+pub mod session;
+pub mod shop;
+pub mod target;
+pub mod wait;

@@ -1,3 +1,0 @@
-//! What the tests of signal_hub share: the market simulator.
-
-pub mod simulator;
