@@ -75,7 +75,7 @@ choose_exchange() {
     else
         say "The real exchange does not answer:" "  ${answer//$'\n'/$'\n'  }"
         timed "building the market simulator (half a minute the first time)" \
-            run_cargo build --locked -p signal_hub_tests --bin market_simulator
+            run_cargo build --locked -p signal_hub_simulator
         start_simulator
         say "Exchange: the project's market simulator, $address"
     fi
