@@ -2,7 +2,7 @@
 
 use signal_hub_harness::cluster::POSTGRES;
 use signal_hub_harness::cluster::binaries::output;
-use signal_hub_harness::scene::{by_hand, flat_market};
+use signal_hub_harness::scene::{flat_market, installed_by_hand};
 use signal_hub_harness::session::Session;
 use signal_hub_harness::shop::{Shop, import, options};
 
@@ -130,9 +130,7 @@ fn a_publication_of_all_tables_publishes_already_and_cannot_leave_one_out() {
 #[test]
 fn what_stands_in_the_way_is_said() {
     let market = flat_market();
-    let cluster = by_hand(&market).start();
-    let mut admin = cluster.session(POSTGRES);
-    admin.run("CREATE EXTENSION signal_hub");
+    let (_cluster, mut admin) = installed_by_hand(&market);
     let error = admin.error("SELECT enable_realtime()");
     assert_eq!(error.code().code(), "55000");
     assert_eq!(

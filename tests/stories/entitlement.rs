@@ -1,19 +1,12 @@
-//! Who receives a signal, how many a day, with which details, and who sees whose.
+//! Who receives a signal, how many a day, and with which details.
 
-use signal_hub_harness::cluster::{Cluster, POSTGRES};
 use signal_hub_harness::scene::{
-    SOON, by_hand, by_itself, flat_market, rising_market, subscribe, user, wait_for_deliveries,
+    SOON, by_itself, flat_market, generate, installed_by_hand, rising_market, subscribe, user,
+    wait_for_deliveries,
 };
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
 use signal_hub_simulator::Simulator;
-
-fn shop(market: &Simulator) -> (Cluster, Session) {
-    let cluster = by_hand(market).start();
-    let mut session = cluster.session(POSTGRES);
-    session.run("CREATE EXTENSION signal_hub");
-    (cluster, session)
-}
 
 /// A market that gives a signal for each of these symbols.
 fn market_with_signals(symbols: &[&str]) -> Simulator {
@@ -33,7 +26,7 @@ fn receivers(session: &mut Session) -> Vec<String> {
 #[test]
 fn exactly_the_active_max_subscribers_whose_period_has_not_ended_receive() {
     let market = rising_market();
-    let (_cluster, mut session) = shop(&market);
+    let (_cluster, mut session) = installed_by_hand(&market);
     session.run(&format!(
         "INSERT INTO user_subscriptions (user_id, tier, status, current_period_end) VALUES
             ('{}', 'MAX',  'active',   NULL),
@@ -62,7 +55,7 @@ fn exactly_the_active_max_subscribers_whose_period_has_not_ended_receive() {
 #[test]
 fn enabling_a_tier_is_one_update() {
     let market = rising_market();
-    let (_cluster, mut session) = shop(&market);
+    let (_cluster, mut session) = installed_by_hand(&market);
     subscribe(&mut session, "MAX", 1, 1);
     subscribe(&mut session, "PRO", 2, 2);
     session.run("SELECT generate_signals_now()");
@@ -85,7 +78,7 @@ fn enabling_a_tier_is_one_update() {
 #[test]
 fn a_tier_without_full_details_learns_no_price() {
     let market = rising_market();
-    let (_cluster, mut session) = shop(&market);
+    let (_cluster, mut session) = installed_by_hand(&market);
     session.run("UPDATE signal_tiers SET enabled = true WHERE tier = 'FREE'");
     subscribe(&mut session, "MAX", 1, 1);
     subscribe(&mut session, "FREE", 2, 2);
@@ -127,7 +120,7 @@ fn a_tier_without_full_details_learns_no_price() {
 #[test]
 fn a_daily_quota_is_used_up_zero_gives_none_and_null_is_unlimited() {
     let market = market_with_signals(&FOUR);
-    let (_cluster, mut session) = shop(&market);
+    let (_cluster, mut session) = installed_by_hand(&market);
     session.run(
         "UPDATE signal_tiers SET enabled = true WHERE tier = 'FREE';
          UPDATE signal_tiers SET enabled = true, daily_quota = 0 WHERE tier = 'PRO';
@@ -259,13 +252,13 @@ fn a_subscriber_whose_row_is_refused_costs_only_themselves() {
 #[test]
 fn by_hand_too_a_refused_row_costs_only_its_subscriber() {
     let market = rising_market();
-    let (_cluster, mut session) = shop(&market);
+    let (_cluster, mut session) = installed_by_hand(&market);
     subscribe(&mut session, "MAX", 1, 20);
     session.run(&format!(
         "ALTER TABLE user_signals ADD CONSTRAINT not_this_one CHECK (user_id <> '{}')",
         user(7)
     ));
-    let report: serde_json::Value = session.one("SELECT generate_signals_now()");
+    let report = generate(&mut session);
     assert_eq!(report["success"], true, "{report}");
     assert_eq!(report["deliveries"], 19, "{report}");
     assert!(
@@ -276,126 +269,4 @@ fn by_hand_too_a_refused_row_costs_only_its_subscriber() {
     );
     let error: String = session.one("SELECT error FROM signal_runs");
     assert!(error.contains(&user(7)), "{error}");
-}
-
-#[test]
-fn clients_see_and_mark_their_own_rows_only() {
-    let market = rising_market();
-    let (_cluster, mut session) = shop(&market);
-    subscribe(&mut session, "MAX", 1, 3);
-    session.run("SELECT generate_signals_now()");
-    session.run(
-        "CREATE ROLE client;
-         GRANT SELECT ON user_signals, user_subscriptions, user_signal_quotas TO client;
-         GRANT UPDATE (viewed, viewed_at, clicked, clicked_at) ON user_signals TO client;
-         SET ROLE client",
-    );
-    let tables = ["user_signals", "user_subscriptions", "user_signal_quotas"];
-    let seen = |session: &mut Session| -> Vec<i64> {
-        tables
-            .map(|table| session.one(&format!("SELECT count(*) FROM {table}")))
-            .into()
-    };
-    assert_eq!(seen(&mut session), [0, 0, 0], "no claims");
-
-    claim(
-        &mut session,
-        &format!(r#"{{"sub": "{}", "role": "client"}}"#, user(2)),
-    );
-    assert_eq!(seen(&mut session), [1, 1, 1]);
-    assert_eq!(
-        session.one::<String>("SELECT user_id::text FROM user_signals"),
-        user(2)
-    );
-    let marked = |session: &mut Session| {
-        session
-            .rows("UPDATE user_signals SET viewed = true, viewed_at = now() RETURNING user_id")
-            .len()
-    };
-    assert_eq!(marked(&mut session), 1);
-    // Without WHERE or RETURNING only the policy for updates stands between the client and all rows.
-    session.run("UPDATE user_signals SET clicked = true");
-    let error = session.error("UPDATE user_signals SET confidence = 100");
-    assert_eq!(
-        error.code().code(),
-        "42501",
-        "prices and scores are not the client's to change"
-    );
-    let error = session.error(&format!("UPDATE user_signals SET user_id = '{}'", user(3)));
-    assert_eq!(error.code().code(), "42501");
-
-    for malformed in [
-        "",
-        "{",
-        "[]",
-        "null",
-        "7",
-        r#"{"sub": "nobody"}"#,
-        r#"{"sub": null}"#,
-        r#"{"sub": {"a": 1}}"#,
-    ] {
-        claim(&mut session, malformed);
-        assert_eq!(seen(&mut session), [0, 0, 0], "claims {malformed:?}");
-        assert_eq!(marked(&mut session), 0, "claims {malformed:?}");
-    }
-    session.run("RESET ROLE");
-    assert_eq!(
-        session.list::<String>("SELECT user_id::text FROM user_signals WHERE viewed AND clicked"),
-        [user(2)]
-    );
-    assert_eq!(
-        session.one::<i64>("SELECT count(*) FROM user_signals WHERE viewed OR clicked"),
-        1
-    );
-}
-
-#[test]
-fn clients_see_their_own_rows_also_in_a_parallel_plan() {
-    let market = rising_market();
-    let (_cluster, mut session) = shop(&market);
-    subscribe(&mut session, "MAX", 1, 200);
-    session.run("SELECT generate_signals_now()");
-    let force: String = session.one(
-        "SELECT name FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') ORDER BY 1 LIMIT 1",
-    );
-    session.run(&format!(
-        "CREATE ROLE client;
-         GRANT SELECT ON user_signals TO client;
-         SET ROLE client;
-         SET {force} = 'on';
-         SET parallel_setup_cost = 0;
-         SET parallel_tuple_cost = 0;
-         SET min_parallel_table_scan_size = 0;
-         SET enable_indexscan = off;
-         SET enable_indexonlyscan = off;
-         SET enable_bitmapscan = off"
-    ));
-    // Once by the policy, once as clients may write it themselves: then every worker calls the function.
-    let queries = [
-        "SELECT count(*) FROM user_signals",
-        "SELECT count(*) FROM user_signals WHERE current_subscriber() = user_id",
-    ];
-    for (claims, rows) in [
-        (format!(r#"{{"sub": "{}"}}"#, user(2)), 1),
-        ("{".to_owned(), 0),
-        (r#"{"sub": "nobody"}"#.to_owned(), 0),
-        (String::new(), 0),
-    ] {
-        claim(&mut session, &claims);
-        for query in queries {
-            let plan: Vec<String> = session.list(&format!("EXPLAIN (COSTS off) {query}"));
-            assert!(plan.concat().contains("Gather"), "{plan:#?}");
-            assert_eq!(
-                session.one::<i64>(query),
-                rows,
-                "{query}, claims {claims:?}"
-            );
-        }
-    }
-}
-
-fn claim(session: &mut Session, claims: &str) {
-    session.run(&format!(
-        "SELECT set_config('request.jwt.claims', '{claims}', false)"
-    ));
 }

@@ -1,9 +1,8 @@
 //! Things change while a fan-out is under way, or stand in its way: everybody entitled still gets one row.
 
-use serde_json::Value;
 use signal_hub_harness::cluster::{Cluster, POSTGRES};
 use signal_hub_harness::scene::{
-    SOON, by_itself, flat_market, rising_market, subscribe, user, wait_for_deliveries,
+    SOON, by_itself, flat_market, generate, rising_market, subscribe, user, wait_for_deliveries,
 };
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::{eventually, meanwhile};
@@ -249,7 +248,7 @@ fn a_deferred_foreign_key_of_the_users_refuses_only_who_is_missing() {
          ALTER TABLE user_signals ADD FOREIGN KEY (user_id) REFERENCES people DEFERRABLE INITIALLY DEFERRED",
         user(42)
     ));
-    let report: Value = session.one("SELECT generate_signals_now()");
+    let report = generate(&mut session);
     assert_eq!(report["deliveries"], 99, "{report}");
 
     market.set_change("ETHUSDT", "-4");

@@ -5,6 +5,7 @@
 use signal_hub_harness::{cluster, scene, session};
 
 mod by_hand;
+mod callers;
 mod databases;
 mod entitlement;
 mod exchange;
@@ -12,8 +13,11 @@ mod failed_calls;
 mod fan_out;
 mod first_look;
 mod health;
+mod own_rows;
+mod preview;
 mod recorded;
 mod recovery;
+mod retrying;
 mod schema;
 mod trust;
 mod updates;

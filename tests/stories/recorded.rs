@@ -2,9 +2,7 @@
 //! these stories run where the folder is, and say so where it is not.
 
 use flate2::read::GzDecoder;
-use serde_json::Value;
-use signal_hub_harness::cluster::POSTGRES;
-use signal_hub_harness::scene::{by_hand, flat_market};
+use signal_hub_harness::scene::{flat_market, generate, installed_by_hand};
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
@@ -36,9 +34,7 @@ fn a_recorded_sell_off_becomes_rows_with_the_very_numbers_of_the_exchange() {
     };
     let market = flat_market();
     market.replay(&reply).expect("a recorded reply");
-    let cluster = by_hand(&market).start();
-    let mut session = cluster.session(POSTGRES);
-    session.run("CREATE EXTENSION signal_hub");
+    let (_cluster, mut session) = installed_by_hand(&market);
     session.run("UPDATE signal_rules SET max_signals_per_run = 5000");
     session.run(&format!(
         "CREATE TABLE recorded AS SELECT row ->> 'symbol' AS symbol, row
@@ -47,7 +43,7 @@ fn a_recorded_sell_off_becomes_rows_with_the_very_numbers_of_the_exchange() {
          INSERT INTO user_subscriptions (user_id, tier) VALUES (gen_random_uuid(), 'MAX');
          UPDATE signal_tiers SET daily_quota = NULL"
     ));
-    let report: Value = session.one("SELECT generate_signals_now()");
+    let report = generate(&mut session);
     assert_eq!(
         market.request_count(),
         1,
@@ -92,7 +88,7 @@ fn a_recorded_sell_off_becomes_rows_with_the_very_numbers_of_the_exchange() {
     let bitcoin: Vec<String> =
         session.list("SELECT format('%s %s', signal_type, confidence) FROM user_signals WHERE symbol = 'BTCUSDT'");
     assert_eq!(bitcoin, ["SHORT 81.63"]);
-    let again: Value = session.one("SELECT generate_signals_now()");
+    let again = generate(&mut session);
     assert_eq!(
         again["signals_generated"], 0,
         "one episode, one signal: {again}"

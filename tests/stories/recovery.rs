@@ -3,8 +3,8 @@
 use signal_hub_harness::cluster::binaries::{output, succeed};
 use signal_hub_harness::cluster::{Cluster, POSTGRES};
 use signal_hub_harness::scene::{
-    SOON, by_hand, by_itself, flat_market, rising_market, runs, subscribe, wait_for_deliveries,
-    wait_for_good_run, waiting_behind_a_silent_exchange, worker_pid,
+    SOON, by_itself, flat_market, installed_by_hand, rising_market, runs, subscribe,
+    wait_for_deliveries, wait_for_good_run, waiting_behind_a_silent_exchange, worker_pid,
 };
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::{eventually, meanwhile};
@@ -136,9 +136,7 @@ fn possessions(session: &mut Session) -> Vec<String> {
 #[test]
 fn a_dump_restores_what_was_changed_and_earned() {
     let market = rising_market();
-    let old = by_hand(&market).start();
-    let mut session = old.session(POSTGRES);
-    session.run("CREATE EXTENSION signal_hub");
+    let (old, mut session) = installed_by_hand(&market);
     subscribe(&mut session, "MAX", 1, 3);
     session.run(
         "UPDATE signal_tiers SET daily_quota = 7 WHERE tier = 'MAX';
@@ -189,9 +187,7 @@ fn a_dump_restores_what_was_changed_and_earned() {
 #[test]
 fn a_dump_restores_into_a_server_that_generates_signals() {
     let market = rising_market();
-    let old = by_hand(&market).start();
-    let mut session = old.session(POSTGRES);
-    session.run("CREATE EXTENSION signal_hub");
+    let (old, mut session) = installed_by_hand(&market);
     subscribe(&mut session, "MAX", 1, 3);
     session.run("SELECT generate_signals_now()");
     let before = possessions(&mut session);
@@ -229,9 +225,7 @@ fn a_dump_restores_into_a_server_that_generates_signals() {
 #[test]
 fn no_run_happens_while_the_session_that_restores_a_dump_lives() {
     let market = rising_market();
-    let old = by_hand(&market).start();
-    let mut session = old.session(POSTGRES);
-    session.run("CREATE EXTENSION signal_hub");
+    let (old, mut session) = installed_by_hand(&market);
     subscribe(&mut session, "MAX", 1, 3);
     session.run("SELECT generate_signals_now()");
     let before = possessions(&mut session);

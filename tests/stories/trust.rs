@@ -3,7 +3,7 @@
 use serde_json::Value;
 use signal_hub_harness::cluster::{Cluster, POSTGRES};
 use signal_hub_harness::scene::{
-    SOON, by_itself, flat_market, rising_market, subscribe, user, wait_for_deliveries,
+    SOON, by_itself, flat_market, generate, rising_market, subscribe, user, wait_for_deliveries,
 };
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
@@ -233,7 +233,7 @@ fn a_trigger_of_the_tables_owner_gains_and_leaves_nothing() {
     let cluster = by_itself(&market).set("signal_hub.enabled", "off").start();
     let mut session = owned_by_mallory(&cluster);
     // By hand, called by a superuser.
-    let report: Value = session.one("SELECT generate_signals_now()");
+    let report = generate(&mut session);
     assert_eq!(report["deliveries"], 3, "{report}");
     assert_eq!(
         session.one::<String>("SELECT current_user::text"),
@@ -308,6 +308,6 @@ fn an_advisory_lock_of_anybody_stops_nothing() {
     wait_for_deliveries(&mut session, 1);
     let before = good_runs(&mut session);
     eventually(SOON, "runs go on", || good_runs(&mut session) >= before + 3);
-    let report: Value = session.one("SELECT generate_signals_now()");
+    let report = generate(&mut session);
     assert_eq!(report["success"], true, "{report}");
 }

@@ -3,6 +3,7 @@
 use crate::cluster::{Cluster, Options, POSTGRES};
 use crate::session::Session;
 use crate::wait::eventually;
+use serde_json::Value;
 use signal_hub_simulator::{Fault, Simulator, SimulatorOptions, Times};
 use std::time::Duration;
 
@@ -35,6 +36,20 @@ pub fn by_itself(market: &Simulator) -> Options {
 /// A server without the library preloaded, where cycles only run by hand.
 pub fn by_hand(market: &Simulator) -> Options {
     Options::not_preloaded().set("signal_hub.exchange_url", &market.url())
+}
+
+/// A server as of [`by_hand`], and a session of its database, which has the extension.
+pub fn installed_by_hand(market: &Simulator) -> (Cluster, Session) {
+    let cluster = by_hand(market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    (cluster, session)
+}
+
+/// Runs one cycle by hand, and returns its report.
+#[track_caller]
+pub fn generate(session: &mut Session) -> Value {
+    session.one("SELECT generate_signals_now()")
 }
 
 /// A server whose worker waits for an exchange that accepts and never answers.

@@ -1,0 +1,220 @@
+//! When a failing exchange is asked again: not before it allows it, and less often the longer it fails.
+
+use signal_hub_harness::cluster::{Options, POSTGRES};
+use signal_hub_harness::scene::{
+    SOON, by_itself, flat_market, runs, wait_for_good_run, worker_pid,
+};
+use signal_hub_harness::wait::{eventually, meanwhile};
+use signal_hub_simulator::{Fault, Times};
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::{Duration, Instant};
+
+#[test]
+fn an_exchange_that_says_wait_is_left_alone_for_that_long() {
+    let market = flat_market();
+    let cluster = by_itself(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    wait_for_good_run(&mut session);
+    market.inject(
+        Fault::TooManyRequests {
+            retry_after: Some(3),
+        },
+        Times::Once,
+    );
+    eventually(SOON, "the failure is on record", || {
+        session.one::<i64>("SELECT count(*) FROM signal_runs WHERE status = 'failed'") == 1
+    });
+    let requests = market.request_count();
+    let row = &session.rows(
+        "SELECT extract(epoch FROM retry_at - started_at)::float8, extract(epoch FROM finished_at - started_at)::float8
+           FROM signal_runs WHERE status = 'failed'",
+    )[0];
+    let (wait, took): (f64, f64) = (row.get(0), row.get(1));
+    // Counted from the reply, which came before the end of the run.
+    assert!(
+        (2.99..3.01 + took).contains(&wait),
+        "{wait} s of a run of {took} s"
+    );
+    // A person's call is kept back, too.
+    let error = session.error("SELECT generate_signals_now()");
+    assert_eq!(error.code().code(), "08004", "{}", error.message());
+    assert!(error.detail().is_some() && error.hint().is_some());
+    let looked = Instant::now();
+    let due: f64 = session.one("SELECT extract(epoch FROM retry_at - clock_timestamp())::float8 FROM signal_runs WHERE status = 'failed'");
+    let left = Duration::from_secs_f64((due - 0.1).max(0.0));
+    meanwhile(left.saturating_sub(looked.elapsed()), "no request", || {
+        market.request_count() == requests
+    });
+    eventually(Duration::from_secs(3), "it is asked again", || {
+        market.request_count() > requests
+    });
+    wait_for_good_run(&mut session);
+}
+
+#[test]
+fn a_shorter_interval_does_not_cut_short_what_the_exchange_asked_for() {
+    const RETRY_AFTER: Duration = Duration::from_secs(5);
+    // An exchange of one reply, which it takes its time over.
+    let exchange = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    exchange
+        .set_nonblocking(true)
+        .expect("a socket can be asked not to block");
+    let address = exchange.local_addr().expect("it is bound");
+    let asked = || exchange.accept().ok().map(|(connection, _)| connection);
+    let cluster = Options::preloaded()
+        .set("signal_hub.exchange_url", &format!("http://{address}"))
+        .set("signal_hub.interval", "4s")
+        .start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    let mut connection = eventually(SOON, "the exchange is asked", asked);
+    cluster.configure("signal_hub.interval", "2s");
+    meanwhile(Duration::from_secs(1), "it is asked once", || {
+        asked().is_none()
+    });
+    let reply = format!(
+        "HTTP/1.1 429 Too Many Requests\r\nRetry-After: {}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}",
+        RETRY_AFTER.as_secs()
+    );
+    let replied = Instant::now();
+    connection
+        .write_all(reply.as_bytes())
+        .expect("the worker waits for it");
+    eventually(SOON, "the failure is on record", || runs(&mut session) == 1);
+    cluster.configure("signal_hub.interval", "1s");
+    let again = eventually(SOON, "it is asked again", || {
+        asked().map(|_| Instant::now())
+    });
+    let waited = again - replied;
+    assert!(
+        waited >= RETRY_AFTER && waited < RETRY_AFTER + Duration::from_secs(3),
+        "asked again {waited:?} after it said: not for {RETRY_AFTER:?}"
+    );
+}
+
+#[test]
+fn a_restart_does_not_forget_that_the_exchange_said_wait() {
+    let market = flat_market();
+    market.inject(
+        Fault::Banned {
+            retry_after: Some(60),
+        },
+        Times::Once,
+    );
+    let mut cluster = by_itself(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    eventually(SOON, "the failure is on record", || runs(&mut session) == 1);
+    drop(session);
+    cluster.restart();
+    let mut session = cluster.session(POSTGRES);
+    eventually(SOON, "the worker is up", || {
+        worker_pid(&mut session).is_some()
+    });
+    meanwhile(Duration::from_secs(3), "no request", || {
+        market.request_count() == 1
+    });
+    assert_eq!(
+        session.one::<String>("SELECT state FROM signal_health"),
+        "failing"
+    );
+}
+
+#[test]
+fn a_short_history_keeps_what_runs_and_health_go_by() {
+    let market = flat_market();
+    let cluster = by_itself(&market)
+        .set("signal_hub.enabled", "off")
+        .set("signal_hub.run_retention", "1min")
+        .start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    session.run(&format!(
+        "INSERT INTO signal_runs (trigger, status, started_at, message, retry_at, sqlstate, exchange_url)
+         SELECT 'worker', status, now() - interval '5 min', message, retry_at, sqlstate, '{}'
+           FROM (VALUES (1, 'ok', 'good', NULL, NULL),
+                        (2, 'ok', 'last good', NULL, NULL),
+                        (3, 'failed', 'told to wait', now() + interval '1 hour', '08004'),
+                        (4, 'failed', 'told to wait until now', now(), '08004'),
+                        (5, 'skipped', 'last', NULL, NULL)) AS old (number, status, message, retry_at, sqlstate)
+          ORDER BY number",
+        market.url()
+    ));
+    eventually(SOON, "the rest is purged", || {
+        session.list::<String>("SELECT message FROM signal_runs ORDER BY run_id")
+            == ["last good", "told to wait", "last"]
+    });
+    let told = session.error("SELECT generate_signals_now()");
+    assert_eq!(told.code().code(), "08004", "{told}");
+    assert_eq!(market.request_count(), 0);
+    assert!(session.one::<bool>("SELECT last_success IS NOT NULL FROM signal_health"));
+}
+
+#[test]
+fn an_exchange_that_fails_is_asked_less_and_less_until_its_first_good_reply() {
+    /// What a busy machine may add to a wait, in seconds.
+    const LATE: f64 = 0.7;
+    const FAILURES: usize = 3;
+    let market = flat_market();
+    let cluster = by_itself(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    market.inject(Fault::InternalError, Times::Forever);
+    session.run("CREATE EXTENSION signal_hub");
+    let told = eventually(SOON, "health tells of the third failure", || {
+        let row = session
+            .rows(
+                "SELECT h.state, h.message, h.consecutive_failures,
+                        extract(epoch FROM h.next_run - r.retry_at)::float8,
+                        h.message LIKE '%next run at ' || h.next_run::timestamptz(0)
+                   FROM signal_health h
+                   LEFT JOIN (SELECT * FROM signal_runs ORDER BY run_id DESC LIMIT 1) r ON true",
+            )
+            .remove(0);
+        (row.get::<_, i64>(2) == FAILURES as i64).then_some(row)
+    });
+    assert_eq!(market.request_count(), FAILURES as u64, "one each");
+    market.clear_faults();
+    let message: &str = told.get(1);
+    assert_eq!(told.get::<_, &str>(0), "failing", "{message}");
+    assert!(
+        message.starts_with("3 failed run(s) in a row: ") && message.contains("HTTP status 500"),
+        "{message}"
+    );
+    assert!(told.get::<_, bool>(4), "{message}");
+    let apart: f64 = told.get(3);
+    assert!(apart.abs() < 0.5, "next_run is {apart} s after retry_at");
+
+    let next = eventually(SOON, "a good run, and the next one is foreseen", || {
+        let next =
+            "SELECT extract(epoch FROM next_run - clock_timestamp())::float8 FROM signal_health
+                     WHERE consecutive_failures = 0 AND next_run > clock_timestamp()";
+        session.list::<f64>(next).pop()
+    });
+    assert!(next < 1.1, "{next} s: not back to the interval");
+
+    // What the server itself decided and did, for this process may look late.
+    let on_record = session.rows(
+        "SELECT status, extract(epoch FROM retry_at - started_at)::float8,
+                extract(epoch FROM lead(started_at) OVER (ORDER BY run_id) - started_at)::float8
+           FROM signal_runs ORDER BY run_id",
+    );
+    for (number, run) in on_record.iter().take(FAILURES).enumerate() {
+        assert_eq!(run.get::<_, &str>(0), "failed");
+        let (decided, waited): (f64, f64) = (run.get(1), run.get(2));
+        // Twice as long each time, 10 % more or less, but never less than the interval.
+        let doubled = f64::from(1 << number);
+        assert!(
+            ((doubled * 0.899).max(0.999)..doubled * 1.101).contains(&decided),
+            "{decided} s instead of {doubled} s"
+        );
+        assert!(
+            (decided - 0.1..decided + LATE).contains(&waited),
+            "{waited} s instead of {decided} s"
+        );
+    }
+    assert!(session.one::<bool>(
+        "SELECT healthy AND consecutive_failures = 0 AND last_error LIKE '%HTTP status 500%' FROM signal_health"
+    ));
+}
