@@ -1,8 +1,9 @@
-//! Recorded replies of a real exchange, through the whole house. They are no part of the project:
-//! these stories run where the folder is, and say so where it is not.
+//! Recorded replies of a real exchange, from the exchange to `user_signals`. They are not part of
+//! the project: where their folder is missing, these stories report that they are skipped.
 
 use flate2::read::GzDecoder;
 use signal_hub_harness::scene::{flat_market, generate, installed_by_hand};
+use signal_hub_harness::skip::report_skipped;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ fn recorded_reply(name: &str) -> Option<String> {
         PathBuf::from,
     );
     let Ok(file) = File::open(folder.join(name)) else {
-        println!("skipped: no recorded data in {}", folder.display());
+        report_skipped(format_args!("no recorded data in {}", folder.display()));
         return None;
     };
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Where measurements take place: a server with fsync on, subscribers, and an exchange where
+//! Where measurements take place: a server with fsync on, subscribers, and an exchange whose
 //! prices stand still until signals are wanted.
 
 use crate::cluster::{Cluster, POSTGRES};
@@ -9,40 +9,45 @@ use signal_hub_simulator::Simulator;
 use std::fs;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Pairs of the shipped watchlist.
+/// The pairs of the shipped watchlist.
 const SYMBOLS: [&str; 10] = [
     "BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT", "DOGEUSDT", "AVAXUSDT",
     "LINKUSDT", "LTCUSDT",
 ];
 
-/// Longest time for a run.
+/// Longest time to wait for a run.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// A server to measure on.
 pub struct Arena {
+    /// A superuser's session of the database.
     pub session: Session,
+    /// The server.
     pub cluster: Cluster,
     market: Simulator,
     rising: bool,
 }
 
-/// What a run of the worker took, by its own record.
+/// What a run of the worker took, as the run itself recorded it.
 pub struct Turn {
-    /// When the exchange's reply had been judged.
+    /// When the signals were made of the exchange's reply.
     pub created: SystemTime,
-    /// From the first range given out to the last signal delivered.
+    /// Time from the start of the delivery to the last signal delivered.
     pub delivery: Duration,
-    /// From the exchange's reply to the last signal delivered.
+    /// Time from `created` to the last signal delivered.
     pub after_fetch: Duration,
+    /// Rows of user_signals written.
     pub rows: i64,
+    /// Bytes of WAL written meanwhile by the whole server.
     pub wal_bytes: f64,
 }
 
 /// The order in which the plain statement writes.
 #[derive(Clone, Copy)]
 pub enum Order {
-    /// As the planner chooses for the statement as people write it.
+    /// As the planner chooses for the statement that people would write.
     AsWritten,
-    /// In the order of the primary key, which is the fastest there is.
+    /// In the order of the primary key, which is the fastest.
     OfTheKey,
 }
 
@@ -55,7 +60,7 @@ impl Arena {
             .set("wal_level", "logical")
             .set("shared_buffers", "4GB")
             .set("max_wal_size", "16GB")
-            // No checkpoint falls into one of two and not into the other.
+            // No checkpoint slows down one measurement and not the one it is compared with.
             .set("checkpoint_timeout", "1h")
             .start();
         let mut session = cluster.session(POSTGRES);
@@ -70,7 +75,7 @@ impl Arena {
         arena
     }
 
-    /// Replaces the subscribers.
+    /// Replaces the subscribers by this many active ones of tier MAX.
     pub fn subscribe(&mut self, subscribers: u32) {
         self.session.run(&format!(
             "TRUNCATE user_subscriptions;
@@ -79,17 +84,18 @@ impl Arena {
         self.session.run("VACUUM ANALYZE user_subscriptions");
     }
 
-    /// Empties user_signals.
+    /// Empties user_signals, and writes a checkpoint.
     pub fn clear(&mut self) {
         self.session.run("TRUNCATE user_signals");
         self.settle();
     }
 
-    /// Writes everything down that is still to be written.
+    /// Writes a checkpoint, so that what is measured next does not write for what came before.
     pub fn settle(&mut self) {
         self.session.run("CHECKPOINT");
     }
 
+    /// Changes a setting, and waits until this session has it.
     pub fn configure(&mut self, setting: &str, value: &str) {
         self.cluster.configure(setting, value);
         eventually(PATIENCE, "the setting is in force", || {
@@ -99,11 +105,12 @@ impl Arena {
         });
     }
 
+    /// Process id of the worker.
     pub fn worker(&mut self) -> i32 {
         self.session.one("SELECT worker_pid FROM signal_health")
     }
 
-    /// Lets this many pairs change side, and waits until everybody has the signals.
+    /// Lets this many pairs, at most 10, change side, and waits until all signals are delivered.
     pub fn turn(&mut self, signals: usize) -> Turn {
         let before = self.last_run();
         let wal = self.wal();
@@ -137,14 +144,14 @@ impl Arena {
             .one("SELECT coalesce(max(run_id), 0) FROM signal_runs")
     }
 
-    /// Bytes of WAL since the server was made.
+    /// Bytes of WAL written since the server was made.
     pub fn wal(&mut self) -> f64 {
         self.session
             .one("SELECT (pg_current_wal_insert_lsn() - '0/0')::float8")
     }
 
-    /// Runs the plain statement once per signal: what it took, and the bytes of WAL it wrote.
-    /// `number` is the first of the numbers it gives to its signals.
+    /// Runs the plain statement once per signal. Returns the time it took and the bytes of WAL it
+    /// wrote. `number` is the signal_id of the first; the others follow.
     pub fn plain(&mut self, order: Order, signals: usize, number: i64) -> (Duration, f64) {
         let order = match order {
             Order::AsWritten => "",
@@ -171,7 +178,7 @@ impl Arena {
     }
 }
 
-/// Memory of a process that it shares with no other, in kB.
+/// Memory of a process that it does not share with any other, in kB.
 pub fn own_memory_kb(pid: i32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process lives");
     let line = status
@@ -181,7 +188,7 @@ pub fn own_memory_kb(pid: i32) -> u64 {
     number.and_then(|n| n.parse().ok()).expect("proc(5)")
 }
 
-/// Processor time a process has used, in seconds.
+/// Processor time that the first thread of a process has used, in seconds.
 pub fn processor_seconds(pid: i32) -> f64 {
     let text = fs::read_to_string(format!("/proc/{pid}/schedstat")).expect("the process lives");
     let nanoseconds = text

@@ -7,7 +7,7 @@
 //!   are made by hand. [`arena`]: a server to measure on.
 //! - [`service`]: the live service, started and stopped as an operator does it.
 //! - [`numbers`]: medians, percentiles and tables for benchmarks. [`target`]: the folders of
-//!   cargo's build.
+//!   cargo's build. [`skip`]: how a test says that it cannot run.
 //!
 //! Everything here panics when something fails: a panic is how a test fails.
 
@@ -21,5 +21,6 @@ pub mod scene;
 pub mod service;
 pub mod session;
 pub mod shop;
+pub mod skip;
 pub mod target;
 pub mod wait;

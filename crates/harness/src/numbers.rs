@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-/// The middle one of some figures.
+/// The median of at least one figure.
 pub fn median(figures: &[f64]) -> f64 {
     percentile(figures, 50.0)
 }
 
-/// The figure that `percent` of them do not exceed.
+/// The smallest figure that `percent` of at least one figure do not exceed; `percent` is from 0
+/// to 100.
 pub fn percentile(figures: &[f64], percent: f64) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -20,13 +21,13 @@ pub fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// Prints a title and the head of a table.
+/// Prints a title and the head of a table, in Markdown.
 pub fn table(title: &str, columns: &[&str]) {
     println!("\n## {title}\n\n| {} |", columns.join(" | "));
     println!("|{}", "---|".repeat(columns.len()));
 }
 
-/// Prints a line of a table.
+/// Prints a line of a table, in Markdown.
 pub fn line(cells: &[String]) {
     println!("| {} |", cells.join(" | "));
 }

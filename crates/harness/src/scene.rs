@@ -1,4 +1,4 @@
-//! What most stories begin with: an exchange, a server that asks it, subscribers.
+//! What most tests begin with: an exchange, a server that asks it, subscribers.
 
 use crate::cluster::{Cluster, Options, POSTGRES};
 use crate::session::Session;
@@ -7,10 +7,10 @@ use serde_json::Value;
 use signal_hub_simulator::{Fault, Simulator, SimulatorOptions, Times};
 use std::time::Duration;
 
-/// Enough for anything that happens within seconds, on a machine that is busy.
+/// Long enough for anything that takes seconds, even on a busy machine.
 pub const SOON: Duration = Duration::from_secs(20);
 
-/// An exchange where prices stand still, but for what a test sets.
+/// An exchange whose prices only change when a test sets them.
 pub fn flat_market() -> Simulator {
     let options = SimulatorOptions {
         volatility: 0.0,
@@ -19,21 +19,21 @@ pub fn flat_market() -> Simulator {
     Simulator::start(options).expect("a port is free")
 }
 
-/// The same with BTCUSDT 3.5 % up: one LONG signal to come.
+/// A flat market with BTCUSDT 3.5 % up, so that the first run has one LONG signal.
 pub fn rising_market() -> Simulator {
     let market = flat_market();
     market.set_change("BTCUSDT", "3.5");
     market
 }
 
-/// A server with the library preloaded that asks this exchange every second.
+/// A server with the library preloaded, whose worker asks this exchange every second.
 pub fn by_itself(market: &Simulator) -> Options {
     Options::preloaded()
         .set("signal_hub.exchange_url", &market.url())
         .set("signal_hub.interval", "1s")
 }
 
-/// A server without the library preloaded, where cycles only run by hand.
+/// A server without the library preloaded, where cycles only run when a session calls for one.
 pub fn by_hand(market: &Simulator) -> Options {
     Options::not_preloaded().set("signal_hub.exchange_url", &market.url())
 }
@@ -52,12 +52,9 @@ pub fn generate(session: &mut Session) -> Value {
     session.one("SELECT generate_signals_now()")
 }
 
-/// A server whose worker waits for an exchange that accepts and never answers.
-pub fn waiting_behind_a_silent_exchange(
-    market: &Simulator,
-    how_often: Times,
-) -> (Cluster, Session) {
-    market.inject(Fault::Silence, how_often);
+/// A server whose worker waits for an exchange that accepts a request and never answers.
+pub fn waiting_behind_a_silent_exchange(market: &Simulator, times: Times) -> (Cluster, Session) {
+    market.inject(Fault::Silence, times);
     let cluster = by_itself(market)
         .set("signal_hub.http_timeout", "60s")
         .start();
@@ -69,12 +66,12 @@ pub fn waiting_behind_a_silent_exchange(
     (cluster, session)
 }
 
-/// Number `i` of the subscribers.
+/// The `user_id` of subscriber number `i`, as text.
 pub fn user(i: u32) -> String {
     format!("00000000-0000-4000-8000-{i:012x}")
 }
 
-/// Adds active subscribers `first` to `last` of a tier.
+/// Adds active subscribers of a tier, with the numbers from `first` to `last`.
 pub fn subscribe(session: &mut Session, tier: &str, first: u32, last: u32) {
     session.run(&format!(
         "INSERT INTO user_subscriptions (user_id, tier)
@@ -83,7 +80,7 @@ pub fn subscribe(session: &mut Session, tier: &str, first: u32, last: u32) {
     ));
 }
 
-/// The worker of the session's database, if it has one.
+/// Process id of the worker of the session's database, if it has one.
 pub fn worker_pid(session: &mut Session) -> Option<i32> {
     let pids = session.list(
         "SELECT pid FROM pg_stat_activity
@@ -93,12 +90,12 @@ pub fn worker_pid(session: &mut Session) -> Option<i32> {
     pids.first().copied()
 }
 
-/// Runs on record.
+/// How many runs are on record.
 pub fn runs(session: &mut Session) -> i64 {
     session.one("SELECT count(*) FROM signal_runs")
 }
 
-/// Waits until the last run is a good one.
+/// Waits until the last run on record is good.
 #[track_caller]
 pub fn wait_for_good_run(session: &mut Session) {
     eventually(SOON, "a run succeeds", || {
@@ -108,7 +105,7 @@ pub fn wait_for_good_run(session: &mut Session) {
     });
 }
 
-/// Waits for this many rows of user_signals, all of them.
+/// Waits until user_signals has exactly this many rows and no signal is left to deliver.
 #[track_caller]
 pub fn wait_for_deliveries(session: &mut Session, rows: i64) {
     eventually(SOON, "the deliveries are complete", || {
@@ -117,7 +114,8 @@ pub fn wait_for_deliveries(session: &mut Session, rows: i64) {
     });
 }
 
-/// What can change in the extension's tables: how many rows each has, and the state of its sequences.
+/// What a run could change: how many rows each of the extension's tables has, and the state of
+/// its sequences.
 pub fn contents(session: &mut Session) -> Vec<String> {
     session.list(
         "SELECT format('%s: %s', c.oid::regclass,

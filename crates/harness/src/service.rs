@@ -1,4 +1,6 @@
-//! The service as an operator runs it: started, stopped, killed.
+//! The live service as an operator runs it: started, stopped, killed.
+//!
+//! For tests and benchmarks of `signal_hub_live` only: cargo builds its program for them.
 
 use crate::cluster::{Cluster, POSTGRES};
 use crate::scene::{SOON, user};
@@ -16,24 +18,26 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+/// The key that the service checks tokens with.
 pub const SECRET: &str = "a secret of these tests, and of nothing else";
+/// The replication slot that the service reads by default.
 pub const SLOT: &str = "signal_hub_live";
 
-/// How to start one, and the one that runs.
+/// How to start a service, and the process while it runs. Dropping it kills the process.
 pub struct Service {
     database: String,
     secret: PathBuf,
-    /// As it listens, without a path.
+    /// Host and port that it listens on.
     address: String,
     child: Option<Child>,
-    /// The most files it may open; `None` is as many as this process.
+    /// The most files that it may open; `None`: as many as this process.
     files: Option<u32>,
-    /// Nobody hears it any more.
+    /// Whether nobody reads its log any more.
     deaf: Arc<AtomicBool>,
     said: Arc<Mutex<String>>,
 }
 
-/// A shop that publishes, and a service that follows it.
+/// A shop that publishes, and a service that is started and follows it.
 pub fn open() -> (Shop, Service) {
     let mut shop = Shop::open();
     shop.admin.run("SELECT enable_realtime()");
@@ -43,7 +47,7 @@ pub fn open() -> (Shop, Service) {
 }
 
 impl Service {
-    /// One for the cluster's database; it is not started.
+    /// A service for the database `postgres` of a cluster, not started yet.
     pub fn of(cluster: &Cluster, admin: &mut Session) -> Self {
         let port: String = admin.one("SHOW port");
         let secret = cluster.folder().join("secret");
@@ -59,30 +63,30 @@ impl Service {
         }
     }
 
-    /// From now on it comes to the database as this role, or ROLE:PASSWORD.
+    /// From the next start on it connects as this role; also ROLE:PASSWORD.
     pub fn become_role(&mut self, role: &str) {
         let (_, server) = self.database.split_once('@').expect("a URL");
         self.database = format!("postgresql://{role}@{server}");
     }
 
-    /// From now on it comes to the database by this port of this machine.
+    /// From the next start on it connects to this port of the same host.
     pub fn go_by(&mut self, port: u16) {
         let (server, name) = self.database.rsplit_once('/').expect("a URL");
         let (host, _) = server.rsplit_once(':').expect("a port");
         self.database = format!("{host}:{port}/{name}");
     }
 
-    /// From now on it may open so many files.
+    /// From the next start on it may open at most this many files.
     pub fn may_open(&mut self, files: u32) {
         self.files = Some(files);
     }
 
-    /// Whoever reads what it says goes, as a log's collector that crashes.
+    /// Stops reading its log and closes the pipe, like a log collector that crashes.
     pub fn stop_hearing(&self) {
         self.deaf.store(true, Ordering::Relaxed);
     }
 
-    /// A command of the program.
+    /// The program with one of its commands, such as `serve`, and the service's environment.
     pub fn command(&self, command: &str) -> Command {
         let executable = target::program("signal_hub_live");
         let mut program = match self.files {
@@ -102,13 +106,13 @@ impl Service {
         program
     }
 
-    /// Runs a command to its end.
+    /// Runs a command of the program to its end.
     pub fn run(&self, command: &str, arguments: &[&str]) -> Output {
         let output = self.command(command).args(arguments).output();
         output.expect("the program runs")
     }
 
-    /// What `serve` says when it has to end at once.
+    /// Runs `serve`, which has to fail at once, and returns its log.
     pub fn refused(&self, arguments: &[&str]) -> String {
         let mut all = vec!["--listen", "127.0.0.1:0"];
         all.extend(arguments);
@@ -117,7 +121,7 @@ impl Service {
         String::from_utf8(output.stderr).expect("text")
     }
 
-    /// Starts it, where it listened before, and waits until it is ready.
+    /// Starts it, on the port that it listened on before if any, and waits until it is ready.
     pub fn start(&mut self, arguments: &[&str]) {
         assert!(self.child.is_none(), "the service is running");
         let mut child = self
@@ -151,12 +155,12 @@ impl Service {
         });
     }
 
-    /// What it told the operator since its start.
+    /// Its log since the last start.
     pub fn said(&self) -> String {
         self.said.lock().expect("no panic").clone()
     }
 
-    /// Its process, for proc(5).
+    /// Its process id.
     pub fn pid(&self) -> i32 {
         self.process().as_raw_nonzero().get()
     }
@@ -165,14 +169,14 @@ impl Service {
         Pid::from_child(self.child.as_ref().expect("the service runs"))
     }
 
-    /// As `kill -9`.
+    /// Kills it with SIGKILL.
     pub fn kill(&mut self) {
         let mut child = self.child.take().expect("the service runs");
         child.kill().expect("it is ours");
         child.wait().expect("it is ours");
     }
 
-    /// As a service manager stops it.
+    /// Stops it with SIGTERM, as a service manager does, and returns its exit status.
     pub fn stop(&mut self) -> ExitStatus {
         kill_process(self.process(), Signal::TERM).expect("it is ours");
         let mut child = self.child.take().expect("the service runs");
@@ -183,15 +187,17 @@ impl Service {
         })
     }
 
+    /// The URL of a path, which begins with a slash.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
+    /// Host and port that it listens on.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// A token for subscriber `number`, as the command prints it.
+    /// A token for subscriber `number`, made by the command `token`.
     pub fn token(&self, number: u32) -> String {
         let output = self.run("token", &["--sub", &user(number)]);
         assert!(output.status.success(), "{output:?}");
@@ -199,6 +205,7 @@ impl Service {
         token.trim_end().to_owned()
     }
 
+    /// Requests a path with GET, with a token if there is one.
     pub fn get(&self, path: &str, token: Option<&str>) -> ureq::http::Response<ureq::Body> {
         let mut request = agent().get(self.url(path));
         if let Some(token) = token {
@@ -207,7 +214,7 @@ impl Service {
         request.call().expect("the service answers")
     }
 
-    /// What `/healthz` says of the database and of replication; "ok" when all is well.
+    /// What `/healthz` says about the database and about replication; "ok" when all is well.
     pub fn health(&self) -> String {
         let body = self.get("/healthz", None).body_mut().read_to_string();
         let json: serde_json::Value = serde_json::from_str(&body.expect("text")).expect("JSON");
@@ -217,7 +224,7 @@ impl Service {
         }
     }
 
-    /// The JSON that a subscriber gets.
+    /// Requests a path with GET and a token: the JSON of the reply.
     pub fn json(&self, path: &str, token: &str) -> serde_json::Value {
         let mut response = self.get(path, Some(token));
         let text = response.body_mut().read_to_string().expect("text");
@@ -225,7 +232,7 @@ impl Service {
         serde_json::from_str(&text).expect("JSON")
     }
 
-    /// Status and JSON of what is written back.
+    /// Sends JSON to a path with POST and a token: status and JSON of the reply.
     pub fn post(&self, path: &str, token: &str, body: &str) -> (u16, serde_json::Value) {
         let request = agent().post(self.url(path));
         let request = request.header("Authorization", format!("Bearer {token}"));
@@ -235,7 +242,7 @@ impl Service {
         (response.status().as_u16(), json)
     }
 
-    /// A number of /metrics.
+    /// A number of `/metrics`; `name` without the prefix `signal_hub_live_`.
     pub fn metric(&self, name: &str) -> f64 {
         let mut response = self.get("/metrics", None);
         let text = response.body_mut().read_to_string().expect("text");
@@ -247,7 +254,7 @@ impl Service {
     }
 }
 
-/// A client that takes every status for an answer.
+/// An HTTP client that does not take the statuses 400 to 599 for errors.
 pub fn agent() -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         .http_status_as_error(false)

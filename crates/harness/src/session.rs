@@ -1,4 +1,5 @@
-//! One connection, with questions that panic with the statement and all the server said.
+//! A connection whose statements panic when they fail, with the statement and all that the server
+//! reported.
 
 use postgres::error::DbError;
 use postgres::types::FromSqlOwned;
@@ -10,11 +11,12 @@ pub struct Session {
 }
 
 impl Session {
+    /// A session that uses this connection.
     pub fn new(client: Client) -> Self {
         Self { client }
     }
 
-    /// Runs statements whose rows do not matter.
+    /// Runs one or more statements, and ignores their rows.
     #[track_caller]
     pub fn run(&mut self, sql: &str) {
         let result = self.client.batch_execute(sql);
@@ -42,13 +44,19 @@ impl Session {
         self.try_list(sql).unwrap_or_else(|error| fail(sql, &error))
     }
 
-    /// The first column of a query that may fail, as while a server restarts.
+    /// The first column of a query that may fail, for example while a server restarts.
+    ///
+    /// # Errors
+    /// What the statement failed with, or that a value is not of type `T`.
     pub fn try_list<T: FromSqlOwned>(&mut self, sql: &str) -> Result<Vec<T>, Error> {
         let rows = self.client.query(sql, &[])?;
         rows.iter().map(|row| row.try_get(0)).collect()
     }
 
     /// The error of a statement that has to fail.
+    ///
+    /// # Panics
+    /// When it succeeds, or fails without an answer of the server.
     #[track_caller]
     pub fn error(&mut self, sql: &str) -> DbError {
         match self.client.batch_execute(sql) {

@@ -1,28 +1,31 @@
-//! A database with the extension whose signals are made by hand, and clients who read them.
+//! A database whose signals are made by hand, and clients who read them.
 
 use crate::cluster::{Cluster, Options, POSTGRES};
 use crate::scene::{by_hand, flat_market, subscribe, user};
 use crate::session::Session;
 use signal_hub_simulator::Simulator;
 
-/// The symbols that turn, each in its turn.
+/// The symbols that change side, in this order.
 const SYMBOLS: [&str; 4] = ["BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"];
 
 /// A server, its exchange, and an administrator's session.
 pub struct Shop {
+    /// The server.
     pub cluster: Cluster,
+    /// A superuser's session of the database.
     pub admin: Session,
+    /// Its exchange.
     pub market: Market,
 }
 
-/// An exchange where one symbol after the other moves.
+/// An exchange where one symbol after the other changes side.
 pub struct Market {
     simulator: Simulator,
     turns: usize,
 }
 
 impl Market {
-    /// Moves one symbol to its other side: the next run has one signal.
+    /// Moves one symbol to its other side, so that the next run has one signal.
     pub fn turn(&mut self) {
         let symbol = SYMBOLS[self.turns % SYMBOLS.len()];
         let rising = (self.turns / SYMBOLS.len()).is_multiple_of(2);
@@ -32,7 +35,7 @@ impl Market {
     }
 }
 
-/// A server that publishes and where transactions can be prepared.
+/// A server that can publish and where transactions can be prepared.
 pub fn options(market: &Simulator) -> Options {
     by_hand(market)
         .set("wal_level", "logical")
@@ -40,7 +43,8 @@ pub fn options(market: &Simulator) -> Options {
 }
 
 impl Shop {
-    /// Three MAX subscribers, and Supabase's roles with their grants.
+    /// A server with the extension, three MAX subscribers without a quota, and the roles that
+    /// Supabase has, with their grants.
     pub fn open() -> Self {
         let simulator = flat_market();
         let cluster = options(&simulator).start();
@@ -62,19 +66,19 @@ impl Shop {
         }
     }
 
-    /// The market turns and the signal is delivered.
+    /// Moves the market, and runs a cycle that delivers the signal.
     pub fn signal(&mut self) {
         self.market.turn();
         self.admin.run("SELECT generate_signals_now()");
     }
 
-    /// A session of subscriber `number`, as an API in front of the database makes it.
+    /// A session of subscriber `number`, set up as by an API in front of the database.
     pub fn client(&self, number: u32) -> Session {
         client_of(&self.cluster, number)
     }
 }
 
-/// A session of subscriber `number` on a server.
+/// A session of subscriber `number` on any server, set up as by an API in front of the database.
 pub fn client_of(cluster: &Cluster, number: u32) -> Session {
     let mut session = cluster.session(POSTGRES);
     claim(&mut session, number);
@@ -82,7 +86,7 @@ pub fn client_of(cluster: &Cluster, number: u32) -> Session {
     session
 }
 
-/// The session says it is subscriber `number`.
+/// Gives a session the claims of subscriber `number`.
 pub fn claim(session: &mut Session, number: u32) {
     session.run(&format!(
         r#"SET request.jwt.claims = '{{"sub": "{}", "role": "authenticated"}}'"#,
@@ -90,7 +94,7 @@ pub fn claim(session: &mut Session, number: u32) {
     ));
 }
 
-/// Adds a row of user_signals that no run made, as an import does.
+/// A statement that adds a row of user_signals that no run made, as an import does.
 pub fn import(subscriber: u32, signal_id: i64) -> String {
     format!(
         "INSERT INTO user_signals (user_id, signal_id, tier, symbol, signal_type, confidence, quality_score,
@@ -100,15 +104,17 @@ pub fn import(subscriber: u32, signal_id: i64) -> String {
     )
 }
 
-/// What one call of signals_since() brought.
+/// What one call of signals_since() returned.
 pub struct Page {
+    /// What the next call has to pass.
     pub watermark: String,
+    /// Whether there is more already.
     pub more: bool,
-    /// Signal numbers, in the order they came.
+    /// Their signal_id, in the order of the reply.
     pub signals: Vec<i64>,
 }
 
-/// One call of signals_since(). `watermark` and `max_rows` are SQL.
+/// Calls signals_since() once. `watermark` and `max_rows` are SQL expressions.
 #[track_caller]
 pub fn page(session: &mut Session, watermark: &str, max_rows: &str) -> Page {
     let rows = session.rows(&format!(
@@ -122,13 +128,13 @@ pub fn page(session: &mut Session, watermark: &str, max_rows: &str) -> Page {
     }
 }
 
-/// The page that a client who knows `watermark` gets, all in one.
+/// All that a client with this watermark has not seen, in one page.
 #[track_caller]
 pub fn since(session: &mut Session, watermark: &str) -> Page {
     page(session, &format!("'{watermark}'"), "NULL")
 }
 
-/// Where a client begins.
+/// The first call of a new client.
 #[track_caller]
 pub fn begin(session: &mut Session) -> Page {
     page(session, "NULL", "500")

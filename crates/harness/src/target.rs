@@ -1,10 +1,10 @@
 //! The folders of cargo's build.
 //!
 //! When cargo compiles a test or a benchmark, it gives it these folders as `CARGO_TARGET_TMPDIR`
-//! and `CARGO_BIN_EXE_...`, but a library such as this one gets neither. It finds the same folders
-//! from the path of the running program, which is `target/PROFILE/deps/NAME-HASH` for tests and
-//! benchmarks alike. Nothing is built here: before a package's tests and benchmarks run, cargo has
-//! built the package's programs.
+//! and `CARGO_BIN_EXE_...`, but a library such as this one gets neither. It finds the same
+//! folders from the path of the running program, which is `target/PROFILE/deps/NAME-HASH` for
+//! tests and benchmarks alike. Nothing is built here: before a package's tests and benchmarks
+//! run, cargo has built the package's programs.
 
 use std::path::{Path, PathBuf};
 

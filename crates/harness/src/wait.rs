@@ -1,12 +1,15 @@
-//! Waiting for something to become true: with a deadline, never for a fixed time.
+//! Waiting for something to become true: up to a deadline, and never for a fixed time.
 
 use std::time::{Duration, Instant};
 
-const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// Time between two checks.
+const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
-/// What a look found: nothing yet, or what was waited for.
+/// What one check returns: `false` or `None` as long as it has to be repeated.
 pub trait Found {
+    /// What was waited for.
     type Value;
+    /// `None` as long as the check has to be repeated.
     fn found(self) -> Option<Self::Value>;
 }
 
@@ -24,35 +27,42 @@ impl<T> Found for Option<T> {
     }
 }
 
-/// Looks again and again until something is found; fails when the time is over.
+/// Repeats `check` until it finds something, and returns that. `what` says what is waited for.
+///
+/// # Panics
+/// When nothing was found within `limit`.
 #[track_caller]
-pub fn eventually<F: Found>(limit: Duration, what: &str, look: impl FnMut() -> F) -> F::Value {
-    match within(limit, look) {
+pub fn eventually<F: Found>(limit: Duration, what: &str, check: impl FnMut() -> F) -> F::Value {
+    match within(limit, check) {
         Some(value) => value,
         None => panic!("not within {limit:?}: {what}"),
     }
 }
 
-/// The same, for something that may not come.
-pub fn within<F: Found>(limit: Duration, mut look: impl FnMut() -> F) -> Option<F::Value> {
+/// Repeats `check` until it finds something, and returns that; `None` when nothing was found
+/// within `limit`. The last check begins after the limit.
+pub fn within<F: Found>(limit: Duration, mut check: impl FnMut() -> F) -> Option<F::Value> {
     let end = Instant::now() + limit;
     loop {
-        // The last look comes after the end, however slow the ones before were.
+        // The last check begins after the limit, no matter how slow the ones before it were.
         let last = Instant::now() >= end;
-        match look().found() {
+        match check().found() {
             None if last => return None,
-            None => std::thread::sleep(LOOK_EVERY),
+            None => std::thread::sleep(POLL_INTERVAL),
             value => return value,
         }
     }
 }
 
-/// Looks again and again for some time, during which something must stay true.
+/// Checks for some time that something stays true. `what` says what.
+///
+/// # Panics
+/// As soon as it is not true.
 #[track_caller]
 pub fn meanwhile(time: Duration, what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + time;
     while Instant::now() < end {
         assert!(holds(), "did not stay true for {time:?}: {what}");
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }

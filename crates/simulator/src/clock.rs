@@ -16,7 +16,7 @@ pub(super) enum Clock {
 impl Clock {
     pub fn now(self) -> UnixMillis {
         match self {
-            // A system clock before 1970 is no case a test has to survive: it reads as 0.
+            // Tests need not work with a system clock before 1970: it counts as 0.
             Self::System => SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, millis),
@@ -24,7 +24,7 @@ impl Clock {
         }
     }
 
-    /// Driven on from the present time.
+    /// A clock that stands still, this much later than now.
     pub fn advanced(self, by: Duration) -> Self {
         Self::Driven(self.now().saturating_add(millis(by)))
     }

@@ -1,4 +1,4 @@
-//! What the exchange lists and what it says of each symbol at its present time.
+//! What the exchange lists, and each symbol's row at the current time of its clock.
 
 use super::UnixMillis;
 use super::clock::Clock;
@@ -80,7 +80,7 @@ impl Exchange {
         Ok(exchange)
     }
 
-    /// Lists one more symbol, last in listing order.
+    /// Adds a symbol at the end of the list.
     pub fn list(&mut self, instrument: Instrument) -> io::Result<()> {
         if let Some(problem) = instrument.problem() {
             return Err(invalid_input(format!("{}: {problem}", instrument.symbol)));
@@ -100,7 +100,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// Takes a symbol off the list; says whether it was on it.
+    /// Removes a symbol from the list; returns whether it was listed.
     pub fn delist(&mut self, symbol: &str) -> bool {
         let before = self.listed.len();
         self.listed

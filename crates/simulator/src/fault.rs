@@ -25,7 +25,7 @@ pub enum Fault {
     Truncated,
     /// A complete body that is not JSON.
     MalformedJson,
-    /// JSON but for bytes that are not UTF-8.
+    /// JSON except for some bytes that are not UTF-8.
     NotUtf8,
     /// HTTP 200 without a body.
     EmptyBody,
@@ -37,9 +37,10 @@ pub enum Fault {
     Silence,
     /// The connection is reset (RST) instead of an answer.
     Reset,
-    /// HTTP 302 to another path of the simulator that answers well; `redirects_followed` counts.
+    /// HTTP 302 to another path of the simulator, which answers normally; `redirects_followed`
+    /// counts the requests there.
     Redirect,
-    /// A good reply of an hour ago.
+    /// A good reply that is an hour old.
     Stale,
     /// Every row is all zeros.
     Zeros,
@@ -94,7 +95,7 @@ impl Corruption {
     }
 }
 
-/// Faults waiting to strike, first come, first served.
+/// The faults that have yet to strike, in order.
 #[derive(Debug, Default)]
 pub(super) struct FaultQueue(VecDeque<(Fault, Times)>);
 

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 /// Decimal places of every price and quantity in a reply.
 pub(super) const REPLY_SCALE: u32 = 8;
 
-/// Largest 24-hour turnover the exact arithmetic of a row has room for, in quote units.
+/// The largest 24-hour turnover for which the arithmetic of a row stays exact, in quote units.
 const LARGEST_QUOTE_VOLUME: i64 = 100_000_000_000;
 
 /// One spot pair and where its simulated market lives.
@@ -17,7 +17,7 @@ pub struct Instrument {
     pub base_asset: String,
     /// What it is priced in, such as `USDT`.
     pub quote_asset: String,
-    /// Price the walk is pulled back to, in quote units; above zero.
+    /// The price that the random walk is pulled back to, in quote units; at least one tick.
     pub price: Decimal,
     /// Smallest price step, in quote units; above zero, at most 8 decimals.
     pub tick_size: Decimal,
@@ -26,7 +26,7 @@ pub struct Instrument {
 }
 
 impl Instrument {
-    /// A pair against USDT: base asset, price, tick size and typical 24-hour quote volume.
+    /// A pair with USDT: base asset, price, tick size and typical 24-hour quote volume.
     ///
     /// # Panics
     /// When a number is not a decimal.
@@ -42,7 +42,7 @@ impl Instrument {
         }
     }
 
-    /// The ten liquid USDT pairs the extension watches out of the box.
+    /// The ten liquid USDT pairs that the extension watches unless its user changes that.
     pub fn ten_liquid_pairs() -> Vec<Self> {
         [
             ("BTC", "64250.00", "0.01", "1850000000"),
@@ -81,8 +81,8 @@ impl Instrument {
         }
     }
 
-    /// Smallest quantity step, in base units. Coarse enough that price times quantity
-    /// has no more decimals than a reply prints, so that turnover is exact.
+    /// Smallest quantity step, in base units. It is coarse enough that price times quantity has
+    /// no more decimals than a reply prints, so that turnover is exact.
     pub(super) fn step_size(&self) -> Decimal {
         let tick_scale = self.tick_size.normalize().scale();
         Decimal::new(1, REPLY_SCALE.saturating_sub(tick_scale).min(5))

@@ -1,17 +1,19 @@
 //! A simulated exchange: Binance's spot REST API for 24-hour tickers, served over HTTP/1.1
 //! on loopback.
 //!
-//! Same seed, same symbols, same time: same reply. A test drives the time, single symbols
-//! and the faults; what it leaves alone moves as the model says.
+//! The same seed, symbols and time always give the same reply. A test can drive the time, single
+//! symbols and the faults; everything else moves as the model says.
 //!
 //! Routes: `/api/v3/ticker/24hr` (`symbol`, `symbols`, `type`; `symbolStatus` is not
 //! simulated), `/api/v3/exchangeInfo`, `/api/v3/time`, `/api/v3/ping`. Shapes, orders and
 //! error codes follow the exchange's public documentation
 //! (github.com/binance/binance-spot-api-docs: rest-api.md, errors.md) and recorded replies.
 //!
-//! Where what is kept: [`Instrument`] a listed symbol, `noise` and `model` the random walk,
+//! Where to find what: [`Instrument`] is a listed symbol, `noise` and `model` the random walk,
 //! `ticker` one row and its identities, `exchange` all symbols and the clock, `query` and
 //! `market` the API, `fault` what goes wrong, `response` and `server` the wire.
+
+#![forbid(unsafe_code)]
 
 mod clock;
 mod exchange;
@@ -50,8 +52,8 @@ pub struct SimulatorOptions {
     pub port: u16,
     /// Chooses the random walks.
     pub seed: u64,
-    /// Scales every move of the model, 0 to 10: 0 is a flat market in which only driven
-    /// symbols move, 1 lets symbols enter and leave a side of 2 % while one watches.
+    /// Scales every move of the model, from 0 to 10: at 0 only driven symbols move, at 1 symbols
+    /// enter and leave a side of 2 % within minutes.
     pub volatility: f64,
     /// Listed symbols, in listing order.
     pub symbols: Vec<Instrument>,
@@ -70,19 +72,19 @@ impl Default for SimulatorOptions {
 
 /// A running exchange. Dropping it ends its threads and closes its port.
 ///
-/// Methods that name a symbol panic when it is not listed, those that take a number as
-/// text when it is none or out of range: both are mistakes of the calling test.
+/// Methods that take a symbol panic when it is not listed; methods that take a number as text
+/// panic when it is not a number or out of range. Both are mistakes in the calling test.
 pub struct Simulator {
     server: Server,
     market: Arc<Mutex<Market>>,
 }
 
 impl Simulator {
-    /// Starts serving.
+    /// Starts serving on 127.0.0.1.
     ///
     /// # Errors
-    /// `InvalidInput` when an instrument cannot be simulated or is listed twice or the
-    /// volatility is out of range; otherwise what binding the port failed with.
+    /// `InvalidInput` when an instrument cannot be simulated or is listed twice, or the volatility is
+    /// out of range; otherwise the error with which listening on the port failed.
     pub fn start(options: SimulatorOptions) -> io::Result<Self> {
         let exchange = Exchange::new(options.seed, options.volatility, options.symbols)?;
         let market = Arc::new(Mutex::new(Market::new(exchange)));
@@ -99,12 +101,12 @@ impl Simulator {
         format!("http://127.0.0.1:{}", self.port())
     }
 
-    /// Port it listens on.
+    /// The port that it listens on.
     pub fn port(&self) -> u16 {
         self.server.port()
     }
 
-    /// Requests answered or refused so far, on any path.
+    /// How many requests came so far, on any path, answered or not.
     pub fn request_count(&self) -> u64 {
         self.market().request_count
     }
@@ -114,68 +116,69 @@ impl Simulator {
         self.market().requests.iter().cloned().collect()
     }
 
-    /// Requests that came because a redirect was followed.
+    /// How many requests came because a redirect was followed.
     pub fn redirects_followed(&self) -> u64 {
         self.market().redirects_followed
     }
 
-    /// Holds a symbol's 24-hour change, in percent, above -100 and up to 1,000. Replies
-    /// show it exactly to 3 decimals unless the symbol's tick is too coarse for that.
+    /// Holds a symbol's 24-hour change, in percent, above -100 and up to 1,000. Replies show
+    /// exactly this change, to 3 decimals, unless the symbol's tick is too coarse for that.
     #[track_caller]
     pub fn set_change(&self, symbol: &str, percent: &str) {
         let percent = number(percent, -Decimal::ONE_HUNDRED, Decimal::ONE_THOUSAND);
         self.with(symbol, |listed| listed.driven.change = Some(percent));
     }
 
-    /// Holds a symbol's 24-hour volume in base units.
+    /// Holds a symbol's 24-hour volume, in base units, above 0 and up to 1e12.
     #[track_caller]
     pub fn set_volume(&self, symbol: &str, base: &str) {
         let volume = Volume::Base(positive(base));
         self.with(symbol, |listed| listed.driven.volume = Some(volume));
     }
 
-    /// Holds a symbol's 24-hour volume in quote units; replies show exactly this number.
+    /// Holds a symbol's 24-hour volume, in quote units, above 0 and up to 1e12. Replies show
+    /// exactly this number.
     #[track_caller]
     pub fn set_quote_volume(&self, symbol: &str, quote: &str) {
         let volume = Volume::Quote(positive(quote));
         self.with(symbol, |listed| listed.driven.volume = Some(volume));
     }
 
-    /// Holds the distance of bid and ask in basis points (0.01 %) of the last price,
-    /// rounded to whole ticks and never under one.
+    /// Holds the distance of bid and ask, in basis points (0.01 %) of the last price, above -1
+    /// and up to 1,000. It is rounded to whole ticks and is at least one tick.
     #[track_caller]
     pub fn set_spread_bps(&self, symbol: &str, basis_points: &str) {
         let spread = number(basis_points, -Decimal::ONE, Decimal::ONE_THOUSAND);
         self.with(symbol, |listed| listed.driven.spread_bps = Some(spread));
     }
 
-    /// Halts a symbol: its row stays as it is now, closeTime included, with an empty book.
-    /// For a pair that halted long ago, drive the time back first.
+    /// Halts a symbol: its row stays as it is now, closeTime included, but bid and ask are empty.
+    /// For a pair that was halted long ago, drive the time back first.
     #[track_caller]
     pub fn halt(&self, symbol: &str) {
         self.freeze(symbol, |figures| Trading::Halted(figures.halted_row()));
     }
 
-    /// Empties a symbol's row, as that of a pair without a trade in 24 hours: all zeros
-    /// but the previous close, closeTime as it is now.
+    /// Empties a symbol's row, like that of a pair without a trade in 24 hours: everything is
+    /// zero except the previous close, and closeTime stays as it is now.
     #[track_caller]
     pub fn zero(&self, symbol: &str) {
         self.freeze(symbol, |figures| Trading::Zero(figures.zero_row()));
     }
 
-    /// Spoils a symbol's row in every reply.
+    /// Makes a symbol's row bad in every reply.
     #[track_caller]
     pub fn corrupt_row(&self, symbol: &str, how: Corruption) {
         self.with(symbol, |listed| listed.driven.corruption = Some(how));
     }
 
-    /// Gives a symbol back to the model: nothing set on it holds any longer.
+    /// Gives a symbol back to the model: what was set on it no longer holds.
     #[track_caller]
     pub fn release(&self, symbol: &str) {
         self.with(symbol, |listed| listed.driven = Driven::default());
     }
 
-    /// Lists one more symbol, last in listing order.
+    /// Adds a symbol at the end of the list.
     ///
     /// # Panics
     /// When it cannot be simulated or is listed already.
@@ -187,15 +190,15 @@ impl Simulator {
         }
     }
 
-    /// Takes a symbol off the list: from now on it is an invalid symbol.
+    /// Removes a symbol from the list: from now on it is an invalid symbol.
     #[track_caller]
     pub fn remove_symbol(&self, symbol: &str) {
         let was_listed = self.market().exchange.delist(symbol);
         assert!(was_listed, "{symbol} is not listed");
     }
 
-    /// Lets coming ticker requests go wrong. Faults wait in line: the next one strikes when
-    /// those before it are used up. Other routes are never struck.
+    /// Lets the next ticker requests go wrong. Faults strike one after the other, in the order in
+    /// which they were injected. Requests of other routes never go wrong.
     pub fn inject(&self, fault: Fault, times: Times) {
         self.market().faults.inject(fault, times);
     }
@@ -205,7 +208,7 @@ impl Simulator {
         self.market().faults.clear();
     }
 
-    /// The exchange's present time.
+    /// The current time of the exchange's clock.
     pub fn now(&self) -> UnixMillis {
         self.market().exchange.clock.now()
     }
@@ -215,19 +218,19 @@ impl Simulator {
         self.market().exchange.clock = Clock::Driven(now);
     }
 
-    /// Moves the exchange's clock on from its present time, and stops it there.
+    /// Moves the exchange's clock forward, and stops it there.
     pub fn advance(&self, by: Duration) {
         let mut market = self.market();
         market.exchange.clock = market.exchange.clock.advanced(by);
     }
 
-    /// Follows the system clock again (so it starts).
+    /// Lets the exchange's clock follow the system clock, as it does at the start.
     pub fn follow_clock(&self) {
         self.market().exchange.clock = Clock::System;
     }
 
-    /// Serves a recorded array of ticker rows in place of the model, moved in time so that
-    /// the newest of them closed just now. exchangeInfo goes on describing the model.
+    /// Serves a recorded array of ticker rows in place of the model, moved in time so that the
+    /// newest of them closed just now. exchangeInfo still describes the model.
     ///
     /// # Errors
     /// When the text is not a JSON array of objects, or none of them has a closeTime.
@@ -262,7 +265,7 @@ impl Simulator {
     }
 }
 
-/// A panic of one test thread leaves the market as usable as it was.
+/// The market stays usable when a test thread that held the lock panicked.
 fn lock(market: &Mutex<Market>) -> MutexGuard<'_, Market> {
     market.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -272,7 +275,7 @@ fn positive(text: &str) -> Decimal {
     number(text, Decimal::ZERO, Decimal::from(1_000_000_000_000_i64))
 }
 
-/// A number above `least` and up to `most`, at most 8 decimals.
+/// A number above `least` and up to `most`, with at most 8 decimals.
 #[track_caller]
 fn number(text: &str, least: Decimal, most: Decimal) -> Decimal {
     let number = decimal(text);

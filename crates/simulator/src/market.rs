@@ -1,4 +1,4 @@
-//! The exchange behind its REST API: routes, faults, used weight and what was asked.
+//! The REST API of the exchange: routes, faults, used weight and a record of the requests.
 
 use super::UnixMillis;
 use super::exchange::{Exchange, Listed};
@@ -28,7 +28,7 @@ pub(super) struct Market {
     used_weight: UsedWeight,
 }
 
-/// Request weight of the present minute of the exchange's clock.
+/// Request weight used in the current minute of the exchange's clock.
 #[derive(Default)]
 struct UsedWeight {
     minute: i64,
@@ -263,7 +263,7 @@ fn failure(status: u16, code: i32, message: &str) -> Response {
     Response::json(status, ApiError::new(code, message).body())
 }
 
-/// The exchange says stop, and for how long.
+/// The exchange tells the client to stop, and for how long.
 fn stop(status: u16, message: String, retry_after: Option<u64>) -> Response {
     let response = failure(status, -1003, &message);
     match retry_after {

@@ -1,10 +1,10 @@
 //! The market model: a geometric random walk on a grid of one second, and what the last
 //! 24 hours of it look like.
 //!
-//! The logarithm of a price is the sum of a slow walk (days) and a fast one (a minute),
-//! both pulled back to the instrument's price. One trade price and one traded quantity
-//! per second make volume, turnover, high and low, so that they move together and a
-//! high stays until the second it was made in leaves the window.
+//! The logarithm of a price is the sum of a slow walk (days) and a fast one (a minute), both
+//! pulled back to the instrument's price. One trade price and one traded quantity per second make
+//! volume, turnover, high and low, so that they move together and a high stays until its second
+//! leaves the window.
 
 use super::UnixMillis;
 use super::instrument::Instrument;
@@ -21,8 +21,8 @@ const BAR_SECONDS: i64 = 1 << BAR_LEVELS;
 const SLOW_LEVELS: u32 = 11;
 /// Deviation of the slow walk over its block, at volatility 1.
 const SLOW_DEVIATION: f64 = 0.022;
-/// Deviation of the fast walk over its block, at volatility 1. Far livelier than a real
-/// market: someone who watches for a minute sees symbols enter and leave a side.
+/// Deviation of the fast walk over its block, at volatility 1. It moves far more than a real
+/// market, so that somebody who watches for a minute sees symbols enter and leave a side.
 const FAST_DEVIATION: f64 = 0.011;
 /// Average size of one trade, in quote units.
 const TRADE_SIZE: f64 = 1_000.0;
@@ -58,7 +58,7 @@ pub(super) struct Model {
     /// Average quantity per second, in steps.
     quantity: f64,
     trades_per_second: u64,
-    /// Bars wholly inside the last window asked for: a cache, never a source.
+    /// A cache of the bars that were entirely inside the last window.
     bars: BTreeMap<i64, Bar>,
 }
 
@@ -117,7 +117,7 @@ impl Model {
             .retain(|index, _| (first_bar..=last_bar).contains(index));
 
         if sum.quantity == 0 {
-            // A market this thin still has the one trade its last price comes from.
+            // Even such a thin market has one trade, from which the last price comes.
             sum.quantity = 1;
             sum.turnover = i128::from(last.price);
         }

@@ -45,7 +45,7 @@ impl ApiError {
 }
 
 impl SymbolQuery {
-    /// Reads the part of a request target behind the question mark.
+    /// Reads the part of a request target after the question mark.
     pub fn parse(query: &str) -> Result<Self, ApiError> {
         let (mut symbol, mut symbols, mut detail) = (None, None, None);
         let (mut sent, mut read) = (0, 0);

@@ -1,10 +1,10 @@
-//! An answer, and the way it is put on the wire.
+//! An answer, and how it is sent.
 
 /// One answer of the simulator.
 #[derive(Clone, Debug)]
 pub(super) struct Response {
     pub status: u16,
-    /// Headers but for Content-Length and Connection, which follow from the delivery.
+    /// Headers except Content-Length and Connection, which follow from the delivery.
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
     pub delivery: Delivery,
@@ -32,7 +32,7 @@ impl Response {
         Self::new(status, "application/json;charset=UTF-8", body.into())
     }
 
-    /// A page for people, as firewalls and load balancers answer.
+    /// An HTML page, such as firewalls and load balancers answer with.
     pub fn html(status: u16, title: &str) -> Self {
         let body = format!(
             "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n"

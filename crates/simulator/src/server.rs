@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Largest request head taken, in bytes; a list of a thousand symbols fits.
+/// Largest request head that is accepted, in bytes; a list of a thousand symbols fits.
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_HEADERS: usize = 64;
 /// Pause between two bytes of a dripping body.
@@ -72,14 +72,14 @@ impl Drop for Server {
         let mut connections = self.shared.lock();
         connections.stopping = true;
         for stream in connections.open.values() {
-            // Wakes its thread from any read or write; a closed one needs no waking.
+            // Ends any read or write of its thread. An error means that it is closed already.
             let _ = stream.shutdown(Shutdown::Both);
         }
         drop(connections);
         self.shared.changed.notify_all();
 
-        // A connection wakes the acceptor. Where even that fails its thread is left behind
-        // rather than waited for.
+        // A connection wakes the acceptor. When even that fails, this does not wait for its
+        // thread.
         let woken = TcpStream::connect_timeout(&self.address, STOP_DEADLINE).is_ok();
         if let Some(acceptor) = self.acceptor.take().filter(|_| woken) {
             // A panic there was already printed.
@@ -97,13 +97,13 @@ impl Drop for Server {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Connections> {
-        // The table stays usable whatever happened to a thread that held it.
+        // The table stays usable when a thread that held the lock panicked.
         self.connections
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits; says whether the server stopped meanwhile.
+    /// Waits for some time; returns whether the server has to stop.
     fn pause(&self, time: Duration) -> bool {
         let wait = self
             .changed
@@ -132,7 +132,7 @@ impl Shared {
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     loop {
         let Ok((stream, _)) = listener.accept() else {
-            // Out of descriptors or aborted by the peer: go on, but not in a busy loop.
+            // No descriptor was left, or the peer aborted: goes on, but not in a busy loop.
             if shared.pause(Duration::from_millis(10)) {
                 return;
             }
@@ -145,7 +145,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         let connection = {
             let shared = Arc::clone(shared);
             move || {
-                // The other side may leave at any time: that ends the connection, no more.
+                // The other side may leave at any time, which only ends this connection.
                 let _ = serve(&stream, &shared);
                 shared.dismiss(id);
             }
@@ -177,8 +177,8 @@ struct Request {
     keep_alive: bool,
 }
 
-/// Reads one request head; `None` when the other side is done. Bytes behind the head stay
-/// in `received`.
+/// Reads one request head; `None` when the other side has closed. Bytes after the head stay in
+/// `received`.
 fn next_request(mut stream: &TcpStream, received: &mut Vec<u8>) -> io::Result<Option<Request>> {
     loop {
         if let Some((request, length)) = parse(received)? {
@@ -211,7 +211,7 @@ fn parse(bytes: &[u8]) -> io::Result<Option<(Request, usize)>> {
     };
     let closes =
         header("Connection").is_some_and(|header| header.value.eq_ignore_ascii_case(b"close"));
-    // Nothing here takes a body: after a request with one, the connection is of no more use.
+    // No route reads a body, so the connection cannot be used again after a request with one.
     let has_body = header("Content-Length").is_some() || header("Transfer-Encoding").is_some();
     let request = Request {
         method: head.method.unwrap_or_default().to_owned(),
@@ -221,7 +221,7 @@ fn parse(bytes: &[u8]) -> io::Result<Option<(Request, usize)>> {
     Ok(Some((request, length)))
 }
 
-/// Sends an answer; says whether the connection can take another request.
+/// Sends an answer; returns whether the connection can take another request.
 fn deliver(
     mut stream: &TcpStream,
     shared: &Shared,
@@ -256,7 +256,7 @@ fn deliver(
             let mut ignored = [0; 256];
             while stream.read(&mut ignored)? > 0 {}
         }
-        // With no time to linger, closing sends RST instead of FIN.
+        // With a linger time of zero, closing sends RST instead of FIN.
         Delivery::Reset => socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO))?,
     }
     Ok(keep_alive)

@@ -1,7 +1,7 @@
-//! From 24 hours of a market to one row of a reply.
+//! Makes one row of a reply of 24 hours of a market.
 //!
-//! Every figure is an exact decimal and the derived ones are derived here alone, so that
-//! the identities of real rows hold: change = last - open, percent = change / open,
+//! Every figure is an exact decimal, and derived figures are derived only here, so that the
+//! identities of real rows hold: change = last - open, percent = change / open,
 //! weighted average = quote volume / volume, low <= open, last, weighted average <= high,
 //! bid <= ask.
 
@@ -62,7 +62,7 @@ pub(super) fn render(row: &Row, detail: Detail) -> String {
     format!("{{{}}}", known.collect::<Vec<_>>().join(","))
 }
 
-/// What a row says of one symbol, before it is printed.
+/// The figures of one symbol's row, before they are printed.
 #[derive(Clone, Debug)]
 pub(super) struct Figures {
     pub symbol: String,
@@ -175,7 +175,7 @@ impl Figures {
     pub fn row(&self) -> Row {
         let change = self.last - self.open;
         let average = self.quote_volume / self.volume;
-        // Where something was set from outside, the range may have to grow around it.
+        // When a test has set something, the range from low to high may have to grow.
         let ticks = average / self.tick_size;
         let low = (ticks.floor() * self.tick_size)
             .min(self.open)
@@ -216,7 +216,7 @@ impl Figures {
         row
     }
 
-    /// The row of a pair that does not trade: the book is empty, the statistics stay.
+    /// The row of a pair that is halted: bid and ask are empty, the statistics stay.
     pub fn halted_row(&self) -> Row {
         let mut row = self.row();
         for name in ["bidPrice", "bidQty", "askPrice", "askQty"] {
@@ -244,7 +244,7 @@ impl Figures {
     }
 }
 
-/// Empties a row the way the exchange does: all figures but the previous close are zero.
+/// Empties a row as the exchange does: all figures are zero except the previous close.
 pub(super) fn zero(row: &mut Row) {
     for (name, value) in row.iter_mut() {
         match name.as_str() {
@@ -257,7 +257,7 @@ pub(super) fn zero(row: &mut Row) {
     }
 }
 
-/// Moves a row in time.
+/// Moves the times of a row by this many milliseconds.
 pub(super) fn shift(row: &mut Row, millis: i64) {
     for name in ["openTime", "closeTime"] {
         if let Some(time) = row.get(name).and_then(Value::as_i64) {

@@ -1,4 +1,4 @@
-//! The PostgreSQL under test: where its programs are, and as whom they run.
+//! The PostgreSQL under test: where its programs are, and which user they run as.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-/// A program of the PostgreSQL under test.
+/// A program of the PostgreSQL under test, such as `initdb`.
 pub fn program(name: &str) -> Command {
     Installation::under_test().program(name)
 }
@@ -16,7 +16,8 @@ pub fn library() -> &'static Path {
     &Installation::under_test().library
 }
 
-/// The releases that were shipped before the one under test: each left its install script.
+/// The versions that were released before the one under test, in order: each left its install
+/// script in `sql/releases`.
 pub fn releases() -> Vec<String> {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sql/releases");
     let entries = std::fs::read_dir(scripts).expect("the scripts are in the repository");
@@ -24,7 +25,7 @@ pub fn releases() -> Vec<String> {
         .filter_map(|entry| {
             let name = entry.expect("readable").file_name().into_string().ok()?;
             let release = name.strip_prefix("signal_hub--")?.strip_suffix(".sql")?;
-            // Those from one release to another have two of them.
+            // The name of an update script has two versions.
             (!release.contains("--")).then(|| release.to_owned())
         })
         .collect();
@@ -32,7 +33,7 @@ pub fn releases() -> Vec<String> {
     releases
 }
 
-/// Lets a command run as the user servers run as: PostgreSQL refuses to be started by root.
+/// Lets a command run as the user that servers run as: PostgreSQL refuses to be started by root.
 pub fn as_server_user(command: &mut Command) -> &mut Command {
     match server_user() {
         Some((user, group)) => command.uid(user).gid(group),
@@ -40,7 +41,8 @@ pub fn as_server_user(command: &mut Command) -> &mut Command {
     }
 }
 
-/// User and group of servers, when the tests run as root.
+/// Ids of the user and the group that servers run as; `None` when the tests do not run as root,
+/// and servers run as the same user.
 pub fn server_user() -> Option<(u32, u32)> {
     static USER: OnceLock<Option<(u32, u32)>> = OnceLock::new();
     *USER.get_or_init(|| {
@@ -52,14 +54,20 @@ pub fn server_user() -> Option<(u32, u32)> {
     })
 }
 
-/// What a command prints, without the final line break.
+/// What a command prints to standard output, without the final line break.
+///
+/// # Panics
+/// When it fails.
 #[track_caller]
 pub fn output(command: &mut Command) -> String {
     let Output { stdout, .. } = succeed(command);
     String::from_utf8_lossy(&stdout).trim_end().to_owned()
 }
 
-/// Runs a command that has to succeed.
+/// Runs a command to its end.
+///
+/// # Panics
+/// When it fails, with all that it printed.
 #[track_caller]
 pub fn succeed(command: &mut Command) -> Output {
     let output = match command.output() {
@@ -84,7 +92,7 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// The one that `PG_CONFIG`, else the one found by `pg_config`, names.
+    /// The one that the variable `PG_CONFIG` names, else the one of the `pg_config` in PATH.
     pub fn under_test() -> &'static Self {
         static UNDER_TEST: OnceLock<Installation> = OnceLock::new();
         UNDER_TEST.get_or_init(|| {
@@ -121,9 +129,10 @@ impl Installation {
         }
     }
 
+    /// A program of this PostgreSQL, without the variables that libpq reads.
     pub fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.programs.join(name));
-        // A developer's own PGHOST or PGOPTIONS must not lead the tests elsewhere.
+        // A developer's own PGHOST or PGOPTIONS must not send the tests to another server.
         for (variable, _) in std::env::vars_os() {
             if variable.to_string_lossy().starts_with("PG") {
                 command.env_remove(variable);

@@ -26,11 +26,13 @@ pub const POSTGRES: &str = "postgres";
 /// Longest time for a server to start, recovery included, or to stop.
 const START_OR_STOP: Duration = Duration::from_secs(30);
 
-/// What a cluster starts with.
+/// What a cluster starts with; each method adds something.
 pub struct Options {
     preloaded: bool,
     settings: Vec<(String, String)>,
     environment: Vec<(String, OsString)>,
+    /// More options of initdb; with any, the cluster is no copy of the template.
+    initdb: Vec<String>,
 }
 
 impl Options {
@@ -40,10 +42,11 @@ impl Options {
             preloaded: true,
             settings: Vec::new(),
             environment: Vec::new(),
+            initdb: Vec::new(),
         }
     }
 
-    /// The extension is installed and no more.
+    /// The extension's files are installed, and its library is not preloaded.
     pub fn not_preloaded() -> Self {
         Self {
             preloaded: false,
@@ -51,32 +54,47 @@ impl Options {
         }
     }
 
-    /// Puts a line into postgresql.conf.
+    /// Adds a setting to postgresql.conf; `value` is not quoted yet.
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Puts a variable into the environment of the server, at each of its starts.
+    /// Adds a variable to the environment of the server, at each of its starts.
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.push((name.to_owned(), value.into()));
         self
     }
 
-    /// Makes the cluster and starts it.
+    /// Makes the cluster with this encoding and locale, such as `LATIN1` and `C`, instead of UTF8
+    /// and C. The start then takes a second longer.
+    pub fn encoding(mut self, encoding: &str, locale: &str) -> Self {
+        self.initdb = vec![
+            format!("--encoding={encoding}"),
+            format!("--locale={locale}"),
+        ];
+        self
+    }
+
+    /// Makes the cluster, starts it, and waits until it takes connections.
     pub fn start(self) -> Cluster {
         let cluster = Cluster::without_data(Template::shared());
-        cluster.template.copy_to(&cluster.data());
+        if self.initdb.is_empty() {
+            cluster.template.copy_to(&cluster.data());
+        } else {
+            make_cluster(cluster.installation, &self.initdb, &cluster.data());
+        }
         self.start_in(cluster)
     }
 
-    /// The same with the PostgreSQL to upgrade from.
-    pub fn start_older(self, checksums: bool) -> Cluster {
+    /// Like `start`, with the older PostgreSQL that `OLD_PG_CONFIG` names, to upgrade from.
+    /// `checksums`: whether its data pages have checksums.
+    pub fn start_older(mut self, checksums: bool) -> Cluster {
         let mut cluster = Cluster::without_data(Template::shared());
         cluster.installation = Installation::older();
-        let mut initdb = cluster.installation.program("initdb");
-        initdb.args(checksums.then_some("--data-checksums"));
-        make_cluster(initdb, &cluster.data());
+        self.initdb
+            .extend(checksums.then(|| "--data-checksums".to_owned()));
+        make_cluster(cluster.installation, &self.initdb, &cluster.data());
         self.start_in(cluster)
     }
 
@@ -105,18 +123,20 @@ impl Options {
 /// How a server is asked to stop, as by `pg_ctl stop -m`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Stop {
+    /// Ends all sessions, writes a checkpoint.
     Fast,
+    /// Ends all processes at once; the next start recovers as after a crash.
     Immediate,
 }
 
-/// A server and its folder. Dropping it stops the one and removes the other.
+/// A server and its folder. Dropping it stops the server and removes the folder.
 pub struct Cluster {
     installation: &'static Installation,
     folder: PathBuf,
     port: u16,
     environment: Vec<(String, OsString)>,
     server: Option<Child>,
-    // Last, so that the template's folder goes after the cluster's.
+    // Dropped last, so that the template's folder is removed after the cluster's.
     template: Arc<Template>,
 }
 
@@ -132,7 +152,7 @@ impl Cluster {
         }
     }
 
-    /// A streaming standby of this cluster, started.
+    /// Makes a streaming standby of this cluster, and starts it.
     pub fn standby(&self) -> Self {
         let mut standby = Self::without_data(Arc::clone(&self.template));
         let data = standby.data();
@@ -160,11 +180,11 @@ impl Cluster {
         as_server_user(&mut command)
             .arg("-D")
             .arg(self.data())
-            // Not in the file, which a standby copies.
+            // Not in postgresql.conf, which a standby copies.
             .args(["-c", "listen_addresses=127.0.0.1"])
             .arg("-p")
             .arg(self.port.to_string())
-            // Users must never see what this asks for.
+            // With this, a panic has a backtrace: tests check that users never see one.
             .env("RUST_BACKTRACE", "1")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(&self.folder)
@@ -180,7 +200,7 @@ impl Cluster {
         });
     }
 
-    /// Stops the server and waits for its end.
+    /// Stops the server, waits until it has ended, and returns its exit status.
     pub fn stop(&mut self, how: Stop) -> ExitStatus {
         let signal = match how {
             Stop::Fast => Signal::INT,
@@ -190,12 +210,13 @@ impl Cluster {
         self.wait_for_end()
     }
 
+    /// Stops the server as by `pg_ctl stop -m fast`, and starts it again.
     pub fn restart(&mut self) {
         self.stop(Stop::Fast);
         self.start();
     }
 
-    /// Kills the postmaster, and waits until its processes have noticed.
+    /// Kills the postmaster with SIGKILL, and waits until its other processes have ended, too.
     pub fn kill9(&mut self) {
         let mut session = self.session(POSTGRES);
         let children: Vec<i32> = session.list("SELECT pid FROM pg_stat_activity");
@@ -227,7 +248,7 @@ impl Cluster {
         }
     }
 
-    /// Changes a setting with ALTER SYSTEM, and reloads.
+    /// Changes a setting with ALTER SYSTEM and reloads; does not wait until processes have it.
     pub fn configure(&self, name: &str, value: &str) {
         let mut session = self.session(POSTGRES);
         session.run(&format!("ALTER SYSTEM SET {name} = '{value}'"));
@@ -251,7 +272,7 @@ impl Cluster {
         self.session(name)
     }
 
-    /// Connects as the superuser.
+    /// Connects to a database as the superuser.
     #[track_caller]
     pub fn session(&self, database: &str) -> Session {
         match self.config(database).connect(NoTls) {
@@ -285,13 +306,13 @@ impl Cluster {
         command
     }
 
-    /// What the server wrote to its log so far.
+    /// What the server has written to its log so far.
     pub fn log(&self) -> String {
         let bytes = fs::read(self.log_file()).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// A folder for files of the test; goes with the cluster.
+    /// A folder for files of the test, removed with the cluster. The server can write there.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -322,7 +343,7 @@ impl Drop for Cluster {
             let end = &lines[lines.len().saturating_sub(LINES)..];
             eprintln!("end of the server's log:\n{}", end.join("\n"));
         }
-        // What cannot be removed now goes with the template, or with a later process.
+        // What cannot be removed now is removed with the template, or by a later process.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
@@ -340,17 +361,17 @@ fn end_with_this_process(command: &mut Command) {
     }
 }
 
-/// Whether a process runs; one that only waits for its parent to notice its end does not.
+/// Whether a process runs. A zombie, whose parent has yet to read its exit status, does not.
 fn is_alive(pid: i32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
-/// A port nobody listens on, below those the system hands out by itself.
+/// A port that nobody listens on, below the range from which the system itself chooses.
 fn free_port() -> u16 {
     const FIRST: u16 = 20_000;
     const PORTS: u16 = 10_000;
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Test processes that run at the same time begin at different places.
+    // Test processes that run at the same time begin at different ports.
     let begin = (std::process::id() * 61 % u32::from(PORTS)) as u16;
     for _ in 0..PORTS {
         let port = FIRST + begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;

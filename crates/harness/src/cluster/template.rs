@@ -1,6 +1,6 @@
-//! An empty cluster, made once and copied for every test.
+//! An empty cluster, made once and copied for each test.
 
-use super::binaries::{as_server_user, program, server_user, succeed};
+use super::binaries::{Installation, as_server_user, server_user, succeed};
 use crate::target;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// Names the folder of a test process, together with its process id.
+/// The name of the folder of a test process begins with this, and goes on with its process id.
 const PREFIX: &str = "signal_hub-stories-";
 
-/// A cluster nobody starts. The last copy to go removes it.
+/// A cluster that is never started. It is removed when nobody refers to it any more.
 pub struct Template {
     root: PathBuf,
 }
@@ -20,7 +20,7 @@ impl Template {
     /// The template of this process.
     pub fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<Template>> = Mutex::new(Weak::new());
-        // A panic while making one leaves none behind, and the next caller tries again.
+        // When making one panics, there is none, and the next caller tries again.
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {
             let made = Arc::new(Self::make());
@@ -32,14 +32,14 @@ impl Template {
     fn make() -> Self {
         let base = base();
         remove_leftovers(&base);
-        // One that goes may still be on its way out when the next is made.
+        // An earlier one may still be in removal when the next is made.
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let template = Self {
             root: base.join(format!("{PREFIX}{}-{number}", std::process::id())),
         };
         make_folder(&template.root);
-        make_cluster(program("initdb"), &template.data());
+        make_cluster(Installation::under_test(), &[], &template.data());
         template
     }
 
@@ -47,7 +47,7 @@ impl Template {
         self.root.join("template")
     }
 
-    /// A new folder that the server's user can write.
+    /// Makes a new folder, which the server's user can write to.
     pub fn new_folder(&self) -> PathBuf {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -56,7 +56,7 @@ impl Template {
         folder
     }
 
-    /// Copies the empty cluster.
+    /// Copies the empty cluster to `data`, which must not exist yet.
     pub fn copy_to(&self, data: &Path) {
         succeed(Command::new("cp").arg("-a").arg(self.data()).arg(data));
     }
@@ -64,17 +64,18 @@ impl Template {
 
 impl Drop for Template {
     fn drop(&mut self) {
-        // What cannot be removed now is a leftover to the next process.
+        // What cannot be removed now is removed by the next process.
         let _ = fs::remove_dir_all(&self.root);
     }
 }
 
-/// The build's folder for temporary files, unless the server's user cannot get there.
+/// The build's folder for temporary files, or the system's when the server's user cannot reach
+/// that.
 fn base() -> PathBuf {
     let build = target::temporary();
-    let mut look = Command::new("test");
-    as_server_user(look.arg("-x").arg(&build)).current_dir("/");
-    let reachable = fs::create_dir_all(&build).is_ok() && look.status().is_ok_and(|s| s.success());
+    let mut test = Command::new("test");
+    as_server_user(test.arg("-x").arg(&build)).current_dir("/");
+    let reachable = fs::create_dir_all(&build).is_ok() && test.status().is_ok_and(|s| s.success());
     if reachable {
         build
     } else {
@@ -82,13 +83,16 @@ fn base() -> PathBuf {
     }
 }
 
-/// Makes an empty cluster with this initdb, in a folder whose parent is there.
-pub fn make_cluster(mut initdb: Command, data: &Path) {
-    // Small segments: the clusters are many and write little.
+/// Makes an empty cluster in the folder `data`, whose parent must exist; UTF8 and C unless
+/// `options` of initdb say otherwise.
+pub fn make_cluster(installation: &Installation, options: &[String], data: &Path) {
+    let mut initdb = installation.program("initdb");
+    // Small WAL segments: there are many clusters, and each writes little.
     succeed(
         as_server_user(&mut initdb)
             .args(["--username=postgres", "--auth=trust", "--no-sync"])
             .args(["--encoding=UTF8", "--locale=C", "--wal-segsize=1"])
+            .args(options)
             .arg("--pgdata")
             .arg(data)
             .current_dir("/"),
@@ -102,7 +106,7 @@ fn make_folder(folder: &Path) {
     }
 }
 
-/// Removes the folders of processes that were killed. Their servers ended with them.
+/// Removes the folders of test processes that were killed. Their servers ended with them.
 fn remove_leftovers(base: &Path) {
     for entry in fs::read_dir(base).into_iter().flatten().flatten() {
         let name = entry.file_name();

@@ -1,5 +1,7 @@
 //! Serves the market simulator until it is killed or its standard input closes.
 
+#![forbid(unsafe_code)]
+
 use lexopt::prelude::{Long, ValueExt};
 use signal_hub_simulator::{Simulator, SimulatorOptions};
 use std::error::Error;
