@@ -1,5 +1,5 @@
-//! Batch size against rate, against the first and the last commit, and against the time that
-//! somebody else's commit takes to get to a client of logical replication meanwhile.
+//! How the batch size changes the rate, the first and the last commit, and the time that somebody
+//! else's commit takes meanwhile to reach a client of logical replication.
 
 use crate::Arguments;
 use crate::follower::Follower;
@@ -80,7 +80,8 @@ pub fn measure(arguments: &Arguments) {
     line(&cells);
 }
 
-/// What a follower sees of `work`, which tells when it began and what it took: cells of the table.
+/// Cells of the table: what a follower sees of `work`, which returns when it began and what it
+/// took.
 fn followed(
     arena: &mut Arena,
     arguments: &Arguments,
@@ -110,7 +111,8 @@ fn followed(
     ]
 }
 
-/// A turn, and the milliseconds from the exchange's reply until a session saw the first batch.
+/// Makes a turn; also returns the milliseconds from the exchange's reply until a session saw the
+/// first batch.
 fn with_first_commit(arena: &mut Arena) -> (signal_hub_harness::arena::Turn, f64) {
     let signal: i64 = arena.session.one("SELECT max(signal_id) FROM signals");
     let stop = Arc::new(AtomicBool::new(false));

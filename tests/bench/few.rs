@@ -1,15 +1,15 @@
-//! What a cycle costs when there is little to deliver, beside the plain statement.
+//! What a cycle with little to deliver costs, compared with the plain statement.
 
 use crate::Arguments;
 use signal_hub_harness::arena::{Arena, Order};
 use signal_hub_harness::numbers::{line, median, ms, table};
 
-/// They are short, and differ by as much as a disk does.
+/// Rounds are short, and differ as much as the times of a disk.
 const ROUNDS: usize = 21;
 
 pub fn measure(arguments: &Arguments) {
     let mut arena = Arena::new(10);
-    // The first signal, by which the plain statement has something to write.
+    // The first signal, so that the plain statement has something to copy.
     arena.turn(1);
     table(
         "Fixed cost of a cycle",

@@ -1,5 +1,5 @@
 //! A client of logical replication that follows user_signals while somebody else commits a row
-//! of their own every few milliseconds: how long those rows take to get to it.
+//! every few milliseconds: how long those rows take to reach it.
 
 use pgwire_replication::{ReplicationClient, ReplicationConfig, ReplicationEvent, TlsConfig};
 use signal_hub_harness::arena::Arena;
@@ -13,40 +13,40 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::oneshot;
 
 const SLOT: &str = "follower";
-/// A row of somebody else, before its number.
+/// The text of somebody else's row; its number follows.
 const MARK: &str = "somebody-else-";
 const DIGITS: usize = 8;
-/// No message of a row of user_signals is as short as those of somebody else.
+/// Messages of somebody else's rows are shorter than this, those of user_signals are longer.
 const SHORT: usize = 64;
 const EVERY: Duration = Duration::from_millis(5);
-/// Longest time to get everything.
+/// Longest time until everything has arrived.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// It takes as little of the processors as a client can, so that what is measured is the server.
+/// It uses as little processor time as a client can, so that the server is what is measured.
 pub struct Follower {
     seen: Arc<Mutex<Seen>>,
     stop: oneshot::Sender<()>,
     reading: JoinHandle<()>,
 }
 
-/// What has come.
+/// What has arrived.
 #[derive(Default)]
 struct Seen {
-    /// Rows of somebody else, by number.
+    /// When each row of somebody else arrived, by number.
     others: HashMap<u32, Instant>,
     /// Rows of user_signals.
     rows: u64,
-    /// When the last of them came.
+    /// When the last of them arrived.
     last: Option<SystemTime>,
 }
 
 /// What the client saw of some work.
 pub struct Watched<T> {
-    /// What the work came to.
+    /// What the work returned.
     pub done: T,
-    /// Milliseconds that rows of somebody else took meanwhile, from their commit on.
+    /// Milliseconds from the commit to the arrival of each row of somebody else meanwhile.
     pub delays: Vec<f64>,
-    /// When the last row of user_signals came.
+    /// When the last row of user_signals arrived.
     pub last: SystemTime,
 }
 
@@ -144,7 +144,7 @@ impl Follower {
         self.seen.lock().expect("no panic")
     }
 
-    /// Transactions of the slot that went to disk before they could be sent.
+    /// How many transactions of the slot were spilled to disk before they could be sent.
     pub fn spilled(&self, arena: &mut Arena) -> i64 {
         arena.session.one(&format!(
             "SELECT coalesce(sum(spill_txns), 0)::bigint FROM pg_stat_replication_slots WHERE slot_name = '{SLOT}'"

@@ -1,4 +1,4 @@
-//! The cost of a row when there are many already.
+//! The cost of a row when the table has many already.
 
 use crate::Arguments;
 use signal_hub_harness::arena::{Arena, Order};
@@ -57,7 +57,7 @@ pub fn measure(arguments: &Arguments) {
     arena.session.run("VACUUM ANALYZE user_signals");
     arena.settle();
     let already = u64::from(arguments.subscribers) * ALREADY as u64;
-    // The first after a checkpoint writes every page it touches to the WAL whole.
+    // After a checkpoint, the first change of each page writes the whole page to the WAL.
     let first = [ms(arena.turn(1).delivery)];
     let after_checkpoint = format!("{already}, right after a checkpoint");
     report(&mut arena, arguments, &after_checkpoint, None, &first);

@@ -1,4 +1,4 @@
-//! A worker with nothing to say.
+//! A worker that has no signal to deliver.
 
 use crate::Arguments;
 use signal_hub_harness::arena::{Arena, processor_seconds};
@@ -30,7 +30,7 @@ pub fn measure(arguments: &Arguments) {
         let launcher: i32 = arena
             .session
             .one("SELECT pid FROM pg_stat_activity WHERE backend_type = 'signal_hub launcher'");
-        // What the server does after its start is over.
+        // By then the server has done what it does after its start.
         arena.settle();
         thread::sleep(Duration::from_secs(5));
         let written = |arena: &mut Arena, which: &str| -> i64 {
@@ -46,7 +46,7 @@ pub fn measure(arguments: &Arguments) {
             arena.wal(),
         );
         let began = Instant::now();
-        // Time is what is measured here.
+        // A fixed time, because use per time is what is measured.
         thread::sleep(Duration::from_secs(seconds));
         let watched = began.elapsed().as_secs_f64();
         let worker = (processor_seconds(worker) - before.0) / watched * 100.0;

@@ -1,8 +1,9 @@
-//! What a fan-out costs, on a real server with fsync on, beside the plain statement that does the
-//! same: `cargo bench -p signal_hub_tests --bench delivery -- [MEASUREMENT...] [OPTIONS]`.
+//! What a fan-out costs on a real server with fsync on, compared with the plain statement that
+//! does the same: `cargo bench -p signal_hub_tests --bench delivery -- [MEASUREMENT...]
+//! [OPTIONS]`.
 //!
 //! The extension must be installed in release mode (`./pgrx-install.sh`). Figures are medians of
-//! rounds in which both take turns on the same tables. Nothing else should run beside it.
+//! rounds in which both take turns on the same tables. Nothing else should run on the machine.
 
 mod curve;
 mod few;
@@ -77,7 +78,7 @@ fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
             Long("rounds") => arguments.rounds = parser.value()?.parse()?,
             Long("seconds") => arguments.seconds = parser.value()?.parse()?,
             Long("help") => return Ok(None),
-            // What cargo bench adds.
+            // Added by cargo bench.
             Long("bench") => {}
             Value(name) if ALL.iter().any(|known| name == *known) => {
                 arguments.measurements.push(name.string()?);

@@ -1,4 +1,4 @@
-//! Removing what has expired while signals go on.
+//! Removing what has expired while signals are delivered.
 
 use crate::Arguments;
 use signal_hub_harness::arena::Arena;
@@ -6,19 +6,19 @@ use signal_hub_harness::numbers::{line, ms, table};
 use signal_hub_harness::wait::eventually;
 use std::time::{Duration, Instant};
 
-/// Signals that expire at once, as many as a busy day brings.
+/// Signals that expire at the same time: as many as a busy day has.
 const EXPIRED: usize = 30;
-/// Between two signals meanwhile; on such a day it is 48 minutes.
+/// Time between two signals meanwhile; on such a day it would be 48 minutes.
 const PAUSE: Duration = Duration::from_secs(15);
-/// Signals after it, which find room where the expired ones were.
+/// Signals after the purge, which use the space of the expired ones.
 const AFTERWARDS: usize = 5;
-/// Longest time for anything.
+/// Longest time for anything that is waited for.
 const PATIENCE: Duration = Duration::from_secs(3_600);
 
 pub fn measure(arguments: &Arguments) {
     let subscribers = arguments.subscribers;
     let mut arena = Arena::new(subscribers);
-    // Checkpoints fall where they fall, and the log needs no room beside the table.
+    // Checkpoints may come at any time, and the WAL stays small beside the table.
     arena.configure("max_wal_size", "4GB");
     arena.configure("autovacuum_naptime", "10s");
     for _ in 0..EXPIRED {
@@ -43,7 +43,7 @@ pub fn measure(arguments: &Arguments) {
         ],
     );
     table_line(&mut arena, "before");
-    // A new worker purges soon after its start.
+    // A new worker purges soon after it starts.
     arena
         .session
         .run("SELECT pg_terminate_backend(worker_pid) FROM signal_health");
@@ -61,7 +61,7 @@ pub fn measure(arguments: &Arguments) {
     });
     let took = began.elapsed();
     table_line(&mut arena, "after");
-    eventually(PATIENCE, "autovacuum has been", || {
+    eventually(PATIENCE, "autovacuum has run", || {
         arena.session.one::<bool>("SELECT n_dead_tup < n_live_tup / 10 FROM pg_stat_user_tables WHERE relname = 'user_signals'")
     });
     table_line(&mut arena, "after autovacuum");
@@ -84,7 +84,7 @@ pub fn measure(arguments: &Arguments) {
     );
 }
 
-/// Prints what the statistics have of user_signals.
+/// Prints what the statistics say about user_signals.
 fn table_line(arena: &mut Arena, when: &str) {
     let row = &arena.session.rows(
         "SELECT n_live_tup, n_dead_tup, n_tup_ins, n_tup_del, vacuum_count + autovacuum_count, pg_relation_size(relid) / 1000000

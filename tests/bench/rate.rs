@@ -1,10 +1,10 @@
-//! Rows per second, beside the plain statement.
+//! Rows per second, compared with the plain statement.
 
 use crate::Arguments;
 use signal_hub_harness::arena::{Arena, Order, own_memory_kb};
 use signal_hub_harness::numbers::{line, median, ms, table};
 
-/// The batch that is best for the rate alone.
+/// The batch size that is best for the rate alone.
 const LARGE_BATCH: &str = "20000";
 
 pub fn measure(arguments: &Arguments) {
@@ -12,7 +12,7 @@ pub fn measure(arguments: &Arguments) {
     let default: String = arena
         .session
         .one("SELECT current_setting('signal_hub.delivery_batch')");
-    // The first signal, by which the plain statement has something to write.
+    // The first signal, so that the plain statement has something to copy.
     arena.turn(1);
     table(
         &format!("Rate, {} rounds", arguments.rounds),
@@ -74,7 +74,7 @@ fn set(arena: &mut Arena, processes: &str, batch: &str) {
     arena.configure("signal_hub.delivery_batch", batch);
 }
 
-/// Rounds of both, each on tables as `prepare` leaves them.
+/// Rounds of both, each on tables that `prepare` has prepared.
 fn contest(
     arena: &mut Arena,
     arguments: &Arguments,

@@ -11,7 +11,7 @@ use signal_hub_harness::wait::eventually;
 use signal_hub_simulator::Simulator;
 use std::path::PathBuf;
 
-/// The name of this machine that needs no name server.
+/// A name of this machine that is known without a name server.
 const HOST: &str = "localhost";
 
 fn write_ca_file(cluster: &Cluster, authority: &Authority) -> PathBuf {
@@ -28,10 +28,11 @@ fn set(cluster: &Cluster, session: &mut Session, name: &str, value: &str) {
     });
 }
 
-/// The call fails for this reason, and neither asks the exchange nor writes anything.
+/// Checks that a call fails for this reason, and that it neither asks the exchange nor writes
+/// anything.
 #[track_caller]
 fn is_refused(session: &mut Session, market: &Simulator, who: &str, reason: &str) {
-    // The worker puts the failed call on record.
+    // The worker records the failed call.
     let nothing_else = |session: &mut Session| -> Vec<String> {
         let all = contents(session).into_iter();
         all.filter(|line| !line.starts_with("signal_runs"))

@@ -17,23 +17,24 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 const YEAR: i64 = 365 * DAY;
 
-/// Seconds since 1970 by the machine's clock, which is right.
+/// Seconds since 1970 by the machine's clock, which shows the right time.
 fn machine_time() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.expect("after 1970").as_secs() as i64
 }
 
-/// How far ahead of the machine a clock is that shows noon, UTC, of tomorrow: far from midnight.
+/// How many seconds a clock that shows noon, UTC, of tomorrow is ahead of the machine's. Noon is
+/// far from midnight.
 fn noon() -> i64 {
     let now = machine_time();
     now - now % DAY + DAY + DAY / 2 - now
 }
 
-/// A server, and an exchange whose time goes with it: to both the new time is the right one.
+/// A server's clock, and an exchange whose clock is set with it: for both, the new time is right.
 struct Story {
     market: Simulator,
     clock: Clocks,
-    /// How far ahead of the machine noon is.
+    /// See [`noon`].
     noon: i64,
 }
 
@@ -57,8 +58,8 @@ impl Story {
     }
 }
 
-/// Watches the exchange for some intervals of a second each: it is asked in each of them and no
-/// more, whatever the clock shows.
+/// Watches the exchange for some intervals of a second: it is asked once in each of them,
+/// whatever the clock shows.
 #[track_caller]
 fn the_rate_is_kept(market: &Simulator) {
     const INTERVALS: u64 = 3;
@@ -69,7 +70,8 @@ fn the_rate_is_kept(market: &Simulator) {
     };
     let began = Instant::now();
     let before = market.request_count();
-    // The reply after a jump is a day's work for the simulator, and its request shows late.
+    // After a jump, the simulator computes a whole day for its reply, and counts the request
+    // late.
     ask(before + 1);
     let first = ask(before + 2);
     let last = ask(before + 2 + INTERVALS);
@@ -80,18 +82,19 @@ fn the_rate_is_kept(market: &Simulator) {
         asked as f64 <= in_all.as_secs_f64() + 2.0,
         "{asked} requests in {in_all:?}"
     );
-    // A machine that is busy may skip a beat; a clock that counts would make it thousands.
+    // A busy machine may skip a beat. If beats followed the clock, there would be thousands of
+    // them.
     assert!((0.7..3.0).contains(&took), "{took} s from run to run");
 }
 
-/// Signals on record of one symbol, in the order they came.
+/// Signals on record of one symbol, in the order in which they were made.
 fn signals_of(session: &mut Session, symbol: &str) -> Vec<String> {
     session.list(&format!(
         "SELECT signal_type || ' ' || reason FROM signals WHERE symbol = '{symbol}' ORDER BY signal_id"
     ))
 }
 
-/// Waits for this many signals in all, every one of them delivered as far as it can be.
+/// Waits until there are this many signals in all, and each is delivered as far as quotas allow.
 #[track_caller]
 fn wait_for_signals(session: &mut Session, number: i64) {
     eventually(SOON, &format!("{number} signals"), || {
@@ -119,7 +122,7 @@ fn a_wrong_clock_costs_no_run_and_sends_nothing_until_it_is_right_again() {
             "the clock is {off} s off"
         );
         the_rate_is_kept(&market);
-        // Its statistics are of another time than the server's.
+        // To the server, the statistics of the exchange are of another time.
         market.set_change(mover, "3.5");
         the_rate_is_kept(&market);
         wait_for_signals(&mut session, expected);
@@ -160,13 +163,13 @@ fn quotas_count_for_the_utc_day_that_the_clock_shows() {
          UPDATE signal_rules SET lifetime = '30 days'",
     );
     let mut signals = 0;
-    // Who moves when, and how many of its signals fit into the day's quota.
+    // Which symbol moves when, and how many of its signals fit into the day's quota.
     for (after_noon, moves) in [
         (
             0,
             [("BTCUSDT", 1), ("ETHUSDT", 1), ("SOLUSDT", 0)].as_slice(),
         ),
-        // A new day, then back over its midnight, and the new day again.
+        // A new day, then back to the day before, and the new day again.
         (DAY, &[("XRPUSDT", 1)]),
         (HOUR, &[("ADAUSDT", 0)]),
         (-HOUR, &[("BNBUSDT", 0)]),
@@ -202,14 +205,15 @@ fn an_episode_is_not_repeated_when_the_clock_is_set_back_and_goes_on_from_there(
         market.set_change(symbol, "3.5");
     }
     wait_for_signals(&mut session, 2);
-    // Each has outlived its signal: one more each.
+    // The signal of each has expired: one more for each.
     story.set_both(DAY);
     wait_for_signals(&mut session, 4);
-    // And now these are of tomorrow.
+    // By this clock, those were made tomorrow.
     story.set_both(HOUR);
     the_rate_is_kept(market);
     wait_for_signals(&mut session, 4);
-    // ETHUSDT falls back, and comes again after the cooldown of 30 minutes: not of a day.
+    // ETHUSDT falls back, and has a signal again after the cooldown of 30 minutes, not after a
+    // day.
     market.set_change("ETHUSDT", "0");
     eventually(SOON, "the episode ends", || {
         session.one::<bool>("SELECT side IS NULL FROM signal_episodes WHERE symbol = 'ETHUSDT'")
@@ -237,18 +241,18 @@ fn an_episode_is_not_repeated_when_the_clock_is_set_back_and_goes_on_from_there(
 
 #[test]
 fn history_goes_at_its_age_also_when_the_clock_jumps_and_nothing_else_goes() {
-    /// Ten minutes from purge to purge, in five seconds.
+    /// At this speed, the ten minutes from purge to purge take five seconds.
     const FASTER: u32 = 120;
     let market = flat_market();
     let clocks = Clocks::faster(FASTER);
     let (_cluster, mut session) = cluster_for(clocks.of(by_itself(&market)), SUBSCRIBERS);
     session.run("UPDATE signal_rules SET max_ticker_age = '1000 days', lifetime = '1000 days'");
-    // The first signal comes while the clock is wrong, and will not expire for more than a year.
+    // The first signal is made while the clock is wrong, and so expires in more than a year.
     clocks.set_ahead(YEAR);
     market.set_change("SOLUSDT", "3.5");
     wait_for_signals(&mut session, 1);
     clocks.set_ahead(0);
-    // Two more; of one it is soon 90 days ago.
+    // Two more; one of them will soon be 90 days old.
     for symbol in ["BTCUSDT", "ETHUSDT"] {
         market.set_change(symbol, "3.5");
     }
@@ -285,7 +289,7 @@ fn history_goes_at_its_age_also_when_the_clock_jumps_and_nothing_else_goes() {
     assert_eq!(rows, 2 * i64::from(SUBSCRIBERS));
     let first: i64 = session.one("SELECT min(run_id) FROM signal_runs");
 
-    // By this clock it is a day later: what is a day from its end goes, and no more.
+    // By this clock it is a day later: what has less than a day left is purged, and nothing else.
     clocks.set_ahead(DAY);
     old_runs(&mut session, &["28 days"]);
     clocks.set_ahead(0);
@@ -300,7 +304,8 @@ fn history_goes_at_its_age_also_when_the_clock_jumps_and_nothing_else_goes() {
     );
     wait_for_signals(&mut session, 2);
 
-    // What was recorded in a year goes at its own age, though signals behind it went before.
+    // What was recorded a year ahead is purged at its own age, although later signals were purged
+    // before it.
     session.run(
         "UPDATE signals SET created_at = created_at - interval '2 years' WHERE symbol = 'SOLUSDT'",
     );
@@ -311,12 +316,12 @@ fn history_goes_at_its_age_also_when_the_clock_jumps_and_nothing_else_goes() {
 
 #[test]
 fn a_clock_that_jumps_a_year_ahead_deletes_no_signal() {
-    /// Ten minutes from purge to purge, in five seconds.
+    /// At this speed, the ten minutes from purge to purge take five seconds.
     const FASTER: u32 = 120;
     let market = flat_market();
     let clocks = Clocks::faster(FASTER);
     let (_cluster, mut session) = cluster_for(clocks.of(by_itself(&market)), SUBSCRIBERS);
-    // Much for a clock that runs fast, and little for one that is a year ahead.
+    // Long for a clock that runs fast, and short for one that is a year ahead.
     session.run(
         "UPDATE signal_rules SET max_ticker_age = '30 days';
          INSERT INTO signal_runs (trigger, status, started_at, finished_at, message)
@@ -325,7 +330,7 @@ fn a_clock_that_jumps_a_year_ahead_deletes_no_signal() {
     market.set_change("BTCUSDT", "3.5");
     wait_for_signals(&mut session, 1);
     clocks.set_ahead(YEAR);
-    // The history is of the time that the clock shows: that it is purged tells of a purge.
+    // The history has the times that the clock showed: when it is purged, there was a purge.
     eventually(SOON, "a purge by the wrong clock", || {
         session.one::<i64>("SELECT count(*) FROM signal_runs WHERE message = 'of the right time'")
             == 0

@@ -1,8 +1,8 @@
-//! Servers whose clocks are not the machine's: a small library stands between them and the C
-//! library, and PostgreSQL, signal_hub and its helper thread all read the time through it.
+//! Servers whose clocks are not the machine's: PostgreSQL, signal_hub and its helper thread all
+//! read the time through a small preloaded library.
 //!
-//! libfaketime does the same and more, but it fakes nothing in a process that is forked inside
-//! one of its own calls, and that is where the postmaster of PostgreSQL 15 forks workers.
+//! libfaketime does the same and more, but fakes nothing in a process that is forked inside one
+//! of its own calls, and there the postmaster of PostgreSQL 15 forks workers.
 
 use signal_hub_harness::cluster::Options;
 use signal_hub_harness::cluster::binaries::succeed;
@@ -25,8 +25,8 @@ impl Clocks {
         Self::new(1)
     }
 
-    /// All clocks run this many times as fast as the machine's, and what waits, waits so much
-    /// shorter.
+    /// All clocks run this many times as fast as the machine's, and waits are shorter by the same
+    /// factor.
     pub fn faster(times: u32) -> Self {
         Self::new(times)
     }
@@ -59,7 +59,7 @@ impl Clocks {
         clocks
     }
 
-    /// A server with these clocks.
+    /// Starts the server with these clocks.
     pub fn of(&self, options: Options) -> Options {
         options
             .env("LD_PRELOAD", self.folder.join("preload.so"))

@@ -1,5 +1,5 @@
-//! The disk is full or read-only, of the rows or of the log: what can be told is told, nothing is
-//! lost and nobody gets a signal twice once the disk can be written again.
+//! The disk of the rows or of the WAL is full or read-only: health says so as far as possible,
+//! and once the disk can be written again, nothing is lost and nobody gets a signal twice.
 
 use crate::ground::{
     CROWD, LATER, Tide, cluster_for, each_signal_once_each_whatever_the_runs_say, slow_down,
@@ -15,7 +15,7 @@ use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::{eventually, meanwhile};
 use std::time::Duration;
 
-/// Moves tables and their indexes to the disk, which all the rest of the server does without.
+/// Moves tables and their indexes to the disk, which the rest of the server does not use.
 fn move_to(disk: &SmallDisk, session: &mut Session, tables: &[&str]) {
     let folder = disk.data();
     session.run(&format!(
@@ -33,7 +33,7 @@ fn move_to(disk: &SmallDisk, session: &mut Session, tables: &[&str]) {
     }
 }
 
-/// Waits until health has these words and the worker goes on.
+/// Waits until the message of health has these words.
 #[track_caller]
 fn wait_for_complaint(session: &mut Session, words: &str) {
     eventually(SOON, &format!("health says: {words}"), || {
@@ -43,7 +43,7 @@ fn wait_for_complaint(session: &mut Session, words: &str) {
     });
 }
 
-/// The worker beats, and does not fill the log with the same complaint.
+/// The worker goes on, and does not fill the log with the same warning.
 #[track_caller]
 fn it_goes_on_quietly(cluster: &Cluster, session: &mut Session, worker: Option<i32>) {
     meanwhile(Duration::from_secs(4), "the worker lives", || {
@@ -51,7 +51,7 @@ fn it_goes_on_quietly(cluster: &Cluster, session: &mut Session, worker: Option<i
             && session.one::<bool>("SELECT heartbeat_age < '5 s' FROM signal_health")
     });
     let warnings = cluster.log().matches("WARNING:  signal_hub").count();
-    assert!((1..=3).contains(&warnings), "told {warnings} times");
+    assert!((1..=3).contains(&warnings), "{warnings} warnings");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_disk_that_fills_up_in_a_fan_out_stops_it_until_there_is_room() {
         wait_for_good_run(&mut session);
         let worker = worker_pid(&mut session);
         move_to(&disk, &mut session, &["user_signals"]);
-        disk.fill_up_but_for(4 << 20);
+        disk.fill_up_except(4 << 20);
         tide.turn();
         wait_for_complaint(&mut session, "No space left on device");
         let stopped_at: i64 = session.one("SELECT count(*) FROM user_signals");
@@ -83,7 +83,7 @@ fn a_disk_that_fills_up_in_a_fan_out_stops_it_until_there_is_room() {
         let before = runs(&mut session);
         it_goes_on_quietly(&cluster, &mut session, worker);
         assert!(runs(&mut session) > before, "the market is still watched");
-        // Another signal meanwhile: it waits in line.
+        // Another signal waits until the first is delivered.
         tide.turn();
         eventually(SOON, "it is on record", || {
             session.one::<i64>("SELECT undelivered_signals FROM signal_health") == 2
@@ -96,7 +96,7 @@ fn a_disk_that_fills_up_in_a_fan_out_stops_it_until_there_is_room() {
     });
 }
 
-/// Waits until health says that all is well again.
+/// Waits until health is good again and no signal is left to deliver.
 #[track_caller]
 fn wait_for_recovery(session: &mut Session) {
     eventually(SOON, "all is well", || {
@@ -114,7 +114,7 @@ fn a_full_disk_of_the_ledger_fails_the_run_and_the_signal_comes_once_there_is_ro
         wait_for_good_run(&mut session);
         let worker = worker_pid(&mut session);
         move_to(&disk, &mut session, &["signals"]);
-        disk.fill_up_but_for(0);
+        disk.fill_up_except(0);
         tide.turn();
         wait_for_complaint(&mut session, "No space left on device");
         let on_record: String = session.one(
@@ -142,18 +142,18 @@ fn a_full_disk_of_the_ledger_fails_the_run_and_the_signal_comes_once_there_is_ro
 }
 
 #[test]
-fn a_full_disk_of_the_history_too_is_told_by_health() {
+fn health_reports_a_full_disk_that_the_history_is_on_too() {
     with_mounts_of_its_own(|| {
         let disk = SmallDisk::of(16);
         let market = flat_market();
         let mut tide = Tide::new(&market);
         let (cluster, mut session) = cluster_for(by_itself(&market), 10);
-        // Each page has room for a few runs only, so that they are used up soon.
+        // Each page has room for only a few runs, so that the pages are full soon.
         session.run("ALTER TABLE signal_runs SET (fillfactor = 10)");
         wait_for_good_run(&mut session);
         let worker = worker_pid(&mut session);
         move_to(&disk, &mut session, &["signals", "signal_runs"]);
-        disk.fill_up_but_for(0);
+        disk.fill_up_except(0);
         tide.turn();
         wait_for_complaint(&mut session, "No space left on device");
         eventually(SOON, "not even the failure can be recorded", || {
@@ -204,7 +204,7 @@ fn a_disk_that_comes_back_read_only_stops_a_fan_out_until_it_can_be_written() {
 }
 
 #[test]
-fn a_full_disk_of_the_log_is_a_crash_that_costs_nobody_a_signal() {
+fn a_full_disk_of_the_wal_is_a_crash_that_costs_nobody_a_signal() {
     with_mounts_of_its_own(|| {
         let disk = SmallDisk::of(64);
         let market = flat_market();
@@ -212,15 +212,15 @@ fn a_full_disk_of_the_log_is_a_crash_that_costs_nobody_a_signal() {
         let (mut cluster, session) = cluster_for(small_batches(&market), CROWD);
         drop(session);
         cluster.stop(Stop::Fast);
-        move_log_to(&disk, &cluster);
+        move_wal_to(&disk, &cluster);
         cluster.start();
         let mut session = cluster.session(POSTGRES);
         wait_for_good_run(&mut session);
 
-        // The log of a fan-out takes more, and no checkpoint comes so soon.
-        disk.fill_up_but_for(2 << 20);
+        // The WAL of a fan-out needs more, and no checkpoint frees any in time.
+        disk.fill_up_except(2 << 20);
         tide.turn();
-        // By design PostgreSQL ends all its processes rather than go on without its log.
+        // By design, PostgreSQL ends all its processes when it cannot write its WAL.
         eventually(LATER, "the session is gone", || {
             session.try_list::<i32>("SELECT 1").is_err()
         });
@@ -236,8 +236,8 @@ fn a_full_disk_of_the_log_is_a_crash_that_costs_nobody_a_signal() {
     });
 }
 
-/// Moves a stopped server's log to the disk, as an administrator does.
-fn move_log_to(disk: &SmallDisk, cluster: &Cluster) {
+/// Moves a stopped server's WAL to the disk, as an administrator does.
+fn move_wal_to(disk: &SmallDisk, cluster: &Cluster) {
     let log = cluster.data().join("pg_wal");
     let mut copy = std::process::Command::new("cp");
     copy.arg("-a").arg(&log).arg(disk.data());

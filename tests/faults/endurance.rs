@@ -1,8 +1,9 @@
-//! After many thousand cycles everything is as it was: what a process takes, what the database
-//! keeps, and who has which signal.
+//! After many thousand cycles a process needs what it needed at first, the database keeps no more
+//! than it should, and everybody has every signal.
 //!
-//! As many as CI has time for. All 100,000, in a quarter of an hour with a release build installed:
-//! `SIGNAL_HUB_TEST_CYCLES=100000 cargo test -p signal_hub_tests --test faults endurance::`
+//! There are as many cycles as CI has time for. All 100,000 take a quarter of an hour with a
+//! release build of the extension installed: `SIGNAL_HUB_TEST_CYCLES=100000 cargo test -p
+//! signal_hub_tests --test faults endurance::`
 
 use crate::clocks::Clocks;
 use crate::ground::{Tide, cluster_for, each_signal_once_each_whatever_the_runs_say};
@@ -16,10 +17,10 @@ use std::time::Duration;
 
 const SUBSCRIBERS: u32 = 10;
 
-/// Cycles before the first measurement: caches are filled, and autovacuum has been there.
+/// Cycles before the first measurement, by which caches are filled and autovacuum has run.
 const WARM_UP: i64 = 1_000;
 
-/// One signal in so many cycles.
+/// A signal is made once in this many cycles.
 const CYCLES_PER_TURN: i64 = 20;
 
 fn cycles() -> i64 {
@@ -27,16 +28,16 @@ fn cycles() -> i64 {
     std::env::var("SIGNAL_HUB_TEST_CYCLES").map_or(IN_CI, |n| n.parse().expect("a number"))
 }
 
-/// What cycles could leave behind, in their process and in the database.
+/// What cycles could leave behind in their process and in the database.
 struct Holdings {
     process: Footprint,
-    /// Rows and pages of the catalogs that every new or changed object has its rows in.
+    /// Rows and pages of the catalogs that grow with every new or changed object.
     catalogs: Vec<String>,
     temporary_files: i64,
 }
 
 impl Holdings {
-    /// Of a process between two fetches: the thread of the last one may still be on its way out.
+    /// Of a process between two fetches: the thread of the last one may not have ended yet.
     fn of(pid: i32, session: &mut Session) -> Self {
         Self {
             process: eventually(SOON, "the process has one thread", || {
@@ -60,8 +61,8 @@ impl Holdings {
     #[track_caller]
     fn are_as_before(&self, before: &Self) {
         const MOST_KB: u64 = 1_024;
-        /// A process that waits or fetches has some descriptors more than one that does not. One
-        /// left behind by each run would be thousands.
+        /// While a process waits or fetches it has some more descriptors. If each run left one
+        /// behind, there would be thousands.
         const NOISE: usize = 5;
         let (was, is) = (before.process, self.process);
         println!("{was:?} became {is:?}");
@@ -81,7 +82,7 @@ fn no_temporary_file_is_left(cluster: &Cluster) {
     assert_eq!(left, 0, "temporary files left");
 }
 
-/// Four symbols are watched, each for a small part of the exchange's work and ours.
+/// Only four symbols are watched, so that a cycle is little work for exchange and server.
 fn watch_what_turns(session: &mut Session) {
     session.run(
         "UPDATE signal_symbols SET enabled = symbol IN ('BTCUSDT', 'ETHUSDT', 'SOLUSDT', 'XRPUSDT')",
@@ -113,14 +114,14 @@ fn thousands_of_calls_in_one_session_leave_nothing_behind() {
     tide.everybody_has_everything_once(&mut session, SUBSCRIBERS);
 }
 
-/// A worker whose seconds are short, and an exchange whose time goes with them.
+/// A worker whose clock runs fast, and an exchange whose clock is set with it.
 struct Hurry<'a> {
     market: &'a Simulator,
     tide: Tide<'a>,
     session: Session,
-    /// Cycles so far, at the last turn.
+    /// Cycles that had run at the last turn.
     turned_at: i64,
-    /// The longest that the history has been.
+    /// The most runs that the history has had.
     most_kept: i64,
 }
 
@@ -147,18 +148,18 @@ impl Hurry<'_> {
 
 #[test]
 fn a_worker_that_has_run_for_hours_takes_and_keeps_what_it_did_at_first() {
-    /// Runs are kept for a minute and purged every ten, with some time to do it.
+    /// Runs are kept for a minute and purged every ten minutes, with some time to do it.
     const MOST_KEPT: i64 = 60 + 600 + 60;
     let market = flat_market();
     let clocks = Clocks::faster(300);
     let options = clocks
         .of(by_itself(&market))
         .set("signal_hub.run_retention", "1min")
-        // A second in truth.
+        // One second by the machine's clock.
         .set("signal_hub.http_timeout", "300s");
     let (cluster, mut session) = cluster_for(options, SUBSCRIBERS);
     watch_what_turns(&mut session);
-    // A signal is renewed after the lifetime, which is no turn.
+    // A signal that is renewed after its lifetime is not a turn.
     session.run("UPDATE signal_rules SET lifetime = '1000 days'");
     let mut hurry = Hurry {
         market: &market,

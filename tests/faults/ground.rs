@@ -1,27 +1,24 @@
-//! What most faults strike: a crowd of subscribers and a market that keeps turning.
+//! What most faults strike: a crowd of subscribers and a market that keeps moving.
 
 use signal_hub_harness::cluster::{Cluster, Options, POSTGRES};
-use signal_hub_harness::scene::{SOON, by_itself, subscribe};
+use signal_hub_harness::scene::{SOON, Turns, by_itself, subscribe};
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
 use signal_hub_simulator::Simulator;
 use std::time::Duration;
 
-/// Subscribers enough for a fan-out that a fault can strike in the middle.
+/// Enough subscribers that a fault can strike in the middle of a fan-out.
 pub const CROWD: u32 = 20_000;
 
-/// Enough for some fan-outs to a crowd, on a machine that is busy.
+/// Long enough for some fan-outs to a crowd, even on a busy machine.
 pub const LATER: Duration = Duration::from_secs(60);
-
-/// The symbols that turn, each in its turn.
-const SYMBOLS: [&str; 4] = ["BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"];
 
 /// A server that asks every second and delivers in batches of 250.
 pub fn small_batches(market: &Simulator) -> Options {
     by_itself(market).set("signal_hub.delivery_batch", "250")
 }
 
-/// Creates the extension with this many subscribers, none of whom ever has enough.
+/// Creates the extension with this many subscribers without a quota.
 pub fn extension_for(session: &mut Session, subscribers: u32) {
     session.run("BEGIN; CREATE EXTENSION signal_hub");
     subscribe(session, "MAX", 1, subscribers);
@@ -36,7 +33,7 @@ pub fn cluster_for(options: Options, subscribers: u32) -> (Cluster, Session) {
     (cluster, session)
 }
 
-/// Makes every batch of a fan-out take so long that it can be struck on any machine.
+/// Slows down every batch, so that a fault can strike during the fan-out on any machine.
 pub fn slow_down(session: &mut Session) {
     session.run(
         "CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql
@@ -59,7 +56,7 @@ pub fn wait_for_the_middle_of_a_fan_out(session: &mut Session) {
     assert!(seen < CROWD.into(), "too fast: nothing to interrupt");
 }
 
-/// Rows delivered so far, of fan-outs under way too.
+/// Rows delivered so far, including those of unfinished fan-outs.
 pub fn delivered(session: &mut Session) -> i64 {
     session.one(
         "SELECT ((SELECT coalesce(sum(deliveries), 0) FROM signals)
@@ -67,25 +64,24 @@ pub fn delivered(session: &mut Session) -> i64 {
     )
 }
 
-/// A market that turns: one symbol after the other moves to its other side, which is a signal
-/// each time.
+/// A market where one symbol after the other moves to its other side, which makes a signal each
+/// time.
 pub struct Tide<'a> {
     market: &'a Simulator,
-    turns: usize,
+    turns: Turns,
 }
 
 impl<'a> Tide<'a> {
     pub fn new(market: &'a Simulator) -> Self {
-        Self { market, turns: 0 }
+        Self {
+            market,
+            turns: Turns::default(),
+        }
     }
 
     /// Moves the next symbol.
     pub fn turn(&mut self) {
-        let symbol = SYMBOLS[self.turns % SYMBOLS.len()];
-        let rising = (self.turns / SYMBOLS.len()).is_multiple_of(2);
-        self.market
-            .set_change(symbol, if rising { "3.5" } else { "-3.5" });
-        self.turns += 1;
+        self.turns.turn(self.market);
     }
 
     /// Moves the next symbol unless the last one's signal is still to come or to be delivered.
@@ -95,9 +91,9 @@ impl<'a> Tide<'a> {
         }
     }
 
-    /// How many signals there must be in the end.
+    /// How often a symbol moved, which is how many signals there must be in the end.
     pub fn turns(&self) -> i64 {
-        self.turns.try_into().expect("few")
+        self.turns.made().try_into().expect("few")
     }
 
     /// Whether every turn has its signal, and every signal is delivered.
@@ -106,10 +102,10 @@ impl<'a> Tide<'a> {
             == self.turns()
     }
 
-    /// The proof: as many signals as turns, and each of them once in the hands of everybody.
+    /// The proof: there are as many signals as turns, and everybody has each of them once.
     #[track_caller]
     pub fn everybody_has_everything_once(&self, session: &mut Session, subscribers: u32) {
-        let what = format!("{} signals are delivered", self.turns);
+        let what = format!("{} signals are delivered", self.turns());
         eventually(LATER, &what, || self.is_settled(session));
         assert_eq!(
             session.one::<i64>("SELECT count(*) FROM signals"),
@@ -119,7 +115,8 @@ impl<'a> Tide<'a> {
     }
 }
 
-/// Every signal on record is delivered, to each subscriber once; the counts on record agree.
+/// Checks that every signal on record is delivered to each subscriber once, and that what runs
+/// counted agrees.
 #[track_caller]
 pub fn each_signal_once_each(session: &mut Session, subscribers: u32) {
     each_signal_once_each_whatever_the_runs_say(session, subscribers);
@@ -128,10 +125,10 @@ pub fn each_signal_once_each(session: &mut Session, subscribers: u32) {
         session.one("SELECT coalesce(sum(deliveries), 0)::bigint FROM signal_runs");
     assert_eq!(on_record, rows, "as counted by the runs");
     let open: i64 = session.one("SELECT count(*) FROM signal_runs WHERE finished_at IS NULL");
-    assert_eq!(open, 0, "runs that never ended");
+    assert_eq!(open, 0, "runs that have not ended");
 }
 
-/// The same when runs are purged, or could not be entered into the history.
+/// Like [`each_signal_once_each`], when runs were purged or could not be recorded.
 #[track_caller]
 pub fn each_signal_once_each_whatever_the_runs_say(session: &mut Session, subscribers: u32) {
     let subscribers = i64::from(subscribers);

@@ -3,8 +3,9 @@
 use signal_hub_harness::session::Session;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Every row of the extension's tables, in the columns they have when this is made, and the state
-/// of its sequences. Columns that their comment calls a cursor are the fan-out's own.
+/// Every row of the extension's tables, in the columns that they have when this is made, and the
+/// state of its sequences; without columns that are a cursor of the fan-out according to their
+/// comment.
 pub struct Inventory {
     /// A query for each table.
     questions: BTreeMap<String, String>,
@@ -13,7 +14,7 @@ pub struct Inventory {
 
 impl Inventory {
     pub fn take(session: &mut Session) -> Self {
-        // log_cnt is what a sequence has written ahead, which a restart forgets.
+        // log_cnt says how many numbers a sequence has logged ahead, which a restart resets.
         let questions = session.rows(
             "SELECT c.relname::text, format('SELECT %L || ROW(%s)::text FROM %s',
                     c.relname || ' ', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), c.oid::regclass)
@@ -37,13 +38,14 @@ impl Inventory {
         self.rows.len()
     }
 
-    /// Fails unless there is now what there was, but for tables of these names.
+    /// Fails if rows were lost or added since; tables with the names in `except` are not
+    /// compared.
     #[track_caller]
-    pub fn is_still_there(&self, session: &mut Session, but_for: &[&str]) {
-        let now = answers(session, &self.questions, but_for);
+    pub fn is_still_there(&self, session: &mut Session, except: &[&str]) {
+        let now = answers(session, &self.questions, except);
         let is_asked = |row: &&String| {
             let table = row.split(' ').next().unwrap_or_default();
-            !but_for.contains(&table)
+            !except.contains(&table)
         };
         let lost: Vec<_> = self.rows.difference(&now).filter(is_asked).collect();
         let new: Vec<_> = now.difference(&self.rows).collect();
@@ -61,11 +63,11 @@ impl Inventory {
 fn answers(
     session: &mut Session,
     questions: &BTreeMap<String, String>,
-    but_for: &[&str],
+    except: &[&str],
 ) -> BTreeSet<String> {
     let mut rows = BTreeSet::new();
     for (table, question) in questions {
-        if !but_for.contains(&table.as_str()) {
+        if !except.contains(&table.as_str()) {
             rows.extend(session.list::<String>(question));
         }
     }

@@ -12,10 +12,10 @@ use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::{eventually, within};
 use std::time::{Duration, Instant};
 
-/// Time in which a process that died is there again.
+/// Longest time from the death of a process until another one runs.
 const BACK: Duration = Duration::from_secs(2);
 
-/// Longest a fault waits for its moment: a beat and the fan-out behind it.
+/// Longest time that a fault waits for its random moment: a beat and the fan-out after it.
 const A_CYCLE: Duration = Duration::from_millis(1_200);
 
 /// What a worker has done so far: runs on record and rows delivered.
@@ -23,15 +23,16 @@ fn work_done(session: &mut Session) -> i64 {
     delivered(session) + session.one::<i64>("SELECT count(*) FROM signal_runs")
 }
 
-/// Waits until the worker has done something since it came, for one that dies before is right to
-/// be put off; then for a moment of chance.
+/// Waits until the new worker has done something, because one that dies before that is rightly
+/// started later; then for a random time.
 fn wait_for_a_moment(session: &mut Session, random: &mut Rng) {
     let before = work_done(session);
     eventually(SOON, "the worker works", || work_done(session) > before);
+    // Nothing is waited for: the seed chooses when the fault strikes.
     std::thread::sleep(A_CYCLE.mul_f64(random.f64()));
 }
 
-/// Half of fifty deaths: two servers at a time take half as long.
+/// Half of fifty deaths: two tests with a server each take half as long.
 fn terminate_25_times(seed: u64) {
     const TIMES: usize = 25;
     let market = flat_market();
@@ -44,7 +45,7 @@ fn terminate_25_times(seed: u64) {
     for number in 1..=TIMES {
         tide.turn_when_settled(&mut session);
         wait_for_a_moment(&mut session, &mut random);
-        // One launcher looks after many workers, and has less to do.
+        // The worker more often than the launcher, because it does more.
         let victim = if random.u8(0..4) == 0 {
             LAUNCHER
         } else {
@@ -79,7 +80,10 @@ fn terminate_25_times(seed: u64) {
         session.one::<String>("SELECT pg_postmaster_start_time()::text"),
         server_start
     );
-    assert!(!was_reset(&cluster), "a mere terminate resets nobody");
+    assert!(
+        !was_reset(&cluster),
+        "terminating one process resets no other"
+    );
     assert!(tide.turns() >= 5, "{} signals only", tide.turns());
 }
 
@@ -108,7 +112,7 @@ fn killed_hard_at_random_points_they_are_back_after_the_reset_and_nobody_misses_
     for number in 1..=TIMES {
         tide.turn_when_settled(&mut session);
         wait_for_a_moment(&mut session, &mut random);
-        // Whosever death it is, it resets the server.
+        // The death of either resets the server.
         let victim = if number % 3 == 0 { LAUNCHER } else { WORKER };
         session = kill_hard(&cluster, session, victim);
         assert_eq!(
@@ -133,8 +137,8 @@ fn killed_hard_in_the_middle_of_a_fan_out_they_are_back_and_it_goes_on() {
     }
 }
 
-/// Kills the one process of this `backend_type`, and waits for launcher and worker to be there
-/// again. Returns a session of the server after its reset.
+/// Kills the one process of this `backend_type`, and waits until launcher and worker run again.
+/// Returns a session of the server after its reset.
 fn kill_hard(cluster: &Cluster, mut session: Session, victim: &str) -> Session {
     let died = pids(&mut session, victim);
     assert_eq!(died.len(), 1, "one {victim} runs");
@@ -151,7 +155,7 @@ fn kill_hard(cluster: &Cluster, mut session: Session, victim: &str) -> Session {
     session
 }
 
-/// Waits until the server has thrown this session out, and takes connections again.
+/// Waits until the server has ended this session, and takes connections again.
 fn after_the_reset(cluster: &Cluster, mut session: Session) -> Session {
     eventually(SOON, "the server resets itself", || {
         session.try_list::<i32>("SELECT 1").is_err()
@@ -177,7 +181,7 @@ fn a_worker_terminated_again_and_again_in_one_fan_out_is_back_at_once_each_time(
         });
         let died = worker_pid(&mut session).expect("a worker runs");
         session.run(&format!("SELECT pg_terminate_backend({died})"));
-        // It gets rows delivered each time, so there is nothing to put it off for.
+        // Each worker delivers rows, so there is no reason to start the next one later.
         let back = within(BACK, || {
             worker_pid(&mut session).is_some_and(|pid| pid != died)
         });
@@ -191,14 +195,14 @@ fn a_worker_terminated_again_and_again_in_one_fan_out_is_back_at_once_each_time(
 }
 
 #[test]
-fn a_worker_that_is_terminated_before_it_did_anything_is_put_off_longer_each_time() {
+fn a_worker_that_is_terminated_before_it_did_anything_is_started_later_each_time() {
     let market = flat_market();
     let (cluster, mut session) = cluster_for(small_batches(&market), 1);
     let worked = eventually(SOON, "the first run", || {
         let run = "SELECT 1 FROM signal_runs LIMIT 1";
         (session.list::<i32>(run) == [1]).then(|| worker_pid(&mut session))?
     });
-    // It is read to know when the first beat is, so no worker gets any further.
+    // A worker reads this table before its first beat, so none gets any further.
     let mut owner = cluster.session(POSTGRES);
     owner.run("BEGIN; LOCK TABLE signal_runs IN ACCESS EXCLUSIVE MODE");
     let mut died = worked;
@@ -213,7 +217,7 @@ fn a_worker_that_is_terminated_before_it_did_anything_is_put_off_longer_each_tim
         died = back;
     }
     owner.run("COMMIT");
-    // 1 s after one that had worked, then 1 s and 2 s.
+    // 1 s after the death of one that had worked, then 1 s and 2 s.
     let longer = Duration::from_millis(1_800);
     assert!(
         waits[0] < longer && waits[1] < longer && waits[2] > longer,

@@ -1,10 +1,10 @@
-//! Faults on real servers: each is provoked, and what must hold is then proved by counting rows.
+//! Faults on real servers: each is provoked, and then counting rows proves what must hold.
 //!
-//! `ground` is what most faults strike: a crowd of subscribers, a market that keeps turning, and
+//! `ground` is what most faults strike: a crowd of subscribers, a market that keeps moving, and
 //! the count that proves that nothing was lost or sent twice. `inventory` is what has to survive.
-//! `processes` looks at processes from outside; `clocks` and `mounts` are what one server alone
-//! sees of time and of disks. The others provoke, one kind of fault each.
-//! Servers, sessions and waiting are those of `signal_hub_harness`.
+//! `processes` inspects processes from outside; `clocks` and `mounts` give one server its own
+//! time and its own disks. Each of the other files provokes one kind of fault. Servers, sessions
+//! and waiting are those of `signal_hub_harness`.
 
 mod clocks;
 mod ground;

@@ -11,7 +11,7 @@ use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
 use std::time::{Duration, Instant};
 
-/// Longest time for a command, on a table with some ten thousand rows.
+/// Longest time for a command on a table with some ten thousand rows.
 const SOON_DONE: Duration = Duration::from_secs(10);
 
 /// Runs each command in the middle of a fan-out of its own.
@@ -36,7 +36,7 @@ fn in_the_middle_of_fan_outs(commands: &[&str]) -> (Cluster, Session, i64) {
         });
         assert_eq!(worker_pid(&mut session), worker, "after {command}");
     }
-    // What happens later is delivered as if nothing had been.
+    // Later signals are delivered as before.
     let last: i64 = session.one("SELECT coalesce(max(signal_id), 0) FROM signals");
     tide.turn();
     eventually(SOON, "the next signal is delivered", || {

@@ -1,4 +1,4 @@
-//! What the servers of one story see of the file system, and nobody else.
+//! Mounts that only the servers of one story see.
 
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, mount_remount, unmount,
@@ -11,18 +11,19 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Tells a story in a thread of its own. What it mounts, only it and the servers that it starts
-/// see, and it goes with them.
+/// Runs a story in a thread that has its own view of the file system. Only this thread and the
+/// servers that it starts see what it mounts, and the mounts end with them.
 ///
 /// # Panics
-/// Unless it is run by root, who alone may have a view of the file system of their own.
+/// When it is not run by root: nobody else may mount anything.
 pub fn with_mounts_of_its_own(story: impl FnOnce() + Send + 'static) {
     assert!(
         rustix::process::getuid().is_root(),
         "this fault cannot be provoked by an ordinary user: run this as root"
     );
     let story = std::thread::spawn(|| {
-        // SAFETY: nothing in this process relies on threads seeing the same mounts.
+        // SAFETY: this only changes which mounts this thread sees, and nothing in this process
+        // relies on all threads seeing the same ones.
         unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.expect("root may");
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         mount_change("/", private).expect("root may");
@@ -33,13 +34,13 @@ pub fn with_mounts_of_its_own(story: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// A small disk, of which the server's user may use a folder.
+/// A small disk with a folder that the server's user may write to.
 pub struct SmallDisk {
     folder: PathBuf,
 }
 
 impl SmallDisk {
-    /// Mounts an empty one, for a story with mounts of its own.
+    /// Mounts an empty one. For stories in [`with_mounts_of_its_own`].
     pub fn of(megabytes: u32) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -63,13 +64,13 @@ impl SmallDisk {
         disk
     }
 
-    /// The server's part of it.
+    /// The folder that the server's user may write to.
     pub fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
-    /// Lets something else take the space, but for this many bytes.
-    pub fn fill_up_but_for(&self, left: usize) {
+    /// Fills the disk with something else, except for this many bytes.
+    pub fn fill_up_except(&self, left: usize) {
         let mut file = File::create(self.other()).expect("the disk is ours");
         let block = vec![0; 64 << 10];
         while file.write_all(&block).is_ok() {}
@@ -77,12 +78,12 @@ impl SmallDisk {
         file.set_len(size - left as u64).expect("it gets shorter");
     }
 
-    /// Gives the space back.
+    /// Removes what filled the disk.
     pub fn make_room(&self) {
         fs::remove_file(self.other()).expect("the disk is ours");
     }
 
-    /// Makes it read-only, or writable again. Nobody may have a file of it open for writing.
+    /// Makes it read-only, or writable again. No file of it may be open for writing.
     pub fn set_read_only(&self, read_only: bool) {
         let flags = if read_only {
             MountFlags::RDONLY

@@ -1,4 +1,5 @@
-//! The name of the exchange cannot be resolved: nobody answers, or nobody knows it.
+//! The name of the exchange cannot be resolved: the name server does not answer, or does not know
+//! it.
 
 use crate::ground::cluster_for;
 use crate::mounts::with_mounts_of_its_own;
@@ -9,15 +10,15 @@ use signal_hub_harness::wait::eventually;
 use std::net::UdpSocket;
 use std::path::Path;
 
-/// An address of loopback that nobody else listens on.
+/// A loopback address that nothing else listens on.
 const NAME_SERVER: &str = "127.53.53.53";
 
-/// A name server that hears every question and answers none.
+/// A name server that receives every question and answers none.
 struct SilentNameServer(UdpSocket);
 
 impl SilentNameServer {
-    /// Sends every question of this thread, and of the servers it starts from now on, here. For
-    /// the rest of the machine nothing changes.
+    /// From now on, this thread and the servers that it starts send their questions here. For the
+    /// rest of the machine nothing changes.
     fn for_this_thread(folder: &Path) -> Self {
         let configuration = folder.join("resolv.conf");
         std::fs::write(&configuration, format!("nameserver {NAME_SERVER}\n"))
@@ -28,7 +29,7 @@ impl SilentNameServer {
         Self(socket)
     }
 
-    /// Whether a question came that names `host`.
+    /// Whether it has received a question about `host`.
     fn was_asked_for(&self, host: &str) -> bool {
         let mut packet = [0; 512];
         while let Ok(length) = self.0.recv(&mut packet) {

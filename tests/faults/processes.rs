@@ -1,4 +1,4 @@
-//! Processes of a server, seen from outside and from within.
+//! Processes of a server, as SQL and as the system shows them.
 
 use signal_hub_harness::cluster::Cluster;
 use signal_hub_harness::session::Session;
@@ -16,7 +16,8 @@ pub fn pids(session: &mut Session, backend_type: &str) -> Vec<i32> {
     ))
 }
 
-/// Processes of a cluster, running or not: all of them work in its data folder.
+/// Processes of a cluster, also while it is stopped: all of them have its data folder as their
+/// working directory.
 pub fn processes_of(cluster: &Cluster) -> Vec<String> {
     let data = cluster.folder().join("data");
     let processes = fs::read_dir("/proc").expect("proc(5)").flatten();
@@ -30,14 +31,14 @@ pub fn processes_of(cluster: &Cluster) -> Vec<String> {
         .collect()
 }
 
-/// What a process holds at one time.
+/// What a process holds at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Footprint {
-    /// Resident memory of its own, in kB: what it shares with the rest of the server is left
-    /// out, since that grows with each shared buffer the process ever looks at.
+    /// Resident memory of its own, in kB. What it shares with the rest of the server does not
+    /// count, since that grows with each shared buffer that the process reads.
     pub resident_kb: u64,
-    /// Open descriptors but those of the server's own files, which it keeps open on purpose, and
-    /// no more of them than max_files_per_process.
+    /// Open descriptors except those of the server's own files, of which it keeps up to
+    /// max_files_per_process open on purpose.
     pub descriptors: usize,
     pub threads: u64,
 }

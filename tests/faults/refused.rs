@@ -1,4 +1,4 @@
-//! The rows of some subscribers are refused: the others have theirs, and the failures are counted.
+//! The rows of some subscribers are refused: the others get theirs, and the failures are counted.
 
 use crate::ground::{each_signal_once_each, extension_for};
 use signal_hub_harness::cluster::POSTGRES;
@@ -8,26 +8,28 @@ use signal_hub_harness::scene::{
 use signal_hub_harness::wait::eventually;
 
 const SUBSCRIBERS: u32 = 1_000;
-/// First, last and in the middle: each end of a batch that is halved.
+/// The first, the last and one in the middle: both ends of a batch that is halved.
 const REFUSED: [u32; 3] = [1, 517, 1_000];
 
-// The names in triggers have their schema: deliveries are written with pg_catalog alone in the path.
-/// A way to refuse the rows of some people.
+/// A way to refuse the rows of some subscribers.
+///
+/// Names in triggers are written with their schema, since the search_path of a delivery has only
+/// pg_catalog.
 struct Way {
     name: &'static str,
     provoke: String,
-    mend: &'static str,
-    /// Of the error on record.
+    repair: &'static str,
+    /// SQLSTATE of the error on record.
     sqlstate: &'static str,
 }
 
 fn ways() -> [Way; 4] {
-    let whom = REFUSED.map(|i| format!("'{}'", user(i))).join(", ");
+    let users = REFUSED.map(|i| format!("'{}'", user(i))).join(", ");
     let trigger = |declared: &str, body: &str| {
         format!(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
                  DECLARE {declared}
-                 BEGIN IF NEW.user_id IN ({whom}) THEN {body}; END IF; RETURN NEW; END $$;
+                 BEGIN IF NEW.user_id IN ({users}) THEN {body}; END IF; RETURN NEW; END $$;
              CREATE TRIGGER refuse BEFORE INSERT ON user_signals FOR EACH ROW EXECUTE FUNCTION refuse()"
         )
     };
@@ -36,31 +38,31 @@ fn ways() -> [Way; 4] {
         Way {
             name: "a trigger raises",
             provoke: trigger("", "RAISE EXCEPTION 'not for you'"),
-            mend: no_trigger,
+            repair: no_trigger,
             sqlstate: "P0001",
         },
         Way {
             name: "a constraint",
             provoke: format!(
-                "ALTER TABLE user_signals ADD CONSTRAINT not_for_you CHECK (user_id NOT IN ({whom})) NOT VALID"
+                "ALTER TABLE user_signals ADD CONSTRAINT not_for_you CHECK (user_id NOT IN ({users})) NOT VALID"
             ),
-            mend: "ALTER TABLE user_signals DROP CONSTRAINT not_for_you",
+            repair: "ALTER TABLE user_signals DROP CONSTRAINT not_for_you",
             sqlstate: "23514",
         },
         Way {
             name: "a domain",
             provoke: format!(
-                "CREATE DOMAIN public.addressee AS text CHECK (VALUE NOT IN ({whom}));
+                "CREATE DOMAIN public.addressee AS text CHECK (VALUE NOT IN ({users}));
                  {}",
                 trigger("a public.addressee;", "a := NEW.user_id")
             ),
-            mend: "DROP TRIGGER refuse ON user_signals; DROP FUNCTION refuse; DROP DOMAIN addressee",
+            repair: "DROP TRIGGER refuse ON user_signals; DROP FUNCTION refuse; DROP DOMAIN addressee",
             sqlstate: "23514",
         },
         Way {
             name: "a number out of its domain",
             provoke: trigger("", "PERFORM ln(0.0)"),
-            mend: no_trigger,
+            repair: no_trigger,
             sqlstate: "2201E",
         },
     ]
@@ -113,18 +115,18 @@ fn three_of_a_thousand_whose_rows_are_refused_cost_the_others_nothing() {
             "{name}: {error}"
         );
         assert!(counts.get::<_, bool>(8), "{name}: the run is closed");
-        session.run(way.mend);
+        session.run(way.repair);
     }
     let refused: i64 =
         session.one("SELECT count(*) FROM user_subscriptions WHERE user_id NOT IN (SELECT user_id FROM user_signals)");
     assert_eq!(refused, 3, "the same three each time");
     market.set_change("ETHUSDT", "3.5");
-    eventually(SOON, "once mended, everybody has the next one", || {
+    eventually(SOON, "after the repair, everybody has the next one", || {
         session.one::<i64>("SELECT count(*) FROM user_signals WHERE symbol = 'ETHUSDT'")
             == i64::from(SUBSCRIBERS)
     });
     assert_eq!(worker_pid(&mut session), worker, "the same process");
-    // Who got nothing was not charged.
+    // A refused row does not count for the quota.
     assert_eq!(
         session.one::<i32>("SELECT max(received) FROM user_signal_quotas"),
         5
@@ -136,7 +138,7 @@ fn three_of_a_thousand_whose_rows_are_refused_cost_the_others_nothing() {
 }
 
 #[test]
-fn a_fan_out_that_cannot_go_on_is_told_once_and_goes_on_when_it_can() {
+fn a_fan_out_that_cannot_go_on_is_logged_once_and_goes_on_when_it_can() {
     let market = flat_market();
     let cluster = by_itself(&market).start();
     let mut session = cluster.session(POSTGRES);
@@ -153,11 +155,11 @@ fn a_fan_out_that_cannot_go_on_is_told_once_and_goes_on_when_it_can() {
             "SELECT state = 'failing' AND message LIKE '%notes%' AND undelivered_signals = 1 FROM signal_health",
         )
     });
-    // Runs are good meanwhile, and that is no recovery.
+    // Runs are good meanwhile, which is not a recovery.
     let enough = runs(&mut session) + 5;
     eventually(SOON, "some runs", || runs(&mut session) >= enough);
     let log = cluster.log();
-    assert_eq!(log.matches("WARNING").count(), 1, "told once");
+    assert_eq!(log.matches("WARNING").count(), 1, "logged once");
     assert_eq!(log.matches("recovered").count(), 0, "nothing has recovered");
     assert!(session.one::<bool>("SELECT state = 'failing' FROM signal_health"));
 
@@ -168,7 +170,7 @@ fn a_fan_out_that_cannot_go_on_is_told_once_and_goes_on_when_it_can() {
         session.one::<i64>("SELECT count(*) FROM notes"),
         i64::from(SUBSCRIBERS)
     );
-    eventually(SOON, "and that is told, too", || {
+    eventually(SOON, "the recovery is logged, too", || {
         cluster.log().matches("recovered").count() == 1
     });
 }

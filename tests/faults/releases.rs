@@ -41,7 +41,7 @@ fn sql_objects_newer_than_the_library_stop_the_worker_until_they_match_again() {
     let hint = error.hint().unwrap_or_default();
     assert!(hint.contains("install the matching library"), "{hint}");
     market.set_change("BTCUSDT", "3.5");
-    // A run under way when the version changed may still end.
+    // A run that had begun when the version changed may still end.
     let before = runs(&mut session);
     meanwhile(Duration::from_secs(4), "no table is touched", || {
         runs(&mut session) <= before + 1 && session.one::<i64>("SELECT count(*) FROM signals") == 0
@@ -59,10 +59,10 @@ fn sql_objects_newer_than_the_library_stop_the_worker_until_they_match_again() {
 
 const SUBSCRIBERS: u32 = 1_000;
 
-/// Half of them had the signal when the server was stopped.
+/// Half of them have the signal when the server stops.
 const SERVED: u32 = SUBSCRIBERS / 2;
 
-/// Tables of earlier releases that later ones do without.
+/// Tables of earlier releases that later ones no longer have.
 const GONE: &str = "user_signal_quotas";
 
 #[test]
@@ -157,7 +157,7 @@ fn goes_on_once_restored(release: &str) {
 
     let new = small_batches(&market).start();
     let mut session = new.create_database("moved");
-    // What is created in the release of the dump has the columns of the dump.
+    // Created in the release of the dump, the tables have the columns of the dump.
     session.run(&format!("CREATE EXTENSION signal_hub VERSION '{release}'"));
     succeed(
         new.tool("pg_restore")
@@ -184,14 +184,14 @@ fn goes_on_once_restored(release: &str) {
     assert_eq!(session.one::<i64>("SELECT max(signal_id) FROM signals"), 6);
 }
 
-/// Updates the extension, and looks that nothing is lost before the worker goes on.
+/// Updates the extension, and checks that nothing is lost before the worker goes on.
 fn update(session: &mut Session, before: &Inventory, but_for: &[&str]) {
     session.run("BEGIN; ALTER EXTENSION signal_hub UPDATE");
     before.is_still_there(session, but_for);
     session.run("COMMIT");
 }
 
-/// Prices have not moved since the signals of the scene below.
+/// A market whose prices have not moved since the signals of the scene below.
 fn market_of_the_scene() -> Simulator {
     let market = flat_market();
     for symbol in ["SOLUSDT", "BTCUSDT", "LINKUSDT", "LTCUSDT", "ADAUSDT"] {
@@ -200,8 +200,8 @@ fn market_of_the_scene() -> Simulator {
     market
 }
 
-/// What a server of a release left in tables that somebody has changed: one signal delivered, and
-/// four on their way, each in another stage.
+/// What a server of a release left in tables that somebody has changed: one signal that is
+/// delivered, and four that are not, each in another stage.
 fn leave_as_when_stopped_in_the_middle_of_fan_outs(session: &mut Session, release: &str) {
     assert_eq!(release, "0.1.0", "tell how {release} leaves a fan-out");
     subscribe(session, "MAX", 1, SUBSCRIBERS);
@@ -251,7 +251,7 @@ fn leave_as_when_stopped_in_the_middle_of_fan_outs(session: &mut Session, releas
     ));
 }
 
-/// What reaches into the library refuses, and says what to do; the rest works.
+/// Functions that need the library refuse and say what to do; everything else works.
 fn functions_say_what_to_do(session: &mut Session, release: &str) {
     for function in ["generate_signals_now()", "preview_signals()"] {
         let error = session.error(&format!("SELECT * FROM {function}"));

@@ -1,4 +1,4 @@
-//! What is purged, and what is not: what a longer retention is to keep, and what somebody holds.
+//! What is purged and what is not: what a longer retention keeps, and what somebody holds.
 
 use crate::clocks::Clocks;
 use crate::ground::{CROWD, LATER, cluster_for};
@@ -8,10 +8,11 @@ use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
 use signal_hub_simulator::Simulator;
 
-/// Ten minutes from purge to purge, in ten seconds.
+/// At this speed, the ten minutes from purge to purge take ten seconds.
 const FASTER: u32 = 60;
 
-/// Has everybody get a signal of each of these, though the clock outruns the exchange's.
+/// Gives everybody a signal of each of these symbols, although the server's clock runs faster
+/// than the exchange's.
 #[track_caller]
 fn signals_to_all(market: &Simulator, session: &mut Session, symbols: &[&str]) {
     session.run("UPDATE signal_rules SET max_ticker_age = '1000 days', lifetime = '1000 days'");
@@ -30,7 +31,8 @@ fn a_row_that_somebody_keeps_or_holds_keeps_no_other_from_being_purged() {
     let clocks = Clocks::faster(FASTER);
     let (cluster, mut session) = cluster_for(clocks.of(by_itself(&market)), CROWD);
     signals_to_all(&market, &mut session, &["BTCUSDT", "ETHUSDT", "SOLUSDT"]);
-    // One refers to a row of theirs, one to a signal, and one is just changing a row of theirs.
+    // One foreign key refers to a delivered row, one to a signal, and one delivered row is
+    // locked.
     let (refers, holds) = (user(CROWD / 2), user(CROWD / 2 + 1));
     session.run(&format!(
         "CREATE TABLE trades (user_id uuid, signal_id bigint,
@@ -52,7 +54,7 @@ fn a_row_that_somebody_keeps_or_holds_keeps_no_other_from_being_purged() {
     );
     assert_eq!(kept, [format!("{refers} 3"), format!("{holds} 3")]);
     holder.run("COMMIT");
-    // The next that expires takes along what nobody holds any more.
+    // The purge of the next expired signal also purges what nobody holds any more.
     session.run("TRUNCATE trades");
     market.set_change("XRPUSDT", "3.5");
     eventually(LATER, "one more is delivered", || {
@@ -72,7 +74,7 @@ fn a_purge_under_way_keeps_what_a_longer_retention_is_to_keep() {
     let clocks = Clocks::faster(FASTER);
     let (cluster, mut session) = cluster_for(clocks.of(by_itself(&market)), CROWD);
     signals_to_all(&market, &mut session, &["BTCUSDT"]);
-    // A tenth of a second for each step of a purge, by the machine's clock.
+    // Each step of a purge takes a tenth of a second by the machine's clock.
     session.run(&format!(
         "CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql
              AS 'BEGIN PERFORM pg_sleep({}); RETURN NULL; END';
@@ -91,7 +93,7 @@ fn a_purge_under_way_keeps_what_a_longer_retention_is_to_keep() {
     the_rate_of_a_fast_clock_goes_on(&mut session);
     assert_eq!(left(&mut session), kept);
     assert_eq!(session.one::<i64>("SELECT count(*) FROM signals"), 1);
-    // By the old retention it goes, from the first subscriber to the last.
+    // The old retention purges it, from the first subscriber to the last.
     session.run("DROP TRIGGER take_time ON user_signals");
     cluster.configure("signal_hub.signal_retention", "90d");
     eventually(LATER, "all of it is purged", || {
@@ -100,7 +102,7 @@ fn a_purge_under_way_keeps_what_a_longer_retention_is_to_keep() {
     assert_eq!(left(&mut session), 0);
 }
 
-/// Waits for so many runs that a purge under way would get far.
+/// Waits for as many runs as would let a purge get far.
 #[track_caller]
 fn the_rate_of_a_fast_clock_goes_on(session: &mut Session) {
     let last = |session: &mut Session| session.one::<i64>("SELECT max(run_id) FROM signal_runs");

@@ -1,5 +1,5 @@
-//! Several processes share a fan-out: whatever becomes of any of them, each signal reaches
-//! everybody once, and what one refuses or is refused costs the others nothing.
+//! Several processes share a fan-out: whatever happens to one of them, everybody gets each signal
+//! once, and a refused row costs only its subscriber.
 
 use crate::ground::{
     CROWD, LATER, Tide, cluster_for, each_signal_once_each, slow_down, small_batches,
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// `backend_type` of a process that helps the worker.
 const HELPER: &str = "signal_hub delivery worker";
 
-/// A server where three processes share a fan-out that takes a while.
+/// A server where three processes share a slow fan-out.
 fn shared(market: &Simulator) -> (Cluster, Session) {
     let options = small_batches(market).set("signal_hub.delivery_workers", "3");
     let (cluster, mut session) = cluster_for(options, CROWD);
@@ -68,7 +68,7 @@ fn processes_of_a_shared_fan_out_die_at_random_and_nobody_misses_a_signal() {
             helpers = pids(&mut session, HELPER);
             !helpers.is_empty()
         });
-        // The worker one time in four: what it leaves, the helpers end.
+        // The worker one time in four: helpers finish what it leaves.
         let alive = match number % 4 {
             0 => pids(&mut session, WORKER),
             _ => helpers,
@@ -86,7 +86,7 @@ fn processes_of_a_shared_fan_out_die_at_random_and_nobody_misses_a_signal() {
 }
 
 #[test]
-fn a_shared_fan_out_passes_over_whom_a_trigger_refuses_and_nobody_else() {
+fn a_shared_fan_out_skips_those_a_trigger_refuses_and_nobody_else() {
     const REFUSED: i64 = 20;
     let market = flat_market();
     let mut tide = Tide::new(&market);
@@ -126,7 +126,7 @@ fn a_shared_fan_out_passes_over_whom_a_trigger_refuses_and_nobody_else() {
 }
 
 #[test]
-fn a_call_by_hand_amid_a_shared_fan_out_neither_waits_for_it_nor_doubles_anything() {
+fn a_call_by_hand_during_a_shared_fan_out_neither_waits_for_it_nor_doubles_anything() {
     let market = flat_market();
     let mut tide = Tide::new(&market);
     let (cluster, mut session) = shared(&market);
@@ -149,7 +149,7 @@ fn a_call_by_hand_amid_a_shared_fan_out_neither_waits_for_it_nor_doubles_anythin
 }
 
 #[test]
-fn settings_changed_amid_a_shared_fan_out_count_from_the_next_batch_of_each_process() {
+fn settings_changed_during_a_shared_fan_out_count_from_the_next_batch_of_each_process() {
     let market = flat_market();
     let mut tide = Tide::new(&market);
     let (cluster, mut session) = shared(&market);
@@ -178,7 +178,7 @@ fn settings_changed_amid_a_shared_fan_out_count_from_the_next_batch_of_each_proc
         batches_of_each(&mut session).len() == 3
     });
     cluster.configure("signal_hub.delivery_batch", "50");
-    // The fan-out ends all the same; a next one would not begin.
+    // This fan-out still ends; another one would not begin.
     cluster.configure("signal_hub.enabled", "off");
     tide.everybody_has_everything_once(&mut session, CROWD);
     assert_eq!(
@@ -198,7 +198,7 @@ fn who_waits_for_the_others_of_a_shared_fan_out_hardly_writes() {
     let options = small_batches(&market).set("signal_hub.delivery_workers", "2");
     let (_cluster, mut session) = cluster_for(options, CROWD);
     slow_down(&mut session);
-    // The row of the last of them takes its time.
+    // The row of the last subscriber takes 3 s.
     session.run(&format!(
         "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql
              AS 'BEGIN PERFORM pg_sleep(3); RETURN NULL; END';
@@ -227,7 +227,7 @@ fn who_waits_for_the_others_of_a_shared_fan_out_hardly_writes() {
         || one_lingers(&mut session),
     );
     let taken = session.one::<i64>(next_number) - before;
-    // Ten times a second it tries to take over what may have been left behind.
+    // Ten times a second it tries to take over ranges that may have been left behind.
     let took = began.elapsed();
     assert!(
         taken as f64 <= 10.0 * took.as_secs_f64() + 5.0,
@@ -256,7 +256,8 @@ fn quotas_hold_in_a_shared_fan_out() {
 }
 
 #[test]
-fn subscribers_who_come_anew_and_tiers_switched_off_and_on_amid_a_fan_out_cost_nobody_a_signal() {
+fn subscribers_who_join_again_and_tiers_switched_off_and_on_during_a_fan_out_cost_nobody_a_signal()
+{
     let market = flat_market();
     for processes in ["1", "3"] {
         let mut tide = Tide::new(&market);
@@ -268,7 +269,8 @@ fn subscribers_who_come_anew_and_tiers_switched_off_and_on_amid_a_fan_out_cost_n
         tide.turn();
         wait_for_the_middle_of_a_fan_out(&mut session);
         session.run("UPDATE signal_tiers SET enabled = false WHERE tier = 'MAX'");
-        // People who have the signal already subscribe anew, to a tier whose turn is to come.
+        // Subscribers who have the signal already subscribe again, to a tier that is served
+        // later.
         session.run(
             "WITH gone AS (DELETE FROM user_subscriptions WHERE user_id IN
                            (SELECT user_id FROM user_signals ORDER BY user_id LIMIT 100) RETURNING user_id)

@@ -1,5 +1,5 @@
-//! No process can be had for a database, or no connection to it: the others run, the log stays
-//! quiet, and it runs as soon as it can.
+//! There is no process left for a database, or no connection to it is allowed: the other
+//! databases run, the log stays quiet, and this one runs as soon as it can.
 
 use crate::ground::extension_for;
 use crate::processes::{WORKER, pids};
@@ -11,17 +11,17 @@ use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::{eventually, meanwhile};
 use std::time::Duration;
 
-/// Long enough for some attempts, which come after 1, 2 and 4 s.
+/// Long enough for some attempts, which are made after 1, 2 and 4 s.
 const SOME_ATTEMPTS: Duration = Duration::from_secs(8);
 
-/// Longest wait of an attempt after those, and the start behind it.
+/// Longest time until the attempt after those, and for the start that follows.
 const NEXT_ATTEMPT: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_database_without_a_free_process_is_warned_of_once_and_served_when_one_is_free() {
     let market = rising_market();
     let cluster = by_itself(&market)
-        // One for the launcher and one for a worker.
+        // One process for the launcher and one for a worker.
         .set("max_worker_processes", "2")
         .set("max_logical_replication_workers", "0")
         .start();
@@ -89,7 +89,7 @@ fn a_database_that_allows_no_connections_is_left_alone_until_it_does() {
     eventually(SOON, "its runs go on", || runs(&mut opened) > before);
 }
 
-/// The server's only runs are in the session's database, and the log says nothing of the other.
+/// Runs happen only in the session's database, and the log says nothing about the other.
 fn left_alone(session: &mut Session, log: impl Fn() -> String) {
     let before = runs(session);
     eventually(SOON, "this database's runs go on", || {
@@ -100,6 +100,6 @@ fn left_alone(session: &mut Session, log: impl Fn() -> String) {
     meanwhile(SOME_ATTEMPTS, "no attempt at the closed database", || {
         complaints("FATAL") == fatals && pids(session, WORKER).len() == 1
     });
-    // One may have been on its way when the door closed.
+    // A worker may have been connecting when connections were forbidden.
     assert!(complaints("not currently accepting connections") <= 1);
 }

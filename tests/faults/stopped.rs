@@ -1,4 +1,5 @@
-//! The server stops while work is under way: at once, and nothing is lost, left or sent twice.
+//! The server stops while work is under way: it stops at once, and nothing is lost, left over or
+//! sent twice.
 
 use crate::ground::{
     CROWD, Tide, cluster_for, each_signal_once_each, slow_down, small_batches,
@@ -13,7 +14,7 @@ use signal_hub_harness::wait::eventually;
 use signal_hub_simulator::{Fault, Times};
 use std::time::{Duration, Instant};
 
-/// `pg_ctl stop -m fast`, which has to take less than 2 s.
+/// Stops a server as by `pg_ctl stop -m fast`, which has to take less than 2 s.
 #[track_caller]
 pub fn stops_at_once(cluster: &mut Cluster) {
     let started = Instant::now();
@@ -111,7 +112,7 @@ fn a_postmaster_killed_in_the_middle_of_a_fan_out_leaves_no_process_and_costs_no
     wait_for_the_middle_of_a_fan_out(&mut session);
     drop(session);
     cluster.kill9();
-    // Nobody tells them: each notices by itself that its parent is gone.
+    // Each process notices by itself that its parent is gone.
     eventually(Duration::from_secs(5), "its processes are gone", || {
         processes_of(&cluster).is_empty()
     });

@@ -1,5 +1,5 @@
-//! The thread that fetches: PostgreSQL's signals never reach it, and it ends at its deadline
-//! whatever the exchange does and whoever still waits for it.
+//! The thread that fetches: signals to the process never reach it, and it ends at its deadline
+//! whatever the exchange does and whether or not somebody still waits for it.
 
 use crate::ground::cluster_for;
 use crate::processes::Footprint;
@@ -12,7 +12,7 @@ use signal_hub_simulator::{Fault, Times};
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// One thread of a process, as proc(5) tells of it.
+/// One thread of a process, by /proc/PID/task, see proc(5).
 struct Thread {
     name: String,
     /// Bit n - 1 is signal n.
@@ -37,7 +37,7 @@ fn threads_of(pid: i32) -> Vec<Thread> {
 
 #[test]
 fn the_thread_of_a_fetch_never_receives_a_signal() {
-    /// KILL and STOP cannot be blocked; the C library keeps 32 and 33 for itself.
+    /// KILL and STOP cannot be blocked; the C library uses 32 and 33 itself.
     const NOT_BLOCKED: [u32; 4] = [9, 19, 32, 33];
     let market = flat_market();
     let (_cluster, mut session) = waiting_behind_a_silent_exchange(&market, Times::Forever);
@@ -60,7 +60,7 @@ fn the_thread_of_a_fetch_never_receives_a_signal() {
         assert_eq!(blocked & bit, 0, "the main thread takes {taken:?}");
     }
 
-    // Reload, wake-up and cancel: what they ask for is done, and not by that thread.
+    // Reload, wake-up and cancel have their effect, but not in that thread.
     session.run("ALTER SYSTEM SET signal_hub.interval = '2s'");
     session.run("SELECT pg_reload_conf()");
     assert!(session.one::<bool>(&format!("SELECT pg_cancel_backend({worker})")));
@@ -75,7 +75,7 @@ fn the_thread_of_a_fetch_never_receives_a_signal() {
 #[test]
 fn threads_of_canceled_fetches_end_at_their_deadline() {
     const DEADLINE: Duration = Duration::from_secs(3);
-    /// To notice and to end, on a machine that is busy.
+    /// Time to notice and to end, on a busy machine.
     const MARGIN: Duration = Duration::from_millis(1_500);
     const CALLS: u64 = 4;
     let market = flat_market();

@@ -1,4 +1,4 @@
-//! People run cycles by hand while the worker runs its own.
+//! Several sessions run cycles by hand while the worker runs its own.
 
 use crate::ground::{Tide, cluster_for, small_batches};
 use signal_hub_harness::cluster::POSTGRES;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 const SESSIONS: usize = 8;
 const TIME: Duration = Duration::from_secs(15);
-/// The 2 s a call waits for another cycle to end, and the cycle itself on a machine that is busy.
+/// The 2 s that a call waits for another cycle to end, and the cycle itself on a busy machine.
 const LONGEST_CALL: Duration = Duration::from_secs(5);
 const SUBSCRIBERS: u32 = 500;
 
@@ -21,7 +21,7 @@ struct Seen {
     longest: Duration,
 }
 
-/// Calls again and again until told to stop.
+/// Calls again and again until it has to stop.
 fn keep_calling(mut session: Session, stop: &AtomicBool) -> Seen {
     let mut seen = Seen {
         ran: 0,

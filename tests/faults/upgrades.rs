@@ -81,7 +81,7 @@ fn release(session: &mut Session) -> i32 {
     session.one("SELECT current_setting('server_version_num')::integer / 10000")
 }
 
-/// Looks at a stopped cluster as it is, and leaves it stopped and with the library preloaded.
+/// Reads what a stopped cluster has, and leaves it stopped and with the library preloaded.
 fn without_a_worker<T>(cluster: &mut Cluster, look: impl FnOnce(&Cluster) -> T) -> T {
     cluster.append_setting("shared_preload_libraries", "");
     cluster.start();
@@ -121,7 +121,7 @@ fn logs(folder: &Path) -> String {
     find.lines().map(|file| end(file) + "\n").collect()
 }
 
-/// When the old server had an older release of the extension, too.
+/// For an old server that had an older release of the extension, too.
 fn update_the_extension(session: &mut Session) {
     let is_older: bool = session.one(
         "SELECT installed_version <> default_version FROM pg_available_extensions WHERE name = 'signal_hub'",

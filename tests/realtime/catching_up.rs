@@ -27,7 +27,7 @@ fn a_client_begins_with_the_newest_and_goes_on_from_there() {
         watermark, signals, ..
     } = since(&mut client, &watermark);
     assert_eq!(signals, [5]);
-    // Another device of the same subscriber has seen it.
+    // Another device of the same subscriber has marked it as seen.
     shop.client(2)
         .run("UPDATE user_signals SET viewed = true WHERE signal_id = 3");
     let viewed: Vec<i64> = client.list(&format!(
@@ -38,7 +38,7 @@ fn a_client_begins_with_the_newest_and_goes_on_from_there() {
         watermark, signals, ..
     } = since(&mut client, &watermark);
     assert_eq!(signals, [3]);
-    // What others get or mark is nothing to this one.
+    // What others get or mark does not come to this client.
     shop.client(1).run("UPDATE user_signals SET viewed = true");
     assert_eq!(since(&mut client, &watermark).signals, Vec::<i64>::new());
 }
@@ -71,7 +71,7 @@ fn a_long_absence_is_caught_up_in_pages() {
     );
     assert_eq!(pages, 5);
     assert_eq!(since(&mut client, &watermark).signals, Vec::<i64>::new());
-    // Rows of one transaction, of several subscribers, to one who may read them all.
+    // Rows of several subscribers, written by one transaction, read by a role that may read all.
     let all = "SELECT count(*) FROM user_signals";
     assert_eq!(shop.admin.one::<i64>(all), 46);
     shop.admin.run("UPDATE user_signals SET clicked = false");
@@ -91,7 +91,7 @@ fn a_long_absence_is_caught_up_in_pages() {
     );
 }
 
-/// A watermark of the administrator's that lies before everything.
+/// A watermark of the administrator that is older than everything.
 fn begin_office(shop: &mut Shop) -> String {
     let now = begin(&mut shop.admin).watermark;
     let (history, _) = now.split_once('-').expect("history and number");
@@ -121,7 +121,7 @@ fn a_run_that_commits_late_is_not_missed() {
         late.run(before);
         late.run("SELECT generate_signals_now()");
         late.run(after);
-        // Written later, committed earlier.
+        // This row is written later and committed earlier.
         shop.admin.run(&import(2, 1000 + signal));
         let seen = since(&mut client, &watermark);
         assert_eq!(seen.signals.last(), Some(&(1000 + signal)));
@@ -177,8 +177,8 @@ fn what_is_no_watermark_is_refused() {
     }
 }
 
-/// Writers who begin, nest, prepare, commit and roll back in any order, and a client who reads
-/// pages of any size between.
+/// Writers begin, nest, prepare, commit and roll back in any order, and a client reads pages of
+/// any size in between.
 #[test]
 fn whatever_the_order_of_commits_a_client_ends_with_every_row_as_it_is() {
     let mut shop = Shop::open();
@@ -212,11 +212,11 @@ fn whatever_the_order_of_commits_a_client_ends_with_every_row_as_it_is() {
     }
 }
 
-/// A session that writes the second subscriber's rows.
+/// A session that writes rows of the second subscriber.
 struct Writer {
     session: Session,
     name: usize,
-    /// Savepoints inside the open transaction; `None` when there is none open.
+    /// How many savepoints the open transaction has; `None` when no transaction is open.
     depth: Option<u32>,
     prepared: bool,
     random: fastrand::Rng,
@@ -279,7 +279,7 @@ impl Writer {
         }
     }
 
-    /// Ends what is open, one way or the other.
+    /// Commits or rolls back what is open, at random.
     fn end(&mut self) {
         let how = self
             .random
@@ -295,7 +295,7 @@ impl Writer {
     }
 }
 
-/// A client that keeps what it was sent.
+/// A client that keeps what it has received.
 struct Reader {
     session: Session,
     watermark: String,
@@ -319,7 +319,8 @@ impl Reader {
     fn step(&mut self) {
         match self.random.u8(..5) {
             0 => {
-                // All of it, after the page it was at: nothing that is visible is missing.
+                // Everything after its watermark in one page: nothing that is visible may be
+                // missing.
                 self.catch_up();
                 let truth = self.truth();
                 assert_eq!(self.seen, truth);

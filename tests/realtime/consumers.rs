@@ -1,5 +1,5 @@
-//! Programs that follow user_signals by logical replication, each from its own package: killed in
-//! the middle of a stream and started again, each ends with the table as it is, row by row.
+//! Programs that follow user_signals by logical replication, each from its own package. Killed in
+//! the middle of a stream and started again, each ends with exactly the rows of the table.
 
 mod pgoutput;
 
@@ -17,16 +17,16 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// Subscribers who each get every signal.
+/// Subscribers, who all get every signal.
 const CROWD: u32 = 250;
 
 /// Signals that are delivered while a program follows.
 const SIGNALS: usize = 18;
 
-/// What there is to receive, marks aside.
+/// Rows to receive, without those that are sent again because they were marked.
 const ROWS: usize = SIGNALS * CROWD as usize;
 
-/// Enough for a program to start, and to get it all.
+/// Long enough for a program to start and to receive everything.
 const LATER: Duration = Duration::from_secs(40);
 
 /// The slot a program reads.
@@ -35,13 +35,13 @@ const SLOT: &str = "follower";
 /// A program that writes what it receives to standard output.
 struct Follower {
     plugin: &'static str,
-    /// Starts it anew on its slot, where it left off.
+    /// Starts it again on its slot, where it stopped.
     command: fn(&Cluster) -> Command,
-    /// Makes a JSON object of each row in the output, whole ones only, in their order.
+    /// The rows of its output as JSON objects, complete ones only, in their order.
     rows: fn(&[u8]) -> Vec<String>,
 }
 
-/// Starts of a program, each with its own file of output.
+/// The starts of a program; each has its own output file.
 struct Runs {
     files: Vec<PathBuf>,
     running: Child,
@@ -56,7 +56,7 @@ impl Runs {
         }
     }
 
-    /// kill -9, and another start.
+    /// Kills it with SIGKILL, and starts it again.
     fn kill_and_start(&mut self, follower: &Follower, cluster: &Cluster) {
         self.end();
         let (file, running) = start(follower, cluster, self.files.len());
@@ -97,7 +97,7 @@ fn start(follower: &Follower, cluster: &Cluster, number: usize) -> (PathBuf, Chi
     )
 }
 
-/// Tells a program's story: it follows, is killed twice in the middle, and misses nothing.
+/// Checks that a program follows, is killed twice in the middle, and misses nothing.
 fn follows(follower: &Follower) {
     let mut shop = published();
     allow_plugin(&mut shop.admin, follower.plugin);
@@ -111,7 +111,8 @@ fn follows(follower: &Follower) {
     while_signals_flow(&mut shop, |cluster, killed_twice| {
         let mut runs = Runs::start(follower, cluster);
         for rows in [1, ROWS / 3] {
-            // The second time it has told the server that it keeps some, and gets those no more.
+            // The second time it has confirmed some rows, and the server does not send them
+            // again.
             eventually(SOON, "the program receives rows", || {
                 runs.rows(follower).len() >= rows && (rows == 1 || reader.one::<bool>(&confirmed))
             });
@@ -124,15 +125,15 @@ fn follows(follower: &Follower) {
         });
         runs
     });
-    // Nothing came after the program was found complete.
+    // Nothing more arrived once the program had everything.
     assert_eq!(
         reader.one::<i64>("SELECT count(*) FROM user_signals"),
         ROWS as i64
     );
 }
 
-/// Signals are delivered, and some rows are marked, while `story` is told. The last third waits
-/// until the story says that what it kills has been killed, so that this is never at the end.
+/// Delivers signals and marks some rows while `story` runs. The last third waits until the story
+/// has killed what it kills, so that this never happens at the end.
 fn while_signals_flow<T>(shop: &mut Shop, story: impl FnOnce(&mut Cluster, &dyn Fn()) -> T) -> T {
     let Shop {
         cluster,
@@ -144,7 +145,7 @@ fn while_signals_flow<T>(shop: &mut Shop, story: impl FnOnce(&mut Cluster, &dyn 
         scope.spawn(move || {
             for signal in 0..SIGNALS {
                 if signal == SIGNALS * 2 / 3 {
-                    // Or the story failed.
+                    // An error means that the story failed.
                     let _ = killed.recv();
                 }
                 market.turn();
@@ -164,7 +165,7 @@ fn while_signals_flow<T>(shop: &mut Shop, story: impl FnOnce(&mut Cluster, &dyn 
     })
 }
 
-/// A shop that publishes, with a crowd.
+/// A shop that publishes to a crowd of subscribers.
 fn published() -> Shop {
     let mut shop = Shop::open();
     subscribe(&mut shop.admin, "MAX", 4, CROWD);
@@ -172,7 +173,7 @@ fn published() -> Shop {
     shop
 }
 
-/// Some minor releases refuse output plugins that are not named in a setting.
+/// Some minor releases of PostgreSQL refuse output plugins that a setting does not name.
 fn allow_plugin(admin: &mut Session, plugin: &str) {
     let setting = admin
         .list::<String>("SELECT setting FROM pg_settings WHERE name = 'output_plugin_libraries'");
@@ -189,8 +190,8 @@ fn allow_plugin(admin: &mut Session, plugin: &str) {
     }
 }
 
-/// How many rows of the table differ from the last that was received of each, or are on one side
-/// only. Values are compared by their types.
+/// How many rows differ between the table and the last version that was received of each row, or
+/// are on one side only. Values are compared by their types.
 fn differences(session: &mut Session, received: &[String]) -> i64 {
     session.run(
         "CREATE TEMP TABLE IF NOT EXISTS received (number bigint GENERATED ALWAYS AS IDENTITY, line jsonb);
@@ -293,7 +294,7 @@ fn pg_recvlogical_follows_by_wal2json() {
 fn python_psycopg2_follows() {
     follows(&Follower {
         plugin: "pgoutput",
-        // The one that Debian's package is for.
+        // Debian's package is for this interpreter.
         command: |cluster| script("/usr/bin/python3", "follow.py", cluster),
         rows: whole_lines,
     });
@@ -321,7 +322,7 @@ fn node_pg_logical_replication_follows() {
     });
 }
 
-/// A program in tests/realtime/consumers that is told the port and the slot.
+/// A program in tests/realtime/consumers, which gets the port and the slot as arguments.
 fn script(interpreter: &str, file: &str, cluster: &Cluster) -> Command {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("realtime/consumers");
     let mut command = Command::new(interpreter);
@@ -333,7 +334,7 @@ fn port(cluster: &Cluster) -> String {
     cluster.session(POSTGRES).one("SHOW port")
 }
 
-/// A kill may have cut the last line.
+/// The complete lines: the program may have been killed while it wrote the last one.
 fn whole_lines(output: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(output);
     let end = text.rfind('\n').map_or(0, |at| at + 1);

@@ -1,5 +1,6 @@
-//! A watermark is made of a transaction number, which means something in one history only: what
-//! a crash, a standby, a failover, another subscriber or another database make of it.
+//! A watermark contains a transaction number, which is meaningful in only one history: what
+//! happens to it after a crash, on a standby, after a failover, with another subscriber or in
+//! another database.
 
 use signal_hub_harness::cluster::binaries::{as_server_user, program, succeed};
 use signal_hub_harness::cluster::{POSTGRES, Stop};
@@ -51,7 +52,7 @@ fn a_watermark_of_somebody_else_or_from_elsewhere_starts_at_the_beginning() {
 #[test]
 fn no_crash_uses_a_number_twice_that_a_watermark_has_passed() {
     let mut shop = Shop::open();
-    // A server that leaves in memory what nobody waits for.
+    // A server that keeps WAL in memory as long as nobody waits for it.
     for (name, value) in [
         ("wal_writer_delay", "10s"),
         ("wal_writer_flush_after", "1GB"),
@@ -62,8 +63,8 @@ fn no_crash_uses_a_number_twice_that_a_watermark_has_passed() {
     shop.cluster.restart();
     shop.admin = shop.cluster.session(POSTGRES);
     let mut client = shop.client(2);
-    // Once before, so that nothing else is written between: all of it fits into one page of WAL,
-    // and a page that is not full stays in memory.
+    // Called once before, so that nothing else is written in between: then everything fits into
+    // one page of WAL, and a page that is not full stays in memory.
     begin(&mut client);
     use_up_numbers(&mut shop.admin);
     shop.admin.run("CHECKPOINT");
@@ -79,14 +80,14 @@ fn no_crash_uses_a_number_twice_that_a_watermark_has_passed() {
     shop.cluster.start();
     shop.admin = shop.cluster.session(POSTGRES);
     shop.admin.run(&import(2, 1));
-    // The client comes back later.
+    // The client returns later.
     use_up_numbers(&mut shop.admin);
     use_up_numbers(&mut shop.admin);
     let mut client = shop.client(2);
     assert_eq!(since(&mut client, &watermark).signals, [1]);
 }
 
-/// Fifty transactions that end by an abort, which no one needs on disk.
+/// Fifty aborted transactions, which need not reach the disk.
 fn use_up_numbers(session: &mut Session) {
     for _ in 0..50 {
         session.run("BEGIN");
@@ -111,7 +112,7 @@ fn a_standby_that_lags_has_nothing_new_and_a_failover_starts_at_the_beginning() 
         });
     };
     follow(&mut operator, &mut shop.admin);
-    // Numbers are the same on both.
+    // Both have the same transaction numbers.
     assert_eq!(since(&mut reader, &begun).signals, Vec::<i64>::new());
     shop.signal();
     follow(&mut operator, &mut shop.admin);
@@ -134,7 +135,7 @@ fn a_standby_that_lags_has_nothing_new_and_a_failover_starts_at_the_beginning() 
     let behind = since(&mut reader, &ahead.watermark);
     assert_eq!(behind.signals, Vec::<i64>::new());
     assert_eq!(behind.watermark, ahead.watermark, "not set back");
-    // In the middle of pages.
+    // The failover comes while the client is reading pages.
     let first = page(&mut client, &format!("'{begun}'"), "2");
     assert_eq!(first.signals, [2, 3]);
     let behind = since(&mut reader, &first.watermark);
@@ -155,7 +156,7 @@ fn a_standby_that_lags_has_nothing_new_and_a_failover_starts_at_the_beginning() 
     assert_eq!(since(&mut reader, &after.watermark).signals, [6]);
 }
 
-/// Transaction numbers have 64 bits, of which a row has 32.
+/// Transaction numbers have 64 bits, of which a row stores 32.
 #[test]
 fn numbers_go_on_beyond_32_bits() {
     let mut shop = Shop::open();
@@ -170,7 +171,8 @@ fn numbers_go_on_beyond_32_bits() {
     drop(client);
     shop.cluster.stop(Stop::Fast);
     let data = shop.cluster.folder().join("data");
-    // Two hundred numbers before the 32 bits are used up; the last segment of the commit log.
+    // Two hundred numbers before the 32 bits are used up; they are in the last segment of the
+    // commit log.
     fs::write(data.join("pg_xact/0FFF"), vec![0; 256 * 1024]).expect("the folder is ours");
     let _ = std::os::unix::fs::chown(
         data.join("pg_xact/0FFF"),

@@ -1,5 +1,5 @@
-//! A subscriber who tries to get at what is not theirs, in every way SQL offers. Setting another
-//! subscriber's claims is not among them: an API in front of the database sees to that.
+//! A subscriber who tries every way of SQL to reach rows of others. Setting another subscriber's
+//! claims is not among them: the API in front of the database prevents that.
 
 use signal_hub_harness::cluster::POSTGRES;
 use signal_hub_harness::cluster::binaries::output;
@@ -7,8 +7,8 @@ use signal_hub_harness::scene::{flat_market, subscribe, user};
 use signal_hub_harness::session::Session;
 use signal_hub_harness::shop::{Shop, claim, options};
 
-/// Every row as it lies there: one of others that was touched or locked differs, one of the
-/// intruder's that was changed.
+/// Every row of the table with what shows that somebody touched it: for rows of others also a
+/// lock, for the intruder's only a change.
 fn as_they_lie(session: &mut Session) -> Vec<String> {
     let rows = ["user_signals", "user_subscriptions"].map(|table| {
         format!(
@@ -19,7 +19,7 @@ fn as_they_lie(session: &mut Session) -> Vec<String> {
     session.list(&format!("{} ORDER BY 1", rows.join(" UNION ALL ")))
 }
 
-/// A shop with two signals for three subscribers, of whom the second is the intruder.
+/// A shop with two signals for three subscribers; the second is the intruder.
 fn robbed() -> (Shop, Session) {
     let mut shop = Shop::open();
     shop.signal();
@@ -30,7 +30,7 @@ fn robbed() -> (Shop, Session) {
     (shop, client)
 }
 
-/// What a statement gives an intruder: its rows as text, or an SQLSTATE with all that is said.
+/// What a statement gives an intruder: its rows as text, or its SQLSTATE and the whole error.
 fn loot(session: &mut Session, sql: &str) -> Result<Vec<String>, (String, String)> {
     session.try_list::<String>(sql).map_err(|error| {
         let report = error.as_db_error().expect("the server's error");
@@ -86,8 +86,8 @@ fn what_is_not_granted_is_refused() {
     assert_eq!(as_they_lie(&mut shop.admin), before);
 }
 
-/// Ways to look that are allowed and must show the intruder's two rows and no other; each
-/// gives the user_id of what it reached.
+/// Ways to read that are allowed and must show only the intruder's two rows; each gives the
+/// user_id of what it reached.
 const LOOKS: [&str; 16] = [
     "SELECT user_id::text FROM user_signals",
     "SELECT user_id::text FROM ONLY user_signals WHERE true OR user_id IS NOT NULL",
@@ -107,8 +107,8 @@ const LOOKS: [&str; 16] = [
     "SELECT s.user_id::text FROM signals_since(NULL, NULL) p, unnest(p.signals) s",
 ];
 
-/// Functions and operators that cost nothing, so that a planner without a barrier calls them first;
-/// they cry when they see what is not the intruder's.
+/// Functions and operators without a cost, so that a planner without a barrier calls them first.
+/// They raise a notice when they see a row that is not the intruder's.
 const LEAKS: &str = "
     CREATE FUNCTION pg_temp.leak(id uuid) RETURNS boolean LANGUAGE plpgsql IMMUTABLE COST 0.0000001 AS $$
     BEGIN
@@ -137,7 +137,7 @@ fn every_way_to_look_shows_ones_own_rows_and_no_other() {
     for (sql, count) in [
         ("SELECT count(*) FROM user_subscriptions", 1),
         ("SELECT count(*) FROM user_signal_quotas", 1),
-        // Statistics hold values of everybody, so PostgreSQL hides them.
+        // Statistics contain values of all rows, so PostgreSQL hides them.
         (
             "SELECT count(*) FROM pg_stats WHERE tablename = 'user_signals'",
             0,
@@ -202,7 +202,7 @@ fn a_plan_made_for_one_subscriber_shows_the_next_their_own() {
     assert_eq!(loot(&mut client, "EXECUTE mine"), Ok(vec![]));
 }
 
-/// Where an administrator granted everything, the policies are what is left.
+/// When an administrator has granted everything, only the policies protect rows.
 #[test]
 fn policies_hold_where_everything_was_granted() {
     let (mut shop, mut client) = robbed();
@@ -213,7 +213,7 @@ fn policies_hold_where_everything_was_granted() {
     let before = as_they_lie(&mut shop.admin);
     let of_another = user(1);
     for sql in [
-        // Into another's hands, and out of them.
+        // Gives a row to somebody else, and takes one.
         format!("UPDATE user_signals SET user_id = '{of_another}'"),
         format!(
             "INSERT INTO user_signals SELECT * FROM user_signals ON CONFLICT (user_id, signal_id) DO UPDATE SET user_id = '{of_another}'"
@@ -230,7 +230,7 @@ fn policies_hold_where_everything_was_granted() {
         assert_eq!(code, "42501", "{sql}: {said}");
         assert!(!said.contains(&of_another), "{said}");
     }
-    // A key that exists is not told, not even one's own.
+    // An error does not show whether a key exists, not even the intruder's own.
     let (code, said) = loot(
         &mut client,
         "UPDATE user_signals SET signal_id = (SELECT max(signal_id) FROM user_signals)",
@@ -277,7 +277,7 @@ fn platforms_that_give_everything_to_every_client_by_default_give_nothing_of_our
     for role in ["anon", "authenticated", "service_role"] {
         assert_eq!(open(&mut admin, role), ["current_subscriber"], "{role}");
     }
-    // Somebody gave by hand what they should not have.
+    // Somebody has granted what they should not have.
     admin.run("GRANT ALL ON ALL TABLES IN SCHEMA public TO anon, authenticated; GRANT UPDATE (confidence) ON user_signals TO authenticated");
     let said: Vec<String> = admin.list("SELECT grant_realtime_access()");
     assert_eq!(said.len(), 3, "{said:?}");
@@ -299,7 +299,7 @@ fn platforms_that_give_everything_to_every_client_by_default_give_nothing_of_our
     );
     assert_eq!(changeable, ["clicked", "viewed"]);
 
-    // What the back office does with it.
+    // The back office may do what it needs to.
     subscribe(&mut admin, "MAX", 1, 1);
     admin.run(&format!(
         "SET ROLE service_role;

@@ -1,4 +1,5 @@
-//! Realtime on real servers: who is let in, what a client that was away gets, who follows.
+//! Realtime on real servers: who may read what, what a client that was away gets, and programs
+//! that follow by logical replication.
 //!
 //! Most tests begin with `signal_hub_harness::shop`: a database with the extension whose signals
 //! are made by hand. `publications`, `intruders`, `marks`, `catching_up`, `histories` and `slots`

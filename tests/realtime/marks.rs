@@ -1,4 +1,4 @@
-//! What a subscriber writes back: seen, and followed.
+//! What a subscriber writes: marks that a signal was seen, and that it was followed.
 
 use signal_hub_harness::shop::Shop;
 
@@ -14,7 +14,7 @@ fn a_subscriber_marks_a_signal_and_the_server_says_when() {
     assert!(client.one::<bool>(
         "SELECT viewed_at BETWEEN now() - interval '1 minute' AND clock_timestamp() FROM user_signals"
     ));
-    // Saying it again, as a second tab does, does not move the time.
+    // Marking it again, as a second tab does, does not change the time.
     let before: String = client.one("SELECT viewed_at::text FROM user_signals");
     client.run("UPDATE user_signals SET viewed = true, clicked = true");
     assert_eq!(
@@ -38,5 +38,5 @@ fn a_subscriber_marks_a_signal_and_the_server_says_when() {
     let others: i64 = shop
         .admin
         .one("SELECT count(*) FROM user_signals WHERE clicked");
-    assert_eq!(others, 1, "nobody else's row was marked");
+    assert_eq!(others, 1, "the rows of others were not marked");
 }

@@ -75,7 +75,7 @@ fn a_slot_can_be_read_on_after_realtime_was_off_for_a_while() {
 }
 
 #[test]
-fn a_publication_of_some_columns_or_rows_is_told_of() {
+fn a_publication_of_some_columns_or_rows_is_reported() {
     let mut shop = Shop::open();
     let admin = &mut shop.admin;
     admin.run("CREATE PUBLICATION mine FOR TABLE user_signals WHERE (signal_id > 100) WITH (publish = 'insert')");
@@ -96,11 +96,11 @@ fn a_publication_that_was_there_is_used_and_left() {
         admin.list::<String>("SELECT tablename::text FROM pg_publication_tables"),
         ["chat"]
     );
-    // Not dropped when nothing is left in it either.
+    // It is not dropped when it is empty either.
     admin.run("ALTER PUBLICATION supabase_realtime DROP TABLE chat");
     admin.run("SELECT enable_realtime('supabase_realtime'), disable_realtime('supabase_realtime')");
     assert_eq!(publications(admin), ["supabase_realtime"]);
-    // Ours is not dropped while somebody else's table is in it.
+    // The extension's publication is not dropped while somebody else's table is in it.
     admin.run(
         "SELECT enable_realtime('Mine; DROP'); ALTER PUBLICATION \"Mine; DROP\" ADD TABLE chat",
     );
@@ -202,7 +202,7 @@ fn what_stands_in_the_way_is_said() {
     refused("enable_realtime(NULL)", "22004", "must not be null");
     refused("disable_realtime(NULL)", "22004", "must not be null");
     owner.run("GRANT CREATE ON DATABASE postgres TO clerk");
-    // What an owner who is no superuser can do.
+    // What an owner can do who is not a superuser.
     owner.run("SET ROLE clerk; SELECT enable_realtime(); SELECT disable_realtime()");
 }
 
@@ -222,7 +222,7 @@ fn the_publication_outlives_the_extension_and_a_dump_brings_it_back() {
             .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "restored", "-f"])
             .arg(&file),
     );
-    // pg_dump leaves out that a table of an extension is in a publication.
+    // pg_dump does not dump that an extension's table is in a publication.
     assert_eq!(publications(&mut restored), ["signal_hub"]);
     restored.run("SELECT enable_realtime()");
     assert_eq!(published(&mut restored), ["signal_hub user_signals iu"]);

@@ -1,4 +1,5 @@
-//! signal_health watches the slots of those who follow: one that nobody reads fills the disk.
+//! signal_health watches the slots of programs that follow: a slot that nobody reads fills the
+//! disk.
 
 use signal_hub_harness::cluster::POSTGRES;
 use signal_hub_harness::scene::{SOON, flat_market};
@@ -14,7 +15,7 @@ fn replication(session: &mut Session) -> Option<String> {
     session.one("SELECT replication FROM signal_health")
 }
 
-/// Writes some hundreds of bytes and begins a new segment of 1 MB, so often.
+/// Writes some hundred bytes and begins a new WAL segment of 1 MB, this many times.
 fn write_segments(session: &mut Session, segments: u32) {
     for _ in 0..segments {
         session.run(
@@ -43,7 +44,7 @@ fn health_names_the_slot_that_has_no_reader_and_the_one_that_is_lost() {
     assert!(!said.contains("nothing limits"), "{said}");
 
     admin.run("SELECT pg_drop_replication_slot('page')");
-    // Slots of others are not ours to judge.
+    // Health does not judge slots that do not follow user_signals.
     admin.run("SELECT pg_create_physical_replication_slot('standby')");
     elsewhere.run("SELECT pg_create_logical_replication_slot('their_own', 'pgoutput')");
     assert_eq!(
@@ -80,7 +81,7 @@ fn health_names_the_slot_that_has_no_reader_and_the_one_that_is_lost() {
     admin.run("SET ROLE pg_monitor; SELECT replication FROM signal_health; RESET ROLE");
 }
 
-/// pg_recvlogical on a slot of its own, which confirms nothing.
+/// A pg_recvlogical with its own slot, which confirms nothing.
 struct Reader(std::process::Child);
 
 impl Reader {

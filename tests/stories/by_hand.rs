@@ -157,15 +157,15 @@ fn statement_timeout_ends_a_call_behind_a_silent_exchange() {
 
 #[track_caller]
 fn assert_no_backtrace(error: &postgres::error::DbError) {
-    let said = format!(
+    let text = format!(
         "{:?} {:?} {:?}",
         error.detail(),
         error.hint(),
         error.where_()
     );
     assert!(
-        !said.to_lowercase().contains("backtrace") && !said.contains(".rs:"),
-        "{said}"
+        !text.to_lowercase().contains("backtrace") && !text.contains(".rs:"),
+        "{text}"
     );
 }
 

@@ -1,4 +1,5 @@
-//! Who calls `generate_signals_now()`, in which kind of transaction, and at the same time as others.
+//! Who calls `generate_signals_now()`, in which kind of transaction, and at the same time as
+//! others.
 
 use serde_json::Value;
 use signal_hub_harness::cluster::POSTGRES;
@@ -100,7 +101,7 @@ fn what_a_caller_has_deferred_is_checked_when_signals_are_written_and_not_by_a_p
         "CREATE TABLE people (id integer PRIMARY KEY);
          CREATE TABLE pets (owner integer REFERENCES people DEFERRABLE INITIALLY DEFERRED)",
     );
-    // A pet comes before its owner, which is fine until the end of the transaction.
+    // A pet may come before its owner: that is checked at the end of the transaction.
     session.run("BEGIN; INSERT INTO pets VALUES (1)");
     session.run("SELECT * FROM preview_signals()");
     session.run("INSERT INTO pets VALUES (2)");
@@ -113,7 +114,7 @@ fn what_a_caller_has_deferred_is_checked_when_signals_are_written_and_not_by_a_p
 
     session.run("BEGIN; INSERT INTO pets VALUES (3); INSERT INTO people VALUES (3)");
     assert_eq!(generate(&mut session)["signals_generated"], 1);
-    // From then on at once, unless the caller says so anew.
+    // From then on constraints are checked at once, unless the caller defers them again.
     session.run("SAVEPOINT here");
     let error = session.error("INSERT INTO pets VALUES (4)");
     assert_eq!(error.code().code(), "23503", "{}", error.message());

@@ -1,4 +1,5 @@
-//! Several databases on one server: they come, go, are renamed and copied, workers or not.
+//! Several databases on one server are created, dropped, renamed and copied, with workers in
+//! them.
 
 use signal_hub_harness::cluster::{Cluster, Options, POSTGRES};
 use signal_hub_harness::scene::{
@@ -33,7 +34,7 @@ fn a_silent_exchange_holds_up_nobodys_drop_database() {
         Duration::from_secs(5),
         "the other database is dropped",
         || {
-            // Its last connection may still be on its way out.
+            // Its last connection may not have ended yet.
             session.try_list::<i32>("DROP DATABASE other").is_ok()
         },
     );
@@ -68,7 +69,7 @@ fn a_database_can_be_dropped_from_under_its_worker() {
     );
 }
 
-/// PostgreSQL itself gives up after five seconds of waiting for sessions to leave a database.
+/// PostgreSQL gives up after waiting five seconds for sessions to leave a database.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 #[test]
@@ -111,7 +112,7 @@ fn make_way(market: &Simulator, beforehand: impl FnOnce()) {
         assert!(took < PATIENCE, "{statement} took {took:?}");
     }
     market.clear_faults();
-    // Nobody is to wait for the end of a silence.
+    // No statement may wait until the exchange answers.
     admin.run(
         "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE backend_type = 'signal_hub worker'",
     );
@@ -131,7 +132,8 @@ fn make_way(market: &Simulator, beforehand: impl FnOnce()) {
 fn an_extension_created_at_the_very_moment_a_worker_looks_is_found() {
     let market = flat_market();
     let cluster = by_itself(&market).start();
-    // The launcher leaves templates alone, until the lock is held.
+    // The launcher starts no worker in a template: so it finds the database only once the lock is
+    // held.
     let mut admin = cluster.session(POSTGRES);
     admin.run("CREATE DATABASE shop IS_TEMPLATE true");
     let mut shop = cluster.session("shop");
@@ -152,12 +154,13 @@ fn an_extension_created_at_the_very_moment_a_worker_looks_is_found() {
 /// Databases with a worker, by name.
 fn served(session: &mut Session) -> Vec<String> {
     session.list(
-        // Since PostgreSQL 18 a process shows before it is connected.
+        // Since PostgreSQL 18 a process is listed before it is connected.
         "SELECT coalesce(datname::text, 'starting') FROM pg_stat_activity WHERE backend_type = 'signal_hub worker' ORDER BY 1",
     )
 }
 
-/// A server without the library preloaded, with `having` databases that have the extension and `lacking` that do not.
+/// A server without the library preloaded, with `having` databases that have the extension and
+/// `lacking` databases that do not.
 fn many_databases(options: Options, having: usize, lacking: usize) -> (Cluster, Vec<String>) {
     let cluster = options.start();
     let names = |what: &str, count: usize| -> Vec<String> {
@@ -193,14 +196,14 @@ fn twelve_databases_have_their_workers_soon_after_a_restart() {
 
 #[test]
 fn fifty_databases_of_which_three_have_the_extension_hold_three_processes() {
-    /// The launcher looks around every five seconds.
+    /// The launcher looks for databases every five seconds.
     const A_LOOK_AROUND: Duration = Duration::from_secs(6);
     let market = flat_market();
     let options = by_hand(&market)
         .set("max_worker_processes", "8")
         .set("signal_hub.interval", "1s");
     let (mut cluster, mut shops) = many_databases(options, 3, 47);
-    let said_before = cluster.log().len();
+    let log_before = cluster.log().len();
     cluster.restart();
     let mut session = cluster.session(POSTGRES);
     let mut since = Instant::now();
@@ -225,7 +228,7 @@ fn fifty_databases_of_which_three_have_the_extension_hold_three_processes() {
         );
     }
 
-    // Two that get it later: one that was there, one that was not.
+    // Two more get it later: a database that was there, and a new one.
     cluster
         .session("other_07")
         .run("CREATE EXTENSION signal_hub");
@@ -237,11 +240,11 @@ fn fifty_databases_of_which_three_have_the_extension_hold_three_processes() {
     shops.push("zone_late".to_owned());
     assert_eq!(served(&mut session), shops);
     let log = cluster.log();
-    let said: Vec<&str> = log[said_before..]
+    let lines: Vec<&str> = log[log_before..]
         .lines()
         .filter_map(|line| Some(line.split_once("signal_hub ")?.1))
         .filter(|line| !line.contains("STATEMENT"))
         .collect();
-    let once: HashSet<&&str> = said.iter().collect();
-    assert_eq!(once.len(), said.len(), "said more than once: {said:#?}");
+    let once: HashSet<&&str> = lines.iter().collect();
+    assert_eq!(once.len(), lines.len(), "logged more than once: {lines:#?}");
 }

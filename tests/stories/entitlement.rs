@@ -91,7 +91,7 @@ fn a_tier_without_full_details_learns_no_price() {
     assert!(session.one::<bool>(&format!(
         "SELECT full_details AND num_nulls(entry_price, take_profit, stop_loss) = 0 {paid}"
     )));
-    // Not in words either.
+    // Nor does any text of the row have a price.
     let row: String = session.one(&format!("SELECT to_jsonb(user_signals)::text {free}"));
     let prices: Vec<String> = session.list(
         "SELECT trim_scale(p)::text FROM signals s
@@ -130,7 +130,7 @@ fn a_daily_quota_is_used_up_zero_gives_none_and_null_is_unlimited() {
     subscribe(&mut session, "PRO", 2, 2);
     subscribe(&mut session, "FREE", 3, 3);
     session.run("SELECT generate_signals_now()");
-    // A later run of the same day does not start anew.
+    // A later run on the same day does not start counting again.
     for symbol in FOUR {
         market.set_change(symbol, "-4");
     }
@@ -154,7 +154,7 @@ fn quotas_count_by_utc_day_whatever_the_time_zone_of_the_database() {
     let market = market_with_signals(&FOUR);
     let cluster = by_itself(&market).set("signal_hub.enabled", "off").start();
     let mut session = cluster.create_database("far_away");
-    // At any time, it is another day in at least one of these.
+    // At any time, the date in one of these time zones differs from that in UTC.
     let zone: String = session.one(
         "SELECT CASE WHEN extract(hour FROM now() AT TIME ZONE 'UTC') >= 10 THEN 'Pacific/Kiritimati' ELSE 'Pacific/Pago_Pago' END",
     );
@@ -218,7 +218,7 @@ fn a_subscriber_whose_row_is_refused_costs_only_themselves() {
     let mut session = cluster.create_database("shop");
     session.run("BEGIN; CREATE EXTENSION signal_hub");
     subscribe(&mut session, "MAX", 1, 300);
-    // One by a trigger of the user's, one by a constraint.
+    // One row is refused by a user's trigger, one by a constraint.
     session.run(&format!(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
          BEGIN

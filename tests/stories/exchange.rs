@@ -11,22 +11,22 @@ use signal_hub_harness::wait::eventually;
 use signal_hub_simulator::{Corruption, Fault, Simulator, SimulatorOptions, Times};
 use std::time::{Duration, Instant};
 
-/// What a run behind a fault is recorded as.
+/// How a run that meets a fault is recorded.
 enum Recorded {
-    /// Failed, with this SQLSTATE and these words in the error.
+    /// As failed, with this SQLSTATE and these words in the error.
     Failed(&'static str, &'static str),
-    /// Good, but without a signal of any symbol, for these words.
+    /// As good, but without a signal of any symbol; these words of the message say why.
     AllUnusable(&'static str),
-    /// Good, with the signals of all symbols but the first of the reply.
+    /// As good, with the signals of all symbols except the first of the reply.
     FirstUnusable,
 }
 
-/// How the worker comes to ask again.
+/// When the worker asks again.
 #[derive(PartialEq)]
 enum AskedAgain {
-    /// By itself, soon.
+    /// Soon, by itself.
     Soon,
-    /// The exchange is left alone for long, unless the administrator names another address.
+    /// After a long time, or at once when the administrator sets another address.
     AtAnotherAddress,
 }
 
@@ -37,7 +37,7 @@ use Recorded::{AllUnusable, Failed, FirstUnusable};
 const FIRST: &str = "ADAUSDT";
 const OTHER: &str = "BTCUSDT";
 
-/// Every fault of the simulator, and what is to come of it.
+/// Every fault of the simulator, and what has to come of it.
 fn cases() -> Vec<(Fault, Recorded, AskedAgain)> {
     vec![
         (
@@ -113,41 +113,45 @@ fn every_fault_of_the_exchange_is_recorded_and_survived() {
     let mut session = cluster.session(POSTGRES);
     session.run("BEGIN; CREATE EXTENSION signal_hub");
     subscribe(&mut session, "MAX", 1, 2);
-    // As many as there are cases, for every one makes new signals.
+    // Every case makes new signals, so no quota may end them.
     session.run("UPDATE signal_tiers SET daily_quota = NULL; COMMIT");
     wait_for_good_run(&mut session);
 
-    let mut told = Vec::new();
+    let mut problems = Vec::new();
     for (number, (fault, recorded, asked_again)) in cases().into_iter().enumerate() {
         let name = format!("{fault:?}");
-        let story = Story {
-            // Each case is a move to the other side, which is a signal at once.
+        let case = Case {
+            // Each case is a move to the other side, which makes a signal at once.
             change: if number % 2 == 0 { "4" } else { "-4" },
             name: &name,
             market: &market,
             cluster: &cluster,
         };
-        let problems = story.tell(&mut session, fault, &recorded, asked_again);
+        let of_this_case = case.run(&mut session, fault, &recorded, asked_again);
         eprintln!(
             "{name}: {}",
-            if problems.is_empty() { "ok" } else { "FAILED" }
+            if of_this_case.is_empty() {
+                "ok"
+            } else {
+                "FAILED"
+            }
         );
-        told.extend(problems);
+        problems.extend(of_this_case);
     }
     assert_eq!(market.redirects_followed(), 0);
-    assert!(told.is_empty(), "{}", told.join("\n"));
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
-struct Story<'a> {
+struct Case<'a> {
     change: &'static str,
     name: &'a str,
     market: &'a Simulator,
     cluster: &'a Cluster,
 }
 
-impl Story<'_> {
-    /// Lets the fault strike once while a signal is due, and returns what went otherwise than expected.
-    fn tell(
+impl Case<'_> {
+    /// Lets the fault strike once while a signal is due, and returns what was not as expected.
+    fn run(
         &self,
         session: &mut Session,
         fault: Fault,
@@ -161,7 +165,7 @@ impl Story<'_> {
             }
         };
         let before = Written::now(session);
-        // The fault first: a reply in between may bring no signal.
+        // The fault first, so that no good reply in between makes the signal.
         self.market.inject(fault, Times::Once);
         for symbol in [FIRST, OTHER] {
             self.market.set_change(symbol, self.change);
@@ -169,7 +173,7 @@ impl Story<'_> {
         let after = eventually(SOON, self.name, || {
             Some(Written::now(session)).filter(|now| now.last_run > before.last_run)
         });
-        // The first run that the fault could strike; good ones before it had nothing to write.
+        // The first run that the fault could strike.
         let run = &session.rows(&format!(
             "SELECT run_id, status, coalesce(error, ''), coalesce(sqlstate, ''), signals_generated, coalesce(message, '')
                FROM signal_runs r
@@ -181,21 +185,21 @@ impl Story<'_> {
             (run.get(1), run.get(2), run.get(3));
         let generated: i32 = run.get(4);
         let message: String = run.get(5);
-        let said = format!(
+        let recorded_run = format!(
             "run {run_id} was {status} {sqlstate} {error:?} {message:?}, {generated} signals"
         );
         match recorded {
             Failed(state, words) => {
                 expect(
                     status == "failed" && sqlstate == *state && error.contains(words),
-                    said,
+                    recorded_run,
                 );
             }
             AllUnusable(words) => expect(
                 status == "ok" && generated == 0 && message.contains(words),
-                said,
+                recorded_run,
             ),
-            FirstUnusable => expect(status == "ok" && generated == 1, said),
+            FirstUnusable => expect(status == "ok" && generated == 1, recorded_run),
         }
         let symbols = match recorded {
             Failed(..) | AllUnusable(_) => "",
@@ -236,13 +240,14 @@ impl Story<'_> {
     }
 }
 
-/// What is written at one time, as one statement sees it.
+/// What is written at one moment: all of it is read by one statement.
 #[derive(Debug)]
 struct Written {
     last_run: i64,
     signals: i64,
     deliveries: i64,
-    /// Signals, deliveries, open episodes, and quota used: what a run writes besides its own record.
+    /// Signals, deliveries, open episodes, and quota used: what a run writes beside its own
+    /// record.
     tables: [i64; 4],
 }
 

@@ -1,4 +1,5 @@
-//! A call by hand that fails is on record all the same, once, and is not held against the worker.
+//! A call by hand that fails is recorded, too, once, and does not count as a failure of the
+//! worker.
 
 use serde_json::Value;
 use signal_hub_harness::cluster::{Cluster, Options, POSTGRES};
@@ -11,10 +12,10 @@ use std::time::{Duration, Instant};
 
 const CALL: &str = "SELECT generate_signals_now()";
 
-/// Longest time from the wish that a call ends to its end.
+/// Longest time from the request to end a call until it has ended.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-/// A server whose worker had its first run, and has the next one in an hour.
+/// A server whose worker has had its first run; the next one is due in an hour.
 fn between_two_runs(market: &Simulator) -> (Cluster, Session) {
     let cluster = Options::preloaded()
         .set("signal_hub.exchange_url", &market.url())
@@ -27,8 +28,8 @@ fn between_two_runs(market: &Simulator) -> (Cluster, Session) {
     (cluster, session)
 }
 
-/// Makes a call behind a silent exchange, and ends it by `end` of its backend. Returns its
-/// SQLSTATE, where the connection lived long enough to hear it.
+/// Makes a call that waits for a silent exchange, and ends it with the function `end` of its
+/// backend. Returns its SQLSTATE, if the connection lived long enough to receive it.
 fn end_a_call(cluster: &Cluster, market: &Simulator, end: &str) -> Option<String> {
     let mut admin = cluster.session(POSTGRES);
     let mut caller = cluster.session(POSTGRES);
@@ -54,7 +55,7 @@ fn end_a_call(cluster: &Cluster, market: &Simulator, end: &str) -> Option<String
     })
 }
 
-/// SQLSTATE and error of the failed calls on record.
+/// SQLSTATE and error of each failed call on record.
 fn failed_calls(session: &mut Session) -> Vec<(String, String)> {
     let rows = session.rows(
         "SELECT sqlstate, error FROM signal_runs
@@ -89,7 +90,7 @@ fn a_call_that_is_ended_behind_a_silent_exchange_is_on_record_once() {
 
     end_a_call(&cluster, &market, "pg_terminate_backend");
 
-    // A session that ends after its call.
+    // The session of a call may end right after it.
     drop(hasty);
     eventually(SOON, "all are on record", || {
         failed_calls(&mut session).len() == 3
@@ -110,7 +111,11 @@ fn a_call_that_is_ended_behind_a_silent_exchange_is_on_record_once() {
         "SELECT healthy AND state = 'running' AND consecutive_failures = 0 AND last_error IS NULL FROM signal_health"
     ));
     assert_eq!(worker_pid(&mut session), worker, "the same process");
-    assert_eq!(session.one::<String>(next_run), due, "as if nothing was");
+    assert_eq!(
+        session.one::<String>(next_run),
+        due,
+        "the next run is due as before"
+    );
 }
 
 #[test]
@@ -155,7 +160,7 @@ fn a_call_that_fails_while_the_history_is_locked_is_on_record_once_it_is_free() 
         eventually(SOON, "the call waits for the exchange", || {
             market.request_count() > requests
         });
-        // The call itself has read it by now.
+        // By now, the call itself has read the history.
         owner.run("BEGIN; LOCK TABLE signal_runs IN EXCLUSIVE MODE");
         assert_eq!(call.join().expect("an error").code().code(), "57014");
     });

@@ -1,4 +1,4 @@
-//! Things change while a fan-out is under way, or stand in its way: everybody entitled still gets one row.
+//! Something changes during a fan-out, or holds it up: everybody entitled still gets one row.
 
 use signal_hub_harness::cluster::{Cluster, POSTGRES};
 use signal_hub_harness::scene::{
@@ -13,8 +13,8 @@ use std::time::Duration;
 const PER_TIER: u32 = 100;
 const ALL: i64 = 3 * PER_TIER as i64;
 
-/// Holds up the fan-out in front of one subscriber. Who waits there is let go by the lock timeout, and the
-/// fan-out is taken up again a second later, until the gate is open.
+/// Holds up the fan-out in front of one subscriber. The lock timeout ends each wait there, and
+/// the fan-out tries again a second later, until the gate is open.
 struct Gate {
     keeper: Session,
 }
@@ -43,7 +43,8 @@ impl Gate {
     }
 }
 
-/// A server with subscribers in three enabled tiers, served in batches of 20; no signal is due yet.
+/// A server with subscribers in three enabled tiers, who are served in batches of 20. No signal
+/// is due yet.
 fn three_tiers(market: &Simulator) -> (Cluster, Session) {
     let cluster = by_itself(market)
         .set("signal_hub.delivery_batch", "20")
@@ -56,15 +57,15 @@ fn three_tiers(market: &Simulator) -> (Cluster, Session) {
     (cluster, session)
 }
 
-/// Waits until the fan-out stands: so many rows are written, and whoever is next is behind the gate.
+/// Waits until this many rows are written and the fan-out is held up by the gate.
 #[track_caller]
 fn wait_for_rows(session: &mut Session, rows: i64) {
-    eventually(SOON, "the fan-out stands at the gate", || {
+    eventually(SOON, "the fan-out is held up by the gate", || {
         session.one::<i64>("SELECT count(*) FROM user_signals") == rows
     });
 }
 
-/// Everybody who got other than one row of some signal.
+/// Every subscriber who did not get exactly one row of some signal.
 fn exceptions(session: &mut Session) -> Vec<String> {
     session.list(
         "SELECT format('%s of signal %s: %s', u.user_id, s.signal_id, count(d.signal_id))
@@ -74,7 +75,8 @@ fn exceptions(session: &mut Session) -> Vec<String> {
     )
 }
 
-/// Moves between the tiers while PRO is being served: up to a tier that had been served, and down from it.
+/// Moves subscribers between tiers while PRO is being served: up to a tier that has been served,
+/// and down from it.
 fn move_between_tiers(session: &mut Session) {
     for (who, tier) in [
         (250, "MAX"),
@@ -100,7 +102,7 @@ fn a_subscriber_who_changes_tier_during_a_fan_out_gets_the_signal_once() {
     let so_far: i64 = session.one("SELECT deliveries_24h FROM signal_health");
     assert_eq!(so_far, 140, "what is under way counts");
     move_between_tiers(&mut session);
-    // As logical replication writes.
+    // The way logical replication writes.
     session.run(&format!(
         "SET session_replication_role = replica;
          UPDATE user_subscriptions SET tier = 'MAX' WHERE user_id = '{}';
@@ -146,7 +148,7 @@ fn a_subscriber_who_changes_tier_and_is_refused_costs_only_themselves() {
         session.list::<String>("SELECT deliveries || ' ' || delivery_failures FROM signals"),
         ["299 1"]
     );
-    // The next signal and the runs after it are as good as ever.
+    // The next signal and the runs after it work as before.
     market.set_change("ETHUSDT", "-4");
     wait_for_deliveries(&mut session, 2 * (ALL - 1));
     assert_eq!(
@@ -211,13 +213,13 @@ fn a_fan_out_that_met_a_lock_ends_by_itself_once_the_lock_is_gone() {
         )) >= 2
     });
     assert_eq!(session.one::<i64>("SELECT count(*) FROM user_signals"), 0);
-    // The last run before a long rest is skipped: somebody has the extension locked, too.
+    // The last run before a long pause is skipped, because somebody else locks the extension.
     let mut other = cluster.session(POSTGRES);
     other.run("BEGIN; COMMENT ON EXTENSION signal_hub IS 'ours'");
     eventually(SOON, "a run is skipped", || {
         session.one::<i64>("SELECT count(*) FROM signal_runs WHERE status = 'skipped'") >= 1
     });
-    // From here on only the fan-out itself can end the fan-out.
+    // From here on no run is due that could end the fan-out in its place.
     cluster.configure("signal_hub.interval", "1h");
     eventually(SOON, "no run is due", || {
         session
@@ -259,20 +261,22 @@ fn a_deferred_foreign_key_of_the_users_refuses_only_who_is_missing() {
         missing.len() == 2 && missing.iter().all(|m| m.starts_with(&user(42))),
         "{missing:?}"
     );
-    let told: Vec<String> = session.list(
+    let errors: Vec<String> = session.list(
         "SELECT trigger || ' ' || error FROM signal_runs WHERE delivery_failures = 1 ORDER BY run_id",
     );
-    assert_eq!(told.len(), 2, "{told:?}");
-    for (told, trigger) in told.iter().zip(["manual", "worker"]) {
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    for (error, trigger) in errors.iter().zip(["manual", "worker"]) {
         assert!(
-            told.starts_with(trigger) && told.contains(&user(42)) && told.contains("foreign key"),
-            "{told}"
+            error.starts_with(trigger)
+                && error.contains(&user(42))
+                && error.contains("foreign key"),
+            "{error}"
         );
     }
 }
 
 #[test]
-fn a_broken_trigger_of_the_users_holds_deliveries_back_until_it_is_mended() {
+fn a_broken_trigger_of_the_users_holds_deliveries_back_until_it_is_repaired() {
     let market = flat_market();
     let cluster = by_itself(&market).start();
     let mut session = cluster.session(POSTGRES);
@@ -292,7 +296,7 @@ fn a_broken_trigger_of_the_users_holds_deliveries_back_until_it_is_mended() {
     assert!(message.contains("public.notes"), "{message}");
     meanwhile(
         Duration::from_secs(3),
-        "it stays so, and nobody is passed over",
+        "it stays so, and no subscriber is skipped",
         || {
             state(&mut session) == "failing"
                 && session
@@ -300,8 +304,8 @@ fn a_broken_trigger_of_the_users_holds_deliveries_back_until_it_is_mended() {
                     == 0
         },
     );
-    let told = cluster.log().matches("WARNING:  signal_hub:").count();
-    assert_eq!(told, 1, "the log tells it once, not every second");
+    let warnings = cluster.log().matches("WARNING:  signal_hub:").count();
+    assert_eq!(warnings, 1, "the log has it once, not every second");
 
     session.run("CREATE TABLE notes (user_id uuid)");
     wait_for_deliveries(&mut session, 100);

@@ -117,7 +117,7 @@ fn drop_extension_ends_the_worker_and_create_extension_starts_it_again() {
     );
     assert!(worker_pid(&mut session).is_some());
 
-    // Gone and back before the worker can look.
+    // Dropped and created again before the worker can notice.
     session.run("DROP EXTENSION signal_hub; CREATE EXTENSION signal_hub");
     wait_for_good_run(&mut session);
     assert!(worker_pid(&mut session).is_some());
@@ -139,7 +139,7 @@ fn a_new_interval_takes_effect_without_a_restart() {
     });
 
     cluster.configure("signal_hub.interval", "1h");
-    // A run may have been under way when the setting came.
+    // A run may have begun before the setting changed.
     let mut last = (Instant::now(), runs(&mut session));
     eventually(SOON, "runs stop coming every second", || {
         let now = runs(&mut session);
@@ -161,7 +161,7 @@ fn runs_come_at_a_fixed_rate() {
     let starts: Vec<f64> = session.list(
         "SELECT extract(epoch FROM started_at)::float8 FROM signal_runs ORDER BY run_id LIMIT 11",
     );
-    // A busy machine may make a run late enough to miss a beat, but never move the grid.
+    // On a busy machine a run may be late enough to miss a beat, but beats stay on their grid.
     let beats: f64 = starts.windows(2).map(|w| (w[1] - w[0]).round()).sum();
     let mean = (starts[10] - starts[0]) / beats;
     assert!((mean - 1.0).abs() < 0.05, "{mean} s apart: {starts:?}");
@@ -196,7 +196,7 @@ fn a_pause_while_the_exchange_is_asked_sends_nothing_and_loses_nothing() {
     });
 }
 
-/// A door before an exchange: who asks stands there until it is opened.
+/// A door in front of an exchange: requests wait there until it is opened.
 struct Door {
     port: u16,
     open: Sender<()>,
@@ -209,7 +209,7 @@ impl Door {
         let (open, opened) = channel();
         let behind = (Ipv4Addr::LOCALHOST, market.port());
         thread::spawn(move || {
-            // An error when nobody is left to open it.
+            // An error means that the door was dropped and nobody can open it.
             if opened.recv().is_err() {
                 return;
             }
@@ -231,12 +231,12 @@ impl Door {
     }
 
     fn open(&self) {
-        self.open.send(()).expect("somebody keeps the door");
+        self.open.send(()).expect("the thread of the door waits");
     }
 }
 
 fn pass_on(mut from: TcpStream, mut to: TcpStream) {
-    // Either side may hang up.
+    // Either side may close the connection.
     let _ = io::copy(&mut from, &mut to);
     let _ = to.shutdown(Shutdown::Write);
 }
@@ -328,7 +328,7 @@ fn a_misspelt_setting_or_a_bad_value_is_refused() {
     let cluster = Options::preloaded().start();
     let mut session = cluster.session(POSTGRES);
     let error = session.error("ALTER SYSTEM SET signal_hub.intervall = '5s'");
-    // Undefined object; invalid name from PostgreSQL 17 on.
+    // "Undefined object"; from PostgreSQL 17 on "invalid name".
     assert!(
         ["42704", "42602"].contains(&error.code().code()),
         "{}",

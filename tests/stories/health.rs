@@ -15,7 +15,7 @@ fn with_extension(cluster: &Cluster) -> Session {
     session
 }
 
-/// What the one row says.
+/// The one row of `signal_health`.
 struct Health {
     healthy: bool,
     state: String,
@@ -54,7 +54,7 @@ fn a_worker_whose_first_run_has_not_ended_is_starting() {
 }
 
 #[test]
-fn failures_are_told_with_their_reason_and_recovery_is_seen() {
+fn failures_are_shown_with_their_reason_and_so_is_recovery() {
     let market = flat_market();
     let cluster = by_itself(&market).start();
     let mut session = with_extension(&cluster);
@@ -81,7 +81,7 @@ fn failures_are_told_with_their_reason_and_recovery_is_seen() {
         "SELECT healthy AND consecutive_failures = 0 AND last_error LIKE '%HTTP status 500%' AND last_error_at < last_success
            FROM signal_health"
     ));
-    eventually(SOON, "the log tells of both, once", || {
+    eventually(SOON, "the log has both, once", || {
         let log = cluster.log();
         log.matches("HTTP status 500").count() == 1
             && log.matches("signal_hub: recovered").count() == 1
@@ -103,7 +103,7 @@ fn a_worker_that_is_killed_is_back_within_three_seconds_and_harms_nobody() {
     });
     assert_eq!(session.one::<i64>("SELECT restarts FROM signal_health"), 1);
     wait_for_state(&mut session, "running");
-    // This very session lived through it, and so did the server.
+    // The server did not restart, and this session still works.
     assert_eq!(
         session.one::<String>("SELECT pg_postmaster_start_time()::text"),
         server_start
@@ -150,13 +150,13 @@ fn without_preloading_health_says_what_to_add_to_the_configuration() {
 }
 
 #[test]
-fn progress_is_told_whatever_the_clock_showed_when_the_fan_out_began() {
+fn progress_is_shown_whatever_the_clock_showed_when_the_fan_out_began() {
     let market = rising_market();
     market.set_change("ETHUSDT", "-4");
     let cluster = by_hand(&market).start();
     let mut session = with_extension(&cluster);
     session.run("SELECT generate_signals_now()");
-    // A crowd has the first signal, and some of it the second.
+    // A million subscribers have the first signal, and a hundred of them the second.
     session.run(
         "UPDATE signals SET deliveries = 1000000;
          UPDATE signals SET deliveries = 100, delivered_at = NULL
@@ -166,14 +166,14 @@ fn progress_is_told_whatever_the_clock_showed_when_the_fan_out_began() {
         session.run(&format!(
             "UPDATE signals SET delivery_started_at = now() + interval '{began}' WHERE delivered_at IS NULL"
         ));
-        let told = &session
+        let progress_row = &session
             .rows("SELECT progress, estimated_end IS NOT NULL FROM signal_delivery_progress")[0];
-        let progress: String = told.get(0);
+        let progress: String = progress_row.get(0);
         assert!(
             progress.contains("100 rows of about 1000000"),
             "{began}: {progress}"
         );
-        assert_eq!(told.get::<_, bool>(1), is_foreseen, "{began}");
+        assert_eq!(progress_row.get::<_, bool>(1), is_foreseen, "{began}");
     }
 }
 
@@ -202,7 +202,7 @@ fn a_standby_is_healthy_and_generates_once_promoted() {
 }
 
 #[test]
-fn a_transaction_left_open_after_a_call_by_hand_blocks_runs_and_is_told() {
+fn a_transaction_left_open_after_a_call_by_hand_blocks_runs_and_health_says_so() {
     let market = rising_market();
     let cluster = by_itself(&market).start();
     let mut session = with_extension(&cluster);
@@ -277,7 +277,7 @@ fn sql_objects_of_another_release_stop_the_worker_politely() {
             .is_some_and(|h| h.contains("ALTER EXTENSION signal_hub UPDATE")),
         "{error:?}"
     );
-    // A run under way when the version changed may still ask.
+    // A run that had begun when the version changed may still ask.
     let mut last = (Instant::now(), market.request_count());
     eventually(SOON, "the exchange is left alone", || {
         if market.request_count() != last.1 {
@@ -297,7 +297,7 @@ fn sql_objects_of_another_release_stop_the_worker_politely() {
 
 #[test]
 fn an_idle_server_beats_its_heart_at_next_to_no_cost() {
-    /// How long is looked.
+    /// How long the processes are watched.
     const TIME: Duration = Duration::from_secs(20);
     /// 0.1 % of that time, in ticks of a hundredth of a second.
     const TICKS: u64 = 2;
@@ -314,7 +314,7 @@ fn an_idle_server_beats_its_heart_at_next_to_no_cost() {
         session.one::<bool>("SELECT heartbeat_age < interval '6 seconds' FROM signal_health")
     });
     let used = processes.iter().map(|pid| cpu_ticks(*pid)).sum::<u64>() - before;
-    // A tick is counted as a whole when it is seen half way: one more for each process.
+    // A tick that began before the time counts as a whole one: one more for each process.
     assert!(used <= TICKS + 2, "{used} ticks in {TIME:?}");
     assert_ne!(
         session.one::<String>("SELECT last_heartbeat::text FROM signal_health"),
@@ -331,7 +331,7 @@ fn an_idle_server_beats_its_heart_at_next_to_no_cost() {
 fn an_idle_run_uses_one_transaction_number() {
     const RUNS: i64 = 5;
     let market = flat_market();
-    // Autovacuum takes numbers, too.
+    // Autovacuum uses transaction numbers, too.
     let cluster = by_itself(&market).set("autovacuum", "off").start();
     let mut session = with_extension(&cluster);
     wait_for_good_run(&mut session);
@@ -352,7 +352,8 @@ fn an_idle_run_uses_one_transaction_number() {
     );
 }
 
-/// Time a process has used so far, in its own code and the kernel's: fields 14 and 15 of proc(5)'s stat.
+/// Processor time that a process has used so far, in user and in kernel mode, in ticks: fields 14
+/// and 15 of /proc/PID/stat, see proc(5).
 fn cpu_ticks(pid: i32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process lives");
     let (_, fields) = stat.rsplit_once(')').expect("a name in brackets");

@@ -38,7 +38,7 @@ fn clients_see_and_mark_their_own_rows_only() {
             .len()
     };
     assert_eq!(marked(&mut session), 1);
-    // Without WHERE or RETURNING only the policy for updates stands between the client and all rows.
+    // Without WHERE or RETURNING, only the policy for updates keeps the client from all rows.
     session.run("UPDATE user_signals SET clicked = true");
     let error = session.error("UPDATE user_signals SET confidence = 100");
     assert_eq!(
@@ -95,7 +95,8 @@ fn clients_see_their_own_rows_also_in_a_parallel_plan() {
          SET enable_indexonlyscan = off;
          SET enable_bitmapscan = off"
     ));
-    // Once by the policy, once as clients may write it themselves: then every worker calls the function.
+    // Once by the policy alone, once as clients may write it: then every worker calls the
+    // function.
     let queries = [
         "SELECT count(*) FROM user_signals",
         "SELECT count(*) FROM user_signals WHERE current_subscriber() = user_id",

@@ -8,10 +8,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
-/// A day on which BTC fell by 8.163 %: 2,161 rows, 707 of them all zero, 59 halted with frozen statistics.
+/// A day on which BTC fell by 8.163 %: 2,161 rows, 707 of them all zero, 59 halted with frozen
+/// statistics.
 const SELL_OFF: &str = "binance/ticker24hr-2023-03-10T1434Z.json.gz";
 
-/// The reply, or `None` where the folder is missing.
+/// The recorded reply, or `None` when the folder is missing.
 fn recorded_reply(name: &str) -> Option<String> {
     let folder = std::env::var_os("SIGNAL_HUB_MARKET_DATA").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/market"),
@@ -65,7 +66,7 @@ fn a_recorded_sell_off_becomes_rows_with_the_very_numbers_of_the_exchange() {
           WHERE (r.row ->> 'closeTime')::bigint < (SELECT max((row ->> 'closeTime')::bigint) FROM recorded) - 300000",
     );
     assert!(stale.is_empty(), "old statistics: {stale:?}");
-    // Compared as text, so that not even a trailing zero may differ.
+    // As text, so that even trailing zeros have to be equal.
     let altered: Vec<String> = session.list(
         "SELECT s.symbol FROM signals s JOIN recorded r USING (symbol)
           WHERE (s.price_change_percent::text, s.last_price::text, s.open_price::text, s.high_price::text,

@@ -1,4 +1,4 @@
-//! What is interrupted goes on where it stopped, and what was configured comes back.
+//! Interrupted work goes on where it stopped, and what was configured is restored.
 
 use signal_hub_harness::cluster::binaries::{output, succeed};
 use signal_hub_harness::cluster::{Cluster, POSTGRES};
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 const SUBSCRIBERS: u32 = 20_000;
 
-/// A fan-out to 20,000 subscribers in batches of 200, some way through.
+/// A fan-out to 20,000 subscribers in batches of 200 that has begun and not ended.
 fn delivery_under_way(market: &Simulator) -> (Cluster, Session) {
     let cluster = by_itself(market)
         .set("signal_hub.delivery_batch", "200")
@@ -21,7 +21,7 @@ fn delivery_under_way(market: &Simulator) -> (Cluster, Session) {
     let mut session = cluster.session(POSTGRES);
     session.run("BEGIN; CREATE EXTENSION signal_hub");
     subscribe(&mut session, "MAX", 1, SUBSCRIBERS);
-    // Slow enough to be caught in the act on any machine.
+    // Slow enough that it has not ended on any machine when a test interrupts it.
     session.run(
         "CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.02); RETURN NULL; END';
          CREATE TRIGGER take_time AFTER INSERT ON user_signals EXECUTE FUNCTION take_time();
@@ -112,7 +112,7 @@ fn dropping_the_extension_in_the_middle_of_a_fan_out_just_ends_it() {
     wait_for_good_run(&mut session);
 }
 
-/// Everything that a dump has to bring back, as text.
+/// Everything that a dump has to restore, as text.
 fn possessions(session: &mut Session) -> Vec<String> {
     let mut all = Vec::new();
     for table in [
@@ -159,7 +159,7 @@ fn a_dump_restores_what_was_changed_and_earned() {
             .arg(POSTGRES),
     );
 
-    // A worker that generates before the dump is in would be in its way.
+    // A worker that generates signals before the dump is restored would be in the way.
     let new = by_itself(&market).set("signal_hub.enabled", "off").start();
     let mut session = new.create_database("moved");
     succeed(
@@ -229,7 +229,7 @@ fn no_run_happens_while_the_session_that_restores_a_dump_lives() {
     subscribe(&mut session, "MAX", 1, 3);
     session.run("SELECT generate_signals_now()");
     let before = possessions(&mut session);
-    // Statements alone: what begins with a backslash is for psql.
+    // Only the statements: lines that begin with a backslash are for psql.
     let dumped = |section: &str| -> String {
         let text = output(old.tool("pg_dump").args(["--inserts", section, POSTGRES]));
         let lines = text.lines().filter(|line| !line.starts_with('\\'));
@@ -241,7 +241,7 @@ fn no_run_happens_while_the_session_that_restores_a_dump_lives() {
     let mut session = new.create_database("moved");
     let mut restorer = new.session("moved");
     restorer.run(&definitions);
-    // In a large database the definitions of other tables take a while.
+    // In a large database, restoring the other tables takes a while.
     eventually(SOON, "the worker is up", || {
         session
             .one::<Option<i32>>("SELECT worker_pid FROM signal_worker_status()")
@@ -260,7 +260,7 @@ fn no_run_happens_while_the_session_that_restores_a_dump_lives() {
     drop(restorer);
     wait_for_good_run(&mut session);
     let owned = |rows: Vec<String>| -> Vec<String> {
-        // The first run notes what it saw of the symbols.
+        // The first run records what the exchange says about the symbols.
         let rows = rows.into_iter();
         rows.filter(|row| !row.starts_with("signal_symbols"))
             .collect()

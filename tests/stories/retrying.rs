@@ -1,4 +1,5 @@
-//! When a failing exchange is asked again: not before it allows it, and less often the longer it fails.
+//! When a failing exchange is asked again: not before it allows it, and less often the longer it
+//! fails.
 
 use signal_hub_harness::cluster::{Options, POSTGRES};
 use signal_hub_harness::scene::{
@@ -32,19 +33,19 @@ fn an_exchange_that_says_wait_is_left_alone_for_that_long() {
            FROM signal_runs WHERE status = 'failed'",
     )[0];
     let (wait, took): (f64, f64) = (row.get(0), row.get(1));
-    // Counted from the reply, which came before the end of the run.
+    // The wait counts from the reply, which came before the end of the run.
     assert!(
         (2.99..3.01 + took).contains(&wait),
         "{wait} s of a run of {took} s"
     );
-    // A person's call is kept back, too.
+    // A call by hand must not ask either.
     let error = session.error("SELECT generate_signals_now()");
     assert_eq!(error.code().code(), "08004", "{}", error.message());
     assert!(error.detail().is_some() && error.hint().is_some());
-    let looked = Instant::now();
+    let began = Instant::now();
     let due: f64 = session.one("SELECT extract(epoch FROM retry_at - clock_timestamp())::float8 FROM signal_runs WHERE status = 'failed'");
     let left = Duration::from_secs_f64((due - 0.1).max(0.0));
-    meanwhile(left.saturating_sub(looked.elapsed()), "no request", || {
+    meanwhile(left.saturating_sub(began.elapsed()), "no request", || {
         market.request_count() == requests
     });
     eventually(Duration::from_secs(3), "it is asked again", || {
@@ -56,7 +57,7 @@ fn an_exchange_that_says_wait_is_left_alone_for_that_long() {
 #[test]
 fn a_shorter_interval_does_not_cut_short_what_the_exchange_asked_for() {
     const RETRY_AFTER: Duration = Duration::from_secs(5);
-    // An exchange of one reply, which it takes its time over.
+    // An exchange that gives one reply, after some time.
     let exchange = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     exchange
         .set_nonblocking(true)
@@ -90,7 +91,7 @@ fn a_shorter_interval_does_not_cut_short_what_the_exchange_asked_for() {
     let waited = again - replied;
     assert!(
         waited >= RETRY_AFTER && waited < RETRY_AFTER + Duration::from_secs(3),
-        "asked again {waited:?} after it said: not for {RETRY_AFTER:?}"
+        "asked again after {waited:?} instead of {RETRY_AFTER:?}"
     );
 }
 
@@ -146,15 +147,15 @@ fn a_short_history_keeps_what_runs_and_health_go_by() {
         session.list::<String>("SELECT message FROM signal_runs ORDER BY run_id")
             == ["last good", "told to wait", "last"]
     });
-    let told = session.error("SELECT generate_signals_now()");
-    assert_eq!(told.code().code(), "08004", "{told}");
+    let error = session.error("SELECT generate_signals_now()");
+    assert_eq!(error.code().code(), "08004", "{error}");
     assert_eq!(market.request_count(), 0);
     assert!(session.one::<bool>("SELECT last_success IS NOT NULL FROM signal_health"));
 }
 
 #[test]
 fn an_exchange_that_fails_is_asked_less_and_less_until_its_first_good_reply() {
-    /// What a busy machine may add to a wait, in seconds.
+    /// The most that a busy machine adds to a wait, in seconds.
     const LATE: f64 = 0.7;
     const FAILURES: usize = 3;
     let market = flat_market();
@@ -162,7 +163,7 @@ fn an_exchange_that_fails_is_asked_less_and_less_until_its_first_good_reply() {
     let mut session = cluster.session(POSTGRES);
     market.inject(Fault::InternalError, Times::Forever);
     session.run("CREATE EXTENSION signal_hub");
-    let told = eventually(SOON, "health tells of the third failure", || {
+    let health = eventually(SOON, "health shows the third failure", || {
         let row = session
             .rows(
                 "SELECT h.state, h.message, h.consecutive_failures,
@@ -176,14 +177,14 @@ fn an_exchange_that_fails_is_asked_less_and_less_until_its_first_good_reply() {
     });
     assert_eq!(market.request_count(), FAILURES as u64, "one each");
     market.clear_faults();
-    let message: &str = told.get(1);
-    assert_eq!(told.get::<_, &str>(0), "failing", "{message}");
+    let message: &str = health.get(1);
+    assert_eq!(health.get::<_, &str>(0), "failing", "{message}");
     assert!(
         message.starts_with("3 failed run(s) in a row: ") && message.contains("HTTP status 500"),
         "{message}"
     );
-    assert!(told.get::<_, bool>(4), "{message}");
-    let apart: f64 = told.get(3);
+    assert!(health.get::<_, bool>(4), "{message}");
+    let apart: f64 = health.get(3);
     assert!(apart.abs() < 0.5, "next_run is {apart} s after retry_at");
 
     let next = eventually(SOON, "a good run, and the next one is foreseen", || {
@@ -194,7 +195,7 @@ fn an_exchange_that_fails_is_asked_less_and_less_until_its_first_good_reply() {
     });
     assert!(next < 1.1, "{next} s: not back to the interval");
 
-    // What the server itself decided and did, for this process may look late.
+    // By the server's own record, since this process may notice late.
     let on_record = session.rows(
         "SELECT status, extract(epoch FROM retry_at - started_at)::float8,
                 extract(epoch FROM lead(started_at) OVER (ORDER BY run_id) - started_at)::float8
@@ -203,7 +204,7 @@ fn an_exchange_that_fails_is_asked_less_and_less_until_its_first_good_reply() {
     for (number, run) in on_record.iter().take(FAILURES).enumerate() {
         assert_eq!(run.get::<_, &str>(0), "failed");
         let (decided, waited): (f64, f64) = (run.get(1), run.get(2));
-        // Twice as long each time, 10 % more or less, but never less than the interval.
+        // Twice as long each time, 10 % more or less, and never shorter than the interval.
         let doubled = f64::from(1 << number);
         assert!(
             ((doubled * 0.899).max(0.999)..doubled * 1.101).contains(&decided),

@@ -1,4 +1,4 @@
-//! Whoever can do something in a database cannot do more to the server by way of the extension.
+//! Nobody gains rights through the extension that they do not have without it.
 
 use serde_json::Value;
 use signal_hub_harness::cluster::{Cluster, POSTGRES};
@@ -8,11 +8,12 @@ use signal_hub_harness::scene::{
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
 
-/// What a trap writes into the server's log, which no rollback takes back.
+/// What a trap writes to the server's log, which no rollback removes.
 const SPRUNG: &str = "a trap was sprung";
 
-/// Traps in schema public: for every function that the extension's statements call, one of the same name
-/// and types; for every operator, one for each pair of types, those that PostgreSQL would convert included.
+/// Traps in schema public: for every function that the extension's statements call, one of the
+/// same name and types; for every operator, one for each pair of types, also of types that
+/// PostgreSQL would convert.
 const TRAPS: &str = r#"
 CREATE FUNCTION public.spring() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -79,7 +80,7 @@ fn is_superuser(session: &mut Session, role: &str) -> bool {
     ))
 }
 
-/// Good runs, when no other has failed; touches no operator.
+/// How many runs were good; none must have failed. Uses no operator.
 fn good_runs(session: &mut Session) -> usize {
     let states: Vec<String> = session.list("SELECT status FROM public.signal_runs");
     assert!(
@@ -99,12 +100,12 @@ fn what_the_owner_of_a_database_plants_never_runs_as_superuser() {
     let mut mallory = cluster.session("shop");
     mallory.run("SET ROLE mallory");
     mallory.run(TRAPS);
-    // An owner can: every session of the database, the worker's too, finds the traps first.
+    // The owner of a database can have every session, the worker's too, find the traps first.
     mallory.run("ALTER DATABASE shop SET search_path = public, pg_catalog");
 
     let mut admin = cluster.session("shop");
     admin.run("CREATE EXTENSION signal_hub");
-    // Exact types once more, of tables that were not there before.
+    // Again with the exact types, of tables that were not there before.
     mallory.run(
         "CREATE FUNCTION public.to_jsonb(public.signal_tiers) RETURNS jsonb LANGUAGE plpgsql
              AS 'BEGIN PERFORM public.spring(); RETURN NULL; END'",
@@ -115,7 +116,7 @@ fn what_the_owner_of_a_database_plants_never_runs_as_superuser() {
     ));
     eventually(SOON, "several runs", || good_runs(&mut admin) >= 3);
 
-    // What a superuser does with the extension, by name and nothing else.
+    // What a superuser does with the extension, calling its functions by name.
     market.set_change("ETHUSDT", "-4");
     admin.run("UPDATE public.user_subscriptions SET status = 'active'");
     admin.run("INSERT INTO public.signal_tiers (tier, priority, shipped) VALUES ('PRO', 7, true)");
@@ -142,7 +143,7 @@ fn what_the_owner_of_a_database_plants_never_runs_as_superuser() {
     let sprung: Vec<&str> = log.lines().filter(|line| line.contains(SPRUNG)).collect();
     assert!(sprung.is_empty(), "{sprung:#?}");
     assert!(!is_superuser(&mut admin, "mallory"));
-    // The traps were armed all the time.
+    // The traps worked all the time.
     admin.run("SELECT 'a'::text = 'b'::text");
     eventually(SOON, "the trap springs", || cluster.log().contains(SPRUNG));
     assert!(is_superuser(&mut admin, "mallory"));
@@ -173,7 +174,8 @@ fn an_object_planted_under_a_name_of_the_extension_is_not_adopted() {
     }
 }
 
-/// A trigger that tries every way up it knows, and leaves settings behind that would hurt whoever comes next.
+/// A trigger that tries every way to gain rights, and leaves settings behind that would harm the
+/// next user of the session.
 const CLIMBER: &str = r#"
 CREATE FUNCTION climb() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -202,7 +204,8 @@ END $$;
 CREATE TRIGGER climb AFTER INSERT ON user_signals EXECUTE FUNCTION climb();
 "#;
 
-/// A shop whose tables belong to mallory, a plain role, who has put a trigger on one of them.
+/// A database where the tables of the extension belong to mallory, a role without further rights,
+/// who has put a trigger on one of them.
 fn owned_by_mallory(cluster: &Cluster) -> Session {
     let mut session = cluster.create_database("shop");
     session.run(
@@ -291,7 +294,7 @@ fn an_advisory_lock_of_anybody_stops_nothing() {
     let mut session = cluster.session(POSTGRES);
     session.run("CREATE ROLE visitor");
     let mut visitor = cluster.session(POSTGRES);
-    // Keys that one would guess, and the one an early version used.
+    // Keys that are easy to guess, and the one that an early version used.
     visitor.run(
         "SET ROLE visitor;
          SELECT pg_advisory_lock(key)

@@ -66,6 +66,31 @@ pub fn waiting_behind_a_silent_exchange(market: &Simulator, times: Times) -> (Cl
     (cluster, session)
 }
 
+/// The symbols that change side, in this order.
+const SYMBOLS: [&str; 4] = ["BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"];
+
+/// Moves an exchange: one symbol after the other changes to its other side, which makes a signal
+/// each time.
+#[derive(Default)]
+pub struct Turns {
+    made: usize,
+}
+
+impl Turns {
+    /// Moves the next symbol.
+    pub fn turn(&mut self, market: &Simulator) {
+        let symbol = SYMBOLS[self.made % SYMBOLS.len()];
+        let rising = (self.made / SYMBOLS.len()).is_multiple_of(2);
+        market.set_change(symbol, if rising { "3.5" } else { "-3.5" });
+        self.made += 1;
+    }
+
+    /// How many times a symbol was moved.
+    pub fn made(&self) -> usize {
+        self.made
+    }
+}
+
 /// The `user_id` of subscriber number `i`, as text.
 pub fn user(i: u32) -> String {
     format!("00000000-0000-4000-8000-{i:012x}")

@@ -1,12 +1,9 @@
 //! A database whose signals are made by hand, and clients who read them.
 
 use crate::cluster::{Cluster, Options, POSTGRES};
-use crate::scene::{by_hand, flat_market, subscribe, user};
+use crate::scene::{Turns, by_hand, flat_market, subscribe, user};
 use crate::session::Session;
 use signal_hub_simulator::Simulator;
-
-/// The symbols that change side, in this order.
-const SYMBOLS: [&str; 4] = ["BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"];
 
 /// A server, its exchange, and an administrator's session.
 pub struct Shop {
@@ -21,17 +18,13 @@ pub struct Shop {
 /// An exchange where one symbol after the other changes side.
 pub struct Market {
     simulator: Simulator,
-    turns: usize,
+    turns: Turns,
 }
 
 impl Market {
     /// Moves one symbol to its other side, so that the next run has one signal.
     pub fn turn(&mut self) {
-        let symbol = SYMBOLS[self.turns % SYMBOLS.len()];
-        let rising = (self.turns / SYMBOLS.len()).is_multiple_of(2);
-        self.simulator
-            .set_change(symbol, if rising { "3.5" } else { "-3.5" });
-        self.turns += 1;
+        self.turns.turn(&self.simulator);
     }
 }
 
@@ -61,7 +54,7 @@ impl Shop {
             admin,
             market: Market {
                 simulator,
-                turns: 0,
+                turns: Turns::default(),
             },
         }
     }

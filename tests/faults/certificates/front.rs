@@ -1,4 +1,4 @@
-//! The simulated exchange behind https, and the authority that vouches for it.
+//! The simulated exchange behind https, and the authority that signs its certificate.
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Longest time for one read or write of a connection; a test's client is on this machine.
+/// Longest time for one read or write on a connection; clients are on this machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A private authority.
+/// A private certificate authority.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key.
@@ -34,17 +34,17 @@ impl Authority {
         Self(issuer.expect("parameters in order"))
     }
 
-    /// Its own certificate, to be trusted by who will.
+    /// Its own certificate, in PEM, for those who trust it.
     pub fn pem(&self) -> String {
         self.0.pem()
     }
 
-    /// A certificate for a host that is good today.
+    /// A certificate for a host that is valid today.
     pub fn vouch_for(&self, host: &str) -> Identity {
         self.sign(params(host))
     }
 
-    /// One that was good for a year, and that year is long over.
+    /// A certificate that was valid for a year, long ago.
     pub fn vouched_long_ago_for(&self, host: &str) -> Identity {
         let mut params = params(host);
         params.not_before = date_time_ymd(2020, 1, 1);
@@ -60,7 +60,7 @@ impl Authority {
 }
 
 impl Identity {
-    /// A certificate for a host that nobody but itself vouches for.
+    /// A certificate for a host that is signed by its own key only.
     pub fn self_signed(host: &str) -> Self {
         let key = key_pair();
         let certificate = params(host).self_signed(&key);
@@ -83,8 +83,8 @@ fn params(host: &str) -> CertificateParams {
     CertificateParams::new([host.to_owned()]).expect("a host name")
 }
 
-/// An https server on loopback that passes each request on to a plain one. Dropping it closes
-/// its port.
+/// An https server on loopback that passes each request on to a server without TLS. Dropping it
+/// closes its port.
 pub struct Front {
     port: u16,
     stopping: Arc<AtomicBool>,
@@ -111,7 +111,7 @@ impl Front {
                     if stopping.load(Ordering::Relaxed) {
                         return;
                     }
-                    // Who refuses the certificate just leaves.
+                    // A client that refuses the certificate closes the connection.
                     let _ = pass_on(stream, &config, behind);
                 }
             }
@@ -123,7 +123,7 @@ impl Front {
         }
     }
 
-    /// Its base URL under this name.
+    /// Its base URL with this host name.
     pub fn url(&self, host: &str) -> String {
         format!("https://{host}:{}", self.port)
     }
@@ -132,7 +132,7 @@ impl Front {
 impl Drop for Front {
     fn drop(&mut self) {
         self.stopping.store(true, Ordering::Relaxed);
-        // Wakes the acceptor.
+        // Wakes the thread that accepts.
         let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
         if let Some(acceptor) = self.acceptor.take() {
             let _ = acceptor.join();

@@ -1,5 +1,5 @@
-//! Follows a slot by pgwire-replication and writes the messages of pgoutput as they come, with a
-//! line break after each, as pg_recvlogical does. Usage: follow PORT SLOT
+//! Follows a slot with pgwire-replication and writes the messages of pgoutput as they arrive,
+//! with a line break after each, like pg_recvlogical. Usage: follow PORT SLOT
 
 use pgwire_replication::{ReplicationClient, ReplicationConfig, ReplicationEvent, TlsConfig};
 use std::error::Error;
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 stdout().write_all(b"\n")?;
             }
             ReplicationEvent::Commit { end_lsn, .. } => {
-                // Only what is safe with us may be forgotten there.
+                // The server may forget only what is safely written here.
                 stdout().flush()?;
                 client.update_applied_lsn(end_lsn);
             }

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-/// The rows of whole messages, each a JSON object of texts. Messages are followed by `separator`.
+/// The rows of complete messages, each a JSON object of texts. `separator` follows each message.
 pub fn rows(stream: &[u8], separator: &[u8]) -> Vec<String> {
     let mut columns = Vec::new();
     let mut rows = Vec::new();
@@ -17,7 +17,8 @@ pub fn rows(stream: &[u8], separator: &[u8]) -> Vec<String> {
     rows
 }
 
-/// One message, with the row it brings if it does. `None` where the stream ends. The table is one.
+/// Reads one message, and the row in it if it has one; `None` when the stream ends. There is only
+/// one table.
 fn message(rest: &mut Bytes, columns: &mut Vec<String>) -> Option<Option<String>> {
     match rest.take(1)?[0] {
         b'B' => rest.take(20)?,

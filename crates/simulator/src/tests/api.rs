@@ -1,4 +1,4 @@
-//! The REST API as its users know it.
+//! The REST API as clients see it.
 
 use super::{A_TIME, ALL, get, good, integer, number, start, start_at, symbols_of, text, ticker};
 use crate::{Fault, Instrument, Simulator, SimulatorOptions, Times};
@@ -177,7 +177,7 @@ fn one_connection_takes_many_requests() {
         stream.write_all(ping).expect("a request");
         answer(&mut stream);
     }
-    // Two at once, then one that is cut in two.
+    // Two requests at once, then one in two parts.
     stream.write_all(&ping.repeat(2)).expect("two requests");
     answer(&mut stream);
     answer(&mut stream);

@@ -80,7 +80,7 @@ fn a_halted_symbol_keeps_its_statistics_and_its_time() {
 }
 
 #[test]
-fn an_untraded_symbol_is_all_zeros_but_for_the_previous_close() {
+fn an_untraded_symbol_is_all_zeros_except_for_the_previous_close() {
     let market = start_at(A_TIME);
     market.zero("SOLUSDT");
     let row = ticker(&market, "SOLUSDT");

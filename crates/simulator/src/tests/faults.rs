@@ -1,4 +1,4 @@
-//! Every fault, as a client sees it; and the next good reply.
+//! Every fault as a client sees it, and the good reply that follows.
 
 use super::{A_TIME, ALL, Reply, connect, get, good, request, start, start_at, text};
 use crate::{Corruption, Fault, Simulator, Times};
@@ -112,7 +112,7 @@ fn a_body_drips() {
         received.push(byte[0]);
     }
     assert!(begun.elapsed() >= Duration::from_millis(600));
-    // Others are served meanwhile.
+    // Other clients are served meanwhile.
     good(&market, TARGET);
 }
 

@@ -1,4 +1,4 @@
-//! The model: one time, one reply; and rows whose figures agree with each other.
+//! The model: the same time gives the same reply, and the figures of a row agree with each other.
 
 use super::super::exchange::{Exchange, Volume};
 use super::super::instrument::Instrument;
@@ -79,7 +79,7 @@ fn figures_of_all_pairs_agree() {
     for (row, instrument) in rows.as_array().expect("an array").iter().zip(ticks) {
         assert_eq!(text(row, "symbol"), instrument.symbol);
         assert_identities(row, instrument.tick_size);
-        // The market stays where it belongs: within a quarter of its price and half its volume.
+        // The market stays within a quarter of its price and half of its volume.
         let near = |name, of: Decimal, part| {
             let distance = (number(row, name) - of).abs();
             assert!(distance <= of * Decimal::new(part, 2), "{name} in {row}");
@@ -134,7 +134,8 @@ fn a_flat_market_stands_still() {
     }
 }
 
-/// Pairs from the dearest to the cheapest, with coarse and fine ticks, busy and almost dead.
+/// Pairs from the most expensive to the cheapest, with coarse and fine ticks, busy and hardly
+/// traded.
 fn any_instrument() -> impl Strategy<Value = Instrument> {
     let tick = (0_u32..=8, prop_oneof![Just(1), Just(5), Just(25)]);
     (tick, 20_i64..10_000_000, 0_u32..=10).prop_map(|((scale, unit), ticks, volume)| {
@@ -201,7 +202,7 @@ proptest! {
         let mut before = model.window(start * 1_000);
         for second in start + 1..start + 20 {
             let now = model.window(second * 1_000);
-            // What was the open a second ago is what left.
+            // The price that left the window was the open a second before.
             prop_assert!(now.high >= before.high || before.open == before.high);
             prop_assert!(now.low <= before.low || before.open == before.low);
             prop_assert!(now.high >= now.last && now.low <= now.last);

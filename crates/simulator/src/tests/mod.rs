@@ -1,4 +1,4 @@
-//! Tests of the simulator, over real connections wherever one is part of the promise.
+//! Tests of the simulator, over real connections where the wire matters.
 
 mod api;
 mod driving;

@@ -1,4 +1,4 @@
-//! Dropping a simulator ends it, whatever its connections are doing.
+//! Dropping a simulator ends it, no matter what its connections are doing.
 
 use super::{ALL, connect, good, start};
 use crate::{Fault, Simulator, SimulatorOptions, Times};
@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Waits until the simulator has taken so many requests.
+/// Waits until the simulator has received this many requests.
 fn wait_for_requests(market: &Simulator, count: u64) {
     let deadline = Instant::now() + Duration::from_secs(5);
     while market.request_count() < count {
@@ -26,7 +26,7 @@ fn stopping_takes_no_time_and_frees_the_port() {
         held.push(connect(&market, ALL).expect("a connection"));
         wait_for_requests(&market, sent as u64 + 2);
     }
-    // One more that has not asked for anything.
+    // One more connection, which has not asked for anything.
     held.push(TcpStream::connect(("127.0.0.1", market.port())).expect("a connection"));
 
     let port = market.port();
