@@ -1,6 +1,6 @@
 //! What a fan-out costs on a real server with fsync on, compared with the plain statement that
-//! does the same: `cargo bench -p signal_hub_tests --bench delivery -- [MEASUREMENT...]
-//! [OPTIONS]`.
+//! does the same:
+//! `cargo bench -p signal_hub_tests --bench delivery -- [MEASUREMENT...] [OPTIONS]`.
 //!
 //! The extension must be installed in release mode (`./pgrx-install.sh`). Figures are medians of
 //! rounds in which both take turns on the same tables. Nothing else should run on the machine.

@@ -2,8 +2,8 @@
 //! than it should, and everybody has every signal.
 //!
 //! There are as many cycles as CI has time for. All 100,000 take a quarter of an hour with a
-//! release build of the extension installed: `SIGNAL_HUB_TEST_CYCLES=100000 cargo test -p
-//! signal_hub_tests --test faults endurance::`
+//! release build of the extension installed:
+//! `SIGNAL_HUB_TEST_CYCLES=100000 cargo test -p signal_hub_tests --test faults endurance::`
 
 use crate::clocks::Clocks;
 use crate::ground::{Tide, cluster_for, each_signal_once_each_whatever_the_runs_say};
