@@ -100,5 +100,5 @@ fn a_change_to_every_subscription_makes_no_fan_out_go_through_all_of_them_again_
     });
     each_signal_once_each(&mut session, SUBSCRIBERS);
     let statements: i64 = session.one("SELECT count(*) FROM statements");
-    assert_eq!(statements, 3, "two batches, and one look at who changed");
+    assert_eq!(statements, 3, "two batches, and one query for who changed");
 }

@@ -203,7 +203,10 @@ fn market_of_the_scene() -> Simulator {
 /// What a server of a release left in tables that somebody has changed: one signal that is
 /// delivered, and four that are not, each in another stage.
 fn leave_as_when_stopped_in_the_middle_of_fan_outs(session: &mut Session, release: &str) {
-    assert_eq!(release, "0.1.0", "tell how {release} leaves a fan-out");
+    assert_eq!(
+        release, "0.1.0",
+        "write down here how {release} leaves a fan-out"
+    );
     subscribe(session, "MAX", 1, SUBSCRIBERS);
     let last = user(SERVED);
     session.run(&format!(

@@ -35,11 +35,13 @@ fn a_database_without_a_free_process_is_warned_of_once_and_served_when_one_is_fr
         let log = cluster.log();
         log.matches("no background worker slot is free").count()
     };
-    eventually(SOON, "the shortage is told", || warnings() == 1);
+    eventually(SOON, "the shortage is logged", || warnings() == 1);
     let before = runs(&mut first);
-    meanwhile(SOME_ATTEMPTS, "told once, nobody served", || {
-        warnings() == 1 && pids(&mut second, WORKER).len() == 1
-    });
+    meanwhile(
+        SOME_ATTEMPTS,
+        "it is logged once, and no worker starts",
+        || warnings() == 1 && pids(&mut second, WORKER).len() == 1,
+    );
     assert!(
         runs(&mut first) >= before + 5,
         "the first database goes on at its rate"

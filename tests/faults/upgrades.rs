@@ -82,13 +82,13 @@ fn release(session: &mut Session) -> i32 {
 }
 
 /// Reads what a stopped cluster has, and leaves it stopped and with the library preloaded.
-fn without_a_worker<T>(cluster: &mut Cluster, look: impl FnOnce(&Cluster) -> T) -> T {
+fn without_a_worker<T>(cluster: &mut Cluster, inspect: impl FnOnce(&Cluster) -> T) -> T {
     cluster.append_setting("shared_preload_libraries", "");
     cluster.start();
-    let seen = look(cluster);
+    let found = inspect(cluster);
     cluster.stop(Stop::Fast);
     cluster.append_setting("shared_preload_libraries", "signal_hub");
-    seen
+    found
 }
 
 fn upgrade(old: &Cluster, new: &Cluster) {

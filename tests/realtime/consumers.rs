@@ -157,11 +157,11 @@ fn while_signals_flow<T>(shop: &mut Shop, story: impl FnOnce(&mut Cluster, &dyn 
                 ));
             }
         });
-        let told = panic::catch_unwind(AssertUnwindSafe(|| {
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
             story(cluster, &|| sender.send(()).expect("the signals wait"))
         }));
         drop(sender);
-        told.unwrap_or_else(|panic| panic::resume_unwind(panic))
+        outcome.unwrap_or_else(|panic| panic::resume_unwind(panic))
     })
 }
 

@@ -10,7 +10,7 @@ use signal_hub_harness::wait::eventually;
 fn replication(session: &mut Session) -> Option<String> {
     assert!(
         session.one::<bool>("SELECT state = 'not_preloaded' OR healthy FROM signal_health"),
-        "signals flow whoever follows"
+        "signals are delivered, no matter who follows"
     );
     session.one("SELECT replication FROM signal_health")
 }

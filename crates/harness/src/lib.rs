@@ -3,8 +3,8 @@
 //!
 //! - [`cluster`]: a private PostgreSQL server; [`session`]: a connection to it; [`wait`]: how to
 //!   wait for something.
-//! - [`scene`]: an exchange, a server that asks it, subscribers. [`shop`]: a database whose signals
-//!   are made by hand. [`arena`]: a server to measure on.
+//! - [`scene`]: an exchange, a server that asks it, subscribers. [`shop`]: a database whose
+//!   signals are made by hand. [`arena`]: a server to measure on.
 //! - [`service`]: the live service, started and stopped as an operator does it.
 //! - [`numbers`]: medians, percentiles and tables for benchmarks. [`target`]: the folders of
 //!   cargo's build. [`skip`]: how a test says that it cannot run.

@@ -165,7 +165,7 @@ impl Listed {
         }
     }
 
-    /// What the model and the settings say now, whether the symbol trades or not.
+    /// The figures by the model and by what is set, whether the symbol trades or not.
     pub fn figures(&mut self, now: UnixMillis) -> Figures {
         let window = self.model.window(now);
         let mut figures = Figures::new(&self.instrument, &window, now);
