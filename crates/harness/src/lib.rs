@@ -13,6 +13,7 @@
 
 // Not forbidden: one system call in `cluster` has to be made between fork and exec.
 #![deny(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod arena;
 pub mod cluster;

@@ -7,10 +7,16 @@ use std::collections::VecDeque;
 /// One way in which a ticker request goes wrong.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
-    /// HTTP 429: too much request weight used. `retry_after` in seconds.
-    TooManyRequests { retry_after: Option<u64> },
-    /// HTTP 418: the address is banned. `retry_after` in seconds.
-    Banned { retry_after: Option<u64> },
+    /// HTTP 429: too much request weight used.
+    TooManyRequests {
+        /// Seconds to wait, in the header Retry-After; `None`: there is no such header.
+        retry_after: Option<u64>,
+    },
+    /// HTTP 418: the address is banned.
+    Banned {
+        /// Seconds to wait, in the header Retry-After; `None`: there is no such header.
+        retry_after: Option<u64>,
+    },
     /// HTTP 451: the exchange does not serve this country.
     RestrictedLocation,
     /// HTTP 403 with the HTML page of a web application firewall.

@@ -14,6 +14,7 @@
 //! `market` the API, `fault` what goes wrong, `response` and `server` the wire.
 
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 mod clock;
 mod exchange;
@@ -83,8 +84,8 @@ impl Simulator {
     /// Starts serving on 127.0.0.1.
     ///
     /// # Errors
-    /// `InvalidInput` when an instrument cannot be simulated or is listed twice, or the volatility
-    /// is out of range; otherwise the error with which listening on the port failed.
+    /// `InvalidInput` when an instrument cannot be simulated or is listed twice, or the
+    /// volatility is out of range; otherwise the error with which listening on the port failed.
     pub fn start(options: SimulatorOptions) -> io::Result<Self> {
         let exchange = Exchange::new(options.seed, options.volatility, options.symbols)?;
         let market = Arc::new(Mutex::new(Market::new(exchange)));

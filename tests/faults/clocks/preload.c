@@ -1,10 +1,11 @@
 /*
- * The clocks of one server: between its processes and the C library.
+ * The clocks of one server. Its processes call these functions in place of
+ * those of the C library.
  *
- * CLOCK_FILE names a file that holds two numbers of 64 bits: how many
- * nanoseconds the wall clock is ahead, which may change at any time, and how
- * many times as fast as the machine's all clocks run. Waits are that much
- * shorter. Processes forked later share both the file and the start.
+ * CLOCK_FILE names a file with two numbers of 64 bits: how many nanoseconds
+ * the wall clock is ahead, which may change at any time, and how many times
+ * as fast as the machine's all clocks run. Waits are shorter by that factor.
+ * Processes that are forked later share the file and the start.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

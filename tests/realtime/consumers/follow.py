@@ -49,7 +49,7 @@ def receive(message):
     elif data[:1] in (b"I", b"U"):
         print(json.dumps(row(data)))
     elif data[:1] == b"C":
-        # Only what is safe with us may be forgotten there.
+        # The server may forget only what is safely written here.
         sys.stdout.flush()
         message.cursor.send_feedback(flush_lsn=struct.unpack_from("!q", data, 10)[0])
 

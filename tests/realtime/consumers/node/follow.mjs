@@ -14,7 +14,7 @@ const service = new LogicalReplicationService(
 );
 service.on('data', async (lsn, message) => {
   if (message.tag === 'insert' || message.tag === 'update') writeSync(1, JSON.stringify(message.new) + '\n');
-  // Only what is safe with us may be forgotten there.
+  // The server may forget only what is safely written here.
   if (message.tag === 'commit') await service.acknowledge(message.commitEndLsn);
 });
 service.on('error', (error) => {
