@@ -3,7 +3,6 @@
 //! All of them reload with SIGHUP. None can be set by a session: one database's worker serves
 //! everybody in it.
 
-use crate::postgres::process;
 use market::Endpoint;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::prelude::*;
@@ -180,7 +179,7 @@ pub fn define() {
         GucContext::Sighup,
         GucFlags::UNIT_MIN,
     );
-    process::reserve_setting_prefix(c"signal_hub");
+    reserve_setting_prefix(c"signal_hub");
 }
 
 /// Refuses a URL the fetch would refuse, at the time it is set.
@@ -201,8 +200,22 @@ unsafe extern "C-unwind" fn check_exchange_url(
     match market::check_url(&url) {
         Ok(()) => true,
         Err(error) => {
-            process::set_setting_error_detail(&error.detail());
+            set_setting_error_detail(&error.detail());
             false
         }
     }
+}
+
+/// Makes settings under `prefix` that nobody defined an error.
+fn reserve_setting_prefix(prefix: &CStr) {
+    // SAFETY: the string outlives the call, which copies it.
+    unsafe { pg_sys::MarkGUCPrefixReserved(prefix.as_ptr()) }
+}
+
+/// DETAIL of the error that PostgreSQL raises when a setting's check fails.
+fn set_setting_error_detail(detail: &str) {
+    let detail = CString::new(detail.replace('\0', "")).unwrap_or_default();
+    // SAFETY: the string is copied into PostgreSQL's memory, where the setting machinery expects
+    // it.
+    unsafe { pg_sys::GUC_check_errdetail_string = pg_sys::pstrdup(detail.as_ptr()) }
 }

@@ -2,7 +2,7 @@
 //! launcher, worker and `_PG_init`.
 
 use pgrx::prelude::*;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::time::{Duration, SystemTime};
 
 /// Whether `_PG_init` runs because of `shared_preload_libraries`.
@@ -15,20 +15,6 @@ pub fn preloading() -> bool {
 pub fn binary_upgrade() -> bool {
     // SAFETY: reading a flag that is set once, at start.
     unsafe { pg_sys::IsBinaryUpgrade }
-}
-
-/// Makes settings under `prefix` that nobody defined an error.
-pub fn reserve_setting_prefix(prefix: &CStr) {
-    // SAFETY: the string outlives the call, which copies it.
-    unsafe { pg_sys::MarkGUCPrefixReserved(prefix.as_ptr()) }
-}
-
-/// DETAIL of the error that PostgreSQL raises when a setting's check fails.
-pub fn set_setting_error_detail(detail: &str) {
-    let detail = CString::new(detail.replace('\0', "")).unwrap_or_default();
-    // SAFETY: the string is copied into PostgreSQL's memory, where the setting machinery expects
-    // it.
-    unsafe { pg_sys::GUC_check_errdetail_string = pg_sys::pstrdup(detail.as_ptr()) }
 }
 
 /// The value of a setting in this session; `None` when nobody set it.
