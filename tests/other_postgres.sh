@@ -101,7 +101,8 @@ mount_sources() {
     local sysroot
     sysroot=$(cd "$repo" && rustc --print sysroot)
     (cd "$repo" && cargo fetch --locked --quiet)
-    mkdir -p "$root"/{repo,rust,cargo,build}
+    mkdir -p "$root"/{repo,rust,cargo,build,tmp}
+    chmod 1777 "$root/tmp"
     mount --bind -o ro "$repo" "$root/repo"
     mount --bind -o ro "$sysroot" "$root/rust"
     mount --bind "${CARGO_HOME:-$HOME/.cargo}" "$root/cargo"
@@ -112,7 +113,7 @@ inside() {
     # shellcheck disable=SC2016 # expands in that shell
     unshare --net -- sh -c 'ip link set lo up && exec "$@"' - ${suite:+chroot "$root"} \
         env -i -C "$inner$1" "PATH=$inner/rust/bin:/usr/sbin:/usr/bin:/sbin:/bin" LANG=C.UTF-8 HOME=/root \
-        "CARGO_HOME=$inner/cargo" CARGO_NET_OFFLINE=true "${@:2}"
+        "TMPDIR=$inner/tmp" "CARGO_HOME=$inner/cargo" CARGO_NET_OFFLINE=true "${@:2}"
 }
 
 # install MAJOR SOURCES
@@ -124,9 +125,10 @@ pg_config_of() {
     if [[ $1 == "$major" ]]; then echo "$inner/usr/lib/postgresql/$1/bin/pg_config"; else echo "$inner$old_pg_config"; fi
 }
 
-run_tests() {
+# run_cargo COMMAND [ARGUMENT...]: on the crate of the tests
+run_cargo() {
     inside /repo "CARGO_TARGET_DIR=$inner/build/$major" "PG_CONFIG=$(pg_config_of "$major")" \
-        "OLD_PG_CONFIG=${old_pg_config:+$inner$old_pg_config}" cargo test --locked --no-fail-fast -p signal_hub_tests "$@"
+        "OLD_PG_CONFIG=${old_pg_config:+$inner$old_pg_config}" cargo "$1" --locked -p signal_hub_tests "${@:2}"
 }
 
 # This machine's PostgreSQL, at the same place in the folder.
@@ -166,7 +168,7 @@ test_upgrade() {
     fi
     install_extension "$old" "$sources"
     # A name that matches no test would be no failure to cargo.
-    run_tests --test faults -- --nocapture --ignored upgrades:: | tee >(cat >&2) | grep -q '^test result: ok. [1-9]'
+    run_cargo test --test faults -- --nocapture --ignored upgrades:: | tee >(cat >&2) | grep -q '^test result: ok. [1-9]'
 }
 
 case ${1:-help} in help | -h | --help) usage && exit ;; esac
@@ -201,6 +203,8 @@ if [[ ${1:-} == --upgrade ]]; then
     old_pg_config=$("${PG_CONFIG:-pg_config}" --bindir)/pg_config || die "no pg_config of an older PostgreSQL"
     test_upgrade "${2:-}"
 else
-    run_tests --examples --test stories --test faults --test realtime -- \
+    # The program that follows; to cargo test, an example named is one more test.
+    run_cargo build --examples
+    run_cargo test --no-fail-fast --test stories --test faults --test realtime -- \
         --skip psycopg2 --skip wal2json --skip node_pg_logical_replication "$@"
 fi
