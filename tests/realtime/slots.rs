@@ -87,12 +87,16 @@ struct Reader(std::process::Child);
 impl Reader {
     fn of(cluster: &signal_hub_harness::cluster::Cluster, admin: &mut Session, slot: &str) -> Self {
         admin.run(&format!(
-            "SELECT pg_create_logical_replication_slot('{slot}', 'test_decoding')"
+            "SELECT pg_create_logical_replication_slot('{slot}', 'pgoutput')"
         ));
         let child = cluster
             .tool("pg_recvlogical")
             .args(["--dbname", POSTGRES, "--slot", slot, "--start", "--file=-"])
             .args(["--status-interval=0", "--fsync-interval=0"])
+            .args([
+                "--option=proto_version=1",
+                "--option=publication_names=signal_hub",
+            ])
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null())
             .spawn()
