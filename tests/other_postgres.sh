@@ -10,19 +10,20 @@ Usage: tests/other_postgres.sh MAJOR [TEST...]
 The first builds and installs signal_hub for PostgreSQL MAJOR (16, 17 or 18) in a
 folder that holds this release, and runs stories, faults and realtime on it, or those
 whose names contain a TEST, without the followers that other packages bring.
-The second runs the test of pg_upgrade,
-from this machine's own PostgreSQL (PG_CONFIG, else the pg_config in PATH) to
-MAJOR; with COMMIT, the old one has signal_hub as of that commit. A failure at an
-option "pg_attver" says that MAJOR lacks a patch the old server has; no database
-can be upgraded between these two.
+The second runs the test of pg_upgrade, from this machine's own PostgreSQL
+(PG_CONFIG, else the pg_config in PATH) to MAJOR; with COMMIT, the old one has
+signal_hub as of that commit. A failure at an option "pg_attver" says that MAJOR
+lacks a patch the old server has; no database can be upgraded between these two.
 
-To be run by hand, as root, on Debian, with Rust installed. 17 and 18 need
-debootstrap: their folder holds a Debian, takes 3 minutes to make and 5 GB. 16 is
-in no release of Debian. It comes from a Python package, for x86-64 alone, and runs
-on this machine; that needs python3 with pip and what pgrx-install.sh test needs.
-The folder is kept for the next time. It is $SIGNAL_HUB_FOLDER/MAJOR (default
-/var/tmp/signal_hub-postgres/MAJOR), with MAJOR.log beside it, and can be removed
-at any time: nothing stays mounted, no process and no port is shared.
+To be run by hand, as root, on Debian, with Rust installed. For 17 and 18 the folder
+holds the Debian that has this release; that needs debootstrap, 3 minutes and 5 GB.
+No Debian has 16: it comes from a Python package for x86-64 and runs on this machine,
+which needs python3 with pip, and what pgrx-install.sh needs to build and test.
+The package has neither XML nor other extensions of PostgreSQL's own.
+
+The folder is $SIGNAL_HUB_FOLDER/MAJOR (default /var/tmp/signal_hub-postgres/MAJOR),
+with a log beside it. It is kept for the next time and can be removed at any time:
+nothing stays mounted, no process and no port is shared.
 USAGE
 }
 
@@ -38,7 +39,7 @@ choose_source() {
         16) package='pgserver==0.1.4 --hash=sha256:d595789b47624a3d963aa9aa6359da9be31beb7e61f1a45541953242068b8813' ;;
         17) suite=trixie ;;
         18) suite=sid ;;
-        *) usage >&2 && die "nothing is known here that has PostgreSQL '$major'" 2 ;;
+        *) usage >&2 && die "no source of PostgreSQL '$major' is known here" 2 ;;
     esac
 }
 
@@ -73,11 +74,11 @@ make_debian() {
         die "not installed, see $log"
 }
 
-# The server at the place where Debian has it, and its libraries where it looks for them.
+# Puts the server where Debian has it, and its libraries where its programs look for them.
 unpack_package() {
     local unpacked=$root/unpacked
-    # The same file, whichever Python is asked.
-    python3 -m pip download --no-deps --only-binary=:all: --python-version=3.11 --abi=cp311 \
+    # The same file whatever version of Python this machine has.
+    python3 -m pip download --no-cache-dir --no-deps --only-binary=:all: --python-version=3.11 --abi=cp311 \
         --platform=manylinux2014_x86_64 --dest "$unpacked" --requirement /dev/stdin <<<"$package" >"$log" 2>&1 ||
         die "not downloaded, see $log"
     python3 -m zipfile -e "$unpacked"/*.whl "$unpacked"
@@ -178,7 +179,7 @@ choose_source
 for tool in ${suite:+debootstrap} ${package:+python3} cargo rustc unshare ip; do
     command -v "$tool" >/dev/null || die "$tool is missing"
 done
-[[ -z $package ]] || id -u postgres >/dev/null || die "user postgres, as whom servers run, is missing"
+[[ -z $package ]] || id -u postgres >/dev/null || die "there is no user postgres to run servers as"
 # Whatever happens, no mount and no process outlives this one.
 if [[ -z ${SIGNAL_HUB_UNSHARED:-} ]]; then
     export SIGNAL_HUB_UNSHARED=1
@@ -187,12 +188,12 @@ fi
 trap 'exit 130' INT TERM
 
 shift
-# Servers run as postgres, who has to get at what root makes here.
+# Servers run as user postgres, who must be able to read what root makes here.
 umask 022
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 folder=${SIGNAL_HUB_FOLDER:-/var/tmp/signal_hub-postgres}
 root=$folder/$major
-# What the path of a file in the folder begins with there: nothing where the folder is the root.
+# What paths in the folder begin with for the commands of inside(): nothing where it is their root.
 inner=${package:+$root}
 old_pg_config=
 if [[ ! -e $root/complete ]]; then make_root; elif [[ -n $suite ]]; then mount_system; fi
