@@ -1,6 +1,6 @@
-// The service's HTTP interface. Every failure is one of two: the service refused, or it was not reached.
+// The service's HTTP interface. There are two kinds of failure: the service refused, or it was not reached.
 
-/** The service answered with a status that is no success. */
+/** The service answered with an error status. */
 export class Refused extends Error {
   constructor(status, message) {
     super(message);
@@ -15,7 +15,7 @@ const PATIENCE = 10_000;
 export class Api {
   #token;
 
-  /** @param {string} token of one subscriber, in whose name everything is asked */
+  /** @param {string} token of the subscriber who makes the requests */
   constructor(token) {
     this.#token = token;
   }
@@ -31,7 +31,7 @@ export class Api {
     return (await this.#fetch('api/health', { signal: withPatience(signal) })).json();
   }
 
-  /** Marks as viewed or clicked; the page may be closing meanwhile. */
+  /** Marks as viewed or clicked; the request is sent even if the page is closing. */
   async mark(id, marks) {
     const response = await this.#fetch(`api/signals/${id}`, {
       method: 'POST',
@@ -43,7 +43,7 @@ export class Api {
     return response.json();
   }
 
-  /** The stream, as a response whose body goes on. */
+  /** The stream, as a response whose body does not end. */
   async stream(since, signal) {
     const query = since === null ? '' : `?${new URLSearchParams({ since })}`;
     return this.#fetch(`api/stream${query}`, { headers: { Accept: 'text/event-stream' }, signal });

@@ -3,7 +3,7 @@
 const FIRST = 1_000;
 const LONGEST = 30_000;
 
-/** 1, 2, 4 ... 30 s, each shortened by up to half, so that clients of a restarted server do not come back at once. */
+/** 1, 2, 4 ... 30 s, each shortened by up to half, so that the clients of a restarted server come back at different times. */
 export class Backoff {
   #random;
   #attempts = 0;

@@ -1,7 +1,7 @@
 // The last known state of a subscriber, so that a reload shows it before anything is received.
 //
-// localStorage because it can be read before the first paint. Where storage is
-// forbidden or full, the page works and begins empty.
+// It is in localStorage, which can be read before the first paint. Where storage
+// is forbidden or full, the page works and starts empty.
 
 import { emptyState } from './store.js';
 
@@ -45,7 +45,7 @@ export class Cache {
     try {
       this.#storage.setItem(this.#key, JSON.stringify(kept));
     } catch {
-      // Full or forbidden: an older state there would be taken for this one.
+      // Full or forbidden. An older state must not be taken for this one.
       this.#remove(this.#key);
     }
   }

@@ -25,7 +25,7 @@ export class Card {
   #isOpen = false;
 
   /**
-   * @param {boolean} isFresh whether it came while the page was looked at
+   * @param {boolean} isFresh whether it came while the page was open
    * @param {(id: number) => void} opened called when the subscriber opens it
    */
   constructor(signal, isFresh, opened) {
@@ -39,7 +39,7 @@ export class Card {
     return this.#signal.signal_id;
   }
 
-  /** Only marks of a signal ever change. */
+  /** Only the marks of a signal can change. */
   update(signal) {
     if (signal === this.#signal) return;
     this.#signal = signal;
@@ -149,7 +149,7 @@ function details(signal) {
   return [...parts, element('dl', { class: 'facts' }, ...rows)];
 }
 
-/** At most one place behind the point. */
+/** With at most one digit after the point. */
 function short(number) {
   return String(Math.round(Number(number) * 10) / 10);
 }

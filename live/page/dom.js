@@ -11,7 +11,7 @@ export function svgElement(name, attributes = {}, ...children) {
   return filled(document.createElementNS(SVG, name), attributes, children);
 }
 
-/** Only what changed is written, so that nothing is painted, or read aloud, anew for nothing. */
+/** Writes only a change: anything written is painted, and perhaps read aloud, again. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

@@ -1,13 +1,16 @@
-// The tabs of one subscriber: one of them leads, which is to say holds the
-// connection, and all hear what it receives. The lock is the browser's: when the
-// leader is closed, however it ends, the next tab has it.
+// The tabs of one subscriber: one of them leads, which means that it holds the
+// connection, and passes on to the others what it receives. The lock is the
+// browser's: however the leader ends, the next tab gets the lock.
 //
-// A tab that the browser freezes gives the lock away, and its place in the line.
-// One that hangs cannot. So a tab that is shown asks now and then, and takes the
-// lock from one who does not answer.
+// A tab that the browser freezes gives up the lock and its place in the queue. A
+// tab that hangs cannot do so. Therefore a tab that is shown asks from time to
+// time, and takes the lock from a leader that does not answer.
 //
-// Without Web Locks (pages that are not from https or loopback have none) every
-// tab leads itself.
+// Without Web Locks (only pages from https or loopback have them) every tab
+// leads itself.
+//
+// Written by hand because the browser's locks do nearly all of it; libraries
+// elect by messages, which takes longer and can end with two leaders.
 
 /** Between two questions whether the leader is alive, from a tab that is shown. */
 const ASK_EVERY = 10_000;
@@ -23,17 +26,17 @@ export class Tabs {
   #isVisible;
   #leads = false;
   #isOver = false;
-  /** This tab's place in the line for the lock; aborted when it gave that up. */
-  #line = new AbortController();
+  /** This tab's place in the queue for the lock; aborted when the tab gave it up. */
+  #place = new AbortController();
   #release = () => {};
   #unanswered = null;
   #asking = null;
 
   /**
-   * @param {string} name of the subscriber: tabs of another one are none of ours
+   * @param {string} name of the subscriber: tabs of other subscribers do not count
    * @param {object} on
-   * @param {() => void} on.lead this tab has the connection now
-   * @param {() => void} on.follow it has it no more
+   * @param {() => void} on.lead this tab leads from now on
+   * @param {() => void} on.follow this tab does not lead any more
    * @param {(message: object) => void} on.message from another tab
    * @param {() => object} on.state for a tab that asks what is known
    * @param {() => boolean} isVisible
@@ -44,14 +47,14 @@ export class Tabs {
     this.#isVisible = isVisible;
     this.#locks = locks;
     this.#channel = channel;
-    channel.onmessage = ({ data }) => this.#hear(data);
+    channel.onmessage = ({ data }) => this.#receive(data);
   }
 
   get leads() {
     return this.#leads;
   }
 
-  /** Stands in line for the lead. */
+  /** Queues for the lead. */
   join() {
     if (!this.#locks) {
       this.#lead();
@@ -61,26 +64,26 @@ export class Tabs {
     this.#asking = setInterval(() => this.ask(), ASK_EVERY);
   }
 
-  /** The browser is about to freeze this tab: others must not wait for it. */
+  /** Gives up the lead: the browser is about to freeze this tab, and others must not wait for it. */
   pause() {
     if (!this.#locks) return;
     this.#giveUp();
     this.#follow();
   }
 
-  /** Stands in line for the lead, and asks what the leader knows, if there is one: that comes as a message of type state. */
+  /** Queues for the lead, and asks the leader, if there is one, for its state. */
   resume() {
     if (!this.#locks || this.#isOver) return;
     this.#contend(false);
     this.send({ type: 'ask', wants: 'state' });
   }
 
-  /** Tells the other tabs. */
+  /** Sends to the other tabs. */
   send(message) {
     if (!this.#isOver) this.#channel.postMessage(message);
   }
 
-  /** Sees whether the leader is alive, for a tab that is shown. */
+  /** Asks whether the leader is alive, if this tab is shown. */
   ask() {
     if (this.#leads || this.#unanswered !== null || !this.#isVisible()) return;
     this.send({ type: 'ask', wants: 'sign of life' });
@@ -99,7 +102,7 @@ export class Tabs {
     this.#channel.close();
   }
 
-  #hear(message) {
+  #receive(message) {
     if (message.type === 'ask') {
       if (this.#leads) this.send(message.wants === 'state' ? { type: 'state', state: this.#on.state() } : { type: 'alive' });
       return;
@@ -114,8 +117,8 @@ export class Tabs {
   }
 
   async #contend(isTaken) {
-    this.#line.abort();
-    const { signal } = (this.#line = new AbortController());
+    this.#place.abort();
+    const { signal } = (this.#place = new AbortController());
     try {
       await this.#locks.request(this.#name, isTaken ? { steal: true } : { signal }, () => {
         if (signal.aborted) return undefined;
@@ -138,7 +141,7 @@ export class Tabs {
   }
 
   #giveUp() {
-    this.#line.abort();
+    this.#place.abort();
     this.#release();
   }
 

@@ -1,16 +1,16 @@
-// Notifications of new signals: the page asks, the service worker shows them when no tab is in view.
+// Notifications of new signals. The service worker shows them when no tab is in view.
 
 export class Notifier {
   #button;
 
-  /** @param {HTMLElement} button by which the subscriber allows them */
+  /** @param {HTMLElement} button asks the browser for permission */
   constructor(button) {
     this.#button = button;
     button.addEventListener('click', async () => {
       await Notification.requestPermission();
       this.#show();
     });
-    // The browser takes milliseconds to say what is allowed.
+    // Later, because the browser takes milliseconds to answer what is allowed.
     setTimeout(() => this.#show());
   }
 
@@ -21,14 +21,14 @@ export class Notifier {
     worker?.postMessage({ type: 'signals', signals });
   }
 
-  /** Takes those away that are shown. */
+  /** Removes those that are shown. */
   async clear() {
     if (!this.#isPossible()) return;
     try {
       const registration = await navigator.serviceWorker.getRegistration();
       for (const shown of (await registration?.getNotifications()) ?? []) shown.close();
     } catch {
-      // Service workers are forbidden here, so there is none.
+      // Service workers are forbidden, so there are no notifications.
     }
   }
 

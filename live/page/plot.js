@@ -1,18 +1,18 @@
-// The price levels of a signal, drawn: where to enter, where to give up, where to take profit.
+// The price levels of a signal, drawn: entry, stop and targets.
 
 import { svgElement } from './dom.js';
 
 const WIDTH = 360;
 const HEIGHT = 200;
 const MARGIN = 14;
-/** Lines and zones end here; what is right of it is for the labels. */
+/** Lines and zones end here; labels are on the right of it. */
 const LABELS_AT = 128;
 /** Smallest distance of two labels. */
 const LABEL_GAP = 22;
 
 /**
  * The levels of a signal from the highest price to the lowest; null where they are withheld.
- * Prices stay the text they came as, so that no digit is made up.
+ * Prices stay texts, so that they are shown with exactly the digits that came.
  * @returns {{kind: 'stop' | 'entry' | 'target', name: string, price: string, percent: number}[] | null}
  */
 export function levelsOf({ entry_price, stop_loss, take_profit }) {
@@ -24,26 +24,26 @@ export function levelsOf({ entry_price, stop_loss, take_profit }) {
     .sort((a, b) => Number(b.price) - Number(a.price));
 }
 
-/** What is won at the last target for each unit that is lost at the stop; null without a distance to the stop. */
+/** What the last target wins for each unit that the stop loses; null when the stop is at the entry. */
 export function rewardToRisk({ entry_price, stop_loss, take_profit }) {
   const risk = Math.abs(Number(entry_price) - Number(stop_loss));
   const reward = Math.abs(Number(take_profit.at(-1)) - Number(entry_price));
   return risk > 0 ? reward / risk : null;
 }
 
-/** "+1.50 %"; the sign is that of the price's way. */
+/** "+1.50 %"; the sign says whether the price is above or below the entry. */
 export function percentText(percent) {
   return `${percent >= 0 ? '+' : '-'}${Math.abs(percent).toFixed(2)} %`;
 }
 
 /**
- * Heights at which labels do not touch: each as near to the wanted one as those before it allow.
+ * Heights at which labels do not touch, each as near to the wanted one as the labels before it allow.
  * @param {number[]} wanted ascending
  */
 export function spread(wanted, gap, lowest, highest) {
   const places = [];
   for (const y of wanted) places.push(Math.max(y, lowest, (places.at(-1) ?? -Infinity) + gap));
-  // What was pushed out at the end is pushed back, and those before it with it.
+  // Labels that were pushed beyond the end go back, and push those before them.
   let limit = highest;
   for (let i = places.length - 1; i >= 0; i -= 1) {
     places[i] = Math.min(places[i], limit);
@@ -65,7 +65,7 @@ export function plot(signal) {
   );
 }
 
-/** The same without words, for the head of a card; a decoration. Low prices are left. */
+/** The levels without words, for the head of a card; a decoration. Low prices are on the left. */
 export function strip(signal) {
   const levels = levelsOf(signal);
   const x = scale([...levels].reverse(), 2, 98);

@@ -1,6 +1,7 @@
-// Tells which cards were looked at: at least half of one, or half of the window, was in view for a second.
+// Reports which cards were looked at: at least half of the card, or half of the window, was in view
+// for a second.
 
-const LOOKED_AT = 1_000;
+const VIEW_TIME = 1_000;
 
 export class Seen {
   #call;
@@ -14,7 +15,7 @@ export class Seen {
     this.#observer = new IntersectionObserver((entries) => entries.forEach((entry) => this.#judge(entry)), {
       threshold: [0, 0.25, 0.5, 0.75, 1],
     });
-    document.addEventListener('visibilitychange', () => this.#again());
+    document.addEventListener('visibilitychange', () => this.#observeAgain());
   }
 
   watch(element) {
@@ -31,7 +32,7 @@ export class Seen {
   #judge({ target, intersectionRatio, intersectionRect, rootBounds }) {
     const isInView = intersectionRatio >= 0.5 || (rootBounds !== null && intersectionRect.height >= rootBounds.height / 2);
     if (!isInView || document.hidden) this.#stop(target);
-    else if (!this.#timers.has(target)) this.#timers.set(target, setTimeout(() => this.#seen(target), LOOKED_AT));
+    else if (!this.#timers.has(target)) this.#timers.set(target, setTimeout(() => this.#seen(target), VIEW_TIME));
   }
 
   #seen(element) {
@@ -44,8 +45,8 @@ export class Seen {
     this.#timers.delete(element);
   }
 
-  /** Observing anew reports where each one is now. */
-  #again() {
+  /** An observer that starts again reports where each card is now. */
+  #observeAgain() {
     for (const element of this.#waiting) {
       this.#stop(element);
       this.#observer.unobserve(element);

@@ -1,12 +1,12 @@
 // Who is signed in: the token, where it is kept, and what it says.
 //
 // It is kept in localStorage, so that a reload and further tabs need no new
-// sign-in. It comes in the fragment of the address, which no server sees, or is
-// pasted. Whether it is good only the service can tell.
+// sign-in. It comes in the fragment of the address, which browsers send to no
+// server, or is pasted. Only the service can say whether it is valid.
 
 const KEY = 'signal_hub.token';
 
-/** The token of `#token=...`, taken out of the address bar and the history entry; null without one. */
+/** The token of `#token=...`, removed from the address bar and the history entry; null without one. */
 export function takeTokenFromAddress(location, history) {
   const token = new URLSearchParams(location.hash.slice(1)).get('token');
   if (token === null) return null;
@@ -16,7 +16,7 @@ export function takeTokenFromAddress(location, history) {
 
 /**
  * What a token says of itself, not verified.
- * @returns {{userId: string, expiresAt: number | null} | null} null when it is no token of a subscriber
+ * @returns {{userId: string, expiresAt: number | null} | null} null when it is not the token of a subscriber
  */
 export function readToken(token) {
   const payload = token.trim().split('.')[1];
@@ -54,7 +54,7 @@ export class Session {
     try {
       this.#storage.setItem(KEY, token);
     } catch {
-      // Full or forbidden: the one before it would sign in at the next load.
+      // Full or forbidden. An earlier token must not sign in at the next load.
       this.#remove();
     }
   }
@@ -64,7 +64,7 @@ export class Session {
     this.#remove();
   }
 
-  /** Calls back when another tab signed in as somebody, renewed the token or signed out. */
+  /** Calls back when another tab signed in, renewed the token or signed out. */
   onChangedElsewhere(target, call) {
     target.addEventListener('storage', (event) => {
       // A null key is clear().

@@ -1,6 +1,6 @@
 // The page's own files, as the service worker keeps them.
 
-/** So long after the page is live, so that nothing waits for this. */
+/** The check runs this long after the page is live, so that nothing waits for it. */
 const DELAY = 2_000;
 
 /** Starts the service worker, and offers a newer version of the page when there is one. */
@@ -10,8 +10,8 @@ export class Shell {
   #timer = null;
 
   /**
-   * @param {HTMLElement} offer is shown when there is one
-   * @param {HTMLElement} button loads it
+   * @param {HTMLElement} offer shown when there is a newer version
+   * @param {HTMLElement} button loads the newer version
    */
   constructor(offer, button) {
     this.#offer = offer;
@@ -22,7 +22,7 @@ export class Shell {
   start(open) {
     if (!this.#workers) return;
     this.#workers.register('sw.js').catch(() => {
-      // Without it the page works while the service is there.
+      // Without it the page still works while the service can be reached.
     });
     this.#workers.addEventListener('message', ({ data }) => {
       if (data.type === 'open') open(data.id);
@@ -30,7 +30,7 @@ export class Shell {
     });
   }
 
-  /** A connection was made: after a restart the service may have a newer page. */
+  /** Looks for a newer version; called after each connection, because a restarted service may have one. */
   check() {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#workers?.controller?.postMessage({ type: 'renew' }), DELAY);

@@ -1,8 +1,9 @@
-// Server-Sent Events as text, to events. EventSource would do it, but it cannot send a header.
+// Parses Server-Sent Events. Written by hand because the browser's EventSource cannot send a token in a
+// header, and a token in the address would end up in logs.
 
 /**
- * One event. `id` is undefined where the block has none; an event without data
- * says no more than its id.
+ * One event. `id` is undefined if the event has none; an event may have an id and
+ * no data.
  * @typedef {{event: string, data: string, id: string | undefined}} ServerEvent
  */
 
@@ -20,7 +21,7 @@ export class EventParser {
   feed(text) {
     const events = [];
     const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/);
-    // Also a lone CR at the end: its LF may be in the next piece.
+    // The rest may end with a CR whose LF is in the next piece.
     this.#rest = lines.pop();
     for (const line of lines) {
       if (line === '') this.#dispatch(events);
@@ -40,7 +41,7 @@ export class EventParser {
 
   #field(line) {
     const colon = line.indexOf(':');
-    // A comment, as heartbeats of proxies are.
+    // A comment, which some proxies send as heartbeats.
     if (colon === 0) return;
     const name = colon === -1 ? line : line.slice(0, colon);
     const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '');

@@ -1,13 +1,13 @@
-// What is always in view: the connection, the last signal, the generator and its next run.
+// The part that is always in view: the connection, the last signal, the generator and its next run.
 
 import { setAttribute, setText } from './dom.js';
 import { lastSignalAt } from './store.js';
 import { age, countdown, isPast, wholeTime } from './time.js';
 
-/** What was heard of the generator so long ago is not the present any more. */
+/** A report on the generator that is older than this is shown with its age. */
 const STALE = 40_000;
 
-/** The phase in a few words. Read aloud when it changes, so nothing in it may tick. */
+/** The phase in a few words. It is read aloud when it changes, so it must not contain a countdown. */
 export function phaseText({ phase, polling }) {
   if (phase === 'live') return 'Live';
   if (phase === 'connecting') return 'Connecting';
@@ -54,7 +54,7 @@ export class Status {
     const generator = generatorText(health, now);
     setAttribute(this.#at('generator'), 'data-mood', generator.mood);
     setText(this.#at('generator-state'), generator.text);
-    // A healthy one's message is the outcome of the last run, which is no news to anybody.
+    // While it is healthy, the message is only the outcome of the last run.
     const isNews = health !== null && !health.healthy;
     setText(this.#at('generator-message'), isNews ? `Generator: ${health.message}` : '');
     setAttribute(this.#at('generator-message'), 'hidden', !isNews);

@@ -2,9 +2,12 @@
 //
 // Every action may come twice or late (a duplicate delivery, another tab, a page
 // of the catch-up after a live event), so the order must not matter: a signal is
-// told by its id, and its marks only go from false to true.
+// identified by its id, and its marks only go from false to true.
+//
+// Written by hand because these rules are nearly all of it; a library would add
+// only the frame around them.
 
-/** Signals kept: the newest so many, and at times up to SPARE more. */
+/** How many of the newest signals are kept; at times up to SPARE more. */
 export const KEPT = 200;
 const SPARE = 50;
 
@@ -31,9 +34,9 @@ export function emptyState() {
  *   {type: 'signal', signal}                  a row, new or known
  *   {type: 'mark', mark}                      viewed and clicked as the server has them
  *   {type: 'marked', signal_id, viewed, clicked}   a mark made here
- *   {type: 'unsavable', signal_id}            the server does not know the row (any more)
+ *   {type: 'unsavable', signal_id}            the server does not have the row (any more)
  *   {type: 'state', state}                    what the leading tab knows
- *   {type: 'watermark', watermark}            null: begin anew
+ *   {type: 'watermark', watermark}            null: start without one
  *   {type: 'health', health}
  *   {type: 'clock', clockOffset}
  *   {type: 'connection', connection}
@@ -64,7 +67,7 @@ export function reduce(state, action) {
   }
 }
 
-/** Ids, the newest first. Ids are of a sequence, but two runs may commit out of order: the time decides. */
+/** Ids, the newest first by time: two runs may commit in another order than that of their ids. */
 export function newestFirst(state) {
   return Object.keys(state.signals).sort((a, b) => {
     const [left, right] = [state.signals[a], state.signals[b]];
@@ -72,7 +75,7 @@ export function newestFirst(state) {
   });
 }
 
-/** When the last signal came, to this subscriber or as the service knows; null when none did. */
+/** The time of the last signal of this subscriber or of the generator; null when there was none. */
 export function lastSignalAt(state) {
   const times = Object.values(state.signals).map((signal) => signal.created_at);
   if (state.health?.last_signal_at) times.push(state.health.last_signal_at);
@@ -95,7 +98,7 @@ function withMark(state, mark) {
   return { ...state, signals: { ...state.signals, [id]: { ...known, ...marksOf(known, mark) } } };
 }
 
-/** The leader's state, with the marks made here that it may not have heard of. */
+/** The leader's state, with the marks made here that it may not have received. */
 function adopted(theirs, ours) {
   return Object.entries(ours.unsaved).reduce(
     (state, [signal_id, marks]) => unsaved(state, { signal_id, ...marks }),
@@ -103,7 +106,7 @@ function adopted(theirs, ours) {
   );
 }
 
-/** Either side's mark, with the time of the first. */
+/** Marks that either of the two has, with the time of the first. */
 function marksOf(one, other) {
   return {
     viewed: Boolean(one.viewed || other.viewed),
@@ -113,7 +116,7 @@ function marksOf(one, other) {
   };
 }
 
-/** Marks that are new to the row, noted to be sent. */
+/** Adds marks that are new to the row, and remembers to send them. */
 function unsaved(state, { signal_id, viewed = false, clicked = false }) {
   const id = String(signal_id);
   const row = state.signals[id];
@@ -129,7 +132,7 @@ function unsaved(state, { signal_id, viewed = false, clicked = false }) {
   };
 }
 
-/** Without the unsaved marks that the server has, as its times tell. */
+/** Without the unsaved marks that the server has a time for, and so has saved. */
 function saved(state, { signal_id, viewed_at, clicked_at }) {
   const id = String(signal_id);
   const waiting = state.unsaved[id];
@@ -149,7 +152,7 @@ function without(object, key) {
 
 function pruned(signals) {
   const ids = Object.keys(signals);
-  // Not at each one more: a long catch-up would sort for every row.
+  // Not for each row beyond KEPT: a long catch-up would sort every time.
   if (ids.length <= KEPT + SPARE) return signals;
   return Object.fromEntries(newestFirst({ signals }).slice(0, KEPT).map((id) => [id, signals[id]]));
 }

@@ -1,37 +1,34 @@
 // The one connection to the service: opens the stream, notices when it is dead,
-// comes back with backoff from the last resume point, and asks every few seconds
-// while there is none.
+// comes back with backoff from the last resume point, and reads every few seconds
+// while there is no stream.
 //
 // phase of the connection, as the page shows it:
 //   connecting   an attempt is under way
 //   live         the service said hello and was heard lately
 //   waiting      the last attempt failed; the next is at retryAt (this machine's clock)
-// With it: polling, whether the last read beside the stream succeeded; reason, why
+// With it: polling, whether the last read without a stream succeeded; reason, why
 // it is not live, in words.
 
 import { Refused } from './api.js';
 import { Backoff } from './backoff.js';
+import { actionsOf, actionsOfPage } from './events.js';
+import { PAGE, Polling } from './polling.js';
 import { EventParser } from './sse.js';
-import { clockOffset } from './time.js';
 
-/** Between two reads while there is no stream. */
-const POLL_EVERY = 5_000;
-/** The longest an open stream may take to say hello: a proxy that collects the reply never does. */
+/** Longest time until an open stream says hello: behind a proxy that collects the reply it never does. */
 const HELLO_WITHIN = 10_000;
-/** After so long a stream counts as good, and the backoff begins anew. */
+/** After a stream that lasted this long, the backoff starts with the first wait again. */
 const GOOD_AFTER = 5_000;
 const TICK = 1_000;
-/** A tick that comes so late means that the machine slept, if the tab is shown: hidden ones are throttled. */
+/** A tick that is this late means that the machine slept, if the tab is shown: hidden tabs are throttled. */
 const SLEPT = 5_000;
 /** How much later than promised a heartbeat may come. */
 const GRACE = 5_000;
-/** Rows asked for at once. */
-const PAGE = 200;
 const GOODBYES = {
   slow: 'this browser did not keep up',
   shutdown: 'the service is restarting',
   expired: 'the sign-in expired',
-  replaced: 'it is open on too many devices',
+  replaced: 'the page is open on too many devices',
 };
 
 export class Stream {
@@ -41,28 +38,27 @@ export class Stream {
   #refused;
   #isVisible;
   #backoff;
+  #polling;
 
   #running = null;
   #attempt = null;
   #wake = () => {};
   #connection = { phase: 'connecting', polling: false };
-  #hurry = false;
+  #retryAtOnce = false;
   /** Why the attempt under way ends, where that is known. */
   #why;
   #lastHeard = 0;
   #heartbeat = 15_000;
   #ticker = null;
   #lastTick = 0;
-  #poller = null;
   #pollFailed = false;
-  #polls = null;
 
   /**
    * @param {object} options
    * @param {import('./api.js').Api} options.api
    * @param {() => string | null} options.watermark the last resume point received
    * @param {(actions: object[]) => void} options.emit takes actions for the store
-   * @param {(error: Refused) => void} options.refused the token is not good (any more)
+   * @param {(error: Refused) => void} options.refused the service does not accept the token
    * @param {() => boolean} options.isVisible whether this tab is shown
    * @param {Backoff} [options.backoff]
    */
@@ -73,6 +69,7 @@ export class Stream {
     this.#refused = refused;
     this.#isVisible = isVisible;
     this.#backoff = backoff;
+    this.#polling = new Polling(api, watermark, { actions: emit, refused, ended: (succeeded) => this.#polled(succeeded) });
   }
 
   start() {
@@ -90,19 +87,19 @@ export class Stream {
     this.#attempt?.abort();
     this.#wake();
     clearInterval(this.#ticker);
-    this.#stopPolling();
+    this.#polling.stop();
   }
 
-  /** Something happened after which the connection may be dead, or may be had again: see now. */
+  /** Finds out now whether the connection is dead, or can be made again. */
   check() {
-    if (this.#connection.phase === 'waiting') this.#now();
-    else if (this.#isSilent()) this.#again('nothing was heard for too long');
+    if (this.#connection.phase === 'waiting') this.#attemptNow();
+    else if (this.#isSilent()) this.#reconnect('nothing was heard for too long');
   }
 
-  /** The network changed, or the machine slept: what looks open may be dead. */
+  /** The network changed, or the machine slept: a connection that looks open may be dead. */
   suspect(reason) {
-    if (this.#connection.phase === 'waiting') this.#now();
-    else this.#again(reason);
+    if (this.#connection.phase === 'waiting') this.#attemptNow();
+    else this.#reconnect(reason);
   }
 
   async #run(stopped) {
@@ -111,12 +108,12 @@ export class Stream {
       this.#why = undefined;
       this.#startPolling();
       const began = Date.now();
-      // Asked for first, told then: what is told is painted, which takes its time.
+      // The request goes out before the page is told, because painting takes time.
       const attempt = this.#once(this.#attempt);
       this.#connect({ phase: 'connecting' });
       const reason = await attempt.then(
         () => this.#why ?? 'the service closed the stream',
-        (error) => this.#understand(error, stopped),
+        (error) => this.#reasonOf(error, stopped),
       );
       if (stopped.aborted) return;
       if (this.#connection.phase === 'live' && Date.now() - began > GOOD_AFTER) this.#backoff.reset();
@@ -126,11 +123,11 @@ export class Stream {
   }
 
   /** Why an attempt ended, in words. */
-  #understand(error, stopped) {
+  #reasonOf(error, stopped) {
     if (stopped.aborted) return '';
     if (error instanceof Refused) {
       if (error.status === 401 || error.status === 403) this.#refused(error);
-      // The only thing it can hold against a request of ours is the resume point.
+      // Only the resume point can be wrong in such a request: start without one.
       if (error.status === 400) this.#emit([{ type: 'watermark', watermark: null }]);
       return error.message;
     }
@@ -141,7 +138,7 @@ export class Stream {
   async #once(attempt) {
     const patience = setTimeout(() => this.#end('the service did not answer in time'), HELLO_WITHIN);
     try {
-      if (this.#watermark() === null) this.#page(await this.#api.signals(null, PAGE, attempt.signal));
+      if (this.#watermark() === null) this.#emit(actionsOfPage(await this.#api.signals(null, PAGE, attempt.signal)));
       const response = await this.#api.stream(this.#watermark(), attempt.signal);
       const reader = response.body.getReader();
       const decoder = new TextDecoder();
@@ -150,56 +147,28 @@ export class Stream {
         const { done, value } = await reader.read();
         if (done) return;
         this.#lastHeard = Date.now();
-        const actions = parser.feed(decoder.decode(value, { stream: true })).flatMap((event) => this.#understandEvent(event, patience));
+        const events = parser.feed(decoder.decode(value, { stream: true }));
+        const actions = events.flatMap((event) => this.#take(event, patience));
         if (actions.length > 0) this.#emit(actions);
       }
     } finally {
       clearTimeout(patience);
-      // Ends the reading where a throw did not come from it.
+      // Ends the reading if an error came from elsewhere.
       attempt.abort();
     }
   }
 
-  #understandEvent({ event, data, id }, patience) {
-    const actions = this.#payload(event, data === '' ? null : JSON.parse(data), patience);
-    // After what it vouches for.
-    if (id) actions.push({ type: 'watermark', watermark: id });
-    return actions;
-  }
-
-  #payload(event, data, patience) {
-    switch (event) {
-      case 'hello':
-        clearTimeout(patience);
-        this.#stopPolling();
-        this.#heartbeat = data.heartbeat_seconds * 1_000;
-        return [...this.#clock(data.server_time), this.#connected({ phase: 'live' })];
-      case 'signal':
-        return [{ type: 'signal', signal: data }];
-      case 'mark':
-        return [{ type: 'mark', mark: data }];
-      case 'health':
-        return [...this.#clock(data.server_time), { type: 'health', health: data }];
-      case 'bye':
-        // What follows is the end of the stream; a token that expired is refused at the next attempt.
-        this.#why = GOODBYES[data.reason];
-        return [];
-      default:
-        return [];
+  #take(event, patience) {
+    const actions = actionsOf(event);
+    if (event.event === 'hello') {
+      clearTimeout(patience);
+      this.#polling.stop();
+      this.#heartbeat = JSON.parse(event.data).heartbeat_seconds * 1_000;
+      actions.push(this.#connected({ phase: 'live' }));
     }
-  }
-
-  #clock(serverTime) {
-    const offset = clockOffset(serverTime, Date.now());
-    return offset === undefined ? [] : [{ type: 'clock', clockOffset: offset }];
-  }
-
-  #page({ signals, watermark, server_time }) {
-    this.#emit([
-      ...this.#clock(server_time),
-      ...signals.map((signal) => ({ type: 'signal', signal })),
-      { type: 'watermark', watermark },
-    ]);
+    // The stream ends after this; an expired token is refused at the next attempt.
+    if (event.event === 'bye') this.#why = GOODBYES[JSON.parse(event.data).reason];
+    return actions;
   }
 
   #connected(connection) {
@@ -212,8 +181,8 @@ export class Stream {
   }
 
   async #pause(reason) {
-    const delay = this.#hurry ? 0 : this.#backoff.next();
-    this.#hurry = false;
+    const delay = this.#retryAtOnce ? 0 : this.#backoff.next();
+    this.#retryAtOnce = false;
     this.#connect({ phase: 'waiting', retryAt: Date.now() + delay, reason });
     if (delay === 0) return;
     let timer;
@@ -225,13 +194,13 @@ export class Stream {
     clearTimeout(timer);
   }
 
-  #now() {
+  #attemptNow() {
     this.#backoff.reset();
     this.#wake();
   }
 
-  #again(reason) {
-    this.#hurry = true;
+  #reconnect(reason) {
+    this.#retryAtOnce = true;
     this.#end(reason);
   }
 
@@ -254,40 +223,13 @@ export class Stream {
   }
 
   #startPolling() {
-    if (this.#poller !== null) return;
-    this.#polls = new AbortController();
-    this.#pollFailed = false;
-    this.#poller = setInterval(() => this.#poll(this.#polls.signal), POLL_EVERY);
-  }
-
-  #stopPolling() {
-    clearInterval(this.#poller);
-    this.#poller = null;
-    this.#polls?.abort();
-  }
-
-  async #poll(signal) {
-    try {
-      const health = await this.#api.health(signal);
-      let page;
-      do {
-        page = await this.#api.signals(this.#watermark(), PAGE, signal);
-        if (signal.aborted) return;
-        this.#page(page);
-      } while (page.more);
-      this.#emit([{ type: 'health', health }]);
-      this.#polled(true);
-    } catch (error) {
-      if (signal.aborted) return;
-      if (error instanceof Refused && error.status === 401) this.#refused(error);
-      this.#polled(false);
-    }
+    if (this.#polling.start()) this.#pollFailed = false;
   }
 
   #polled(succeeded) {
     if (this.#connection.phase !== 'live') this.#connect({ ...this.#connection, polling: succeeded });
-    // It is back: no need to wait for the end of a long pause.
-    if (succeeded && this.#pollFailed && this.#connection.phase === 'waiting') this.#now();
+    // The service is back: do not wait for the end of a long pause.
+    if (succeeded && this.#pollFailed && this.#connection.phase === 'waiting') this.#attemptNow();
     this.#pollFailed = !succeeded;
   }
 }

@@ -1,10 +1,10 @@
-// Keeps the page's own files and serves them, so that it opens at once, and without
-// the service too; and shows notifications. No answer of /api/ is ever kept here.
+// Keeps the page's own files and serves them, so that the page opens at once, even
+// without the service; and shows notifications. Answers of /api/ are never kept here.
 //
-// The page asks now and then whether there is a newer set of them; it is used from the
-// next load on.
+// The page asks from time to time whether there is a newer set of files, which is
+// used from the next load on.
 
-/** Name of the kept set. */
+/** Name of the set of kept files. */
 const SET = 'signal_hub.shell';
 const ROOT = new URL('./', self.registration.scope);
 
@@ -12,7 +12,7 @@ const ROOT = new URL('./', self.registration.scope);
 const SINGLE = 3;
 
 self.addEventListener('install', (event) => {
-  // Where the browser can be told so, neither the way to the service nor that to the kept files leads through here.
+  // Browsers that know static routes fetch from the service and from the kept files without starting this worker.
   const routed = event.addRoutes?.([
     { condition: { urlPattern: { pathname: `${ROOT.pathname}api/*` } }, source: 'network' },
     { condition: { urlPattern: { pathname: `${ROOT.pathname}*`, search: '' }, requestMethod: 'GET' }, source: { cacheName: SET } },
@@ -49,14 +49,14 @@ async function fetchNew(url) {
   return response;
 }
 
-/** While the set is not whole, what is missing comes from the service, as all of it does: no page is made of two versions. */
+/** While the set is incomplete, missing files come from the service, which has the same version: no page is made of two versions. */
 async function keep(files) {
   await caches.delete(SET);
   const set = await caches.open(SET);
   await Promise.all(files.map(([url, response]) => set.put(url, response)));
 }
 
-/** Fetches a newer set, if there is one; says whether. */
+/** Fetches a newer set if there is one; returns whether there was. */
 async function renew() {
   const [set, files] = await Promise.all([caches.open(SET), fetchAll()]);
   const same = await Promise.all(files.map(async ([url, response]) => {
@@ -70,11 +70,11 @@ async function renew() {
 
 self.addEventListener('message', (event) => {
   if (event.data.type === 'signals') event.waitUntil(notify(event.data.signals));
-  if (event.data.type === 'renew') event.waitUntil(tellOfRenewal());
+  if (event.data.type === 'renew') event.waitUntil(announceRenewal());
 });
 
-async function tellOfRenewal() {
-  // Not reached: the page asks again.
+async function announceRenewal() {
+  // If the service is not reached, the page asks again later.
   if (!(await renew().catch(() => false))) return;
   for (const tab of await self.clients.matchAll({ type: 'window' })) tab.postMessage({ type: 'renewed' });
 }
@@ -104,11 +104,11 @@ function body({ entry_price, stop_loss, take_profit, confidence }) {
 
 self.addEventListener('notificationclick', (event) => {
   event.notification.close();
-  event.waitUntil(bring(event.notification.data.id));
+  event.waitUntil(openSignal(event.notification.data.id));
 });
 
-/** Brings a tab to the front, or opens one, at the signal. */
-async function bring(id) {
+/** Shows the signal in a tab that is brought to the front, or in a new one. */
+async function openSignal(id) {
   const [tab] = await self.clients.matchAll({ type: 'window' });
   if (!tab) {
     await self.clients.openWindow(id === null ? './' : `./#signal=${id}`);

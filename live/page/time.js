@@ -1,17 +1,17 @@
-// Times as people read them. All are milliseconds; the server's clock is the one that counts.
+// Times as people read them. All are in milliseconds, by the server's clock unless a name says otherwise.
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** What to add to this machine's clock to have the server's. */
+/** What to add to this machine's clock to get the server's. */
 export function clockOffset(serverTime, receivedAt) {
   const server = Date.parse(serverTime);
   return Number.isNaN(server) ? undefined : server - receivedAt;
 }
 
-/** A length of time in at most two units, downwards: "3 h 59 min". */
+/** A length of time in at most two units, rounded down: "3 h 59 min". */
 export function duration(milliseconds) {
   const ms = Math.max(0, milliseconds);
   if (ms < MINUTE) return `${Math.floor(ms / SECOND)} s`;
@@ -24,7 +24,7 @@ function two(large, largeUnit, small, smallUnit) {
   return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
 }
 
-/** "3 min ago"; a moment that the clocks disagree about is now. */
+/** "3 min ago"; a time slightly in the future, because clocks differ, is "just now". */
 export function age(then, now) {
   const ms = now - Date.parse(then);
   if (Number.isNaN(ms)) return '';
@@ -43,7 +43,7 @@ export function expiry(then, now) {
   return `expires in ${countdown(ms)}`;
 }
 
-/** Time left, with the seconds of the last hour, upwards: it never shows 0 s while some is left. */
+/** Time left, rounded up, with seconds in the last hour: it shows 0 s only when no time is left. */
 export function countdown(milliseconds) {
   const ms = Math.ceil(Math.max(0, milliseconds) / SECOND) * SECOND;
   if (ms < MINUTE || ms >= HOUR) return duration(ms);
@@ -51,7 +51,7 @@ export function countdown(milliseconds) {
   return two(Math.floor(ms / MINUTE), 'min', seconds, 's');
 }
 
-/** The date and time of this place, for a tooltip or details. */
+/** Date and time in the local time zone, for a tooltip or details. */
 export function wholeTime(then) {
   const time = Date.parse(then);
   if (Number.isNaN(time)) return '';

@@ -1,5 +1,5 @@
-// The list of signals on the page. It changes only what changed: a card keeps its
-// place, its focus and whether it is open.
+// The list of signals on the page. Only what changed is written: a card keeps its
+// place and its focus, and stays open.
 
 import { Card, sentence } from './card.js';
 import { setAttribute, setText } from './dom.js';
@@ -8,9 +8,9 @@ import { Status } from './status.js';
 import { isPast } from './time.js';
 import { newestFirst } from './store.js';
 
-/** More new signals than this at once are read aloud as a number. */
+/** If more new signals than this come at once, only their number is read aloud. */
 const READ_ALOUD = 2;
-/** More cards than fill most windows are not built before the first of them are painted. */
+/** Cards that are built before the first paint; they fill most windows. */
 const AT_ONCE = 8;
 
 export class View {
@@ -37,7 +37,7 @@ export class View {
 
   /** @param {number} now by the server's clock */
   render(state, now, localNow) {
-    // The first read brings what there was, not what is new.
+    // The first read brings old signals.
     const isFresh = (this.#shown?.watermark ?? null) !== null;
     if (this.#shown?.signals !== state.signals) this.#renderCards(state, now, isFresh);
     this.#shown = state;
@@ -45,7 +45,7 @@ export class View {
     this.#status.show(state, now, localNow);
   }
 
-  /** Lets time pass. */
+  /** Shows the time that has passed. */
   tick(state, now, localNow) {
     for (const card of this.#cards.values()) card.tick(now);
     this.#status.show(state, now, localNow);
@@ -57,7 +57,7 @@ export class View {
     const words = signals.length > READ_ALOUD
       ? `${signals.length} new signals.`
       : signals.map((signal) => `New signal: ${sentence(signal)}`).join(' ');
-    // Also where the words are those of the last time.
+    // Replaced even if the words are the same, so that they are read again.
     this.#at('announcer').replaceChildren(words);
   }
 
@@ -75,7 +75,7 @@ export class View {
     this.#document.title = 'Signals';
   }
 
-  /** From the newest down. Those of a long list that are not built yet follow a moment later. */
+  /** Starts with the newest. The rest of a long list is built a moment later. */
   #renderCards(state, now, isFresh) {
     const list = this.#at('list');
     const ids = newestFirst(state);

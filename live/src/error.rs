@@ -1,21 +1,24 @@
-//! What can go wrong before and while the service runs, in words for an operator.
+//! Why a command fails, in words for an operator.
 
-use std::fmt;
-use std::io::{self, Write};
+use std::error::Error;
+use thiserror::Error;
 
-/// Why a command ends.
-#[derive(Debug)]
+/// Why a command ends without success.
+#[derive(Debug, Error)]
 pub enum Failure {
-    /// The command line or the environment is wrong.
-    Usage(String),
-    /// Something is not as it has to be; the hint says what to do.
+    /// Something is not set up as it must be; the hint says what to do.
+    #[error("{message}\nHINT: {hint}")]
     Refused { message: String, hint: String },
-    /// The rest.
+    /// The database reports an error, or the connection to it broke.
+    #[error("{}", database_error(.0))]
+    Database(#[from] tokio_postgres::Error),
+    /// Any other failure.
+    #[error("{0}")]
     Other(String),
 }
 
 impl Failure {
-    /// Something that is not as it has to be, and what to do.
+    /// Something that is not set up as it must be, and what to do.
     pub fn refused(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Refused {
             message: message.into(),
@@ -24,34 +27,13 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Usage(message) | Self::Other(message) => f.write_str(message),
-            Self::Refused { message, hint } => write!(f, "{message}\nHINT: {hint}"),
-        }
-    }
-}
-
-impl From<tokio_postgres::Error> for Failure {
-    fn from(error: tokio_postgres::Error) -> Self {
-        Self::Other(database_error(&error))
-    }
-}
-
-/// The server's own words where it has some: the client library says "db error" only.
+/// The server's own words if it sent any; the client library alone would say "db error".
 pub fn database_error(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(report) => format!("{} (SQLSTATE {})", report.message(), report.code().code()),
-        None => {
-            let cause = std::error::Error::source(error);
-            cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
-        }
+        None => match error.source() {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        },
     }
-}
-
-/// Tells the operator something.
-pub fn say(message: impl fmt::Display) {
-    // Whoever read this may be gone; the service goes on.
-    let _ = writeln!(io::stderr(), "signal_hub_live: {message}");
 }

@@ -1,5 +1,5 @@
-//! A thousand clients, each with its own connection, on one thread that takes as little of the
-//! processors as it can: what is measured is the service.
+//! A thousand clients, each with its own connection, on one thread that uses as little processor
+//! time as possible: the service is measured, not its clients.
 
 use crate::PATIENCE;
 use memchr::memmem;
@@ -24,7 +24,7 @@ pub struct Audience {
 }
 
 impl Audience {
-    /// Opens a stream for each of the first `count` subscribers. They stay as long as the service.
+    /// Opens a stream for each of the first `count` subscribers. The streams last as long as the service.
     pub fn gather(service: &Service, count: u32) -> Self {
         let clients = (1..=count).map(|number| Client::open(service, number));
         let clients: Vec<Client> = clients.collect();
@@ -55,7 +55,7 @@ impl Audience {
 
 struct Client {
     stream: TcpStream,
-    /// What was read and may be the begin of a mark.
+    /// The end of what was read; a mark may begin in it.
     rest: Vec<u8>,
 }
 
@@ -72,15 +72,15 @@ impl Client {
         }
     }
 
-    /// Reads what is there, and tells of each signal in it.
-    fn read(&mut self, buffer: &mut [u8], mut tell: impl FnMut(i64)) {
-        // One that the service took out is told of by the rows that are missing.
+    /// Reads what has come, and calls `found` for each signal in it.
+    fn read(&mut self, buffer: &mut [u8], mut found: impl FnMut(i64)) {
+        // A client that the service dropped shows by its missing rows.
         let count = self.stream.read(buffer).unwrap_or(0);
         self.rest.extend_from_slice(&buffer[..count]);
         let mut read = 0;
         while let Some((signal, end)) = next_signal(&self.rest[read..]) {
             read += end;
-            tell(signal);
+            found(signal);
         }
         // A mark may lie across two reads.
         let kept = (self.rest.len() - read).min(MARK.len() + 20);

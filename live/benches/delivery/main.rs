@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longest time for anything.
+/// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(300);
 const CLIENTS: u32 = 1000;
 /// Signals to one subscriber each.
@@ -28,7 +28,7 @@ const SINGLES: u32 = 2000;
 const TO_ALL: u32 = 50;
 /// Subscribers of the large fan-out.
 const CROWD: u32 = 100_000;
-/// Rows that are for nobody here.
+/// Rows for subscribers without a client.
 const STRANGERS: u32 = 500_000;
 /// Numbers of signals that no run makes.
 const FIRST: i64 = 1_000_000_000;
@@ -50,7 +50,7 @@ fn main() {
     eventually(PATIENCE, "all clients are there", || {
         service.metric("clients") == f64::from(CLIENTS)
     });
-    // They read a second time, some seconds after they came.
+    // Clients read a second time, some seconds after they connected.
     thread::sleep(Duration::from_secs(6));
     table("Memory of the service", &["clients", "MB", "kB per client"]);
     line(&[
@@ -100,7 +100,7 @@ fn main() {
 fn processor_seconds(pid: i32) -> f64 {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("the process lives");
     let nanoseconds = threads.filter_map(|thread| {
-        // One that ends meanwhile takes its time with it; the service's do not.
+        // The time of a thread that ends meanwhile is lost; threads of the service do not end.
         let text = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
         text.split_whitespace().next()?.parse::<f64>().ok()
     });

@@ -81,7 +81,7 @@ fn a_queue_is_bounded_in_bytes_too() {
 }
 
 #[test]
-fn a_resume_point_comes_behind_what_it_vouches_for_and_only_when_it_is_waited_for() {
+fn a_resume_point_comes_after_its_rows_and_only_on_request() {
     let fan_out = FanOut::new(10);
     let ended = an_end();
     let mut client = fan_out.subscribe(user(1)).expect("room");
@@ -91,7 +91,7 @@ fn a_resume_point_comes_behind_what_it_vouches_for_and_only_when_it_is_waited_fo
     assert!(matches!(client.receive_now(), Some(Message::Event(_))));
     assert!(matches!(client.receive_now(), Some(Message::Ended(_))));
     assert!(client.receive_now().is_none());
-    fan_out.gap();
+    fan_out.announce_gap();
     assert!(matches!(client.receive_now(), Some(Message::Gap)));
     fan_out.ended(ended);
     assert!(matches!(client.receive_now(), Some(Message::Ended(_))));
@@ -111,7 +111,7 @@ fn a_resume_point_that_found_no_room_comes_later() {
 }
 
 #[test]
-fn there_is_room_for_so_many_and_no_more() {
+fn there_is_room_for_as_many_clients_as_the_limit() {
     let fan_out = FanOut::new(2);
     let first = fan_out.subscribe(user(1)).expect("room");
     let _second = fan_out.subscribe(user(2)).expect("room");
@@ -127,7 +127,7 @@ async fn the_newest_client_of_a_subscriber_takes_the_place_of_the_oldest() {
         .map(|_| fan_out.subscribe(user(1)).expect("room"))
         .collect();
     let _other = fan_out.subscribe(user(2)).expect("room");
-    // The service is full, too, and stays so.
+    // The service is full as well, and stays full.
     let mut newest = fan_out
         .subscribe(user(1))
         .expect("a place that is given up");
@@ -135,7 +135,7 @@ async fn the_newest_client_of_a_subscriber_takes_the_place_of_the_oldest() {
     assert_eq!(send(&fan_out, 1, "a"), PER_USER as u64);
     assert_eq!(texts(&mut newest), ["a"]);
     assert!(clients[0].receive().await.is_none());
-    assert_eq!(clients[0].why(), "replaced");
+    assert_eq!(clients[0].end_reason(), "replaced");
     assert_eq!(texts(&mut clients[1]), ["a"]);
     assert_eq!(fan_out.dropped(), 0, "it was not slow");
     clients.clear();

@@ -1,4 +1,4 @@
-//! A client that was away, or comes in a bad moment, gets every row.
+//! A client that was away, or connects at a bad moment, gets every row.
 
 use crate::client::Stream;
 use crate::cluster::POSTGRES;
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::thread;
 
 #[test]
-fn a_client_begins_with_the_newest_and_goes_on_from_there_over_a_restart() {
+fn a_client_begins_with_the_newest_and_goes_on_from_there_after_a_restart() {
     let (mut shop, mut service) = open();
     for _ in 0..4 {
         shop.signal();
@@ -86,7 +86,7 @@ fn a_long_absence_is_caught_up_while_new_signals_come() {
 #[test]
 fn a_row_that_was_streamed_before_it_could_be_read_is_not_missed() {
     let mut shop = Shop::open();
-    // A standby that never comes; who does not ask for it does not wait.
+    // A standby that never comes. Only sessions that ask for it wait.
     shop.cluster
         .append_setting("synchronous_standby_names", "nobody");
     shop.cluster.append_setting("synchronous_commit", "local");
@@ -105,7 +105,7 @@ fn a_row_that_was_streamed_before_it_could_be_read_is_not_missed() {
     let begun = after.watermark.clone();
     let visible: i64 = shop.admin.one("SELECT count(*) FROM user_signals");
     assert_eq!(visible, 0, "the commit is still waiting");
-    // What comes next must not move the resume point past it.
+    // The next rows must not move the resume point past it.
     shop.admin.run(&import(2, 1001));
     after.expect_signal(1001);
     let resumed = Stream::open(&service, 2, Some(&after.watermark)).watermark;
@@ -117,7 +117,7 @@ fn a_row_that_was_streamed_before_it_could_be_read_is_not_missed() {
 }
 
 #[test]
-fn what_is_no_resume_point_is_refused() {
+fn a_wrong_resume_point_is_refused() {
     let (_shop, service) = open();
     let token = service.token(2);
     for path in [
@@ -130,7 +130,7 @@ fn what_is_no_resume_point_is_refused() {
     ] {
         assert_eq!(service.get(path, Some(&token)).status(), 400, "{path}");
     }
-    // One of somebody else starts at the beginning.
+    // The resume point of another subscriber starts at the beginning.
     let of_another = service.json("/api/signals", &service.token(3))["watermark"].clone();
     Stream::open(&service, 2, of_another.as_str());
 }

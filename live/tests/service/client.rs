@@ -1,4 +1,4 @@
-//! Clients: one stream as it comes, and one who comes back whenever it ends.
+//! Clients: a single stream, and one that comes back whenever its stream ends.
 
 use crate::scene::SOON;
 use crate::service::{Service, agent};
@@ -19,7 +19,7 @@ pub struct Event {
     pub data: Value,
 }
 
-/// Opens a stream, and calls back for each event until it says no or the stream ends.
+/// Opens a stream, and calls `each` for each event until it returns false or the stream ends.
 fn read_stream(
     url: &str,
     token: &str,
@@ -63,7 +63,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Opens one for subscriber `number`, and reads its hello.
+    /// Opens a stream for subscriber `number`, and reads its hello.
     #[track_caller]
     pub fn open(service: &Service, number: u32, since: Option<&str>) -> Self {
         let mut url = service.url("/api/stream");
@@ -73,7 +73,7 @@ impl Stream {
         let token = service.token(number);
         let (sender, events) = mpsc::channel();
         thread::spawn(move || {
-            // Its end shows in the channel.
+            // The end of the stream closes the channel.
             let _ = read_stream(&url, &token, |event| sender.send(event).is_ok());
         });
         let mut stream = Self {
@@ -107,7 +107,7 @@ impl Stream {
         }
     }
 
-    /// The next event of this name, past resume points and what was sent twice.
+    /// The next event of this name; others are skipped.
     #[track_caller]
     pub fn expect(&mut self, name: &str) -> Event {
         loop {
@@ -130,7 +130,7 @@ impl Stream {
         }
     }
 
-    /// Reads until the resume point has moved. It vouches for what came before.
+    /// Reads until the resume point has moved, which covers everything before it.
     #[track_caller]
     pub fn settle(&mut self) {
         let before = self.watermark.clone();
@@ -158,7 +158,7 @@ impl Follower {
         let stop = Arc::clone(&follower.stop);
         let seen = Arc::clone(&follower.seen);
         let streams = Arc::clone(&follower.streams);
-        // It ends with the next event after it is stopped, or with the service.
+        // The thread ends with the next event after the stop, or with the service.
         thread::spawn(move || {
             let mut watermark: Option<String> = None;
             while !stop.load(Ordering::Relaxed) {
@@ -166,7 +166,7 @@ impl Follower {
                     Some(watermark) => format!("{url}?since={watermark}"),
                     None => url.clone(),
                 };
-                // Refused while the service is down, cut off when it is killed.
+                // It fails while the service is down, and when the service is killed.
                 let _ = read_stream(&url, &token, |event| {
                     match event.name.as_str() {
                         "hello" => *streams.lock().expect("no panic") += 1,
@@ -192,7 +192,7 @@ impl Follower {
         self.seen.lock().expect("no panic").len()
     }
 
-    /// How often a stream was opened.
+    /// How many streams were opened.
     pub fn streams(&self) -> u32 {
         *self.streams.lock().expect("no panic")
     }

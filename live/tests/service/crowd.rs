@@ -1,4 +1,4 @@
-//! Many clients, and some who take more than their part.
+//! Many clients, and some that take more than their share.
 
 use crate::client::Stream;
 use crate::cluster::POSTGRES;
@@ -21,7 +21,7 @@ fn unread(service: &Service, token: &str) -> TcpStream {
     socket
 }
 
-/// Reads until this has come.
+/// Reads until this text has come.
 fn read_until(socket: &mut TcpStream, expected: &str) {
     socket.set_read_timeout(Some(SOON)).expect("a socket");
     let (mut text, mut bytes) = (String::new(), [0; 4096]);
@@ -82,7 +82,7 @@ fn dead_streams_do_not_lock_a_subscriber_out() {
     stream.expect_signal(1);
     assert_eq!(service.metric("clients"), MOST as f64);
     assert_eq!(service.metric("clients_dropped_total"), 0.0);
-    // One of them hears of it; it was not dead after all.
+    // One of the streams was not dead; it is sent the reason.
     let mut told = 0;
     for socket in &mut dead {
         let (mut text, mut bytes) = (Vec::new(), [0; 4096]);
@@ -98,7 +98,7 @@ fn dead_streams_do_not_lock_a_subscriber_out() {
 }
 
 #[test]
-fn few_open_files_make_room_for_few_clients_and_for_what_else_there_is() {
+fn few_open_files_make_room_for_few_clients_and_for_the_database() {
     let mut shop = Shop::open();
     shop.admin.run("SELECT enable_realtime()");
     let mut service = Service::of(&shop.cluster, &mut shop.admin);

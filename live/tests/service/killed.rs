@@ -1,4 +1,4 @@
-//! Whatever is killed: every client ends with every row.
+//! Whatever is killed, every client ends with every row.
 
 use crate::client::{Follower, Stream};
 use crate::cluster::{POSTGRES, Stop};
@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 const CLIENTS: u32 = 50;
-/// Enough for a burst on a machine that is busy.
+/// Enough for a burst on a busy machine.
 const LATER: Duration = Duration::from_secs(60);
 
 #[test]
@@ -62,7 +62,7 @@ fn the_database_restarts_and_clients_stay_and_miss_nothing() {
     for (number, how) in [Stop::Fast, Stop::Immediate].into_iter().enumerate() {
         let number = i64::try_from(number).expect("few");
         shop.cluster.stop(how);
-        eventually(SOON, "the service says so", || {
+        eventually(SOON, "the service reports it", || {
             service.get("/healthz", None).status() == 503
         });
         let token = service.token(2);
@@ -75,7 +75,7 @@ fn the_database_restarts_and_clients_stay_and_miss_nothing() {
             503
         );
         shop.cluster.start();
-        // At once, before the service is back.
+        // Written before the service has connected again.
         shop.admin = shop.cluster.session(POSTGRES);
         shop.admin.run(&import(2, 1000 + number));
         stream.expect_signal(1000 + number);
@@ -100,12 +100,12 @@ fn drop_slot(shop: &mut Shop) {
 }
 
 #[test]
-fn the_slot_is_dropped_and_made_anew_and_clients_miss_nothing() {
+fn the_slot_is_dropped_and_created_again_and_clients_miss_nothing() {
     let (mut shop, service) = open();
     let mut stream = Stream::open(&service, 2, None);
-    // A new client reads twice; what is to be seen here is another reason.
+    // A new client reads twice; this test is about another reason to read.
     stream.expect("watermark");
-    // Nobody reads while it is gone, so nothing is in the new one.
+    // Written while there is no slot, so the new slot does not have it.
     drop_slot(&mut shop);
     shop.admin.run(&import(2, 1000));
     shop.admin
@@ -119,11 +119,11 @@ fn the_slot_is_dropped_and_made_anew_and_clients_miss_nothing() {
 }
 
 #[test]
-fn a_slot_that_is_gone_for_good_leaves_nobody_blind() {
+fn without_a_slot_clients_still_get_every_row() {
     let (mut shop, service) = open();
     let mut before = Stream::open(&service, 2, None);
     before.expect("watermark");
-    // As after a failover to a server that does not have it.
+    // As after a failover to a server that does not have the slot.
     drop_slot(&mut shop);
     shop.admin.run(&import(2, 1000));
     before.expect_signal(1000);
@@ -136,7 +136,7 @@ fn a_slot_that_is_gone_for_good_leaves_nobody_blind() {
         stream.expect_signal(1001);
     }
     assert_eq!(service.get("/healthz", None).status(), 503);
-    // Attempts become rare.
+    // Attempts become less frequent.
     eventually(SOON, "pauses grow", || {
         service.said().contains("again in 4s")
     });

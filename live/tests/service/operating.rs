@@ -1,4 +1,4 @@
-//! What an operator sees: health, numbers, an end in time; and the page's files.
+//! What an operator sees: health, numbers, an end in time; and the files of the page.
 
 use crate::client::Stream;
 use crate::scene::SOON;
@@ -13,7 +13,7 @@ fn the_service_ends_within_two_seconds_and_says_goodbye() {
     let mut streams: Vec<Stream> = (1..=20)
         .map(|number| Stream::open(&service, number, None))
         .collect();
-    // Connections that are open and ask for nothing.
+    // An open connection without a request.
     let idle = std::net::TcpStream::connect(service.address()).expect("it listens");
     let began = Instant::now();
     assert!(service.stop().success());
@@ -39,7 +39,7 @@ fn health_and_numbers_are_those_of_the_database_and_the_service() {
     let mut stream = Stream::open(&service, 2, None);
     shop.signal();
     stream.expect_signal(1);
-    // Counted when the commit has come, which is behind the row.
+    // Counted when the commit has come, which is after the row.
     eventually(SOON, "rows are counted", || {
         service.metric("rows_total") == 3.0
     });
@@ -57,7 +57,7 @@ fn health_and_numbers_are_those_of_the_database_and_the_service() {
     assert!(service.metric("replication_lag_bytes") >= 0.0);
 
     let token = service.token(2);
-    // Not preloaded: signals are made by hand here.
+    // Not preloaded: this test makes signals by hand.
     eventually(SOON, "the run is known", || {
         !service.json("/api/health", &token)["last_signal_at"].is_null()
     });
@@ -72,7 +72,7 @@ fn health_and_numbers_are_those_of_the_database_and_the_service() {
     ));
     assert!(close, "{health}");
     drop(stream);
-    // It hears this, and that nobody listens.
+    // Writing to a client that left shows that it left.
     shop.signal();
     eventually(SOON, "the client has left", || {
         service.metric("clients") == 0.0

@@ -1,5 +1,5 @@
-//! A network between the service and its database: connections that were made may fall silent
-//! while new ones go through, as behind a firewall that forgot them.
+//! A network between the service and its database: existing connections may fall silent while new
+//! ones work, as behind a firewall that forgot them.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ pub struct Proxy {
     silence: Arc<Silence>,
 }
 
-/// Connections below this number are silent, until the proxy goes.
+/// Connections below this number are silent until the proxy is dropped.
 #[derive(Default)]
 struct Silence {
     below: Mutex<u32>,
@@ -21,7 +21,7 @@ struct Silence {
 }
 
 impl Proxy {
-    /// One to this port of this machine.
+    /// A proxy to this port of this machine.
     pub fn to(server: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
         let proxy = Self {
@@ -30,7 +30,7 @@ impl Proxy {
             silence: Arc::default(),
         };
         let (made, silence) = (Arc::clone(&proxy.made), Arc::clone(&proxy.silence));
-        // They end with the test's process.
+        // The threads end with the test's process.
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let number = made.fetch_add(1, Ordering::Relaxed);
@@ -58,7 +58,7 @@ impl Proxy {
         self.port
     }
 
-    /// Nothing goes through the connections there are any more, not even their end.
+    /// From now on nothing passes through the existing connections, not even their end.
     pub fn silence(&self) {
         self.set_below(self.made.load(Ordering::Relaxed));
     }

@@ -20,13 +20,13 @@ fn expect_all(stream: &mut Stream, signals: &[i64]) {
 }
 
 #[test]
-fn rows_of_a_moment_when_nothing_was_published_are_read() {
+fn rows_written_while_nothing_was_published_are_read() {
     let (mut shop, service) = open();
     let mut stream = Stream::open(&service, 2, None);
     shop.admin.run(&import(2, 1));
     stream.expect_signal(1);
     stream.settle();
-    // A moment so short that nobody asked meanwhile, once with a row behind it and once without.
+    // Too short for the service to ask meanwhile; once with a row after it, once without.
     for (lost, behind) in [(2, Some(3)), (4, None)] {
         shop.admin.run(TAKE_OUT);
         shop.admin.run(&import(2, lost));
@@ -43,7 +43,7 @@ fn rows_of_a_moment_when_nothing_was_published_are_read() {
 }
 
 #[test]
-fn a_publication_that_is_gone_for_long_is_said_and_leaves_nobody_blind() {
+fn a_missing_publication_is_reported_and_clients_still_get_every_row() {
     let (mut shop, service) = open();
     let mut stream = Stream::open(&service, 2, None);
     stream.expect("watermark");
@@ -60,7 +60,7 @@ fn a_publication_that_is_gone_for_long_is_said_and_leaves_nobody_blind() {
             .contains("HINT: SELECT \"public\".enable_realtime('signal_hub')")
     );
 
-    // All of the extension goes, and comes without what made it known.
+    // The extension is dropped and created again, and is not published any more.
     shop.admin.run("DROP EXTENSION signal_hub CASCADE");
     eventually(SOON, "it is known", || {
         service.health().starts_with("failing")
@@ -78,10 +78,10 @@ fn a_publication_that_is_gone_for_long_is_said_and_leaves_nobody_blind() {
     stream.expect_signal(3);
 }
 
-/// The log is read as of when it was written, so what was written without a publication cannot be
-/// read, whatever is there now.
+/// The log is decoded by the catalog as it was when the log was written, so rows written without a
+/// publication cannot be decoded, whatever exists now.
 #[test]
-fn a_publication_that_was_dropped_starts_no_storm() {
+fn a_dropped_publication_does_not_cause_endless_attempts() {
     let (mut shop, mut service) = open();
     let mut stream = Stream::open(&service, 2, None);
     stream.expect("watermark");

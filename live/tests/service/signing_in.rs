@@ -11,7 +11,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A token as its three parts are, whatever they are.
+/// A token made of any header and claims, signed with any secret.
 fn token(header: &Value, claims: &Value, secret: &str) -> String {
     let body = format!(
         "{}.{}",
@@ -166,7 +166,7 @@ fn marks_are_written_back_to_ones_own_signals_and_reach_ones_other_devices() {
     assert_eq!((status, &marked["viewed"]), (200, &json!(true)), "{marked}");
     assert!(marked["viewed_at"].is_string());
     assert_eq!(phone.expect("mark").data, marked);
-    // Said again, it is written no more.
+    // The same mark again is not written.
     let (_, again) = service.post("/api/signals/1", &token, r#"{"viewed":true}"#);
     assert_eq!(again, marked);
     let (status, clicked) = service.post("/api/signals/1", &token, r#"{"clicked":true}"#);
@@ -194,7 +194,7 @@ fn marks_are_written_back_to_ones_own_signals_and_reach_ones_other_devices() {
 }
 
 #[test]
-fn a_request_whose_body_does_not_come_is_not_waited_for() {
+fn a_request_without_its_body_is_ended() {
     let (_shop, service) = open();
     let mut socket = TcpStream::connect(service.address()).expect("it listens");
     let request = format!(
@@ -204,7 +204,7 @@ fn a_request_whose_body_does_not_come_is_not_waited_for() {
     socket.write_all(request.as_bytes()).expect("it listens");
     socket.set_read_timeout(Some(SOON)).expect("a socket");
     let mut answer = String::new();
-    // Its end, too: there is no next request behind half of one.
+    // To the end of the connection: no request can follow half of one.
     socket.read_to_string(&mut answer).expect("it answers");
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
 }
@@ -215,7 +215,7 @@ fn a_stream_ends_with_the_token_that_opened_it() {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("after 1970");
-    // Others' clocks may be 30 seconds off.
+    // The clocks of others may differ by 30 seconds.
     let claims = json!({"sub": user(2), "exp": now.as_secs() - 28});
     let short = token(&json!({"alg": "HS256"}), &claims, SECRET);
     let mut response = service.get("/api/stream", Some(&short));
@@ -225,7 +225,7 @@ fn a_stream_ends_with_the_token_that_opened_it() {
         stream.ends_with("data: {\"reason\":\"expired\"}\n\n"),
         "{stream}"
     );
-    eventually(SOON, "it opens nothing more", || {
+    eventually(SOON, "the token is refused", || {
         service.get("/api/health", Some(&short)).status() == 401
     });
 }

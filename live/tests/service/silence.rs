@@ -1,4 +1,4 @@
-//! A database that does not say that it is gone, and an operator who does not listen.
+//! A database that vanishes silently, and a log that nobody reads.
 
 use crate::client::Stream;
 use crate::cluster::POSTGRES;
@@ -11,14 +11,14 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Ten seconds until a connection is given up, and some until another is good.
+/// Ten seconds until a connection is given up, and some more until a new one works.
 const LATER: Duration = Duration::from_secs(45);
 
 #[test]
-fn connections_that_fell_silent_are_given_up() {
+fn silent_connections_are_given_up() {
     let mut shop = Shop::open();
     shop.admin.run("SELECT enable_realtime()");
-    // By this the server itself gives a slot free.
+    // After this time the server frees the slot.
     shop.cluster.configure("wal_sender_timeout", "2s");
     let port: String = shop.admin.one("SHOW port");
     let proxy = Proxy::to(port.parse().expect("a number"));
@@ -27,7 +27,7 @@ fn connections_that_fell_silent_are_given_up() {
     service.start(&["--create-slot"]);
     let token = service.token(2);
     let mut stream = Stream::open(&service, 2, None);
-    // Several connections, as a burst of readers leaves them.
+    // Several connections, as after a burst of readers.
     thread::scope(|burst| {
         for number in 2..18 {
             let token = service.token(number);
@@ -56,7 +56,7 @@ fn connections_that_fell_silent_are_given_up() {
 }
 
 #[test]
-fn a_server_that_accepts_and_never_answers_is_not_waited_for() {
+fn a_server_that_accepts_and_never_answers_does_not_block_commands() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let mut shop = Shop::open();
     let mut service = Service::of(&shop.cluster, &mut shop.admin);
@@ -77,7 +77,7 @@ fn a_server_that_accepts_and_never_answers_is_not_waited_for() {
 }
 
 #[test]
-fn the_service_goes_on_when_nobody_hears_what_it_says() {
+fn the_service_goes_on_when_nobody_reads_its_log() {
     let (mut shop, service) = open();
     let mut stream = Stream::open(&service, 2, None);
     stream.expect("watermark");

@@ -1,4 +1,4 @@
-//! The slot: made and dropped by command, never in silence, and what is missing is said.
+//! The slot: created and dropped by command, never silently; what is missing is reported.
 
 use crate::client::Stream;
 use crate::cluster::POSTGRES;
@@ -17,7 +17,7 @@ fn there_is_a_slot(shop: &mut Shop) -> bool {
 }
 
 #[test]
-fn what_is_missing_is_said_with_its_remedy_one_after_the_other() {
+fn each_missing_thing_is_reported_with_its_remedy() {
     let mut shop = Shop::open();
     let mut service = Service::of(&shop.cluster, &mut shop.admin);
     let must_say = |shop: &mut Shop, expected: &str, remedy: &str, arguments: &[&str]| {
@@ -72,7 +72,7 @@ fn what_is_missing_is_said_with_its_remedy_one_after_the_other() {
     assert!(said.contains("signal_hub_live create-slot"), "{said}");
     assert!(!there_is_a_slot(&mut shop), "none is made unasked");
 
-    // That is all it takes: no superuser.
+    // These rights are enough: no superuser is needed.
     assert!(service.run("create-slot", &[]).status.success());
     service.start(&[]);
     let mut stream = Stream::open(&service, 2, None);
@@ -95,7 +95,7 @@ fn what_is_missing_is_said_with_its_remedy_one_after_the_other() {
 }
 
 #[test]
-fn a_slot_is_made_and_dropped_by_command_and_stays_otherwise() {
+fn a_slot_is_created_and_dropped_by_command_and_stays_otherwise() {
     let mut shop = Shop::open();
     shop.admin.run("SELECT enable_realtime()");
     let mut service = Service::of(&shop.cluster, &mut shop.admin);
@@ -148,7 +148,7 @@ fn a_slot_is_made_and_dropped_by_command_and_stays_otherwise() {
 }
 
 #[test]
-fn a_slot_is_made_behind_a_long_transaction() {
+fn a_slot_is_created_after_a_long_transaction() {
     let mut shop = Shop::open();
     shop.admin.run("SELECT enable_realtime()");
     let service = Service::of(&shop.cluster, &mut shop.admin);
@@ -161,7 +161,7 @@ fn a_slot_is_made_behind_a_long_transaction() {
             "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted)",
         )
     });
-    // Longer than the statements of clients may take.
+    // Longer than a statement of a client may take.
     meanwhile(Duration::from_secs(6), "it waits", || {
         making.try_wait().expect("it is ours").is_none()
     });
@@ -177,7 +177,7 @@ fn a_slot_is_made_behind_a_long_transaction() {
 }
 
 #[test]
-fn one_who_does_not_wait_for_the_slot_leaves_none_behind() {
+fn a_command_killed_while_it_waits_leaves_no_slot_behind() {
     let mut shop = Shop::open();
     let service = Service::of(&shop.cluster, &mut shop.admin);
     let mut writer = shop.cluster.session(POSTGRES);
@@ -189,7 +189,7 @@ fn one_who_does_not_wait_for_the_slot_leaves_none_behind() {
     eventually(SOON, "it waits", || shop.admin.one::<bool>(waits));
     making.kill().expect("it is ours");
     making.wait().expect("it is ours");
-    eventually(SOON, "the server waits no more", || {
+    eventually(SOON, "the server has stopped waiting", || {
         !shop.admin.one::<bool>(waits)
     });
     writer.run("COMMIT");
@@ -197,7 +197,7 @@ fn one_who_does_not_wait_for_the_slot_leaves_none_behind() {
 }
 
 #[test]
-fn a_slot_that_is_lost_under_the_service_is_said_with_its_remedy_and_leaves_nobody_blind() {
+fn a_lost_slot_is_reported_with_its_remedy_and_clients_still_get_every_row() {
     let mut shop = Shop::open();
     shop.admin.run("SELECT enable_realtime()");
     shop.admin.run("CREATE TABLE other (note text)");
@@ -219,7 +219,7 @@ fn a_slot_that_is_lost_under_the_service_is_said_with_its_remedy_and_leaves_nobo
     shop.admin.run(&crate::shop::import(2, 1));
     stream.expect_signal(1);
     let remedy = "if the slot is lost: signal_hub_live drop-slot, then create-slot";
-    eventually(SOON, "the remedy is said", || {
+    eventually(SOON, "the remedy is reported", || {
         service.said().contains(remedy)
     });
     for command in ["drop-slot", "create-slot"] {
@@ -230,7 +230,7 @@ fn a_slot_that_is_lost_under_the_service_is_said_with_its_remedy_and_leaves_nobo
     stream.expect_signal(2);
 }
 
-/// The password of old servers' roles is stored so; replication has its own way to sign in.
+/// Old servers stored passwords in this form; the library for replication signs in by itself.
 #[test]
 fn a_role_with_an_md5_password_may_follow() {
     let mut shop = Shop::open();
@@ -257,14 +257,14 @@ fn a_role_with_an_md5_password_may_follow() {
 }
 
 #[test]
-fn a_slot_whose_log_nobody_else_needs_lets_it_go() {
+fn a_slot_does_not_keep_the_log_of_other_tables() {
     let (mut shop, service) = crate::service::open();
     shop.admin.run("CREATE TABLE other (note text)");
     let confirmed = "SELECT confirmed_flush_lsn::text FROM pg_replication_slots";
     let before: String = shop.admin.one(confirmed);
     shop.admin
         .run("INSERT INTO other SELECT repeat('x', 1000) FROM generate_series(1, 1000)");
-    eventually(SOON, "the slot moves with what others write", || {
+    eventually(SOON, "the slot moves past what others write", || {
         shop.admin.one::<bool>(&format!(
             "SELECT confirmed_flush_lsn > '{before}'::pg_lsn + 1000000 FROM pg_replication_slots"
         ))

@@ -1,4 +1,4 @@
-//! A client that does not take what it is sent costs little, is dropped, and gets the rest later.
+//! A client that does not read what it is sent costs little, is dropped, and gets the rest later.
 
 use crate::client::{Event, Stream};
 use crate::scene::SOON;
@@ -27,7 +27,7 @@ fn a_client_that_reads_nothing_is_dropped_and_gets_the_rest_when_it_comes_back()
     let mut healthy = Stream::open(&service, 3, None);
     let begun = service.json("/api/signals", &token)["watermark"].clone();
     let begun = begun.as_str().expect("a text");
-    // One that says what it wants, and then reads a little and no more.
+    // It sends its request, reads a little, and then stops reading.
     let mut slow = TcpStream::connect(service.address()).expect("it listens");
     let request = format!(
         "GET /api/stream?since={begun} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
@@ -49,10 +49,10 @@ fn a_client_that_reads_nothing_is_dropped_and_gets_the_rest_when_it_comes_back()
     shop.admin.run(&crate::shop::import(3, 7));
     healthy.expect_signal(7);
 
-    // What it was sent so far had its resume points; the first of them is the worst case.
+    // Of the resume points that it was sent, the first is the worst case.
     let mut stream = Stream::open(&service, 2, Some(begun));
     read_all(&mut stream, (1..=ROWS.into()).collect());
-    // The connection of the slow one is cut, however long its client keeps it.
+    // The connection of the slow client is cut, even if its client keeps it open.
     slow.set_read_timeout(Some(Duration::from_secs(60)))
         .expect("a socket");
     let mut rest = Vec::new();
@@ -64,7 +64,7 @@ fn a_client_that_reads_nothing_is_dropped_and_gets_the_rest_when_it_comes_back()
 }
 
 #[test]
-fn a_client_that_is_dropped_while_it_reads_hears_why_and_from_where_to_go_on() {
+fn a_dropped_client_is_sent_the_reason_and_where_to_go_on() {
     const ROWS: u32 = 5_000;
     let (mut shop, service) = open();
     let mut stream = Stream::open(&service, 2, None);
@@ -72,7 +72,7 @@ fn a_client_that_is_dropped_while_it_reads_hears_why_and_from_where_to_go_on() {
     // More than a queue holds, in one transaction.
     shop.admin.run(&rows(1, ROWS));
     let mut missing = (1..=ROWS.into()).collect();
-    // The rest may be too much at once again: each time it says from where to go on.
+    // The rest may again be too much at once; each bye has the point from where to go on.
     while let Some(bye) = read_until_bye(&mut stream, &mut missing) {
         assert_eq!(bye.data["reason"], "slow");
         assert!(stream.next().is_none());
@@ -80,13 +80,13 @@ fn a_client_that_is_dropped_while_it_reads_hears_why_and_from_where_to_go_on() {
     }
 }
 
-/// What was missed and what comes meanwhile is in no order.
+/// Missed rows and new rows come in no particular order.
 fn read_all(stream: &mut Stream, mut missing: BTreeSet<i64>) {
     let bye = read_until_bye(stream, &mut missing);
     assert!(bye.is_none(), "{bye:?}");
 }
 
-/// Reads until nothing is missing, or until the service says that it is over.
+/// Reads until nothing is missing, or until the service sends bye.
 fn read_until_bye(stream: &mut Stream, missing: &mut BTreeSet<i64>) -> Option<Event> {
     while !missing.is_empty() {
         let event = stream.next().expect("a last event comes first");

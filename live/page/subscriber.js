@@ -1,0 +1,171 @@
+// Everything that runs while a subscriber is signed in: joins stream, store, view, cache and the other tabs.
+
+import { Api } from './api.js';
+import { Cache } from './cache.js';
+import { Tabs } from './leader.js';
+import { MarkSaver } from './marks.js';
+import { reduce } from './store.js';
+import { Stream } from './stream.js';
+import { isPast } from './time.js';
+
+/** How long the page waits for the stream to be live before it builds the cached signals. */
+const LIVE_WITHIN = 20;
+
+export class Subscriber {
+  #state;
+  #cache;
+  #tabs;
+  #stream;
+  #saver;
+  #view;
+  #notifier;
+  #on;
+  #isOver = false;
+  /** False until enter() has waited; nothing is shown before. */
+  #isShown = false;
+  #becameLive = () => {};
+  #timer = null;
+
+  /**
+   * @param {object} parts session, storage, view, notifier, isVisible
+   * @param {object} on
+   * @param {(error: import('./api.js').Refused) => void} on.refused the service does not accept the token
+   * @param {() => void} on.connected a stream is live, in this tab or the leading one
+   */
+  constructor({ session, storage, view, notifier, isVisible }, on) {
+    this.#view = view;
+    this.#notifier = notifier;
+    this.#on = on;
+    const api = new Api(session.token);
+    this.#cache = new Cache(storage, session.userId);
+    this.#state = this.#cache.read();
+    this.#stream = new Stream({
+      api,
+      watermark: () => this.#state.watermark,
+      emit: (actions) => this.#apply(actions, true),
+      refused: on.refused,
+      isVisible,
+    });
+    this.#tabs = new Tabs(session.userId, {
+      lead: () => this.#stream.start(),
+      follow: () => this.#stream.stop(),
+      message: (message) => this.#receive(message),
+      state: () => this.#state,
+    }, isVisible);
+    this.#saver = new MarkSaver(api, {
+      next: () => (this.#tabs.leads ? Object.entries(this.#state.unsaved)[0] : undefined),
+      saved: (action) => this.#apply([action], true),
+      refused: (error) => this.#isOver || on.refused(error),
+    });
+  }
+
+  async enter() {
+    // On loopback the stream is live before the cards are built; then both are painted together.
+    const live = new Promise((resolve) => {
+      this.#becameLive = resolve;
+      setTimeout(resolve, LIVE_WITHIN);
+    });
+    this.#tabs.join();
+    await live;
+    if (this.#isOver) return;
+    this.#isShown = true;
+    this.#render();
+    this.#tick();
+  }
+
+  leave() {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#stream.stop();
+    this.#tabs.leave();
+    this.#cache.close();
+    this.#view.clear();
+  }
+
+  mark(signal_id, marks) {
+    const actions = [{ type: 'marked', signal_id, ...marks }];
+    this.#apply(actions, this.#tabs.leads);
+    if (!this.#tabs.leads) this.#tabs.send({ type: 'marked', actions });
+  }
+
+  /** The page ends, or the browser freezes it, as it does with pages that were hidden for long. */
+  freeze() {
+    this.#cache.flush();
+    this.#tabs.pause();
+  }
+
+  thaw() {
+    this.#tabs.resume();
+    this.shown();
+  }
+
+  /** The tab is shown, or runs again. */
+  shown() {
+    this.retry();
+    this.#tabs.ask();
+    this.#tick();
+  }
+
+  networkChanged() {
+    if (this.#tabs.leads) this.#stream.suspect('the network changed');
+  }
+
+  /** Connects at once if there is no connection: the subscriber asks for it, or looks at the page. */
+  retry() {
+    if (this.#tabs.leads) this.#stream.check();
+    else if (this.#state.connection.phase === 'waiting') this.#tabs.send({ type: 'retry' });
+  }
+
+  #receive(message) {
+    if (message.type === 'state') this.#apply([message], false);
+    else if (message.type === 'retry') this.retry();
+    else this.#apply(message.actions, this.#tabs.leads);
+  }
+
+  #apply(actions, share) {
+    // Something may still arrive after the sign-out.
+    if (this.#isOver) return;
+    const before = this.#state;
+    this.#state = actions.reduce(reduce, before);
+    if (this.#state === before) return;
+    this.#render();
+    if (actions[0].type !== 'state') this.#announceNew(before);
+    if (before.connection.phase !== 'live' && this.#state.connection.phase === 'live') {
+      this.#becameLive();
+      this.#on.connected();
+    }
+    if (share) this.#tabs.send({ type: 'actions', actions });
+    if (!this.#tabs.leads) return;
+    this.#cache.write(this.#state);
+    const { phase, polling } = this.#state.connection;
+    if (phase === 'live' || polling) this.#saver.save();
+  }
+
+  #announceNew(before) {
+    // The first read brings old signals.
+    if (before.watermark === null || before.signals === this.#state.signals) return;
+    const now = this.#now();
+    const fresh = Object.values(this.#state.signals).filter(
+      (signal) => !(signal.signal_id in before.signals) && !signal.viewed && !isPast(signal.expires_at, now),
+    );
+    if (fresh.length === 0) return;
+    this.#view.announce(fresh);
+    if (this.#tabs.leads) this.#notifier.offer(fresh);
+  }
+
+  #now() {
+    return Date.now() + this.#state.clockOffset;
+  }
+
+  #render() {
+    if (this.#isShown) this.#view.render(this.#state, this.#now(), Date.now());
+  }
+
+  /** Runs once a second, at the full second of the server's clock. */
+  #tick() {
+    clearTimeout(this.#timer);
+    this.#view.tick(this.#state, this.#now(), Date.now());
+    const intoSecond = ((this.#now() % 1_000) + 1_000) % 1_000;
+    this.#timer = setTimeout(() => this.#tick(), 1_000 - intoSecond);
+  }
+}

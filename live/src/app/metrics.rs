@@ -1,0 +1,109 @@
+//! Numbers for operators, in the text format of Prometheus.
+
+use crate::fan_out::FanOut;
+use std::fmt::Write;
+use std::fs;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What is counted here; the fan-out counts the rest itself.
+#[derive(Default)]
+pub struct Metrics {
+    /// Rows of user_signals in the replication stream.
+    pub rows: AtomicU64,
+    /// When the last of them came, in milliseconds since 1970; 0 before the first.
+    pub last_row: AtomicU64,
+    /// Bytes of the log that are not confirmed yet; -1 means unknown.
+    pub lag: AtomicI64,
+    /// How many times the replication stream was started.
+    pub connections: AtomicU64,
+}
+
+impl Metrics {
+    /// Counts rows that were received just now.
+    pub fn count_rows(&self, rows: u64) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.map_or(0, |now| now.as_millis() as u64);
+        self.last_row.store(now, Ordering::Relaxed);
+    }
+}
+
+/// All numbers, as text.
+pub fn text(metrics: &Metrics, fan_out: &FanOut, is_replicating: bool) -> String {
+    let count = |value: &AtomicU64| value.load(Ordering::Relaxed) as f64;
+    let lag = metrics.lag.load(Ordering::Relaxed);
+    let mut out = String::new();
+    let mut add = |name: &str, kind: &str, help: &str, value: f64| {
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            out,
+            "# HELP signal_hub_live_{name} {help}\n# TYPE signal_hub_live_{name} {kind}\nsignal_hub_live_{name} {value}"
+        );
+    };
+    add(
+        "clients",
+        "gauge",
+        "Streams that are open.",
+        fan_out.clients() as f64,
+    );
+    add(
+        "events_total",
+        "counter",
+        "Signals and marks queued for clients.",
+        fan_out.queued() as f64,
+    );
+    add(
+        "clients_dropped_total",
+        "counter",
+        "Clients dropped because they were too slow.",
+        fan_out.dropped() as f64,
+    );
+    add(
+        "rows_total",
+        "counter",
+        "Rows of user_signals received by replication.",
+        count(&metrics.rows),
+    );
+    add(
+        "last_row_timestamp_seconds",
+        "gauge",
+        "When the last row was received; 0 before the first.",
+        count(&metrics.last_row) / 1000.0,
+    );
+    add(
+        "replication_connected",
+        "gauge",
+        "Whether rows come by replication, and all of them.",
+        f64::from(u8::from(is_replicating)),
+    );
+    add(
+        "replication_starts_total",
+        "counter",
+        "How many times the replication stream was started.",
+        count(&metrics.connections),
+    );
+    add(
+        "replication_lag_bytes",
+        "gauge",
+        "Write-ahead log not confirmed yet; -1 while the database cannot be asked.",
+        lag as f64,
+    );
+    add(
+        "resident_memory_bytes",
+        "gauge",
+        "Memory of this process.",
+        resident().unwrap_or(0) as f64,
+    );
+    out
+}
+
+/// Bytes of memory of this process, where proc(5) is mounted.
+fn resident() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kilobytes * 1024)
+}

@@ -1,0 +1,65 @@
+//! What the parts of a running service share.
+
+pub mod health;
+pub mod metrics;
+
+use crate::auth::Keys;
+use crate::database::{Database, LogReport};
+use crate::fan_out::FanOut;
+use crate::options::Serve;
+use health::Health;
+use metrics::Metrics;
+use std::sync::Arc;
+use tokio::sync::{Notify, watch};
+
+/// Everything a request or a task may need.
+pub struct App {
+    /// What the service was started with.
+    pub options: Serve,
+    /// The schema of the extension.
+    pub schema: String,
+    /// What tokens are checked with.
+    pub keys: Keys,
+    /// Reads and writes.
+    pub database: Database,
+    /// The clients.
+    pub fan_out: Arc<FanOut>,
+    /// Numbers for operators.
+    pub metrics: Metrics,
+    /// The last report of the generator, with the time of the database.
+    pub health: watch::Sender<Arc<Health>>,
+    /// The last report on the log, the slot and the publication.
+    pub log_report: watch::Sender<Option<LogReport>>,
+    /// Makes the monitor ask the database at once, instead of at its next time.
+    pub ask_now: Notify,
+    /// True once the service is ending.
+    pub shutdown: watch::Sender<bool>,
+    /// In a word for `/healthz`: [`UP`], "away", or "failing" when it answers with errors.
+    pub database_is: watch::Sender<&'static str>,
+    /// In a word for `/healthz`: [`STREAMING`], or why not.
+    pub replication_is: watch::Sender<&'static str>,
+}
+
+/// Replication is up, and nothing is missing in it.
+pub const STREAMING: &str = "streaming";
+/// The database answers.
+pub const UP: &str = "up";
+
+impl App {
+    /// Whether replication is up, and nothing is missing in it.
+    pub fn is_replicating(&self) -> bool {
+        *self.replication_is.borrow() == STREAMING
+    }
+
+    /// Whether there is nothing to repair.
+    pub fn is_well(&self) -> bool {
+        self.is_replicating() && *self.database_is.borrow() == UP
+    }
+
+    /// Waits until the service is ending.
+    pub async fn ending(&self) {
+        let mut shutdown = self.shutdown.subscribe();
+        // It fails only without a sender, which lives as long as this.
+        let _ = shutdown.wait_for(|ends| *ends).await;
+    }
+}

@@ -1,0 +1,182 @@
+//! Checks tokens.
+
+use crate::auth::key_source::KeySource;
+use crate::error::Failure;
+use crate::options::{ClaimOptions, KeyOptions};
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse,
+};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde_json::{Map, Value};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use uuid::Uuid;
+
+/// How far the clock of an identity provider may differ from this machine's.
+pub const LEEWAY: Duration = Duration::from_secs(30);
+/// The one error after which another key may still fit.
+const BAD_SIGNATURE: &str = "the signature of the token is not valid";
+
+/// A subscriber whose token was good.
+#[derive(Clone, Debug)]
+pub struct Subscriber {
+    /// `sub` of the token.
+    pub user_id: Uuid,
+    /// The token's payload, for `request.jwt.claims`.
+    pub claims: String,
+    /// When the token expires, with the leeway added.
+    pub expires: SystemTime,
+}
+
+/// What tokens are checked with.
+pub struct Keys {
+    keys: Vec<Key>,
+    audience: Option<String>,
+    role: String,
+}
+
+struct Key {
+    id: Option<String>,
+    key: DecodingKey,
+    algorithm: Algorithm,
+}
+
+impl Keys {
+    /// Reads the keys that the options name.
+    ///
+    /// # Errors
+    /// When they cannot be read, or none of them can check a signature.
+    pub fn read(keys: &KeyOptions, claims: &ClaimOptions) -> Result<Self, Failure> {
+        Self::new(&KeySource::read(keys)?, claims)
+    }
+
+    /// A token may claim no role but that of `claims`.
+    pub(super) fn new(source: &KeySource, claims: &ClaimOptions) -> Result<Self, Failure> {
+        let keys = match source {
+            KeySource::Secret(secret) => vec![Key {
+                id: None,
+                key: DecodingKey::from_secret(secret),
+                algorithm: Algorithm::HS256,
+            }],
+            KeySource::KeySet(text) => {
+                let set: JwkSet = serde_json::from_str(text)
+                    .map_err(|error| Failure::Other(format!("not a JSON Web Key Set: {error}")))?;
+                set.keys.iter().filter_map(Key::from_jwk).collect()
+            }
+        };
+        if keys.is_empty() {
+            return Err(Failure::Other(
+                "the key set has no public key that signatures can be checked with".to_owned(),
+            ));
+        }
+        Ok(Self {
+            keys,
+            audience: claims.audience.clone(),
+            role: claims.role.clone(),
+        })
+    }
+
+    /// Checks a token.
+    ///
+    /// # Errors
+    /// Why it is not accepted, in words for the client.
+    pub fn check(&self, token: &str) -> Result<Subscriber, String> {
+        let header = jsonwebtoken::decode_header(token)
+            .map_err(|_| "the token is malformed, or signed by an unknown algorithm")?;
+        if header.crit.is_some() {
+            return Err("the token demands an unknown extension (crit)".to_owned());
+        }
+        let claims = self
+            .candidates(header.kid.as_deref())
+            .map(|key| self.claims(token, key))
+            .reduce(|one, other| match &one {
+                Err(why) if why == BAD_SIGNATURE => other,
+                _ => one,
+            })
+            .ok_or("the token is signed with an unknown key")??;
+        let role = claims.get("role");
+        if role.is_some_and(|role| role != self.role.as_str()) {
+            return Err(format!("the token is not for role {}", self.role));
+        }
+        let user_id = claims.get("sub").and_then(Value::as_str);
+        // Of the forms that the parser takes, the database reads only this one in every place.
+        let user_id = user_id.filter(|sub| sub.len() == 36);
+        let user_id = user_id.and_then(|sub| Uuid::try_parse(sub).ok());
+        let expires = claims.get("exp").and_then(Value::as_f64).unwrap_or(0.0);
+        Ok(Subscriber {
+            user_id: user_id.ok_or("sub of the token is not a UUID")?,
+            // The upper limit is in the year 9892: later ones would overflow.
+            expires: UNIX_EPOCH + Duration::from_secs_f64(expires.clamp(0.0, 2.5e11)) + LEEWAY,
+            claims: Value::Object(claims).to_string(),
+        })
+    }
+
+    fn candidates<'a>(&'a self, id: Option<&'a str>) -> impl Iterator<Item = &'a Key> {
+        self.keys
+            .iter()
+            .filter(move |key| id.is_none() || key.id.is_none() || key.id.as_deref() == id)
+    }
+
+    fn claims(&self, token: &str, key: &Key) -> Result<Map<String, Value>, String> {
+        // The key decides on the algorithm, never the token.
+        let mut rules = Validation::new(key.algorithm);
+        rules.leeway = LEEWAY.as_secs();
+        rules.validate_nbf = true;
+        rules.set_required_spec_claims(&["exp", "sub"]);
+        match &self.audience {
+            Some(audience) => {
+                rules.set_audience(&[audience]);
+                rules.required_spec_claims.insert("aud".to_owned());
+            }
+            None => rules.validate_aud = false,
+        }
+        let decoded = jsonwebtoken::decode::<Map<String, Value>>(token, &key.key, &rules);
+        match decoded {
+            Ok(token) => Ok(token.claims),
+            Err(error) => Err(match error.kind() {
+                ErrorKind::ExpiredSignature => "the token has expired".to_owned(),
+                ErrorKind::ImmatureSignature => "the token is not valid yet".to_owned(),
+                ErrorKind::MissingRequiredClaim(claim) => format!("the token has no {claim}"),
+                ErrorKind::InvalidAudience => "the token is for another audience".to_owned(),
+                _ => BAD_SIGNATURE.to_owned(),
+            }),
+        }
+    }
+}
+
+impl Key {
+    /// `None` for a key that is not for signatures, of an unknown kind, or not public: a secret
+    /// belongs in a file of its own, where its length is checked.
+    fn from_jwk(jwk: &Jwk) -> Option<Self> {
+        if jwk.common.public_key_use == Some(PublicKeyUse::Encryption) {
+            return None;
+        }
+        let algorithm = match jwk.common.key_algorithm {
+            Some(KeyAlgorithm::ES256) => Algorithm::ES256,
+            Some(KeyAlgorithm::ES384) => Algorithm::ES384,
+            Some(KeyAlgorithm::RS256) => Algorithm::RS256,
+            Some(KeyAlgorithm::RS384) => Algorithm::RS384,
+            Some(KeyAlgorithm::RS512) => Algorithm::RS512,
+            Some(KeyAlgorithm::PS256) => Algorithm::PS256,
+            Some(KeyAlgorithm::PS384) => Algorithm::PS384,
+            Some(KeyAlgorithm::PS512) => Algorithm::PS512,
+            Some(KeyAlgorithm::EdDSA) => Algorithm::EdDSA,
+            Some(_) => return None,
+            None => match &jwk.algorithm {
+                AlgorithmParameters::RSA(_) => Algorithm::RS256,
+                AlgorithmParameters::EllipticCurve(point) => match point.curve {
+                    EllipticCurve::P256 => Algorithm::ES256,
+                    EllipticCurve::P384 => Algorithm::ES384,
+                    _ => return None,
+                },
+                AlgorithmParameters::OctetKeyPair(_) => Algorithm::EdDSA,
+                _ => return None,
+            },
+        };
+        Some(Self {
+            id: jwk.common.key_id.clone(),
+            key: DecodingKey::from_jwk(jwk).ok()?,
+            algorithm,
+        })
+    }
+}

@@ -1,0 +1,121 @@
+//! Connections to the database: a pool for clients, and one connection of the service's own, so
+//! that what the service asks never waits for clients.
+
+use crate::database::refusal::Refusal;
+use deadpool_postgres::{
+    BuildError, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
+    Timeouts,
+};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio_postgres::{Config, NoTls};
+
+/// Connections for reads and writes of clients.
+const CONNECTIONS: usize = 8;
+/// Longest wait for a connection, and longest statement.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest wait for a lock. It is short because a statement that waits keeps its connection.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+/// The form of times, wherever texts of the database are passed on.
+pub const TEXT_OPTIONS: &str = "-c TimeZone=UTC -c DateStyle=ISO";
+
+/// All connections except the one for replication.
+pub struct Connections {
+    clients: Pool,
+    own: Pool,
+    valid: Valid,
+}
+
+/// Connections made before this time are not used again.
+#[derive(Clone)]
+struct Valid(Arc<Mutex<Instant>>);
+
+impl Valid {
+    fn since(&self) -> MutexGuard<'_, Instant> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connections {
+    /// Connects when there is something to ask.
+    pub fn new(database: &Config) -> Result<Self, BuildError> {
+        let valid = Valid(Arc::new(Mutex::new(Instant::now())));
+        Ok(Self {
+            clients: pool(database, CONNECTIONS, &valid)?,
+            own: pool(database, 1, &valid)?,
+            valid,
+        })
+    }
+
+    /// A connection for what a client asks.
+    pub async fn for_client(&self) -> Result<Object, Refusal> {
+        self.clients.get().await.map_err(Refusal::from)
+    }
+
+    /// The connection for what the service asks.
+    pub async fn own(&self) -> Result<Object, Refusal> {
+        self.own.get().await.map_err(Refusal::from)
+    }
+
+    /// Uses none of the present connections again, neither idle ones nor those in use: they may
+    /// be to a server that is gone.
+    pub fn forget(&self) {
+        *self.valid.since() = Instant::now();
+    }
+
+    /// Waits for an answer over one of the connections, with a limit: a server that vanished
+    /// answers nothing, not even an error.
+    pub async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Refusal> {
+        match tokio::time::timeout(2 * PATIENCE, work).await {
+            Ok(done) => done.map_err(|error| Refusal::from(&error)),
+            Err(_) => {
+                self.forget();
+                Err(Refusal::Away("the database does not answer".to_owned()))
+            }
+        }
+    }
+}
+
+fn pool(database: &Config, size: usize, valid: &Valid) -> Result<Pool, BuildError> {
+    let mut config = session_config(database);
+    config.application_name("signal_hub_live");
+    let manager = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
+    let valid = valid.clone();
+    Pool::builder(Manager::from_config(config, NoTls, manager))
+        .max_size(size)
+        .runtime(Runtime::Tokio1)
+        .timeouts(Timeouts {
+            wait: Some(PATIENCE),
+            create: Some(PATIENCE),
+            recycle: Some(PATIENCE),
+        })
+        .pre_recycle(Hook::sync_fn(move |_, known| {
+            match known.created > *valid.since() {
+                true => Ok(()),
+                false => Err(HookError::message("forgotten")),
+            }
+        }))
+        .build()
+}
+
+/// The same server, with the session settings that this service relies on: the form of texts, and
+/// a limit on the time of every statement.
+pub fn session_config(database: &Config) -> Config {
+    let mut config = database.clone();
+    let own = format!(
+        "{TEXT_OPTIONS} -c statement_timeout={} -c lock_timeout={}",
+        PATIENCE.as_millis(),
+        LOCK_PATIENCE.as_millis()
+    );
+    let options = match database.get_options() {
+        Some(given) => format!("{given} {own}"),
+        None => own,
+    };
+    config.options(options).connect_timeout(PATIENCE);
+    config
+}

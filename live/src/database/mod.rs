@@ -1,0 +1,167 @@
+//! What is read and written in the database: as a subscriber, in transactions where row-level
+//! security applies their claims, and as the service itself.
+
+mod connections;
+pub mod publication;
+mod refusal;
+mod reports;
+mod statements;
+mod turns;
+
+pub use connections::{PATIENCE, TEXT_OPTIONS, session_config};
+pub use refusal::Refusal;
+pub use reports::{Ended, HealthReport, LogReport, Page};
+pub use statements::Statement;
+
+use crate::auth::Subscriber;
+use crate::options::Serve;
+use connections::Connections;
+use deadpool_postgres::{BuildError, Transaction};
+use std::time::Instant;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use turns::{Turn, Turns};
+
+type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// Connections, and what is asked over them.
+pub struct Database {
+    connections: Connections,
+    turns: Turns,
+    /// The role of subscribers.
+    role: String,
+    slot: String,
+    publication: String,
+    texts: Texts,
+}
+
+/// The texts of the statements that run again and again.
+struct Texts {
+    become_subscriber: String,
+    signals_since: String,
+    mark: String,
+    read_marks: String,
+    health: String,
+    log_report: String,
+}
+
+impl Database {
+    /// `schema` is the extension's. Connects when there is something to ask.
+    pub fn new(options: &Serve, schema: &str) -> Result<Self, BuildError> {
+        Ok(Self {
+            connections: Connections::new(&options.source.database)?,
+            turns: Turns::default(),
+            role: options.claims.role.clone(),
+            slot: options.source.slot.clone(),
+            publication: options.publication.clone(),
+            texts: Texts {
+                become_subscriber: Statement::BecomeSubscriber.text(schema),
+                signals_since: Statement::SignalsSince.text(schema),
+                mark: Statement::Mark.text(schema),
+                read_marks: Statement::ReadMarks.text(schema),
+                health: Statement::Health.text(schema),
+                log_report: Statement::LogReport.text(schema),
+            },
+        })
+    }
+
+    /// A page of the subscriber's rows, see `signals_since()`.
+    pub async fn signals_since(
+        &self,
+        subscriber: &Subscriber,
+        watermark: Option<&str>,
+        limit: i32,
+    ) -> Result<Page, Refusal> {
+        let _turn = self.turn(subscriber).await?;
+        let mut connection = self.connections.for_client().await?;
+        let work = async {
+            let transaction = connection.transaction().await?;
+            self.become_subscriber(&transaction, subscriber).await?;
+            let statement = transaction
+                .prepare_cached(&self.texts.signals_since)
+                .await?;
+            let rows = transaction.query(&statement, &[&watermark, &limit]).await?;
+            transaction.commit().await?;
+            Ok(rows)
+        };
+        Page::new(self.connections.in_time(work).await?)
+    }
+
+    /// Marks a signal as viewed or clicked, or not; `None` leaves it as it is. Returns the marks
+    /// after that, as a JSON object.
+    pub async fn mark(
+        &self,
+        subscriber: &Subscriber,
+        signal_id: i64,
+        viewed: Option<bool>,
+        clicked: Option<bool>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let _turn = self.turn(subscriber).await?;
+        let mut connection = self.connections.for_client().await?;
+        let work = async {
+            let transaction = connection.transaction().await?;
+            self.become_subscriber(&transaction, subscriber).await?;
+            let mark = transaction.prepare_cached(&self.texts.mark).await?;
+            let marks: Parameters = &[&signal_id, &viewed, &clicked];
+            let mut row = transaction.query_opt(&mark, marks).await?;
+            if row.is_none() {
+                let read = transaction.prepare_cached(&self.texts.read_marks).await?;
+                row = transaction.query_opt(&read, &[&signal_id]).await?;
+            }
+            transaction.commit().await?;
+            Ok(row)
+        };
+        let row = self.connections.in_time(work).await?;
+        Ok(reports::marks(&row.ok_or(Refusal::Missing)?))
+    }
+
+    /// What the generator reports.
+    pub async fn health(&self) -> Result<HealthReport, Refusal> {
+        HealthReport::new(&self.ask(&self.texts.health, &[]).await?)
+    }
+
+    /// How far the log is, and whether nothing is missing in what is followed.
+    pub async fn log_report(&self) -> Result<LogReport, Refusal> {
+        let asked = Instant::now();
+        let parameters: Parameters = &[&self.publication, &self.slot];
+        LogReport::new(&self.ask(&self.texts.log_report, parameters).await?, asked)
+    }
+
+    /// Uses no connection again that exists now: they may be to a server that is gone.
+    pub fn forget_connections(&self) {
+        self.connections.forget();
+    }
+
+    /// Asks as the service itself.
+    async fn ask(&self, text: &str, parameters: Parameters<'_>) -> Result<Row, Refusal> {
+        let connection = self.connections.own().await?;
+        let work = async {
+            let statement = connection.prepare_cached(text).await?;
+            connection.query_opt(&statement, parameters).await
+        };
+        self.connections
+            .in_time(work)
+            .await?
+            .ok_or(Refusal::Missing)
+    }
+
+    async fn turn(&self, subscriber: &Subscriber) -> Result<Turn<'_>, Refusal> {
+        let turn = self.turns.take(subscriber.user_id);
+        let turn = tokio::time::timeout(PATIENCE, turn).await;
+        turn.map_err(|_| Refusal::Busy)
+    }
+
+    async fn become_subscriber(
+        &self,
+        transaction: &Transaction<'_>,
+        subscriber: &Subscriber,
+    ) -> Result<(), tokio_postgres::Error> {
+        let statement = transaction
+            .prepare_cached(&self.texts.become_subscriber)
+            .await?;
+        transaction
+            .execute(&statement, &[&subscriber.claims, &self.role])
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+//! Why the database did not do what a client or the service asked for.
+
+use crate::error::database_error;
+use deadpool_postgres::PoolError;
+use thiserror::Error;
+use tokio_postgres::error::SqlState;
+
+/// Why the database did not do it.
+#[derive(Debug, Error)]
+pub enum Refusal {
+    /// What the client sent is wrong, in the database's words.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is no such row for this subscriber.
+    #[error("there is no such row")]
+    Missing,
+    /// It would have to wait for the work of others.
+    #[error("others are in the way")]
+    Busy,
+    /// The database reports an error, mostly a missing right. The operator can repair it.
+    #[error("{0}")]
+    Failed(String),
+    /// The database cannot be reached.
+    #[error("{0}")]
+    Away(String),
+}
+
+impl From<&tokio_postgres::Error> for Refusal {
+    fn from(error: &tokio_postgres::Error) -> Self {
+        let words = database_error(error);
+        let Some(report) = error.as_db_error() else {
+            return Self::Away(words);
+        };
+        match *report.code() {
+            SqlState::INVALID_TEXT_REPRESENTATION
+            | SqlState::INVALID_PARAMETER_VALUE
+            | SqlState::CHARACTER_NOT_IN_REPERTOIRE => Self::Invalid(report.message().to_owned()),
+            SqlState::LOCK_NOT_AVAILABLE | SqlState::T_R_DEADLOCK_DETECTED => Self::Busy,
+            SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW => {
+                Self::Away(words)
+            }
+            _ => Self::Failed(words),
+        }
+    }
+}
+
+impl From<PoolError> for Refusal {
+    fn from(error: PoolError) -> Self {
+        Self::Away(match error {
+            PoolError::Backend(error) => database_error(&error),
+            other => other.to_string(),
+        })
+    }
+}

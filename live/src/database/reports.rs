@@ -1,0 +1,132 @@
+//! What the database answers.
+
+use crate::database::refusal::Refusal;
+use crate::signal::{Column, Row};
+use std::time::Instant;
+use tokio_postgres::types::FromSql;
+
+/// A column of an answer, by its name.
+pub fn value<'a, T: FromSql<'a>>(row: &'a tokio_postgres::Row, name: &str) -> Result<T, Refusal> {
+    row.try_get(name)
+        .map_err(|error| Refusal::Failed(format!("column {name}: {error}")))
+}
+
+/// A page of `signals_since()`.
+pub struct Page {
+    /// Where the next page begins.
+    pub watermark: String,
+    /// Whether there are rows on the next page.
+    pub more: bool,
+    /// Which column of the answer is which of the table.
+    columns: Vec<Option<Column>>,
+    rows: Vec<tokio_postgres::Row>,
+}
+
+impl Page {
+    /// The answer to [`super::Statement::SignalsSince`].
+    pub(super) fn new(rows: Vec<tokio_postgres::Row>) -> Result<Self, Refusal> {
+        let first = rows.first().ok_or(Refusal::Missing)?;
+        let columns = first.columns().iter();
+        Ok(Self {
+            watermark: value(first, "watermark")?,
+            more: value(first, "more")?,
+            columns: columns
+                .map(|column| Column::by_name(column.name()))
+                .collect(),
+            rows,
+        })
+    }
+
+    /// The rows as texts, oldest first.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        self.rows.iter().filter_map(|answer| {
+            let row = row(answer, &self.columns);
+            // An empty page has one row, for the watermark alone.
+            row.get(Column::UserId).is_some().then_some(row)
+        })
+    }
+}
+
+/// The columns of the table in a row of an answer, all of which are texts.
+fn row<'a>(answer: &'a tokio_postgres::Row, columns: &[Option<Column>]) -> Row<'a> {
+    let mut row = Row::default();
+    for (place, column) in columns.iter().enumerate() {
+        if let Some(column) = column {
+            row.set(*column, answer.try_get(place).unwrap_or_default());
+        }
+    }
+    row
+}
+
+/// The marks of a signal, as a JSON object.
+pub fn marks(answer: &tokio_postgres::Row) -> Vec<u8> {
+    let columns = answer.columns().iter();
+    let columns: Vec<_> = columns
+        .map(|column| Column::by_name(column.name()))
+        .collect();
+    let mut out = Vec::new();
+    row(answer, &columns).write_mark(&mut out);
+    out
+}
+
+/// What `signal_health` reports.
+pub struct HealthReport {
+    /// A JSON object.
+    pub json: String,
+    /// The database's clock, in seconds since 1970.
+    pub clock: f64,
+}
+
+impl HealthReport {
+    /// The answer to [`super::Statement::Health`].
+    pub(super) fn new(answer: &tokio_postgres::Row) -> Result<Self, Refusal> {
+        Ok(Self {
+            json: value(answer, "report")?,
+            clock: value(answer, "clock")?,
+        })
+    }
+}
+
+/// The state of the log, of the slot and of the publication.
+#[derive(Clone, Copy, Debug)]
+pub struct LogReport {
+    pub ended: Ended,
+    /// Of what is published, see [`super::publication::fingerprint`]; `None` when rows would be
+    /// missing.
+    pub publication: Option<i64>,
+    /// Whether a process reads the slot.
+    pub is_held: bool,
+    /// Bytes of the log that the slot's reader has not confirmed. `None` when there is no slot.
+    pub lag: Option<i64>,
+}
+
+/// Which transactions had ended when the log ended at `position`.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// Before the database was asked.
+    pub asked: Instant,
+    /// All transactions below this number.
+    pub number: u64,
+    /// No transaction had this number yet, nor a higher one.
+    pub next: u64,
+    /// A place in the log, in bytes.
+    pub position: u64,
+}
+
+impl LogReport {
+    /// The answer to [`super::Statement::LogReport`], which was asked at that time.
+    pub(super) fn new(answer: &tokio_postgres::Row, asked: Instant) -> Result<Self, Refusal> {
+        let number = |name| value::<i64>(answer, name).map(|n| u64::try_from(n).unwrap_or(0));
+        Ok(Self {
+            ended: Ended {
+                asked,
+                number: number("ended")?,
+                next: number("next")?,
+                position: number("position")?,
+            },
+            publication: value(answer, "publication")?,
+            is_held: value(answer, "is_held")?,
+            lag: value(answer, "lag")?,
+        })
+    }
+}

@@ -1,0 +1,193 @@
+//! Every statement of the service, in one list that tests walk.
+//!
+//! All names are qualified and all parameters have a type, so that no object that another role
+//! created can take the place of the one that is meant. Operators cannot be written so without
+//! becoming unreadable; for them, the `search_path` of the sessions holds (see `connections`).
+
+use crate::database::publication::fingerprint;
+use crate::signal::{Column, MARK};
+use postgres_protocol::escape::escape_identifier;
+
+/// An enum, a list of all its members, and the text of each.
+macro_rules! statements {
+    (|$schema:ident| $($(#[$about:meta])* $name:ident => $text:expr,)*) => {
+        /// A statement of the service.
+        #[derive(Clone, Copy, Debug)]
+        pub enum Statement {
+            $($(#[$about])* $name,)*
+        }
+
+        impl Statement {
+            /// Every statement of the service.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// Its text. The schema is that of the extension; statements that are needed before
+            /// it is known do not use it.
+            pub fn text(self, $schema: &str) -> String {
+                match self {
+                    $(Self::$name => String::from($text),)*
+                }
+            }
+        }
+    };
+}
+
+statements! { |schema|
+    /// Makes the transaction that of a subscriber: claims, role.
+    BecomeSubscriber =>
+        "SELECT pg_catalog.set_config('request.jwt.claims', $1::pg_catalog.text, true),
+                pg_catalog.set_config('role', $2::pg_catalog.text, true)",
+
+    /// A page of a subscriber's rows after a resume point, at most as many as a limit.
+    SignalsSince => format!(
+        "SELECT p.watermark::pg_catalog.text AS watermark, p.more::boolean AS more, {columns}
+           FROM {schema}.signals_since($1::pg_catalog.text, $2::integer) p
+           LEFT JOIN LATERAL pg_catalog.unnest(p.signals) s ON true",
+        columns = texts("s.", &Column::ALL),
+        schema = escape_identifier(schema),
+    ),
+
+    /// Marks a signal of a subscriber. Writes nothing where nothing changes: each write is sent
+    /// to all clients of the subscriber.
+    Mark => format!(
+        "UPDATE {schema}.user_signals
+            SET viewed = coalesce($2::boolean, viewed), clicked = coalesce($3::boolean, clicked)
+          WHERE signal_id = $1::bigint AND (viewed <> $2::boolean OR clicked <> $3::boolean)
+      RETURNING {marks}",
+        marks = texts("", &MARK),
+        schema = escape_identifier(schema),
+    ),
+
+    /// The marks of a signal of a subscriber.
+    ReadMarks => format!(
+        "SELECT {marks} FROM {schema}.user_signals WHERE signal_id = $1::bigint",
+        marks = texts("", &MARK),
+        schema = escape_identifier(schema),
+    ),
+
+    /// What the generator reports, and the database's clock.
+    Health => format!(
+        "SELECT pg_catalog.jsonb_build_object(
+                    'state', state, 'healthy', healthy, 'message', message,
+                    'last_run', last_run, 'next_run', next_run,
+                    'last_signal_at', (SELECT r.finished_at FROM {schema}.signal_runs r
+                                        WHERE r.signals_generated > 0
+                                        ORDER BY r.run_id DESC LIMIT 1))::pg_catalog.text AS report,
+                extract(epoch FROM pg_catalog.clock_timestamp())::double precision AS clock
+           FROM {schema}.signal_health",
+        schema = escape_identifier(schema),
+    ),
+
+    /// How far the log is, and whether the slot is read and the publication whole. The function
+    /// flushes the log before its end is read; the snapshot is older.
+    LogReport => format!(
+        "SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::pg_catalog.text::bigint AS ended,
+                pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.text::bigint AS next,
+                (CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
+                      ELSE pg_catalog.pg_current_wal_flush_lsn() END
+                 - '0/0'::pg_catalog.pg_lsn)::bigint AS position,
+                {fingerprint} AS publication,
+                s.active_pid IS NOT NULL AS is_held,
+                pg_catalog.pg_wal_lsn_diff(
+                    CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
+                         ELSE pg_catalog.pg_current_wal_lsn() END,
+                    s.confirmed_flush_lsn)::bigint AS lag
+           FROM {schema}.signal_hub_transactions()
+           LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = $2::pg_catalog.text",
+        fingerprint = fingerprint(schema),
+        schema = escape_identifier(schema),
+    ),
+
+    /// Whether the server decodes, and this login may have it decode.
+    Decoding =>
+        "SELECT pg_catalog.current_setting('wal_level') AS wal_level,
+                (SELECT r.rolsuper OR r.rolreplication FROM pg_catalog.pg_roles r
+                  WHERE r.rolname = current_user) AS may_replicate,
+                current_user::pg_catalog.text AS login",
+
+    /// The schema of the extension, and whether it is new enough.
+    Extension =>
+        "SELECT n.nspname::pg_catalog.text AS schema,
+                pg_catalog.to_regprocedure(pg_catalog.format(
+                    '%I.signals_since(pg_catalog.text, integer)', n.nspname)) IS NOT NULL AS is_recent
+           FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+          WHERE e.extname = 'signal_hub'",
+
+    /// Whether a publication has all of the table, or anything of it.
+    Published => format!(
+        "SELECT {fingerprint} IS NOT NULL AS is_whole,
+                EXISTS (SELECT FROM pg_catalog.pg_publication_tables t
+                         WHERE t.pubname = $1::pg_catalog.text AND t.schemaname = $2::pg_catalog.text
+                           AND t.tablename = 'user_signals') AS is_there",
+        fingerprint = fingerprint(schema),
+    ),
+
+    /// Whether a role exists, and this login may become it.
+    Membership =>
+        "SELECT pg_catalog.pg_has_role(r.oid, 'MEMBER') AS is_member, current_user::pg_catalog.text AS login
+           FROM pg_catalog.pg_roles r WHERE r.rolname = $1::pg_catalog.text",
+
+    /// Whether row-level security binds a role, and it may read.
+    Bound => format!(
+        "SELECT c.relrowsecurity AND NOT r.rolsuper AND NOT r.rolbypassrls
+                    AND (c.relforcerowsecurity
+                         OR NOT pg_catalog.pg_has_role(r.oid, c.relowner, 'USAGE')) AS is_bound,
+                pg_catalog.has_table_privilege(r.oid, c.oid, 'SELECT')
+                    AND pg_catalog.has_function_privilege(r.oid, pg_catalog.to_regprocedure({function}), 'EXECUTE')
+                    AS may_read
+           FROM pg_catalog.pg_roles r, pg_catalog.pg_class c
+           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+          WHERE r.rolname = $1::pg_catalog.text AND n.nspname = $2::pg_catalog.text
+            AND c.relname = 'user_signals'",
+        function = literal_in(schema, "signals_since(pg_catalog.text, integer)"),
+    ),
+
+    /// Whether this login may read what it asks for as itself.
+    OwnRights => format!(
+        "SELECT pg_catalog.has_table_privilege({health}, 'SELECT')
+                    AND pg_catalog.has_table_privilege({runs}, 'SELECT') AS may_read_health,
+                pg_catalog.has_function_privilege(pg_catalog.to_regprocedure({transactions}), 'EXECUTE')
+                    AS may_read_transactions,
+                current_user::pg_catalog.text AS login",
+        health = literal_in(schema, "signal_health"),
+        runs = literal_in(schema, "signal_runs"),
+        transactions = literal_in(schema, "signal_hub_transactions()"),
+    ),
+
+    /// A slot by its name.
+    FindSlot =>
+        "SELECT coalesce(s.plugin::pg_catalog.text, '') AS plugin,
+                coalesce(s.database = pg_catalog.current_database(), false) AS of_this_database,
+                s.active_pid AS reader, s.wal_status IS NOT DISTINCT FROM 'lost' AS is_lost
+           FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = $1::pg_catalog.text",
+
+    /// Creating a slot waits for all transactions that run, longer than anything else may take.
+    /// Without the last setting, the server would create it even after this process was killed.
+    WaitWithoutLimit =>
+        "SELECT pg_catalog.set_config('statement_timeout', '0', false),
+                pg_catalog.set_config('lock_timeout', '0', false),
+                pg_catalog.set_config('client_connection_check_interval', '1s', false)",
+
+    /// Creates a slot.
+    CreateSlot =>
+        "SELECT FROM pg_catalog.pg_create_logical_replication_slot($1::pg_catalog.name, 'pgoutput')",
+
+    /// Drops a slot.
+    DropSlot =>
+        "SELECT FROM pg_catalog.pg_drop_replication_slot($1::pg_catalog.name)",
+}
+
+/// A select list of columns as texts, each under its own name.
+fn texts(table: &str, columns: &[Column]) -> String {
+    let text = |column: &Column| {
+        let name = column.name();
+        format!("{table}{name}::pg_catalog.text AS {name}")
+    };
+    columns.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+/// The name of an object in the schema, as a literal.
+fn literal_in(schema: &str, object: &str) -> String {
+    let name = format!("{}.{object}", escape_identifier(schema));
+    postgres_protocol::escape::escape_literal(&name)
+}

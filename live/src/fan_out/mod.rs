@@ -1,0 +1,258 @@
+//! From rows to the clients whose rows they are: one bounded queue per client.
+//!
+//! A slow client is not waited for: when its queue is full it is removed, and comes back from its
+//! last resume point.
+
+use crate::database::Ended;
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use thiserror::Error;
+use tokio::sync::mpsc::{self, error::TryRecvError};
+use uuid::Uuid;
+
+/// Most messages that wait for one client.
+pub const QUEUE_MESSAGES: usize = 1024;
+/// Most bytes that wait for one client; a single message may be larger.
+pub const QUEUE_BYTES: usize = 512 * 1024;
+/// Most streams of one subscriber, who may have several browsers and devices.
+const PER_USER: usize = 32;
+
+/// What is in a queue, in the order in which it happened.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// An event as it goes over the wire.
+    Event(Bytes),
+    /// Everything that these transactions wrote has been queued.
+    Ended(Ended),
+    /// Rows may be missing here: read from the last resume point on.
+    Gap,
+}
+
+/// All clients, by subscriber.
+pub struct FanOut {
+    clients: Mutex<HashMap<Uuid, Vec<Queue>>>,
+    count: AtomicUsize,
+    limit: usize,
+    next: AtomicU64,
+    dropped: AtomicU64,
+    queued: AtomicU64,
+}
+
+/// The service has as many clients as it may have.
+#[derive(Debug, Error, PartialEq)]
+#[error("there are too many clients")]
+pub struct Full;
+
+struct Queue {
+    number: u64,
+    // The only sender: when it is dropped, the client knows that it was removed.
+    sender: mpsc::Sender<Message>,
+    state: Arc<State>,
+}
+
+/// What both ends of a queue know.
+struct State {
+    bytes: AtomicUsize,
+    /// The client waits for a resume point.
+    waits: AtomicBool,
+    /// A newer client took its place.
+    replaced: AtomicBool,
+}
+
+/// A client's end of its queue. Dropping it removes the client.
+pub struct Subscription {
+    user: Uuid,
+    number: u64,
+    state: Arc<State>,
+    receiver: mpsc::Receiver<Message>,
+    fan_out: Arc<FanOut>,
+}
+
+impl FanOut {
+    /// Without clients yet; there is room for `limit` of them.
+    pub fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self {
+            clients: Mutex::default(),
+            count: AtomicUsize::new(0),
+            limit,
+            next: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            queued: AtomicU64::new(0),
+        })
+    }
+
+    /// Adds a client: from now on it misses nothing. Of a subscriber who has too many, the oldest
+    /// is removed: it may be on a machine that vanished, and must not lock the subscriber out.
+    pub fn subscribe(self: &Arc<Self>, user: Uuid) -> Result<Subscription, Full> {
+        let (sender, receiver) = mpsc::channel(QUEUE_MESSAGES);
+        let state = Arc::new(State {
+            bytes: AtomicUsize::new(0),
+            waits: AtomicBool::new(true),
+            replaced: AtomicBool::new(false),
+        });
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut clients = self.lock();
+        let of_user = clients.get(&user).map_or(0, Vec::len);
+        if of_user < PER_USER && self.count.load(Ordering::Relaxed) >= self.limit {
+            return Err(Full);
+        }
+        let queues = clients.entry(user).or_default();
+        if of_user >= PER_USER {
+            let oldest = queues.remove(0);
+            oldest.state.replaced.store(true, Ordering::Relaxed);
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
+        queues.push(Queue {
+            number,
+            sender,
+            state: Arc::clone(&state),
+        });
+        self.count.fetch_add(1, Ordering::Relaxed);
+        drop(clients);
+        Ok(Subscription {
+            user,
+            number,
+            state,
+            receiver,
+            fan_out: Arc::clone(self),
+        })
+    }
+
+    /// Queues an event for the clients of a subscriber, and returns how many got it. The event is
+    /// made once, and only if there is a client.
+    pub fn send<E>(&self, user: &Uuid, event: impl FnOnce() -> Result<Bytes, E>) -> Result<u64, E> {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return Ok(0);
+        }
+        let mut clients = self.lock();
+        let Some(queues) = clients.get_mut(user) else {
+            return Ok(0);
+        };
+        let event = event()?;
+        let before = queues.len();
+        queues.retain(|queue| queue.push(Message::Event(event.clone()), event.len()));
+        let sent = queues.len() as u64;
+        self.count_dropped(before - queues.len());
+        if queues.is_empty() {
+            clients.remove(user);
+        }
+        self.queued.fetch_add(sent, Ordering::Relaxed);
+        Ok(sent)
+    }
+
+    /// Queues a resume point for the clients that wait for one.
+    pub fn ended(&self, ended: Ended) {
+        for queue in self.lock().values().flatten() {
+            let waits = queue.state.waits.swap(false, Ordering::Relaxed);
+            // A full queue gets a later one.
+            if waits && queue.sender.try_send(Message::Ended(ended)).is_err() {
+                queue.state.waits.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Queues for every client that rows may be missing.
+    pub fn announce_gap(&self) {
+        self.lock().retain(|_, queues| {
+            let before = queues.len();
+            queues.retain(|queue| queue.push(Message::Gap, 0));
+            self.count_dropped(before - queues.len());
+            !queues.is_empty()
+        });
+    }
+
+    /// Clients now.
+    pub fn clients(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Clients removed because they were too slow, since the start.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Events queued since the start, counted once for each client.
+    pub fn queued(&self) -> u64 {
+        self.queued.load(Ordering::Relaxed)
+    }
+
+    fn count_dropped(&self, slow: usize) {
+        self.count.fetch_sub(slow, Ordering::Relaxed);
+        self.dropped.fetch_add(slow as u64, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Vec<Queue>>> {
+        // No code that holds the lock panics half way.
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    /// False when there is no room.
+    fn push(&self, message: Message, bytes: usize) -> bool {
+        let before = self.state.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.state.waits.store(true, Ordering::Relaxed);
+        (before == 0 || before + bytes <= QUEUE_BYTES) && self.sender.try_send(message).is_ok()
+    }
+}
+
+impl Subscription {
+    /// Which of all clients since the start this is.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Asks for a resume point.
+    pub fn request_resume_point(&self) {
+        self.state.waits.store(true, Ordering::Relaxed);
+    }
+
+    /// Why it was removed, in a word for the client.
+    pub fn end_reason(&self) -> &'static str {
+        match self.state.replaced.load(Ordering::Relaxed) {
+            true => "replaced",
+            false => "slow",
+        }
+    }
+
+    /// Waits for a message; `None` when the client was removed and the queue is empty.
+    pub async fn receive(&mut self) -> Option<Message> {
+        let message = self.receiver.recv().await;
+        self.uncount(message)
+    }
+
+    /// The next message that is there already.
+    pub fn receive_now(&mut self) -> Option<Message> {
+        match self.receiver.try_recv() {
+            Ok(message) => self.uncount(Some(message)),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+        }
+    }
+
+    fn uncount(&self, message: Option<Message>) -> Option<Message> {
+        if let Some(Message::Event(event)) = &message {
+            self.state.bytes.fetch_sub(event.len(), Ordering::Relaxed);
+        }
+        message
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut clients = self.fan_out.lock();
+        if let Some(queues) = clients.get_mut(&self.user) {
+            let before = queues.len();
+            queues.retain(|queue| queue.number != self.number);
+            let left = before - queues.len();
+            self.fan_out.count.fetch_sub(left, Ordering::Relaxed);
+            if queues.is_empty() {
+                clients.remove(&self.user);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,40 @@
+//! The stream of events, and the report on the generator.
+
+use super::Shared;
+use super::reply::json_headers;
+use super::signals::Since;
+use crate::auth::Subscriber;
+use crate::database::Refusal;
+use crate::stream::{self, Refused};
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderName, header};
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+
+/// Events from a resume point, or from now.
+pub async fn stream(
+    State(app): Shared,
+    subscriber: Subscriber,
+    query: Result<Query<Since>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let Query(Since { since, .. }) = query.map_err(Refusal::from)?;
+    let last = headers.get("last-event-id");
+    let last = last.and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let since = since.or(last).filter(|since| !since.is_empty());
+    let events = stream::open(app, subscriber, since).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        // nginx would otherwise collect events.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    Ok((headers, Body::from_stream(events)).into_response())
+}
+
+/// What the generator reports.
+pub async fn health(State(app): Shared, _: Subscriber) -> Response {
+    let health = Arc::clone(&app.health.borrow());
+    (json_headers(), health.json()).into_response()
+}

@@ -1,0 +1,31 @@
+//! What operators ask for.
+
+use super::Shared;
+use super::reply::json_headers;
+use crate::app::metrics as numbers;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// Whether the service works, in its status and in words.
+pub async fn healthz(State(app): Shared) -> Response {
+    let is_well = app.is_well();
+    let body = json!({
+        "status": if is_well { "ok" } else { "failing" },
+        "replication": *app.replication_is.borrow(),
+        "database": *app.database_is.borrow(),
+    });
+    let status = match is_well {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, json_headers(), body.to_string()).into_response()
+}
+
+/// Numbers in the format of Prometheus.
+pub async fn metrics(State(app): Shared) -> Response {
+    let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+    let text = numbers::text(&app.metrics, &app.fan_out, app.is_replicating());
+    (headers, text).into_response()
+}

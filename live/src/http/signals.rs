@@ -1,0 +1,99 @@
+//! Reads signals and marks them.
+
+use super::Shared;
+use super::reply::{error, json_headers};
+use crate::auth::Subscriber;
+use crate::database::Refusal;
+use axum::body::{self, Body};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// Most rows of one reply.
+const MOST_ROWS: i32 = 500;
+/// The largest body of a request.
+const MOST_BYTES: usize = 1024;
+/// Longest wait for the body of a request.
+const BODY_LIMIT: Duration = Duration::from_secs(5);
+
+/// What the address of a reading asks for.
+#[derive(Deserialize)]
+pub struct Since {
+    pub since: Option<String>,
+    pub limit: Option<i32>,
+}
+
+/// The newest signals, or those after a resume point.
+pub async fn read(
+    State(app): Shared,
+    subscriber: Subscriber,
+    query: Result<Query<Since>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(Since { since, limit }) = query?;
+    let limit = limit.unwrap_or(MOST_ROWS);
+    if !(1..=MOST_ROWS).contains(&limit) {
+        return Err(Refusal::Invalid(format!("limit must be 1 to {MOST_ROWS}")));
+    }
+    let page = app
+        .database
+        .signals_since(&subscriber, since.as_deref(), limit)
+        .await?;
+    let mut body = b"{\"signals\":[".to_vec();
+    for (number, row) in page.rows().enumerate() {
+        if number > 0 {
+            body.push(b',');
+        }
+        row.write_signal(&mut body);
+    }
+    let time = app.health.borrow().server_time();
+    body.extend_from_slice(
+        format!(
+            "],\"watermark\":\"{}\",\"more\":{},\"server_time\":\"{time}\"}}",
+            page.watermark, page.more
+        )
+        .as_bytes(),
+    );
+    Ok((json_headers(), body).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Marks {
+    viewed: Option<bool>,
+    clicked: Option<bool>,
+}
+
+/// Marks a signal.
+pub async fn mark(
+    State(app): Shared,
+    subscriber: Subscriber,
+    path: Result<Path<i64>, PathRejection>,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let Path(signal_id) = path?;
+    let body = match tokio::time::timeout(BODY_LIMIT, body::to_bytes(body, MOST_BYTES)).await {
+        Err(_) => {
+            return Ok(error(
+                StatusCode::REQUEST_TIMEOUT,
+                "the body of the request did not come in time",
+            ));
+        }
+        Ok(Err(_)) => {
+            return Ok(error(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body of the request is too large",
+            ));
+        }
+        Ok(Ok(body)) => body,
+    };
+    let marks: Marks = serde_json::from_slice(&body)
+        .map_err(|error| Refusal::Invalid(format!("these are not marks: {error}")))?;
+    let marked = app
+        .database
+        .mark(&subscriber, signal_id, marks.viewed, marks.clicked)
+        .await?;
+    Ok((json_headers(), marked).into_response())
+}

@@ -1,0 +1,30 @@
+//! The subscriber of a request, by its token.
+
+use super::reply::error;
+use crate::app::App;
+use crate::auth::Subscriber;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+
+impl FromRequestParts<Arc<App>> for Subscriber {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        let given = parts.headers.get(header::AUTHORIZATION);
+        let token = given
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim());
+        let checked = token
+            .ok_or_else(|| "there is no token".to_owned())
+            .and_then(|token| app.keys.check(token));
+        checked.map_err(|why| {
+            let scheme = [(header::WWW_AUTHENTICATE, "Bearer")];
+            (scheme, error(StatusCode::UNAUTHORIZED, &why)).into_response()
+        })
+    }
+}

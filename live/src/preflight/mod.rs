@@ -1,0 +1,185 @@
+//! What must be in place before serving: the extension, the publication, the rights, the slot.
+//! Each thing that is missing is reported with the statement that provides it.
+
+pub mod slot;
+
+use crate::database::{PATIENCE, Statement, publication, session_config};
+use crate::error::{Failure, database_error};
+use crate::options::{Serve, Source};
+use postgres_protocol::escape::{escape_identifier, escape_literal};
+use tokio_postgres::{Client, NoTls, Row};
+
+/// Checks everything that serving needs, and returns the extension's schema.
+///
+/// # Errors
+/// The first thing that is missing, and how to provide it.
+pub async fn check(options: &Serve) -> Result<String, Failure> {
+    let client = connect(&options.source).await?;
+    let asked = tokio::time::timeout(2 * PATIENCE, check_rights(&client, options)).await;
+    let schema = asked.map_err(|_| Failure::Other("the database does not answer".to_owned()))??;
+    slot::wait_until_free(&client, options).await?;
+    Ok(schema)
+}
+
+async fn check_rights(client: &Client, options: &Serve) -> Result<String, Failure> {
+    check_decoding(client).await?;
+    let schema = find_schema(client).await?;
+    check_publication(client, &schema, &options.publication).await?;
+    check_role(client, &schema, &options.claims.role).await?;
+    check_own_rights(client, &schema).await?;
+    Ok(schema)
+}
+
+/// Connects for a few questions.
+async fn connect(source: &Source) -> Result<Client, Failure> {
+    let failed = |words: String| Failure::Other(format!("cannot connect to the database: {words}"));
+    let config = session_config(&source.database);
+    // The limit in the configuration covers the network's part only.
+    let connected = tokio::time::timeout(PATIENCE, config.connect(NoTls)).await;
+    let (client, connection) = connected
+        .map_err(|_| failed("it does not answer".to_owned()))?
+        .map_err(|error| failed(database_error(&error)))?;
+    // The client reports the errors of its connection.
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// Logical decoding must be on, and allowed to this login.
+async fn check_decoding(client: &Client) -> Result<(), Failure> {
+    let row = client.query_one(&Statement::Decoding.text(""), &[]).await?;
+    let level: String = row.try_get("wal_level")?;
+    if level != "logical" {
+        return Err(Failure::refused(
+            format!("wal_level is {level}, but replication needs logical"),
+            "Set wal_level = logical in the configuration file and restart the server.",
+        ));
+    }
+    if !row.try_get::<_, bool>("may_replicate")? {
+        let login = login(&row)?;
+        return Err(Failure::refused(
+            format!("role {login} may not follow a slot"),
+            format!("ALTER ROLE {} REPLICATION", escape_identifier(&login)),
+        ));
+    }
+    Ok(())
+}
+
+fn login(row: &Row) -> Result<String, Failure> {
+    Ok(row.try_get("login")?)
+}
+
+async fn find_schema(client: &Client) -> Result<String, Failure> {
+    let row = client
+        .query_opt(&Statement::Extension.text(""), &[])
+        .await?;
+    let Some(row) = row else {
+        return Err(Failure::refused(
+            "the database does not have the extension signal_hub",
+            "CREATE EXTENSION signal_hub",
+        ));
+    };
+    if !row.try_get::<_, bool>("is_recent")? {
+        return Err(Failure::refused(
+            "the extension in the database is older than this service",
+            "ALTER EXTENSION signal_hub UPDATE",
+        ));
+    }
+    Ok(row.try_get("schema")?)
+}
+
+async fn check_publication(client: &Client, schema: &str, name: &str) -> Result<(), Failure> {
+    let row = client
+        .query_one(&Statement::Published.text(schema), &[&name, &schema])
+        .await?;
+    if row.try_get("is_whole")? {
+        return Ok(());
+    }
+    let enable = publication::remedy(schema, name);
+    if !row.try_get::<_, bool>("is_there")? {
+        return Err(Failure::refused(
+            format!("publication \"{name}\" does not publish user_signals"),
+            enable,
+        ));
+    }
+    Err(Failure::refused(
+        format!(
+            "publication \"{name}\" publishes a part of user_signals: the service needs inserts and updates, all rows, and the columns of the extension"
+        ),
+        format!(
+            "ALTER PUBLICATION {name} SET (publish = 'insert, update'); ALTER PUBLICATION {name} DROP TABLE {schema}.user_signals; {enable}",
+            name = escape_identifier(name),
+            schema = escape_identifier(schema),
+        ),
+    ))
+}
+
+/// Everything a subscriber does is done as this role, so row-level security must bind it.
+async fn check_role(client: &Client, schema: &str, role: &str) -> Result<(), Failure> {
+    let grant = || {
+        format!(
+            "CREATE ROLE {role} unless it exists, then SELECT {schema}.grant_realtime_access({name})",
+            role = escape_identifier(role),
+            schema = escape_identifier(schema),
+            name = escape_literal(role),
+        )
+    };
+    let row = client
+        .query_opt(&Statement::Membership.text(""), &[&role])
+        .await?;
+    let Some(row) = row else {
+        return Err(Failure::refused(
+            format!("there is no role \"{role}\", which subscribers should have"),
+            grant(),
+        ));
+    };
+    if !row.try_get::<_, bool>("is_member")? {
+        let login = login(&row)?;
+        return Err(Failure::refused(
+            format!("role {login} may not become \"{role}\""),
+            format!(
+                "GRANT {} TO {}",
+                escape_identifier(role),
+                escape_identifier(&login)
+            ),
+        ));
+    }
+    let row = client
+        .query_one(&Statement::Bound.text(schema), &[&role, &schema])
+        .await?;
+    if !row.try_get::<_, bool>("is_bound")? {
+        return Err(Failure::refused(
+            format!(
+                "row-level security does not bind role \"{role}\": subscribers would see each other's signals"
+            ),
+            "Name a role by --role that is not a superuser, has no BYPASSRLS and does not own the table.",
+        ));
+    }
+    if !row.try_get::<_, bool>("may_read")? {
+        return Err(Failure::refused(
+            format!("role \"{role}\" may not read signals"),
+            grant(),
+        ));
+    }
+    Ok(())
+}
+
+/// What the service asks as itself.
+async fn check_own_rights(client: &Client, schema: &str) -> Result<(), Failure> {
+    let row = client
+        .query_one(&Statement::OwnRights.text(schema), &[])
+        .await?;
+    let login = login(&row)?;
+    if !row.try_get::<_, bool>("may_read_transactions")? {
+        return Err(Failure::refused(
+            format!("role {login} does not inherit the rights of the role of subscribers"),
+            format!("ALTER ROLE {} INHERIT", escape_identifier(&login)),
+        ));
+    }
+    if !row.try_get::<_, bool>("may_read_health")? {
+        return Err(Failure::refused(
+            format!("role {login} may not read signal_health"),
+            format!("GRANT pg_monitor TO {}", escape_identifier(&login)),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! The replication slot: created, dropped, and whether it is free.
+
+use super::{check_decoding, connect};
+use crate::database::Statement;
+use crate::error::Failure;
+use crate::options::{Serve, Source};
+use std::time::Duration;
+use tokio_postgres::Client;
+use tracing::info;
+
+/// Creates the slot unless it exists.
+///
+/// # Errors
+/// When the name is that of a slot of another kind, or the server refuses.
+pub async fn create_by_command(source: &Source) -> Result<(), Failure> {
+    let client = connect(source).await?;
+    check_decoding(&client).await?;
+    match find(&client, &source.slot).await? {
+        Some(slot) => {
+            slot.check_kind()?;
+            info!("slot \"{}\" is there already", source.slot);
+        }
+        None => create(&client, &source.slot).await?,
+    }
+    Ok(())
+}
+
+async fn create(client: &Client, name: &str) -> Result<(), Failure> {
+    info!("creating slot \"{name}\": waits for transactions that are running");
+    client
+        .query(&Statement::WaitWithoutLimit.text(""), &[])
+        .await?;
+    client
+        .query(&Statement::CreateSlot.text(""), &[&name])
+        .await?;
+    info!(
+        "slot \"{name}\" created: from now on the server keeps WAL for it until it is read or dropped"
+    );
+    Ok(())
+}
+
+/// Drops the slot if it exists.
+///
+/// # Errors
+/// When a process reads it, it is of another kind, or the server refuses.
+pub async fn drop_by_command(source: &Source) -> Result<(), Failure> {
+    let client = connect(source).await?;
+    let name = &source.slot;
+    let Some(slot) = find(&client, name).await? else {
+        info!("there is no slot \"{name}\"");
+        return Ok(());
+    };
+    slot.check_unread()?;
+    slot.check_kind()?;
+    client.query(&Statement::DropSlot.text(""), &[name]).await?;
+    info!("slot \"{name}\" dropped");
+    Ok(())
+}
+
+/// What a shutdown leaves behind, and how to remove it.
+pub fn farewell(source: &Source) -> String {
+    let slot = &source.slot;
+    format!(
+        "slot \"{slot}\" stays and keeps WAL until the service runs again; if it will not run again: signal_hub_live drop-slot --slot {slot}"
+    )
+}
+
+/// Waits until the slot can be read; creates it if the options ask for that.
+///
+/// # Errors
+/// When another process reads it, or it is of another kind, lost or missing.
+pub async fn wait_until_free(client: &Client, options: &Serve) -> Result<(), Failure> {
+    let name = &options.source.slot;
+    let mut found = find(client, name).await?;
+    // The server may not have noticed yet that a service was killed.
+    for _ in 0..50 {
+        if found.as_ref().is_none_or(|slot| slot.reader.is_none()) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        found = find(client, name).await?;
+    }
+    let Some(slot) = found else {
+        if options.create_slot {
+            return create(client, name).await;
+        }
+        return Err(Failure::refused(
+            format!("there is no slot \"{name}\""),
+            format!("signal_hub_live create-slot --slot {name}, or serve --create-slot"),
+        ));
+    };
+    slot.check_unread()?;
+    if slot.is_lost {
+        return Err(Failure::refused(
+            format!("slot \"{name}\" is lost: it fell further behind than max_slot_wal_keep_size"),
+            "signal_hub_live drop-slot, then create-slot. Clients catch up by themselves.",
+        ));
+    }
+    slot.check_kind()
+}
+
+/// A slot that exists.
+struct Slot {
+    name: String,
+    plugin: String,
+    of_this_database: bool,
+    /// The process that reads it.
+    reader: Option<i32>,
+    is_lost: bool,
+}
+
+async fn find(client: &Client, name: &str) -> Result<Option<Slot>, Failure> {
+    let row = client
+        .query_opt(&Statement::FindSlot.text(""), &[&name])
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Slot {
+        name: name.to_owned(),
+        plugin: row.try_get("plugin")?,
+        of_this_database: row.try_get("of_this_database")?,
+        reader: row.try_get("reader")?,
+        is_lost: row.try_get("is_lost")?,
+    }))
+}
+
+impl Slot {
+    fn check_kind(&self) -> Result<(), Failure> {
+        let name = &self.name;
+        if self.plugin != "pgoutput" || !self.of_this_database {
+            return Err(Failure::refused(
+                format!("slot \"{name}\" is not a pgoutput slot of this database"),
+                "Name another by --slot.",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_unread(&self) -> Result<(), Failure> {
+        let name = &self.name;
+        match self.reader {
+            None => Ok(()),
+            Some(pid) => Err(Failure::refused(
+                format!("slot \"{name}\" is in use by process {pid}"),
+                "Another service follows it: stop that one, or give each its own by --slot.",
+            )),
+        }
+    }
+}

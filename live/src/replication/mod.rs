@@ -1,0 +1,131 @@
+//! Follows the slot: rows of `user_signals` to the fan-out, confirmed once they are queued there.
+//!
+//! The server does not send confirmed rows again. No client loses any by that: each has a resume
+//! point of its own, which moves only after the rows that the client was sent.
+
+mod broken;
+mod pgoutput;
+mod reader;
+
+use crate::app::{App, STREAMING};
+use crate::database::TEXT_OPTIONS;
+use broken::Broken;
+use pgwire_replication::{ReplicationClient, ReplicationConfig, TlsConfig};
+use postgres_protocol::escape::escape_identifier;
+use reader::{ROWS_AT_ONCE, Reader};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_postgres::config::Host;
+use tracing::warn;
+
+/// The first and the longest pause between two attempts; each is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// After a stream that lasted this long, pauses start with the first again.
+const GOOD_AFTER: Duration = Duration::from_secs(10);
+/// Longest time to connect.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Follows until the service ends, and starts again whenever the stream breaks.
+pub async fn follow(app: Arc<App>) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let began = Instant::now();
+        let broken = stream(&app).await.err();
+        if *app.shutdown.borrow() {
+            return;
+        }
+        let word = broken.as_ref().map_or("reconnecting", Broken::word);
+        if app.replication_is.send_replace(word) == STREAMING {
+            if began.elapsed() >= GOOD_AFTER {
+                pause = FIRST_PAUSE;
+            }
+            // They may be to a server that is gone, too.
+            app.database.forget_connections();
+        }
+        if let Some(why) = broken {
+            warn!("replication: {why}; again in {pause:?}");
+        }
+        // Until rows come again, clients read them.
+        app.fan_out.announce_gap();
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = app.ending() => return,
+        }
+        pause = (pause * 2).min(LAST_PAUSE);
+    }
+}
+
+/// One stream, from its start to its end.
+async fn stream(app: &App) -> Result<(), Broken> {
+    let mut client = ReplicationClient::connect(config(app)).await?;
+    let ended = read(app, &mut client).await;
+    // A stream that hangs would otherwise keep its connection.
+    client.abort();
+    ended
+}
+
+async fn read(app: &App, client: &mut ReplicationClient) -> Result<(), Broken> {
+    let ending = app.ending();
+    tokio::pin!(ending);
+    tokio::select! {
+        started = tokio::time::timeout(PATIENCE, client.wait_started()) => {
+            started.map_err(|_| Broken::Silence)??;
+        }
+        () = &mut ending => return Ok(()),
+    }
+    let mut reader = Reader::new(app);
+    // The stream counts as up after the first answer to this.
+    app.ask_now.notify_one();
+    loop {
+        let event = tokio::select! {
+            biased;
+            event = client.recv() => event?,
+            () = reader.report_changed() => {
+                reader.take_report()?;
+                reader.pass_resume_point_on()?;
+                continue;
+            }
+            () = &mut ending => return Ok(client.shutdown().await?),
+        };
+        match event {
+            Some(event) => {
+                if let Some(position) = reader.take_event(event)? {
+                    client.update_applied_lsn(position);
+                    reader.pass_resume_point_on()?;
+                }
+            }
+            None => return Ok(()),
+        }
+    }
+}
+
+fn config(app: &App) -> ReplicationConfig {
+    let source = &app.options.source;
+    let database = &source.database;
+    let host = match database.get_hosts().first() {
+        Some(Host::Tcp(name)) => name.clone(),
+        #[cfg(unix)]
+        Some(Host::Unix(folder)) => folder.to_string_lossy().into_owned(),
+        None => String::new(),
+    };
+    // The options made sure that there is a host and a user.
+    let user = database.get_user().unwrap_or_default();
+    let password = String::from_utf8_lossy(database.get_password().unwrap_or_default());
+    // Without quotes, pgoutput folds the name to lower case.
+    let publication = escape_identifier(&app.options.publication);
+    ReplicationConfig::new(
+        host,
+        user,
+        password,
+        database.get_dbname().unwrap_or(user),
+        &source.slot,
+        publication,
+    )
+    .with_port(database.get_ports().first().copied().unwrap_or(5432))
+    .with_tls(TlsConfig::disabled())
+    .with_status_interval(Duration::from_secs(1))
+    .with_buffer_size(ROWS_AT_ONCE as usize)
+    .with_options(TEXT_OPTIONS)
+    .with_application_name("signal_hub_live")
+}

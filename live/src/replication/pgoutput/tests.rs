@@ -1,0 +1,99 @@
+use super::*;
+
+const USER: &str = "00000000-0000-4000-8000-000000000002";
+
+fn relation(schema: &str, columns: &[&str]) -> Vec<u8> {
+    let mut message = b"R\0\0\0\x07".to_vec();
+    message.extend(format!("{schema}\0user_signals\0d").bytes());
+    message.extend((columns.len() as u16).to_be_bytes());
+    for column in columns {
+        message.push(0);
+        message.extend(format!("{column}\0").bytes());
+        message.extend([0; 8]);
+    }
+    message
+}
+
+fn tuple(message: &mut Vec<u8>, kind: u8, values: &[Option<&str>]) {
+    message.push(kind);
+    message.extend((values.len() as u16).to_be_bytes());
+    for value in values {
+        match value {
+            None => message.push(b'n'),
+            Some(text) => {
+                message.push(b't');
+                message.extend((text.len() as u32).to_be_bytes());
+                message.extend(text.bytes());
+            }
+        }
+    }
+}
+
+fn table() -> Table {
+    let mut table = Table::new("hub");
+    let known = relation("hub", &["other", "user_id", "signal_id", "symbol"]);
+    assert!(table.read(&known).expect("good").is_none());
+    table
+}
+
+#[test]
+fn a_row_is_read_whatever_the_order_of_the_columns() {
+    let mut table = table();
+    let mut message = b"I\0\0\0\x07".to_vec();
+    tuple(&mut message, b'N', &[None, Some(USER), Some("7"), None]);
+    match table.read(&message).expect("good") {
+        Some(Change::Inserted(tuple)) => {
+            assert_eq!(tuple.user().expect("good").to_string(), USER);
+            let row = tuple.row().expect("good");
+            assert_eq!(row.get(Column::SignalId), Some("7"));
+            assert_eq!(row.get(Column::Symbol), None);
+        }
+        _ => panic!("a row"),
+    }
+}
+
+#[test]
+fn an_update_is_read_after_the_old_row() {
+    let mut table = table();
+    let mut message = b"U\0\0\0\x07".to_vec();
+    let old = [None, Some(USER), Some("6"), Some("OLD")];
+    tuple(&mut message, b'O', &old);
+    tuple(&mut message, b'N', &[None, Some(USER), Some("7"), None]);
+    match table.read(&message).expect("good") {
+        Some(Change::Updated(tuple)) => {
+            let row = tuple.row().expect("good");
+            assert_eq!(row.get(Column::SignalId), Some("7"));
+        }
+        _ => panic!("a row"),
+    }
+}
+
+#[test]
+fn rows_of_other_tables_are_skipped() {
+    let mut table = table();
+    let elsewhere = relation("public", &["user_id"]);
+    assert!(table.read(&elsewhere).expect("good").is_none());
+    let mut message = b"I\0\0\0\x08".to_vec();
+    tuple(&mut message, b'N', &[Some(USER)]);
+    assert!(table.read(&message).expect("good").is_none());
+    for other in [&b"B"[..], b"C", b"T\0\0", b"D", b"Y", b"O"] {
+        assert!(table.read(other).expect("good").is_none());
+    }
+}
+
+#[test]
+fn a_message_that_is_cut_short_is_an_error_not_a_crash() {
+    let mut table = table();
+    let mut message = b"I\0\0\0\x07".to_vec();
+    let values = [Some("x"), Some(USER), Some("7"), Some("BTCUSDT")];
+    tuple(&mut message, b'N', &values);
+    for end in 0..message.len() {
+        let read = match table.read(&message[..end]) {
+            Ok(Some(Change::Inserted(tuple) | Change::Updated(tuple))) => tuple.row().is_err(),
+            Ok(None) => false,
+            Err(Malformed) => true,
+        };
+        assert!(read, "{end} bytes");
+    }
+    assert!(Table::new("hub").read(&relation("hub", &["x"])).is_err());
+}

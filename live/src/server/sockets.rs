@@ -1,0 +1,90 @@
+//! The connections of clients: how many the system allows, and how a vanished client is noticed.
+
+use crate::error::Failure;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use rustix::net::sockopt;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_io_timeout::TimeoutStream;
+use tracing::warn;
+
+/// A client that reads nothing for this long is gone.
+const WRITE_LIMIT: Duration = Duration::from_secs(10);
+/// A machine that acknowledges nothing for this long is gone.
+const ACKNOWLEDGE_LIMIT: Duration = Duration::from_secs(30);
+/// The head of a request must be complete within this time.
+const HEADER_LIMIT: Duration = Duration::from_secs(15);
+/// What hyper buffers for a client, in addition to its queue.
+const BUFFER: usize = 64 * 1024;
+/// Open files that are not streams: the database, other requests, the process itself.
+const OTHER_FILES: u64 = 64;
+
+/// Serves what comes over a connection.
+pub fn serve_connection(
+    socket: TcpStream,
+    routes: TowerToHyperService<axum::Router>,
+    connections: &GracefulShutdown,
+) {
+    // Otherwise an event would wait until more data fills a packet.
+    let _ = socket.set_nodelay(true);
+    limit_unacknowledged(&socket);
+    let mut socket = TimeoutStream::new(socket);
+    socket.set_write_timeout(Some(WRITE_LIMIT));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_LIMIT)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(Box::pin(socket)), routes);
+    let connection = connections.watch(connection);
+    tokio::spawn(async move {
+        // How it ends is of no interest: clients come back by themselves.
+        let _ = connection.await;
+    });
+}
+
+/// Without this, the system keeps trying for a quarter of an hour. Heartbeats make sure that there
+/// is always something to acknowledge.
+fn limit_unacknowledged(socket: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    {
+        let limit = u32::try_from(ACKNOWLEDGE_LIMIT.as_millis()).unwrap_or(u32::MAX);
+        let _ = sockopt::set_tcp_user_timeout(socket, limit);
+    }
+}
+
+/// How many of the wanted clients there is room for. Each is an open file. The usual limit of 1024
+/// open files is too low for that, so it is raised as far as the system allows.
+///
+/// # Errors
+/// When there is no room for any.
+pub fn room_for(wanted: usize) -> Result<usize, Failure> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let all = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, all) {
+        let error = io::Error::from(error);
+        warn!("cannot raise the limit of open files: {error}");
+    }
+    // `None` means that there is no limit.
+    let Some(files) = getrlimit(Resource::Nofile).current else {
+        return Ok(wanted);
+    };
+    let room = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+    if room == 0 {
+        return Err(Failure::refused(
+            format!("{files} open files are too few"),
+            format!("Raise the limit (ulimit -n): {OTHER_FILES}, and one more for each client."),
+        ));
+    }
+    if room < wanted {
+        warn!("{files} open files make room for {room} clients, not {wanted}");
+    }
+    Ok(room.min(wanted))
+}

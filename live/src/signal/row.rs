@@ -1,0 +1,178 @@
+//! A row of `user_signals` as texts, and the JSON made of it. Replication and queries both give
+//! texts, so that both take the same way to the client.
+
+use crate::signal::Column;
+use serde_json::Value;
+
+/// What a client gets of a signal.
+const SIGNAL: [Column; 17] = [
+    Column::SignalId,
+    Column::Symbol,
+    Column::SignalType,
+    Column::Tier,
+    Column::Confidence,
+    Column::QualityScore,
+    Column::EntryPrice,
+    Column::TakeProfit,
+    Column::StopLoss,
+    Column::ExpiresAt,
+    Column::FullDetails,
+    Column::Metadata,
+    Column::Viewed,
+    Column::ViewedAt,
+    Column::Clicked,
+    Column::ClickedAt,
+    Column::CreatedAt,
+];
+
+/// What a client gets when the subscriber marked a signal.
+pub const MARK: [Column; 5] = [
+    Column::SignalId,
+    Column::Viewed,
+    Column::ViewedAt,
+    Column::Clicked,
+    Column::ClickedAt,
+];
+
+/// Texts as PostgreSQL writes them with `TimeZone` UTC and `DateStyle` ISO; `None` is null.
+#[derive(Default)]
+pub struct Row<'a>([Option<&'a str>; Column::ALL.len()]);
+
+impl<'a> Row<'a> {
+    /// Sets the text of a column.
+    pub fn set(&mut self, column: Column, text: Option<&'a str>) {
+        self.0[column as usize] = text;
+    }
+
+    /// The text of a column.
+    pub fn get(&self, column: Column) -> Option<&'a str> {
+        self.0[column as usize]
+    }
+
+    /// Appends the signal, a JSON object.
+    pub fn write_signal(&self, out: &mut Vec<u8>) {
+        self.write(&SIGNAL, out);
+    }
+
+    /// Appends the marks, a JSON object.
+    pub fn write_mark(&self, out: &mut Vec<u8>) {
+        self.write(&MARK, out);
+    }
+
+    fn write(&self, columns: &[Column], out: &mut Vec<u8>) {
+        for (number, column) in columns.iter().enumerate() {
+            out.push(if number == 0 { b'{' } else { b',' });
+            write_text(column.name(), out);
+            out.push(b':');
+            match self.get(*column) {
+                Some(text) => write_value(*column, text, out),
+                None => out.extend_from_slice(b"null"),
+            }
+        }
+        out.push(b'}');
+    }
+}
+
+fn write_value(column: Column, text: &str, out: &mut Vec<u8>) {
+    match column {
+        Column::SignalId => out.extend_from_slice(text.as_bytes()),
+        // The text of jsonb has no line break outside of strings, where it is escaped: an event
+        // could not hold one.
+        Column::Metadata => out.extend_from_slice(text.as_bytes()),
+        Column::FullDetails | Column::Viewed | Column::Clicked => {
+            // Replication writes t, a cast to text writes true.
+            let is_true = text.starts_with('t');
+            out.extend_from_slice(if is_true { b"true" } else { b"false" });
+        }
+        Column::TakeProfit => write_numbers(text, out),
+        Column::ExpiresAt | Column::ViewedAt | Column::ClickedAt | Column::CreatedAt => {
+            write_text(&time(text), out);
+        }
+        _ => write_text(text, out),
+    }
+}
+
+/// An array of numeric, whose items PostgreSQL never quotes.
+fn write_numbers(array: &str, out: &mut Vec<u8>) {
+    out.push(b'[');
+    let inner = array.trim_start_matches('{').trim_end_matches('}');
+    for (number, item) in inner.split(',').filter(|item| !item.is_empty()).enumerate() {
+        if number > 0 {
+            out.push(b',');
+        }
+        match item {
+            "NULL" => out.extend_from_slice(b"null"),
+            _ => write_text(item, out),
+        }
+    }
+    out.push(b']');
+}
+
+/// `2026-11-22 01:11:05.564569+00` in the form of ISO 8601; `infinity` stays.
+fn time(text: &str) -> String {
+    match text.strip_suffix("+00") {
+        Some(utc) => format!("{}+00:00", utc.replacen(' ', "T", 1)),
+        None => text.to_owned(),
+    }
+}
+
+fn write_text(text: &str, out: &mut Vec<u8>) {
+    let is_plain = |byte: u8| (b' '..0x7f).contains(&byte) && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        out.extend_from_slice(Value::from(text).to_string().as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn signal(set: &[(Column, &str)]) -> Value {
+        let mut row = Row::default();
+        for (column, text) in set {
+            row.set(*column, Some(text));
+        }
+        let mut out = Vec::new();
+        row.write_signal(&mut out);
+        serde_json::from_slice(&out).expect("JSON")
+    }
+
+    #[test]
+    fn a_signal_is_written_as_clients_expect_it() {
+        let full = signal(&[
+            (Column::UserId, "00000000-0000-4000-8000-000000000001"),
+            (Column::SignalId, "7"),
+            (Column::Symbol, "BTCUSDT"),
+            (Column::Confidence, "20.60"),
+            (Column::TakeProfit, "{27.13,27.530,NULL}"),
+            (Column::ExpiresAt, "2026-11-22 01:11:05.5+00"),
+            (Column::ViewedAt, "infinity"),
+            (Column::FullDetails, "t"),
+            (Column::Viewed, "f"),
+            (Column::Metadata, r#"{"why": "up \"3\" %\n"}"#),
+        ]);
+        assert_eq!(full["signal_id"], 7);
+        assert_eq!(full["confidence"], "20.60");
+        assert_eq!(full["take_profit"], json!(["27.13", "27.530", null]));
+        assert_eq!(full["expires_at"], "2026-11-22T01:11:05.5+00:00");
+        assert_eq!(full["viewed_at"], "infinity");
+        assert_eq!(full["full_details"], true);
+        assert_eq!(full["viewed"], false);
+        assert_eq!(full["metadata"]["why"], "up \"3\" %\n");
+        assert_eq!(full["entry_price"], Value::Null);
+        assert!(full.get("user_id").is_none());
+    }
+
+    #[test]
+    fn texts_from_outside_are_escaped() {
+        let hostile = "A\"B\\\n\u{2028}\u{1F600}";
+        let written = signal(&[(Column::Symbol, hostile), (Column::TakeProfit, "{}")]);
+        assert_eq!(written["symbol"], hostile);
+        assert_eq!(written["take_profit"], json!([]));
+    }
+}

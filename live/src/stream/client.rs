@@ -1,0 +1,258 @@
+//! The loop of one client.
+
+use super::Refused;
+use super::progress::{Progress, Step};
+use crate::app::App;
+use crate::app::health::Health;
+use crate::auth::Subscriber;
+use crate::database::{Ended, Page};
+use crate::fan_out::{Message, Subscription};
+use crate::signal::{Watermark, event};
+use bytes::Bytes;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep};
+
+/// Longest time without an event.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Missed rows that are read at a time.
+const ROWS_PER_PAGE: i32 = 200;
+/// Queued events are sent in pieces of about this size.
+const PIECE: usize = 64 * 1024;
+/// Pause before the next reading after the database failed.
+const READ_AGAIN: Duration = Duration::from_secs(1);
+/// Reports of health and resume points, which nobody waits for, are spread over half a second:
+/// a thousand clients at once would delay a signal that comes at that time.
+const SPREAD: u64 = 64;
+const SPREAD_STEP: Duration = Duration::from_millis(8);
+
+pub struct Client {
+    app: Arc<App>,
+    subscriber: Subscriber,
+    subscription: Subscription,
+    /// The last resume point that is safe.
+    resume: String,
+    progress: Progress,
+    /// When to read from there.
+    read_at: Option<Instant>,
+    health: watch::Receiver<Arc<Health>>,
+    health_at: Instant,
+    /// When to send a resume point that the client does not have yet.
+    watermark_at: Option<Instant>,
+    expires: Instant,
+    shutdown: watch::Receiver<bool>,
+    timer: Pin<Box<Sleep>>,
+    /// What is sent next.
+    out: Vec<u8>,
+    is_finished: bool,
+}
+
+impl Client {
+    /// Adds a client and reads the first page of what it missed.
+    pub async fn new(
+        app: Arc<App>,
+        subscriber: Subscriber,
+        since: Option<String>,
+    ) -> Result<Self, Refused> {
+        let subscription = app.fan_out.subscribe(subscriber.user_id)?;
+        if app.fan_out.clients() == 1 {
+            // Without clients the monitor asks rarely, so the report on the generator may be old.
+            app.ask_now.notify_one();
+        }
+        let began = std::time::Instant::now();
+        // A stream that starts now reads one row, for the resume point that comes with it.
+        let limit = if since.is_some() { ROWS_PER_PAGE } else { 1 };
+        let page = app
+            .database
+            .signals_since(&subscriber, since.as_deref(), limit)
+            .await?;
+        let left = subscriber.expires.duration_since(SystemTime::now());
+        // A century is as good as never, and does not overflow.
+        let left = left
+            .unwrap_or_default()
+            .min(Duration::from_secs(3_000_000_000));
+        let now = Instant::now();
+        let mut client = Self {
+            health: app.health.subscribe(),
+            shutdown: app.shutdown.subscribe(),
+            resume: since.clone().unwrap_or_else(|| page.watermark.clone()),
+            progress: Progress::Reading,
+            read_at: None,
+            health_at: now + HEARTBEAT,
+            watermark_at: None,
+            expires: now + left,
+            timer: Box::pin(tokio::time::sleep(HEARTBEAT)),
+            out: Vec::new(),
+            is_finished: false,
+            app,
+            subscriber,
+            subscription,
+        };
+        client.write_hello();
+        client.write_health();
+        if since.is_some() {
+            client.write_page(&page);
+        }
+        client.after_reading(&page, began);
+        if *client.shutdown.borrow() {
+            client.shutdown.mark_changed();
+        }
+        Ok(client)
+    }
+
+    /// The next piece of the stream; `None` after the last.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        while self.out.is_empty() {
+            if self.is_finished {
+                return None;
+            }
+            self.wait().await;
+        }
+        Some(std::mem::take(&mut self.out).into())
+    }
+
+    /// Waits until something happens, and writes the events that follow from it.
+    async fn wait(&mut self) {
+        let due = self.read_at.unwrap_or(self.expires);
+        let due = due.min(self.health_at).min(self.expires);
+        let due = due.min(self.watermark_at.unwrap_or(due));
+        if self.timer.deadline() != due {
+            self.timer.as_mut().reset(due);
+        }
+        tokio::select! {
+            _ = self.shutdown.changed() => self.finish("shutdown"),
+            message = self.subscription.receive() => match message {
+                Some(message) => self.take_queued(message),
+                None => self.finish(self.subscription.end_reason()),
+            },
+            () = self.timer.as_mut() => self.do_what_is_due().await,
+            changed = self.health.changed() => {
+                if changed.is_ok() {
+                    self.health_at = self.health_at.min(self.spread_out());
+                }
+            }
+        }
+    }
+
+    /// A time within the next half second, another one for each client.
+    fn spread_out(&self) -> Instant {
+        let place = u32::try_from(self.subscription.number() % SPREAD).unwrap_or(0);
+        Instant::now() + SPREAD_STEP * place
+    }
+
+    fn take_queued(&mut self, first: Message) {
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Event(event) => self.out.extend_from_slice(&event),
+                Message::Ended(ended) => self.take_ended(ended),
+                Message::Gap => {
+                    self.progress = Progress::Reading;
+                    self.read_at = Some(Instant::now());
+                }
+            }
+            next = (self.out.len() < PIECE)
+                .then(|| self.subscription.receive_now())
+                .flatten();
+        }
+    }
+
+    async fn do_what_is_due(&mut self) {
+        let now = Instant::now();
+        if self.expires <= now {
+            return self.finish("expired");
+        }
+        if self.health_at <= now {
+            self.write_health();
+        }
+        if self.watermark_at.take_if(|due| *due <= now).is_some() {
+            event::write_watermark(&mut self.out, &self.resume);
+        }
+        if self.read_at.is_some_and(|due| due <= now) {
+            self.read().await;
+        }
+    }
+
+    async fn read(&mut self) {
+        let began = std::time::Instant::now();
+        let asked = self
+            .app
+            .database
+            .signals_since(&self.subscriber, Some(&self.resume), ROWS_PER_PAGE)
+            .await;
+        match asked {
+            Ok(page) => {
+                self.write_page(&page);
+                self.after_reading(&page, began);
+            }
+            // The stream stays: rows that come meanwhile are sent, the resume point does not move.
+            Err(_) => self.read_at = Some(Instant::now() + READ_AGAIN),
+        }
+    }
+
+    fn after_reading(&mut self, page: &Page, began: std::time::Instant) {
+        self.read_at = page.more.then(Instant::now);
+        if page.more {
+            return;
+        }
+        self.progress = self.progress.after_reading(began);
+        if !matches!(self.progress, Progress::Certain) {
+            self.subscription.request_resume_point();
+        }
+    }
+
+    fn take_ended(&mut self, ended: Ended) {
+        match self.progress.take(ended) {
+            Step::Wait => self.subscription.request_resume_point(),
+            Step::Read => self.read_at = Some(Instant::now()),
+            Step::Move(number) => self.move_resume_point(number),
+            Step::Nothing => {}
+        }
+    }
+
+    fn move_resume_point(&mut self, number: u64) {
+        let Some(mut mark) = Watermark::parse(&self.resume) else {
+            return;
+        };
+        if mark.advance(number) {
+            self.resume = mark.to_string();
+            let turn = self.spread_out();
+            self.watermark_at.get_or_insert(turn);
+        }
+    }
+
+    fn finish(&mut self, reason: &str) {
+        event::write_bye(&mut self.out, Some(&self.resume), reason);
+        self.is_finished = true;
+    }
+
+    fn write_hello(&mut self) {
+        let time = self.health.borrow().server_time();
+        let hello = format!(
+            "{{\"server_time\":\"{time}\",\"watermark\":\"{}\",\"heartbeat_seconds\":{}}}",
+            self.resume,
+            HEARTBEAT.as_secs()
+        );
+        event::write(&mut self.out, "hello", Some(&self.resume), |out| {
+            out.extend_from_slice(hello.as_bytes());
+        });
+    }
+
+    fn write_health(&mut self) {
+        let health = Arc::clone(&self.health.borrow_and_update());
+        event::write(&mut self.out, "health", None, |out| {
+            out.extend_from_slice(health.json().as_bytes());
+        });
+        self.health_at = Instant::now() + HEARTBEAT;
+    }
+
+    fn write_page(&mut self, page: &Page) {
+        for row in page.rows() {
+            event::write(&mut self.out, "signal", None, |out| row.write_signal(out));
+        }
+        self.resume.clone_from(&page.watermark);
+        event::write_watermark(&mut self.out, &page.watermark);
+    }
+}
