@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import { stage } from './stage/here.mjs';
+import { stage } from './stage/shared.mjs';
 import { card, live, lost, phase, shown, shows, words } from './stage/stage.mjs';
 import { eventually, SOON, stays } from './stage/wait.mjs';
 
@@ -35,7 +35,7 @@ test('a restart of the database costs no signal', async () => {
   await someone.leave();
 });
 
-test('without a network the page says so, when it tries next, and waits longer each time', async () => {
+test('without a network the page shows that, and the next attempt, and waits longer each time', async () => {
   const someone = await stage.subscriber();
   const ids = await someone.receive({});
   const page = await someone.open();
@@ -52,7 +52,7 @@ test('without a network the page says so, when it tries next, and waits longer e
   await someone.leave();
 });
 
-test('the moment the system reports a network, the page is back', async () => {
+test('when the system reports a network, the page is back at once', async () => {
   const someone = await stage.subscriber();
   const page = await someone.open();
   stage.gateway.cut();
@@ -67,7 +67,7 @@ test('the moment the system reports a network, the page is back', async () => {
   await someone.leave();
 });
 
-test('a laptop that slept is live again within 3 s of waking, though its connection died without a word', async () => {
+test('a laptop that slept is live again within 3 s of waking, though its connection died silently', async () => {
   const someone = await stage.subscriber();
   const page = await someone.open();
   const renderers = execFileSync('pgrep', ['-f', '--', '--type=renderer'], { encoding: 'utf8' }).trim().split('\n')
@@ -89,7 +89,7 @@ test('a laptop that slept is live again within 3 s of waking, though its connect
   await someone.leave();
 });
 
-/** Other browsers of this machine are none of ours. */
+/** Other browsers of this machine do not count. */
 function isChildOfBrowser(pid) {
   for (let at = Number(pid); at > 1;) {
     if (at === process.pid) return true;
@@ -98,7 +98,7 @@ function isChildOfBrowser(pid) {
   return false;
 }
 
-test('a connection that died without a word is noticed by the silence', async () => {
+test('a connection that died silently is noticed', async () => {
   const someone = await stage.subscriber();
   const page = await someone.openWithClock();
   await stage.gateway.swallow();
@@ -114,7 +114,7 @@ test('a connection that died without a word is noticed by the silence', async ()
   await someone.leave();
 });
 
-test('an hour without a word, with a restart meanwhile: what came is there at once, and the ages are true', async () => {
+test('after an hour of silence and a restart, the missed signals are there at once with true ages', async () => {
   const someone = await stage.subscriber();
   const page = await someone.openWithClock();
   await stage.gateway.swallow();
@@ -174,7 +174,7 @@ test('duplicates are shown once', async () => {
   await someone.leave();
 });
 
-test('a resume point that is none, as of another service at the same address, is thrown away', async () => {
+test('an invalid resume point, as of another service at the same address, is discarded', async () => {
   const someone = await stage.subscriber();
   const ids = await someone.receive({}, {});
   await someone.context.addInitScript((userId) => {
@@ -188,7 +188,7 @@ test('a resume point that is none, as of another service at the same address, is
   await someone.leave();
 });
 
-test('a clock that is three hours ahead, or behind, changes no age and no expiry', async () => {
+test('a clock that is three hours off, either way, changes no age and no expiry', async () => {
   for (const skew of [3, -3]) {
     const someone = await stage.subscriber();
     const ids = await someone.receive({ expires_at: "now() + interval '2 hours'" });
@@ -199,7 +199,7 @@ test('a clock that is three hours ahead, or behind, changes no age and no expiry
   }
 });
 
-test('where streams do not get through, signals come by reading every 5 s; while one does, nothing is read', async () => {
+test('where streams are blocked, signals are read every 5 s; with a stream nothing is read', async () => {
   const someone = await stage.subscriber();
   const page = await someone.openWithClock();
   const quietSince = Date.now();
@@ -211,7 +211,7 @@ test('where streams do not get through, signals come by reading every 5 s; while
   const ids = await someone.receive({});
   await page.clock.runFor(5_000);
   await shows(page, ids);
-  await eventually('it says so', async () => {
+  await eventually('it is shown', async () => {
     await page.clock.runFor(1_000);
     return (await page.locator('#connection-phase').innerText()) === 'No live connection, reading every 5 s';
   });
@@ -219,7 +219,7 @@ test('where streams do not get through, signals come by reading every 5 s; while
   await page.clock.runFor(5_000);
   await shows(page, ids);
   assert.equal(await page.locator('#generator-state').innerText(), 'disabled');
-  // A page that is opened then reads from the first 5 s on, while it still waits for its stream.
+  // A page opened now reads after the first 5 s, while it still waits for its stream.
   await page.reload();
   await shows(page, ids);
   ids.push(...await someone.receive({}));
@@ -231,7 +231,7 @@ test('where streams do not get through, signals come by reading every 5 s; while
   await someone.leave();
 });
 
-test('a reload shows the last known state though nothing answers, then goes on', async () => {
+test('a reload without an answer shows the last known state, then goes on', async () => {
   const someone = await stage.subscriber();
   const page = await someone.open();
   const ids = await someone.receive({}, {});

@@ -1,11 +1,11 @@
-// How the page looks and how it is used without a mouse or without eyes.
+// How the page looks, and how it is used without a mouse or without seeing it.
 // With SCREENSHOTS set to a folder, pictures of what is checked are left there.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { stage } from './stage/here.mjs';
+import { stage } from './stage/shared.mjs';
 import { card, live, lost, shows } from './stage/stage.mjs';
 import { eventually } from './stage/wait.mjs';
 
@@ -25,7 +25,7 @@ async function picture(page, name) {
 
 /** Fails for whatever axe finds: contrast, names, roles, landmarks, headings and more. */
 async function isUsable(page, what) {
-  // Colours on their way are not the ones to judge.
+  // Colours that are still changing must not be judged.
   await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() => globalThis.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
@@ -127,7 +127,7 @@ test('a screen reader hears of a new signal and of the connection, and of nothin
   await someone.leave();
 });
 
-test('as many new signals as the last time are read aloud again', async () => {
+test('the same number of new signals is read aloud again', async () => {
   const someone = await stage.subscriber();
   const page = await someone.open();
   await page.evaluate(() => {
@@ -137,7 +137,7 @@ test('as many new signals as the last time are read aloud again', async () => {
   });
   const ids = [];
   for (const heard of [['3 new signals.'], ['3 new signals.', '3 new signals.']]) {
-    // What was missed comes at once.
+    // All missed signals come at once.
     stage.gateway.cut();
     await lost(page);
     ids.push(...await someone.receive({}, {}, {}));
@@ -148,7 +148,7 @@ test('as many new signals as the last time are read aloud again', async () => {
   await someone.leave();
 });
 
-/** What Chromium tells assistive technology: role and name, and what is said of it, of everything that is not ignored. */
+/** What Chromium gives to assistive technology: role, name and properties of everything that is not ignored. */
 async function accessibilityTree(page) {
   const session = await page.context().newCDPSession(page);
   const { nodes } = await session.send('Accessibility.getFullAXTree');
@@ -175,9 +175,9 @@ test('assistive technology is given names, roles, states and polite live regions
   assert.match(find('image')[0].name, /^Price levels from high to low: Target 3 28.07, /);
   assert.equal(find('status')[0].live, 'polite');
   assert.deepEqual(tree.filter(({ role, focusable, name }) => focusable && name === '' && role !== 'main'), [], 'all that takes the focus has a name');
-  // What is told of new signals: not to be seen, but to be heard, and when there is time for it.
+  // Announcements of new signals are invisible, and read aloud without interrupting.
   await someone.receive({ symbol: "'XRPUSDT'" });
-  await eventually('it is told', async () => (await accessibilityTree(page)).some(({ name, live }) => /^New signal: LONG XRPUSDT/.test(name) && (live ?? 'polite') === 'polite'));
+  await eventually('it is announced', async () => (await accessibilityTree(page)).some(({ name, live }) => /^New signal: LONG XRPUSDT/.test(name) && (live ?? 'polite') === 'polite'));
   assert.ok((await accessibilityTree(page)).every(({ live }) => live !== 'assertive'));
   await someone.leave();
 });

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { stage } from './stage/here.mjs';
+import { stage } from './stage/shared.mjs';
 import { card, live, lost, shows } from './stage/stage.mjs';
 import { eventually, stays } from './stage/wait.mjs';
 
-/** Keeps the marks of a page on their way until they are let go. */
+/** Holds the requests that mark signals until they are released. */
 async function holdMarks(page) {
   const marks = { count: 0 };
   const released = new Promise((resolve) => { marks.release = resolve; });
@@ -24,7 +24,7 @@ test('a card that was in view for a second is viewed, one below the window is no
   const [oldest, newest] = [ids[0], ids.at(-1)];
   const page = await someone.open();
   await shows(page, ids);
-  assert.equal(await someone.row(newest, 'viewed'), 'f', 'not before the second is over');
+  assert.equal(await someone.row(newest, 'viewed'), 'f', 'not before a second has passed');
   assert.match(await page.title(), /^\([56]\) Signals$/);
   await eventually('viewed', async () => (await someone.row(newest, MARKS)) === 't|f|t|f');
   await eventually('no longer new', () => card(page, newest).getByText('new', { exact: true }).isHidden());
@@ -35,7 +35,7 @@ test('a card that was in view for a second is viewed, one below the window is no
   await someone.leave();
 });
 
-test('one that is opened is clicked, and stays open while others come', async () => {
+test('a card that is opened counts as clicked, and stays open while others come', async () => {
   const someone = await stage.subscriber();
   const page = await someone.open();
   const [id] = await someone.receive({});
@@ -76,7 +76,7 @@ test('a mark made without a connection is saved when there is one, even after a 
   await someone.leave();
 });
 
-test('a mark of a row that is gone is given up, and does not keep others back', async () => {
+test('the mark of a deleted row is given up, and others are still saved', async () => {
   const someone = await stage.subscriber({ viewport: { width: 390, height: 500 } });
   const ids = await someone.receive(...Array.from({ length: 6 }, () => ({})));
   const page = await someone.open();
@@ -88,7 +88,7 @@ test('a mark of a row that is gone is given up, and does not keep others back', 
   await someone.leave();
 });
 
-test('marks that are on their way when somebody signs out bring nothing back', async () => {
+test('marks under way at a sign-out bring nothing back', async () => {
   const someone = await stage.subscriber();
   const ids = await someone.receive({}, {});
   const page = await someone.open();
@@ -112,7 +112,7 @@ test('marks that are on their way when somebody signs out bring nothing back', a
 test('marks of one subscriber are not made for the next one in the same tab', async () => {
   const [first, second] = [await stage.subscriber(), await stage.subscriber()];
   const ids = await first.receive({}, {});
-  // A signal has the same number for everybody.
+  // A signal has the same number for every subscriber.
   await second.receive(...ids.map((signal_id) => ({ signal_id })));
   const page = await first.open();
   await shows(page, ids);
@@ -122,7 +122,7 @@ test('marks of one subscriber are not made for the next one in the same tab', as
   await page.goto(`${stage.gateway.url}/#token=${second.token}`);
   await shows(page, ids);
   marks.release();
-  // They are made one after the other, and those of the second are after the first's.
+  // Marks are saved one after the other, so those of the second subscriber come last.
   await eventually('the second looked at theirs', async () => (await stage.sql(`SELECT bool_and(viewed) FROM user_signals WHERE user_id = '${second.userId}'`)) === 't');
   assert.equal(await stage.sql(`SELECT bool_or(clicked) FROM user_signals WHERE user_id = '${second.userId}'`), 'f');
   await Promise.all([first.leave(), second.leave()]);

@@ -5,7 +5,7 @@ import { Stage, delivery } from './stage/stage.mjs';
 import { Tab } from './stage/tab.mjs';
 import { eventually } from './stage/wait.mjs';
 
-/** Milliseconds: of a signal at the 99th percentile, of a reload, which is mostly the browser's own work, at the 50th. */
+/** Milliseconds: for a signal the 99th percentile, for a reload, which is mostly the browser's own work, the median. */
 const AIMS = { painted: ['p99', 50], live: ['p50', 50] };
 const SIGNALS = 300;
 const RELOADS = 40;
@@ -56,7 +56,7 @@ async function painted(stage) {
   await someone.leave();
 }
 
-/** Notes when the document began, when cards and the live stream were in it, and when a frame had shown them. */
+/** Records when the document began, when cards and the live stream were in it, and when a frame had shown them. */
 function noteTimes() {
   const times = { began: performance.now() };
   globalThis.times = times;
@@ -79,7 +79,7 @@ function noteTimes() {
   });
 }
 
-/** In a tab that nothing but this watches: Playwright listens to every request of its own. */
+/** In a tab outside of Playwright, which would listen to every request. */
 async function reloads(stage) {
   const someone = await stage.subscriber();
   await someone.receive(...Array.from({ length: KEPT }, () => ({})));
@@ -91,7 +91,7 @@ async function reloads(stage) {
   await tab.evaluate('navigator.serviceWorker.ready.then(() => 1)');
   const all = [];
   for (let i = 0; i < RELOADS; i += 1) {
-    // A reader pauses; meanwhile the browser does what it put off.
+    // A reader pauses; meanwhile the browser does work that it had put off.
     await new Promise((resolve) => { setTimeout(resolve, 500); });
     await tab.evaluate('globalThis.isOld = true; setTimeout(() => location.reload()); 1');
     await eventually('live', isDone);

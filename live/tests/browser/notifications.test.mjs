@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { stage } from './stage/here.mjs';
+import { stage } from './stage/shared.mjs';
 import { live, shows } from './stage/stage.mjs';
 import { Tab } from './stage/tab.mjs';
 import { eventually, stays } from './stage/wait.mjs';
@@ -48,7 +48,7 @@ test('a new signal is notified when no tab is in view, and only then', async () 
   await tab.close();
 });
 
-test('what was notified to one subscriber is taken away when another signs in', async () => {
+test('notifications of one subscriber are removed when another signs in', async () => {
   const [first, second] = [await stage.subscriber(), await stage.subscriber()];
   const tab = await open(first, ['notifications']);
   await tab.hide(true);
@@ -60,7 +60,7 @@ test('what was notified to one subscriber is taken away when another signs in', 
   await tab.close();
 });
 
-test('nothing is notified that was not allowed; the page asks by a button only', async () => {
+test('without permission there are no notifications; only a button asks for it', async () => {
   const someone = await stage.subscriber();
   const tab = await open(someone, []);
   assert.equal(await tab.evaluate('Notification.permission'), 'denied');
@@ -99,7 +99,7 @@ test('a hidden tab goes on receiving, and reading when there is no stream', asyn
   await tab.close();
 });
 
-test('the page opens and shows what it knew while the service is down, in a new tab too', async () => {
+test('while the service is down the page opens with its last state, in a new tab too', async () => {
   const someone = await stage.subscriber();
   const page = await someone.open();
   const ids = await someone.receive({}, {});
@@ -120,7 +120,7 @@ test('the page opens and shows what it knew while the service is down, in a new 
   await someone.leave();
 });
 
-test('a page kept from an older version says that there is a new one, and loads it', async () => {
+test('a page of an older version offers the new one, and loads it', async () => {
   const someone = await stage.subscriber();
   const page = await someone.open();
   await page.evaluate(() => navigator.serviceWorker.ready);

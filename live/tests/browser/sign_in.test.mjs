@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { stage } from './stage/here.mjs';
+import { stage } from './stage/shared.mjs';
 import { card, live, lost, shows } from './stage/stage.mjs';
 import { eventually, stays } from './stage/wait.mjs';
 
 const kept = (page) => page.evaluate(() => JSON.stringify({ ...localStorage }) + JSON.stringify({ ...sessionStorage }));
 
-test('the token of a link signs in, leaves the address bar, and is in no address that the service sees', async () => {
+test('the token of a link signs in, leaves the address bar, and is never in an address sent to the service', async () => {
   const someone = await stage.subscriber();
   const ids = await someone.receive({});
   const page = await someone.open();
@@ -20,7 +20,7 @@ test('the token of a link signs in, leaves the address bar, and is in no address
   await someone.leave();
 });
 
-test('a token can be pasted; what is none is refused in words', async () => {
+test('a token can be pasted; anything else is refused in words', async () => {
   const someone = await stage.subscriber();
   const ids = await someone.receive({});
   const page = await someone.openAnother();
@@ -48,7 +48,7 @@ test('an expired token and one that somebody else signed lead back to the form',
   await someone.leave();
 });
 
-test('a token that expires while the page is open ends in the form, and nothing stays', async () => {
+test('a token that expires while the page is open leads to the form, and nothing stays', async () => {
   const someone = await stage.subscriber();
   await someone.receive({});
   const page = await someone.openAnother();
@@ -81,14 +81,14 @@ test('signing out clears everything, in every tab', async () => {
   await someone.leave();
 });
 
-test('after a sign-in that was looked at in its first moment, signing out is the end of it', async () => {
+test('signing out ends a sign-in that another tab shows in its first moment', async () => {
   const someone = await stage.subscriber({ viewport: { width: 390, height: 500 } });
   await someone.receive(...Array.from({ length: 6 }, () => ({})));
   const page = await someone.openAnother();
   await page.evaluate((token) => {
     document.getElementById('token').value = token;
     document.getElementById('sign-in').requestSubmit();
-    // As when one comes back from where the token was.
+    // As when a person returns from the place where the token was.
     document.dispatchEvent(new Event('visibilitychange'));
   }, someone.token);
   await eventually('signals that nobody viewed', async () => /^\(\d\) Signals$/.test(await page.title()));
@@ -97,7 +97,7 @@ test('after a sign-in that was looked at in its first moment, signing out is the
   await someone.leave();
 });
 
-test('a subscriber sees their own signals only, also in a browser that another one used', async () => {
+test('a subscriber sees only their own signals, also in a browser that another one used', async () => {
   const first = await stage.subscriber();
   const second = await stage.subscriber();
   const [[ofFirst], [ofSecond]] = [await first.receive({ symbol: "'BTCUSDT'" }), await second.receive({ symbol: "'BNBUSDT'" })];

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Market } from './stage/programs.mjs';
-import { stage } from './stage/here.mjs';
+import { stage } from './stage/shared.mjs';
 import { card, live, shown, shows, words } from './stage/stage.mjs';
 import { eventually, SOON } from './stage/wait.mjs';
 
-test('a card says everything that is in a signal, and opens to a plot of its levels', async () => {
+test('a card shows everything in a signal, and opens to a plot of its levels', async () => {
   const someone = await stage.subscriber();
   const page = await someone.open();
   assert.ok(await page.getByText('No signal yet').isVisible());
@@ -25,7 +25,7 @@ test('a card says everything that is in a signal, and opens to a plot of its lev
   await someone.leave();
 });
 
-test('the newest signal is on top, and those that come later go above', async () => {
+test('the newest signal is on top, and later ones go above it', async () => {
   const someone = await stage.subscriber();
   const early = await someone.receive({}, {}, {});
   const page = await someone.open();
@@ -46,13 +46,13 @@ test('a signal without prices says that they are withheld', async () => {
   await someone.leave();
 });
 
-test('age and expiry tick, and a signal whose time is over says so', async () => {
+test('age and expiry are updated, and an expired signal is marked as expired', async () => {
   const someone = await stage.subscriber();
   const page = await someone.openWithClock();
   const [id] = await someone.receive({ expires_at: "now() + interval '30 seconds'" });
   await shows(page, [id]);
   const times = () => card(page, id).locator('.times').innerText();
-  // The service would tell the true time.
+  // The service would send the true time.
   await stage.gateway.swallow();
   await page.clock.runFor(5_000);
   assert.match(await times(), /[4-9] s ago\s*expires in 2\d s/);
@@ -62,7 +62,7 @@ test('age and expiry tick, and a signal whose time is over says so', async () =>
   await someone.leave();
 });
 
-test('markup in the words of a signal is shown as it is', async () => {
+test('markup in the text of a signal is shown as text', async () => {
   const someone = await stage.subscriber();
   const page = await someone.open();
   const evil = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
@@ -100,7 +100,7 @@ test('a market moves: signals come by themselves, and generator, next run and la
   const market = await Market.start();
   try {
     await stage.sql(`INSERT INTO user_subscriptions (user_id, tier) VALUES ('${someone.userId}', 'MAX')`);
-    // The service looks every 2 s: it must find a run that is ahead.
+    // The service asks every 2 s: it must find a run that is still to come.
     for (const setting of [`exchange_url = '${market.url}'`, "interval = '5s'", 'enabled = on']) await stage.sql(`ALTER SYSTEM SET signal_hub.${setting}`);
     await stage.sql('SELECT pg_reload_conf()');
     await eventually('a signal', async () => (await shown(page)).length > 0, 30_000);

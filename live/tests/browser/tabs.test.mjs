@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { stage } from './stage/here.mjs';
+import { stage } from './stage/shared.mjs';
 import { card, live, phase, shows } from './stage/stage.mjs';
 import { Tab } from './stage/tab.mjs';
 import { eventually } from './stage/wait.mjs';
@@ -52,7 +52,7 @@ test('when the leading tab crashes another takes over', async () => {
   await someone.leave();
 });
 
-/** Two tabs as a person has them: the first leads and is hidden by the second. */
+/** Two tabs of one window: the first leads and is hidden behind the second. */
 async function two(someone) {
   const leader = await Tab.open(stage.browser, `${stage.gateway.url}/#token=${someone.token}`, []);
   await eventually('the first is live', () => isLive(leader));
@@ -77,14 +77,14 @@ test('a leading tab that hangs loses the lead to one that is shown', async () =>
   const { leader, other } = await two(someone);
   const hanging = leader.evaluate('{ const end = Date.now() + 14_000; while (Date.now() < end); }');
   const ids = await someone.receive({}, {});
-  // A question every 10 s, and 2 s for the answer.
+  // The other tab asks every 10 s, and waits 2 s for the answer.
   await eventually('the other leads', async () => (await cards(other)) === ids.toReversed().join(), 16_000);
   await hanging;
   await agree(someone, [leader, other], ids);
   await leader.close();
 });
 
-/** After one more signal both tabs show all there are, over one connection. */
+/** After one more signal both tabs show all signals, over one connection. */
 async function agree(someone, tabs, ids) {
   ids.push(...await someone.receive({}));
   for (const tab of tabs) {
@@ -97,7 +97,7 @@ async function agree(someone, tabs, ids) {
 const isLive = (tab) => tab.evaluate("document.getElementById('connection').dataset.phase === 'live'");
 const cards = (tab) => tab.evaluate("[...document.querySelectorAll('#list > li')].map((item) => item.dataset.signalId).join()");
 
-test('a tab that is shown again has the leading one try at once', async () => {
+test('a tab that is shown again makes the leading one try at once', async () => {
   const someone = await stage.subscriber();
   const { leader, other } = await two(someone);
   await other.hide(true);
@@ -129,7 +129,7 @@ test('tabs of two subscribers in one browser do not mix', async () => {
   await live(other);
   await first.receive({});
   const ids = await second.receive({});
-  // Whoever signs in last is signed in, in every tab.
+  // The last sign-in counts, in every tab.
   await other.goto(`${stage.gateway.url}/#token=${second.token}`);
   for (const page of [one, other]) {
     await shows(page, ids);

@@ -80,7 +80,7 @@ export class Cluster {
     return stdout.trim();
   }
 
-  /** A session that takes one statement after the other, as fast as it is given them. */
+  /** A session that runs statements one after the other, as fast as they come. */
   session() {
     const session = spawn(join(bindir, 'psql'), [this.url, '-XAtq', '-v', 'ON_ERROR_STOP=1'], {
       env: { PATH: process.env.PATH }, stdio: ['pipe', 'ignore', 'inherit'],

@@ -1,9 +1,9 @@
-// What lies between the browser and the service: here it can fail in the ways that networks do.
+// The network between the browser and the service, which can fail in the ways that networks do.
 
 import { createServer, connect } from 'node:net';
 import { eventually } from './wait.mjs';
 
-/** So long after the last byte a page has taken it in. */
+/** This long after the last byte, a page has processed it. */
 const QUIET = 300;
 
 export class Gateway {
@@ -14,7 +14,7 @@ export class Gateway {
   #mode = 'open';
   /** Requests whose line matches get no answer. */
   #held = null;
-  /** When something came through to a browser last. */
+  /** When something last reached a browser. */
   #passed = 0;
   /** Lines of the requests that came through, with the time of each. */
   requests = [];
@@ -35,18 +35,18 @@ export class Gateway {
   }
 
   /**
-   * Nothing passes in either direction and nobody is told: a NAT that forgot, a laptop that slept.
-   * Waits until all is quiet: what a page hears late, by a clock that was moved, is no silence.
+   * Nothing passes in either direction, silently: like a NAT that forgot, or a laptop that slept.
+   * Waits until all is quiet: something that a page receives late, by a clock that was advanced, is not silence.
    */
   async swallow() {
     await eventually('nothing passes', () => Date.now() - this.#passed > QUIET);
     this.#mode = 'swallowed';
-    // The service closes connections that nobody uses after some seconds.
+    // The service closes unused connections after some seconds.
     this.#close([...this.#pairs].filter((pair) => !pair.isStream));
     for (const pair of this.#pairs) pair.swallowed = true;
   }
 
-  /** New connections pass again. Those that were swallowed never will. */
+  /** New connections work again. Those that fell silent never will. */
   heal() {
     this.#mode = 'open';
   }
@@ -57,7 +57,7 @@ export class Gateway {
     this.#closeAll();
   }
 
-  /** As new, for the next test. */
+  /** Works again, for the next test. */
   reset() {
     this.#mode = 'open';
     this.hold(null);
@@ -101,7 +101,7 @@ export class Gateway {
     for (const [one, other] of [[client, pair.upstream], [pair.upstream, client]]) {
       one.on('error', () => {});
       one.on('close', () => {
-        // Nobody tells the other side of one that was swallowed.
+        // The other side of a silent connection is not closed.
         if (pair.swallowed) return;
         other.destroy();
         this.#pairs.delete(pair);
@@ -109,7 +109,7 @@ export class Gateway {
     }
   }
 
-  /** Says whether to let it pass. A browser sends the head of a request in one piece. */
+  /** Returns whether to let it pass. A browser sends the head of a request in one piece. */
   #note(bytes, pair) {
     const line = /^(?:GET|POST) \S+/.exec(bytes.toString('latin1'))?.[0];
     if (line) {

@@ -58,7 +58,7 @@ export class Service {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** A token for a subscriber, good for so many seconds from now. */
+  /** A token for a subscriber that expires after this many seconds. */
   token(sub, seconds = 3_600) {
     const part = (object) => Buffer.from(JSON.stringify(object)).toString('base64url');
     const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ sub, role: 'authenticated', exp: Math.floor(Date.now() / 1_000) + seconds })}`;

@@ -9,7 +9,7 @@ import { eventually, SOON } from './wait.mjs';
 
 const quoted = (value) => `'${String(value).replaceAll("'", "''")}'`;
 
-/** A signal in a subscriber's hands; what is given replaces what is usual. */
+/** A row of user_signals; the given columns replace the usual ones. */
 export function delivery(userId, row = {}) {
   const { why, ...rest } = row;
   const values = {
@@ -53,13 +53,13 @@ export class Stage {
     await this.cluster?.stop();
   }
 
-  /** A subscriber of their own with a browser profile of their own. */
+  /** A new subscriber with a new browser profile. */
   async subscriber(options = {}) {
     const context = await this.browser.newContext({ locale: 'en-US', ...options });
     return new Subscriber(this, randomUUID(), context);
   }
 
-  /** After a test, also one that failed: no profile stays, and the network is well. */
+  /** After each test, even a failed one: closes all profiles, and lets the network work again. */
   async tidy() {
     await Promise.all(this.browser.contexts().map((context) => context.close()));
     this.gateway.reset();
@@ -76,7 +76,7 @@ export class Subscriber {
     this.userId = userId;
     this.context = context;
     this.problems = [];
-    // A failed request is reported there, too, and is what some tests are about.
+    // Failed requests are reported there as well, and some tests cause them.
     context.on('console', (message) => {
       if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) this.problems.push(message.text());
     });
@@ -87,7 +87,7 @@ export class Subscriber {
     return this.stage.service.token(this.userId);
   }
 
-  /** Rows committed for this subscriber, one transaction each; gives their numbers. */
+  /** Commits rows for this subscriber, one transaction each; returns their numbers. */
   async receive(...rows) {
     const inserts = rows.map((row) => `${delivery(this.userId, row)} RETURNING signal_id;`);
     const ids = [];
@@ -107,14 +107,14 @@ export class Subscriber {
     return page;
   }
 
-  /** A further tab, signed in by what the first one kept. */
+  /** A further tab, signed in by the stored token of the first one. */
   async openAnother() {
     const page = await this.context.newPage();
     await page.goto(this.stage.gateway.url);
     return page;
   }
 
-  /** The same with a clock that the test can move on. */
+  /** The same with a clock that the test can advance. */
   openWithClock() {
     return this.open((page) => page.clock.install());
   }
@@ -135,7 +135,7 @@ export const live = (page, within = SOON) => eventually('live', async () => (awa
 export const lost = (page) => eventually('no connection', async () => (await phase(page)) !== 'live');
 export const card = (page, id) => page.locator(`li[data-signal-id="${id}"]`);
 
-/** What a card says, once the browser has painted it: before, a card is empty to it. */
+/** The text of a card, once the browser has painted it; before that it is empty. */
 export const words = (page, id) => eventually(`card ${id} is painted`, () => card(page, id).innerText());
 
 /** Numbers of the cards, from the top. */

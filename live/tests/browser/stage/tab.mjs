@@ -1,4 +1,4 @@
-// A tab as a person has it, which can be hidden: those of Playwright always count as shown.
+// A tab that can be hidden, as those of people can: tabs of Playwright always count as shown.
 
 import { eventually } from './wait.mjs';
 
@@ -47,21 +47,21 @@ export class Tab {
     await this.#send('Page.addScriptToEvaluateOnNewDocument', { source });
   }
 
-  /** What an expression comes to in the page. */
+  /** The value of an expression in the page. */
   async evaluate(expression) {
     const { result, exceptionDetails } = await this.#send('Runtime.evaluate', { expression, returnByValue: true, awaitPromise: true });
     if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
     return result.value;
   }
 
-  /** To the task bar, or back from it. */
+  /** Minimizes the window, or restores it. */
   async hide(isHidden) {
     const bounds = { windowState: isHidden ? 'minimized' : 'normal' };
     await this.#browser.send('Browser.setWindowBounds', { windowId: this.#window, bounds });
     await eventually(isHidden ? 'hidden' : 'shown', async () => (await this.evaluate('document.hidden')) === isHidden);
   }
 
-  /** As the browser does with tabs that were hidden for long: nothing in it runs. */
+  /** Freezes the tab, as the browser does with tabs that were hidden for long: nothing in it runs. */
   async freeze() {
     await this.#send('Page.setWebLifecycleState', { state: 'frozen' });
   }
@@ -70,7 +70,7 @@ export class Tab {
     await this.#send('Page.setWebLifecycleState', { state: 'active' });
   }
 
-  /** Closes the profile, with every tab of it. */
+  /** Closes the profile with all its tabs. */
   async close() {
     await this.#browser.send('Target.disposeBrowserContext', { browserContextId: this.#profile });
     await this.#browser.detach();

@@ -1,14 +1,14 @@
-// Waiting for what becomes true, and for ports and programs.
+// Waiting for conditions, ports and programs.
 
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Longest wait for something that takes no time to speak of; the machine may be busy. */
+/** Longest wait for something that is quick; the machine may be busy. */
 export const SOON = 15_000;
 
 /**
- * What `look` gives once it is neither false nor an error.
- * @param {string} what for the message when it never comes
+ * The result of `look` once it is neither false nor an error.
+ * @param {string} what for the message when that never happens
  */
 export async function eventually(what, look, within = SOON) {
   const deadline = Date.now() + within;
@@ -25,7 +25,7 @@ export async function eventually(what, look, within = SOON) {
   }
 }
 
-/** Sees for a while that something stays true. */
+/** Checks for a while that something stays true. */
 export async function stays(what, look, forSo) {
   const end = Date.now() + forSo;
   while (Date.now() < end) {

@@ -14,7 +14,7 @@ test('levels go from the highest price to the lowest, as the prices were sent', 
   assert.equal(levelsOf({ ...LONG, take_profit: ['27.13'] })[0].name, 'Target');
 });
 
-test('distances are of the entry, with the sign of the way the price goes', () => {
+test('distances are in percent of the entry, with a sign', () => {
   assert.deepEqual(levelsOf(LONG).map(({ percent }) => percentText(percent)), ['+5.01 %', '+2.99 %', '+1.50 %', '+0.00 %', '-1.50 %']);
   assert.deepEqual(levelsOf(SHORT).map(({ percent }) => percentText(percent)), ['+1.50 %', '+0.00 %', '-1.50 %', '-3.00 %']);
   assert.equal(rewardToRisk(LONG).toFixed(2), '3.35');

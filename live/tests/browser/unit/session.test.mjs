@@ -5,12 +5,12 @@ import { Session, readToken, takeTokenFromAddress } from '../../../page/session.
 const encode = (object) => Buffer.from(JSON.stringify(object)).toString('base64url');
 const token = (payload) => `${encode({ alg: 'HS256' })}.${encode(payload)}.c2lnbmF0dXJl`;
 
-test('a token tells whose it is and until when', () => {
+test('a token names its subscriber and its end', () => {
   assert.deepEqual(readToken(token({ sub: 'u-1', exp: 1_800_000_000 })), { userId: 'u-1', expiresAt: 1_800_000_000_000 });
   assert.deepEqual(readToken(`  ${token({ sub: 'u-\u00e9' })}\n`), { userId: 'u-\u00e9', expiresAt: null });
 });
 
-test('what is no token of a subscriber is told from one', () => {
+test('anything but the token of a subscriber is refused', () => {
   for (const text of ['', 'nonsense', 'a.b.c', token({}), token({ sub: '' }), token({ sub: 7 }), token(null)]) assert.equal(readToken(text), null, text);
 });
 
@@ -32,7 +32,7 @@ test('where storage is forbidden a session lasts as long as the page', () => {
   assert.equal(session.userId, null);
 });
 
-test('where storage is full the one who was signed in before is not signed in again', () => {
+test('where storage is full an earlier subscriber is not signed in again', () => {
   const kept = new Map();
   const storage = {
     getItem: (key) => kept.get(key) ?? null,

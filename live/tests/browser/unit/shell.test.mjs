@@ -7,7 +7,7 @@ const text = (name) => readFileSync(new URL(name, page), 'utf8');
 const files = readdirSync(page).sort();
 const modules = files.filter((name) => name.endsWith('.js') && name !== 'sw.js');
 
-/** What index.html names, as sw.js finds it. */
+/** The files that index.html names, as sw.js finds them. */
 const named = [...text('index.html').matchAll(/ (?:href|src)="([^#"]+)"/g)].map((match) => match[1]);
 
 test('the page names every file that is served, so that the service worker keeps them all', () => {

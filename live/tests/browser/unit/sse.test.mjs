@@ -14,7 +14,7 @@ test('reads events with several lines of data, without data, and without a name'
   assert.deepEqual(new EventParser().feed(TEXT), EVENTS);
 });
 
-test('reads the same however the stream is cut and its lines end', () => {
+test('reads the same wherever the stream is cut, and with any line ends', () => {
   for (const end of ['\n', '\r\n', '\r']) {
     const text = TEXT.replaceAll('\n', end);
     for (const size of [1, 2, 3, 7, 50]) {
@@ -28,7 +28,7 @@ test('reads the same however the stream is cut and its lines end', () => {
   }
 });
 
-test('gives nothing of an event whose end has not come', () => {
+test('returns nothing of an event that is not complete', () => {
   const parser = new EventParser();
   assert.deepEqual(parser.feed('event: signal\ndata: half'), []);
   assert.deepEqual(parser.feed('\n\n'), [{ event: 'signal', data: 'half', id: undefined }]);

@@ -6,20 +6,20 @@ const NOW = Date.parse('2026-11-22T01:11:05Z');
 const iso = (ms) => new Date(NOW + ms).toISOString();
 const health = (more) => ({ state: 'running', healthy: true, server_time: iso(0), next_run: iso(12_000), ...more });
 
-test('what is read aloud of the connection does not tick', () => {
+test('the text of the connection that is read aloud has no countdown', () => {
   assert.equal(phaseText({ phase: 'live' }), 'Live');
   assert.equal(phaseText({ phase: 'waiting', polling: false, retryAt: NOW + 3_000 }), 'No connection');
   assert.equal(phaseText({ phase: 'waiting', polling: true }), 'No live connection, reading every 5 s');
 });
 
-test('a lost connection says why, and when it tries again', () => {
+test('a lost connection has a reason and the time of the next attempt', () => {
   const connection = { phase: 'waiting', reason: 'the service cannot be reached', retryAt: NOW + 2_500 };
   assert.equal(attemptText(connection, NOW), 'Connection: the service cannot be reached; next attempt in 3 s');
   assert.equal(attemptText(connection, NOW + 3_000), 'Connection: the service cannot be reached; trying again');
   assert.equal(attemptText({ phase: 'live' }, NOW), '');
 });
 
-test('what was heard of the generator long ago is not shown as the present', () => {
+test('an old report on the generator is not shown as the present', () => {
   assert.deepEqual(generatorText(health(), NOW), { text: 'running', mood: 'good' });
   assert.deepEqual(generatorText(health({ state: 'failing', healthy: false }), NOW), { text: 'failing', mood: 'bad' });
   assert.deepEqual(generatorText(health({ server_time: iso(-120_000) }), NOW), { text: 'running (2 min ago)', mood: 'unknown' });

@@ -14,7 +14,7 @@ test('a duplicate delivery changes nothing, not even the object', () => {
   assert.equal(reduce(once, received(signal(1))), once);
 });
 
-test('the newest comes first, also when two were numbered in another order than they were written', () => {
+test('the newest comes first, also when two ids are in another order than their times', () => {
   const state = after(received(signal(9)), received(signal(10)), received(signal(11, { created_at: signal(1).created_at })));
   assert.deepEqual(newestFirst(state), ['10', '9', '11']);
 });
@@ -28,7 +28,7 @@ test('whatever the order and number of deliveries, the outcome is the same', () 
   ];
   const wanted = { 1: signal(1, { viewed: true, viewed_at: 'T1', clicked: true, clicked_at: 'T2' }), 2: signal(2) };
   for (const order of permutations([...actions.keys()])) {
-    // A mark before its row says nothing that the row, read later, would not.
+    // A mark that comes before its row is not needed: the row, read later, has it.
     const list = [...order, ...order].map((i) => actions[i]);
     assert.deepEqual(after(...list).signals, wanted, String(order));
   }
@@ -47,7 +47,7 @@ test('a mark made here shows at once and waits until the server has it', () => {
   assert.deepEqual(saved.unsaved, {});
 });
 
-test('a mark that is there already is not sent again', () => {
+test('a mark that the row has already is not sent again', () => {
   const state = after(received(signal(1, { viewed: true, viewed_at: 'T' })));
   assert.equal(reduce(state, { type: 'marked', signal_id: 1, viewed: true }), state);
   assert.equal(reduce(state, { type: 'marked', signal_id: 2, viewed: true }), state);
@@ -68,7 +68,7 @@ test('the state of the leading tab replaces this one, but marks made here stay t
   assert.deepEqual(state.unsaved, { 1: { viewed: true } });
 });
 
-test('a long catch-up keeps the newest and takes no long time', () => {
+test('a long catch-up keeps the newest and is quick', () => {
   const began = process.cpuUsage();
   let state = emptyState();
   for (let id = 1; id <= 20_000; id += 1) state = reduce(state, received(signal(id)));
@@ -76,12 +76,12 @@ test('a long catch-up keeps the newest and takes no long time', () => {
   assert.ok(ids.length >= KEPT && ids.length < KEPT * 2, `${ids.length} kept`);
   assert.equal(ids[0], '20000');
   assert.equal(ids[KEPT - 1], String(20_001 - KEPT));
-  // Of this process, whatever else runs; looking at all of them each time takes minutes.
+  // Processor time of this process alone. To sort all of them each time would take minutes.
   const took = process.cpuUsage(began).user / 1_000;
   assert.ok(took < 2_000, `${took} ms`);
 });
 
-test('the last signal is the newest of those received and that which the service knows', () => {
+test('the last signal is the newest of those received and the one the service reports', () => {
   assert.equal(lastSignalAt(emptyState()), null);
   const state = after(received(signal(5)), received(signal(4)));
   assert.equal(lastSignalAt(state), signal(5).created_at);

@@ -6,7 +6,7 @@ const THEN = '2026-11-22T01:11:05.5+00:00';
 const after = (ms) => Date.parse(THEN) + ms;
 const [SECOND, MINUTE, HOUR, DAY] = [1_000, 60_000, 3_600_000, 86_400_000];
 
-test('an age is told in at most two units, downwards', () => {
+test('an age has at most two units, rounded down', () => {
   const told = [0, 999, 1_000, 59_999, MINUTE, 61 * SECOND, HOUR, HOUR + 5 * MINUTE, DAY, DAY + 3 * HOUR + 59 * MINUTE]
     .map((ms) => age(THEN, after(ms)));
   assert.deepEqual(told, [
@@ -14,12 +14,12 @@ test('an age is told in at most two units, downwards', () => {
   ]);
 });
 
-test('what lies a little ahead by the clocks is now, not minus something', () => {
+test('a time slightly in the future is just now, not negative', () => {
   assert.equal(age(THEN, after(-3 * SECOND)), 'just now');
   assert.equal(duration(-1), '0 s');
 });
 
-test('an expiry counts down to the very moment and up after it', () => {
+test('an expiry counts down to its moment and up after it', () => {
   const told = [-4 * HOUR + 30 * SECOND, -90 * SECOND, -1_001, -1, 0, 1_000, 2 * MINUTE].map((ms) => expiry(THEN, after(ms)));
   assert.deepEqual(told, [
     'expires in 3 h 59 min', 'expires in 1 min 30 s', 'expires in 2 s', 'expires in 1 s', 'expired', 'expired 1 s ago', 'expired 2 min ago',

@@ -1,4 +1,4 @@
-// The stage of this run. Every file of tests takes it from here, so that in one process they share it.
+// The stage of this run. Every file of tests imports this one, so that files in one process share it.
 
 import { after, afterEach } from 'node:test';
 import { Stage } from './stage.mjs';
