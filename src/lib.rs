@@ -20,24 +20,6 @@ use pgrx::prelude::*;
 
 pgrx::pg_module_magic!(name, version);
 
-extension_sql_file!("../sql/1_tables.sql", name = "tables", bootstrap);
-extension_sql_file!(
-    "../sql/2_functions.sql",
-    name = "functions",
-    requires = ["tables"]
-);
-extension_sql_file!(
-    "../sql/3_realtime.sql",
-    name = "realtime",
-    requires = ["functions"]
-);
-extension_sql_file!(
-    "../sql/3_views.sql",
-    name = "views",
-    requires = ["realtime"]
-);
-extension_sql_file!("../sql/4_access.sql", name = "access", finalize);
-
 /// Called once per process that loads the library; with the library preloaded, that is the
 /// postmaster.
 #[pg_guard]

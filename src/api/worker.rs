@@ -1,8 +1,8 @@
 //! The worker of the database: what it does, and starting it.
 
 use crate::board::slots::{self, Micros, Phase};
-use crate::postgres::process;
-use crate::settings::{self, VERSION};
+use crate::postgres::{installation, process};
+use crate::settings;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{PgXactCallbackEvent, register_xact_callback};
@@ -13,7 +13,7 @@ fn signal_worker_status() -> TableIterator<
     'static,
     (
         name!(preloaded, bool),
-        name!(library_version, &'static str),
+        name!(library_version, String),
         name!(enabled, bool),
         name!(worker_pid, Option<i32>),
         name!(started_at, Option<TimestampWithTimeZone>),
@@ -35,7 +35,7 @@ fn signal_worker_status() -> TableIterator<
     let runs = slot.phase == Phase::Running;
     TableIterator::once((
         slots::available(),
-        VERSION,
+        installation::library_version(),
         settings::enabled(),
         runs.then_some(slot.pid),
         runs.then(|| TimestampWithTimeZone::try_from(slot.started_at).ok())

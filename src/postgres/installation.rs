@@ -3,7 +3,7 @@
 use super::Failure;
 use super::scoped_settings::{SAFE_SEARCH_PATH, with_settings};
 use super::statements::{self, Db, Kind};
-use crate::settings::VERSION;
+use crate::settings::{SQL_BUILD, VERSION};
 use pgrx::prelude::*;
 
 /// What the catalogs say about the extension in this database.
@@ -11,6 +11,8 @@ use pgrx::prelude::*;
 pub struct Installation {
     extension: pg_sys::Oid,
     version: String,
+    /// The number in the body of signal_hub_build(); releases before 0.3.0 have none.
+    build: Option<String>,
     schema: String,
     owner: pg_sys::Oid,
 }
@@ -26,7 +28,11 @@ impl Installation {
                 let query = statements::kept(
                     client,
                     Kind::Reads,
-                    "SELECT e.oid, e.extversion, n.nspname::text, c.relowner
+                    "SELECT e.oid, e.extversion, n.nspname::text, c.relowner,
+                            (SELECT substring(p.prosrc, '[0-9a-f]{16}')
+                               FROM pg_proc p JOIN pg_depend b ON b.classid = 'pg_proc'::regclass AND b.objid = p.oid
+                              WHERE p.proname = 'signal_hub_build' AND b.deptype = 'e'
+                                AND b.refclassid = 'pg_extension'::regclass AND b.refobjid = e.oid)
                        FROM pg_extension e
                        JOIN pg_namespace n ON n.oid = e.extnamespace
                        LEFT JOIN (pg_depend d JOIN pg_class c
@@ -52,6 +58,7 @@ impl Installation {
                 Ok(Some(Self {
                     extension,
                     version,
+                    build: row.get(5)?,
                     schema,
                     owner,
                 }))
@@ -68,11 +75,19 @@ impl Installation {
         if found.is_of_this_release() {
             return Ok(found);
         }
-        Err(Failure::not_in_state(format!(
-            "library signal_hub {VERSION} cannot work with the SQL objects of {}",
+        let failure = Failure::not_in_state(format!(
+            "library signal_hub {} cannot work with the SQL objects of {}",
+            found.library_version(),
             found.version
-        ))
-        .hint("Run ALTER EXTENSION signal_hub UPDATE, or install the matching library."))
+        ));
+        Err(if found.version.contains('-') {
+            failure.hint(
+                "Development builds cannot be updated. Install the library of that build, or drop \
+                 the extension, which deletes its tables, and create it again.",
+            )
+        } else {
+            failure.hint("Run ALTER EXTENSION signal_hub UPDATE, or install the matching library.")
+        })
     }
 
     /// Identifies this installation: dropped and created again, it is another.
@@ -82,7 +97,20 @@ impl Installation {
 
     /// Whether the SQL objects match this library.
     pub fn is_of_this_release(&self) -> bool {
-        self.version == VERSION
+        self.version == VERSION && self.build.as_deref() == Some(SQL_BUILD)
+    }
+
+    /// This library's version as these SQL objects can read it: they compare it with their own,
+    /// and those of other releases take it for numbers with dots between them.
+    fn library_version(&self) -> String {
+        if self.is_of_this_release() {
+            VERSION.to_owned()
+        } else if self.version == VERSION {
+            format!("{VERSION}+{SQL_BUILD}")
+        } else {
+            let (numbers, _) = VERSION.split_once('-').unwrap_or((VERSION, ""));
+            numbers.to_owned()
+        }
     }
 
     /// The role as whom the tables are read and written.
@@ -93,5 +121,15 @@ impl Installation {
     /// What runs statements on the extension's tables.
     pub fn db(&self) -> Db {
         Db::new(self.extension, &self.schema)
+    }
+}
+
+/// The version that signal_worker_status() shows. Other than this library's own where that would
+/// hide that the SQL objects do not match it.
+pub fn library_version() -> String {
+    // Where objects are missing, the version is shown all the same.
+    match Installation::find() {
+        Ok(Some(found)) => found.library_version(),
+        _ => VERSION.to_owned(),
     }
 }

@@ -4,7 +4,7 @@
 use crate::Rule;
 use rust_decimal::Decimal;
 
-/// The rule that sql/1_tables.sql ships.
+/// The rule that the INSERT in sql/18_shipped_rows.sql ships.
 pub fn rule() -> Rule {
     const MINUTE_MS: i64 = 60_000;
     let percent = |tenths| Decimal::new(tenths, 1);

@@ -1,6 +1,3 @@
--- From 0.2.0 to 0.3.0. As in the install scripts, nothing but pg_catalog is in the path.
-SET LOCAL search_path = pg_catalog, pg_temp;
-
 -- What follows needs the new library.
 DO $$
 BEGIN

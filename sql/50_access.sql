@@ -1,18 +1,10 @@
+-- Part: access
 -- Who may do what. PUBLIC gets what row-level security makes safe, and that is
 -- nothing until an administrator grants the tables to the roles of the clients.
-
--- Subscribers see and touch their own rows only. The owner, as whom the worker
--- writes, is not bound by these.
-ALTER TABLE @extschema@.user_subscriptions ENABLE ROW LEVEL SECURITY;
-ALTER TABLE @extschema@.user_signals ENABLE ROW LEVEL SECURITY;
--- The subselects are evaluated once per statement, not once per row.
-CREATE POLICY own_rows ON @extschema@.user_subscriptions FOR SELECT USING (user_id = (SELECT @extschema@.current_subscriber()));
-CREATE POLICY own_rows ON @extschema@.user_signals FOR SELECT USING (user_id = (SELECT @extschema@.current_subscriber()));
-CREATE POLICY own_rows_marked ON @extschema@.user_signals FOR UPDATE
-    USING (user_id = (SELECT @extschema@.current_subscriber())) WITH CHECK (user_id = (SELECT @extschema@.current_subscriber()));
-COMMENT ON POLICY own_rows ON @extschema@.user_subscriptions IS 'subscribers read their own row';
-COMMENT ON POLICY own_rows ON @extschema@.user_signals IS 'subscribers read their own rows';
-COMMENT ON POLICY own_rows_marked ON @extschema@.user_signals IS 'subscribers change their own rows, in the columns granted to them';
+--
+-- An update runs what is said here of new objects. What users have granted and
+-- revoked on the others stays. Each statement is about one object, so that this can
+-- be told.
 
 -- A function that reaches out of the server is a door: closed to PUBLIC.
 REVOKE ALL ON FUNCTION @extschema@.generate_signals_now() FROM PUBLIC;
@@ -23,6 +15,8 @@ REVOKE ALL ON FUNCTION @extschema@.resume_signals() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.start_signal_worker() FROM PUBLIC;
 -- Process ids and times of the server's processes.
 REVOKE ALL ON FUNCTION @extschema@.signal_worker_status() FROM PUBLIC;
+-- The library reads it in the catalogs.
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_build() FROM PUBLIC;
 -- Trigger functions are called by their triggers only.
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_set_updated_at() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_replace_shipped_row() FROM PUBLIC;
@@ -45,15 +39,24 @@ DECLARE
     given record;
 BEGIN
     FOR given IN
-        SELECT DISTINCT o.kind, o.name, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS grantee
-          FROM (SELECT c.oid, 'pg_class'::regclass AS catalog, 'TABLE' AS kind, c.oid::regclass::text AS name, c.relowner AS owner, c.relacl AS acl
+        SELECT DISTINCT o.kind, o.name,
+               CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS grantee
+          FROM (SELECT c.oid, 'pg_class'::regclass AS catalog, 'TABLE' AS kind, c.oid::regclass::text AS name,
+                       c.relowner AS owner, c.relacl AS acl
                   FROM pg_class c
                  UNION ALL
-                SELECT p.oid, 'pg_proc'::regclass, 'FUNCTION', p.oid::regprocedure::text, p.proowner, p.proacl FROM pg_proc p) o
+                SELECT p.oid, 'pg_proc'::regclass, 'FUNCTION', p.oid::regprocedure::text, p.proowner, p.proacl
+                  FROM pg_proc p) o
           JOIN pg_depend d ON d.classid = o.catalog AND d.objid = o.oid AND d.deptype = 'e'
-          JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'signal_hub'
+          JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+                             AND e.extname = 'signal_hub'
          CROSS JOIN LATERAL aclexplode(o.acl) a
          WHERE a.grantee <> o.owner AND (a.grantee <> 0 OR o.kind = 'TABLE')
+           -- Nothing that was there before the update; all of it when this is none.
+           AND NOT EXISTS (
+               SELECT FROM jsonb_to_recordset(nullif(current_setting('signal_hub_update.members'), '')::jsonb)
+                           AS b (catalog oid, oid oid)
+                WHERE b.catalog = o.catalog AND b.oid = o.oid)
     LOOP
         EXECUTE format('REVOKE ALL ON %s %s FROM %s', given.kind, given.name, given.grantee);
     END LOOP;
@@ -62,9 +65,13 @@ $$;
 
 -- Health and history carry nothing of subscribers but the id of one whose row
 -- was refused.
-GRANT SELECT ON @extschema@.signal_health, @extschema@.signal_stats, @extschema@.signal_runs, @extschema@.signal_symbols,
-    @extschema@.signal_rules, @extschema@.signal_tiers, @extschema@.signal_pause, @extschema@.signal_delivery_progress TO pg_monitor;
-GRANT EXECUTE ON FUNCTION @extschema@.signal_worker_status(), @extschema@.signal_hub_replication() TO pg_monitor;
-
--- Last: the worker starts when CREATE EXTENSION commits.
-SELECT @extschema@.start_signal_worker();
+GRANT SELECT ON @extschema@.signal_health TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_stats TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_runs TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_symbols TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_rules TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_tiers TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_pause TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_delivery_progress TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_worker_status() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_replication() TO pg_monitor;

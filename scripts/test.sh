@@ -1,0 +1,193 @@
+# shellcheck shell=bash
+# Checks and tests. Part of pgrx-install.sh.
+
+# In the order in which they run: name, and what is checked. check_NAME runs it.
+CHECKS=(
+    "formatting   cargo fmt"
+    "lints        cargo clippy, warnings are errors"
+    "unit         unit tests of the extension and of the crates beside it"
+    "fuzzing      a minute of fuzzing the parser of the exchange's reply"
+    "stories      what users and operators see, on real servers"
+    "faults       crashes, full disks, wrong clocks, silent networks, upgrades"
+    "realtime     clients that follow user_signals"
+    "live         the live service"
+    "browser      the live page in a browser"
+    "shellcheck   the shell scripts"
+    "licenses     licenses, bans and sources of dependencies"
+)
+# These need no server, and nothing that is installed.
+QUICK=(formatting lints unit)
+
+check_formatting() { run_cargo fmt --all --check; }
+
+check_lints() { run_cargo clippy --workspace --all-targets --locked "${features[@]}" -- -D warnings; }
+
+# Everything but what has a check of its own below; a new crate is in here by itself.
+check_unit() {
+    run_cargo test --workspace --locked "${features[@]}" --exclude signal_hub_tests --exclude signal_hub_live \
+        --exclude signal_hub_fuzz -- "$@" || return
+    # The market simulator.
+    [[ ! -d tests/src ]] || run_cargo test --locked -p signal_hub_tests --lib --bins -- "$@"
+}
+
+check_fuzzing() {
+    as_builder sh -c 'command -v c++' >/dev/null || cannot "no C++ compiler (Debian: g++)"
+    as_builder fuzz/run "${1:-60}"
+}
+
+check_stories() { test_on_servers stories "$@"; }
+
+check_faults() {
+    # Root alone can give one server a name server or a disk of its own.
+    if [[ $builder != root ]]; then
+        report_skipped "faults of name resolution and of disks: they need root"
+        set -- --skip names:: --skip disk:: "$@"
+    fi
+    test_on_servers faults "$@"
+}
+
+check_realtime() {
+    local follower
+    for follower in psycopg2 wal2json node_pg_logical_replication; do
+        if ! has_program "$follower"; then
+            report_skipped "realtime with $follower: it is not installed"
+            set -- --skip "$follower" "$@"
+        fi
+    done
+    test_on_servers realtime "$@"
+}
+
+# The examples are programs that the tests start.
+test_on_servers() { run_cargo test --locked -p signal_hub_tests --examples --test "$1" -- "${@:2}"; }
+
+check_live() { run_cargo test --locked -p signal_hub_live -- "$@"; }
+
+check_browser() { as_builder env PG_CONFIG="$pg_config" live/tests/browser/run "$@"; }
+
+check_shellcheck() {
+    command -v shellcheck >/dev/null || cannot "shellcheck is not installed"
+    # Those in scripts/ are parts of the first.
+    shellcheck -xa pgrx-install.sh .ci/run fuzz/run live/tests/browser/run tests/*.sh
+}
+
+check_licenses() {
+    as_builder cargo deny --version >/dev/null 2>&1 || cannot "cargo-deny is not installed"
+    run_cargo deny --locked check licenses bans sources
+}
+
+# ---- running them ----------------------------------------------------------
+
+# Ends a check that cannot be run here.
+cannot() {
+    say "$1"
+    exit 77
+}
+
+# Checks run in processes of their own, so this is kept in a file.
+report_skipped() { printf 'skipped         %s\n' "$1" >>"$skipped"; }
+
+# Runs a check; a failure is remembered and the others still run. A check that exits
+# with 77 cannot be run here.
+check() {
+    local name=$1 began=$SECONDS result=ok code=0
+    say "" "== $name"
+    ("check_$name" "${@:2}") || code=$?
+    case $code in
+        0) ;;
+        77) result=skipped ;;
+        *) result=FAILED failed=1 ;;
+    esac
+    report+=("$(printf '%-7s %4d s  %s' "$result" $((SECONDS - began)) "$name")")
+    say "== $result after $((SECONDS - began)) s"
+}
+
+run_tests() {
+    local report=() failed='' skipped chosen=() arguments=() name component
+    while (($#)); do
+        case $1 in
+            --list)
+                say "${CHECKS[@]}"
+                return
+                ;;
+            --quick) chosen+=("${QUICK[@]}") ;;
+            --)
+                shift
+                arguments=("$@")
+                break
+                ;;
+            -*) bad_usage "unknown option: $1" ;;
+            *) is_check "$1" || bad_usage "no such check: $1, see ./pgrx-install.sh test --list"; chosen+=("$1") ;;
+        esac
+        shift
+    done
+    ((${#arguments[@]} == 0 || ${#chosen[@]} == 1)) || bad_usage "arguments after -- need one check to go to"
+    ((${#chosen[@]} > 0)) || mapfile -t chosen < <(printf '%s\n' "${CHECKS[@]%% *}")
+
+    ensure_rust
+    for component in fmt clippy; do
+        as_builder cargo "$component" --version >/dev/null ||
+            die "cargo $component is missing" "with rustup: rustup component add rustfmt clippy"
+    done
+    if needs_installation "${chosen[@]}"; then
+        install_extension
+        ensure_programs "${chosen[@]}"
+    else
+        ensure_requirements
+    fi
+    skipped=$(mktemp)
+    for name in "${chosen[@]}"; do
+        check "$name" "${arguments[@]}"
+    done
+    say "" "${report[@]}"
+    cat "$skipped"
+    rm -f "$skipped"
+    [[ -z $failed ]] || die "some checks failed"
+}
+
+is_check() {
+    local line
+    for line in "${CHECKS[@]}"; do
+        [[ ${line%% *} != "$1" ]] || return 0
+    done
+    return 1
+}
+
+needs_installation() { [[ " $* " =~ \ (stories|faults|realtime|live|browser)\  ]]; }
+
+# Programs of other packages: those that the realtime suite lets follow user_signals,
+# and the browser of the live page.
+has_program() {
+    case $1 in
+        psycopg2) /usr/bin/python3 -c 'import psycopg2' ;;
+        wal2json) [[ -f $("$pg_config" --pkglibdir)/wal2json.so ]] ;;
+        node_pg_logical_replication) [[ -d tests/realtime/consumers/node/node_modules/pg-logical-replication ]] ;;
+        node) command -v node && command -v npm ;;
+        chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
+    esac >/dev/null 2>&1
+}
+
+# ensure_programs CHECK...: installs the programs of these checks. What cannot be had is
+# skipped, and the report says so.
+ensure_programs() {
+    local package packages=()
+    if [[ " $* " == *" realtime "* ]]; then
+        has_program psycopg2 || packages+=(python3-psycopg2)
+        has_program wal2json || packages+=("postgresql-$major-wal2json")
+    fi
+    if [[ " $* " =~ \ (realtime|browser)\  ]]; then
+        has_program node || packages+=(nodejs npm)
+    fi
+    if [[ " $* " == *" browser "* ]]; then
+        has_program chromium || packages+=(chromium)
+    fi
+    if ((${#packages[@]} > 0)) && command -v apt-get >/dev/null && { ((EUID == 0)) || command -v sudo >/dev/null; }; then
+        (timed "reading the lists of packages" apt update) || true
+        # One by one: a package that is not on offer must not keep the others away.
+        for package in "${packages[@]}"; do
+            (timed "installing $package" apt install -y --no-install-recommends "$package") || true
+        done
+    fi
+    if [[ " $* " == *" realtime "* ]] && command -v npm >/dev/null; then
+        as_builder npm ci --prefix tests/realtime/consumers/node --no-audit --no-fund --loglevel=error || true
+    fi
+}

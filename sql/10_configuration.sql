@@ -1,0 +1,124 @@
+-- Part: once
+-- Glossary
+--   ticker      an exchange's rolling 24-hour statistics of one symbol
+--   signal      one decision, LONG or SHORT, with entry, targets and stop
+--   episode     the time a symbol spends on one side; it produces one signal
+--   run         one cycle: fetch, judge, record, deliver
+--   delivery    one row of user_signals: a signal in a subscriber's hands
+--   shipped     a row that came with the extension
+
+CREATE TABLE @extschema@.signal_tiers (
+    tier         text    PRIMARY KEY CHECK (tier <> ''),
+    enabled      boolean NOT NULL DEFAULT false,
+    daily_quota  integer CHECK (daily_quota >= 0),
+    full_details boolean NOT NULL DEFAULT false,
+    priority     integer NOT NULL DEFAULT 0,
+    shipped      boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE @extschema@.signal_tiers IS
+    'subscription tiers: who receives signals, how many a day, and with which details';
+COMMENT ON COLUMN @extschema@.signal_tiers.tier IS 'name of the tier';
+COMMENT ON COLUMN @extschema@.signal_tiers.enabled IS 'whether active subscribers of the tier receive signals';
+COMMENT ON COLUMN @extschema@.signal_tiers.daily_quota IS
+    'most signals a subscriber receives in one UTC day; 0 is none, null is unlimited';
+COMMENT ON COLUMN @extschema@.signal_tiers.full_details IS
+    'false withholds entry price, targets and stop: they are null in user_signals';
+COMMENT ON COLUMN @extschema@.signal_tiers.priority IS 'tiers are served from the highest priority down';
+COMMENT ON COLUMN @extschema@.signal_tiers.shipped IS
+    'true on rows that came with the extension, so that a restored dump replaces them; leave it alone';
+
+CREATE TABLE @extschema@.signal_symbols (
+    symbol       text    PRIMARY KEY
+                         CHECK (symbol = upper(symbol) AND symbol !~ '[][:space:]"\\,[]'
+                                AND length(symbol) BETWEEN 1 AND 40),
+    enabled      boolean NOT NULL DEFAULT true,
+    base_asset   text,
+    quote_asset  text,
+    tick_size    numeric CHECK (tick_size > 0),
+    status       text    CHECK (status IN ('TRADING', 'HALTED', 'STALE', 'INVALID', 'UNKNOWN')),
+    status_why   text,
+    last_seen_at timestamptz,
+    checked_at   timestamptz,
+    shipped      boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE @extschema@.signal_symbols IS 'watchlist: the symbols each run asks the exchange for';
+COMMENT ON COLUMN @extschema@.signal_symbols.symbol IS 'the exchange''s name of the pair, upper case';
+COMMENT ON COLUMN @extschema@.signal_symbols.enabled IS
+    'false takes the symbol off the watch; a shipped row that is deleted instead comes back with a restored dump';
+COMMENT ON COLUMN @extschema@.signal_symbols.base_asset IS
+    'the asset that is bought or sold; for people, not used by the rule';
+COMMENT ON COLUMN @extschema@.signal_symbols.quote_asset IS
+    'the asset prices and quote volume are in; for people, not used by the rule';
+COMMENT ON COLUMN @extschema@.signal_symbols.tick_size IS
+    'smallest price step; null until learned from the prices the exchange reports';
+COMMENT ON COLUMN @extschema@.signal_symbols.status IS
+    'what the last look found: TRADING, HALTED (no bid or ask, or no trade), STALE (old statistics), INVALID '
+    '(numbers that contradict each other), UNKNOWN (not listed; asked for again after a day); null before the first '
+    'look';
+COMMENT ON COLUMN @extschema@.signal_symbols.status_why IS 'the finding behind a status other than TRADING';
+COMMENT ON COLUMN @extschema@.signal_symbols.last_seen_at IS 'when the symbol was last found TRADING, to the hour';
+COMMENT ON COLUMN @extschema@.signal_symbols.checked_at IS 'when status was last written';
+COMMENT ON COLUMN @extschema@.signal_symbols.shipped IS
+    'true on rows that came with the extension, so that a restored dump replaces them; leave it alone';
+
+CREATE TABLE @extschema@.signal_rules (
+    strategy              text     PRIMARY KEY CHECK (strategy IN ('momentum')),
+    enabled               boolean  NOT NULL DEFAULT true,
+    enter_change_percent  numeric  NOT NULL DEFAULT 2 CHECK (enter_change_percent > 0),
+    exit_change_percent   numeric  NOT NULL DEFAULT 1 CHECK (exit_change_percent >= 0),
+    min_quote_volume      numeric  NOT NULL DEFAULT 1000000 CHECK (min_quote_volume > 0),
+    confidence_per_percent numeric NOT NULL DEFAULT 10 CHECK (confidence_per_percent > 0),
+    max_confidence        numeric  NOT NULL DEFAULT 95 CHECK (max_confidence BETWEEN 0 AND 100),
+    min_confidence        numeric  NOT NULL DEFAULT 0 CHECK (min_confidence BETWEEN 0 AND 100),
+    min_quality           numeric  NOT NULL DEFAULT 25 CHECK (min_quality BETWEEN 0 AND 100),
+    stop_loss_percent     numeric  NOT NULL DEFAULT 1.5 CHECK (stop_loss_percent > 0 AND stop_loss_percent < 100),
+    take_profit_percents  numeric[] NOT NULL DEFAULT '{1.5,3,5}'
+                          CHECK (cardinality(take_profit_percents) BETWEEN 1 AND 10
+                                 AND 0 < ALL (take_profit_percents)),
+    lifetime              interval NOT NULL DEFAULT '4 hours' CHECK (lifetime > '0'),
+    cooldown              interval NOT NULL DEFAULT '30 minutes' CHECK (cooldown >= '0'),
+    max_ticker_age        interval NOT NULL DEFAULT '5 minutes' CHECK (max_ticker_age > '0'),
+    max_signals_per_run   integer  NOT NULL DEFAULT 10 CHECK (max_signals_per_run > 0),
+    shipped               boolean  NOT NULL DEFAULT false,
+    CHECK (exit_change_percent < enter_change_percent)
+);
+COMMENT ON TABLE @extschema@.signal_rules IS 'parameters of the strategies, one row each; read anew by every run';
+COMMENT ON COLUMN @extschema@.signal_rules.strategy IS 'name of the strategy; momentum is the one there is';
+COMMENT ON COLUMN @extschema@.signal_rules.enabled IS 'whether runs judge by it';
+COMMENT ON COLUMN @extschema@.signal_rules.enter_change_percent IS
+    'a 24h change strictly above this is LONG, strictly below its negative SHORT; percent';
+COMMENT ON COLUMN @extschema@.signal_rules.exit_change_percent IS
+    'an episode ends when the change falls back inside this; percent';
+COMMENT ON COLUMN @extschema@.signal_rules.min_quote_volume IS
+    '24h volume must be above this, in units of the quote asset';
+COMMENT ON COLUMN @extschema@.signal_rules.confidence_per_percent IS
+    'confidence is the absolute change times this, capped; a strength of the move, not a chance of profit';
+COMMENT ON COLUMN @extschema@.signal_rules.max_confidence IS 'cap of confidence, 0 to 100';
+COMMENT ON COLUMN @extschema@.signal_rules.min_confidence IS 'signals below are not sent, 0 to 100';
+COMMENT ON COLUMN @extschema@.signal_rules.min_quality IS 'signals with a quality score below are not sent, 0 to 100';
+COMMENT ON COLUMN @extschema@.signal_rules.stop_loss_percent IS
+    'distance of the stop from the entry; percent of the entry price';
+COMMENT ON COLUMN @extschema@.signal_rules.take_profit_percents IS
+    'distances of the targets from the entry, in any order; percent of the entry price';
+COMMENT ON COLUMN @extschema@.signal_rules.lifetime IS
+    'how long a signal is good for; it may be renewed after, while the condition holds';
+COMMENT ON COLUMN @extschema@.signal_rules.cooldown IS
+    'least time between two signals of a symbol, unless it flips side';
+COMMENT ON COLUMN @extschema@.signal_rules.max_ticker_age IS 'statistics older than this are not judged';
+COMMENT ON COLUMN @extschema@.signal_rules.max_signals_per_run IS
+    'the best so many by quality are sent, the others wait for a later run';
+COMMENT ON COLUMN @extschema@.signal_rules.shipped IS
+    'true on rows that came with the extension, so that a restored dump replaces them; leave it alone';
+
+CREATE TABLE @extschema@.signal_pause (
+    only_row  boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
+    reason    text,
+    paused_at timestamptz NOT NULL DEFAULT now(),
+    paused_by text        NOT NULL DEFAULT session_user
+);
+COMMENT ON TABLE @extschema@.signal_pause IS
+    'holds one row while signals are paused, none otherwise; see pause_signals()';
+COMMENT ON COLUMN @extschema@.signal_pause.only_row IS 'always true: there is at most one row';
+COMMENT ON COLUMN @extschema@.signal_pause.reason IS 'as given to pause_signals()';
+COMMENT ON COLUMN @extschema@.signal_pause.paused_at IS 'when';
+COMMENT ON COLUMN @extschema@.signal_pause.paused_by IS 'role that paused';

@@ -1,0 +1,90 @@
+-- Part: replaceable
+-- Functions. Those in C are in src/functions.rs under the same names; a test
+-- holds these declarations against the types the library was compiled with.
+
+CREATE OR REPLACE FUNCTION @extschema@.generate_signals_now() RETURNS jsonb
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'generate_signals_now_wrapper';
+COMMENT ON FUNCTION @extschema@.generate_signals_now() IS
+'runs one cycle now, in the caller''s transaction: fetches the watched symbols in one request, judges, records and '
+'delivers.
+Returns {run_id, success, signals_generated, deliveries, symbols_evaluated, timestamp, message}; message says why '
+'when nothing was generated.
+success is false and run_id null when nothing was run, as signals are paused or another cycle is running; '
+'delivery_error is there when a subscriber''s row was refused.
+Raises 08xxx when the exchange cannot be reached or refuses, and changes nothing then.
+Constraints that the caller has deferred are checked by the call once the exchange has answered, and for the rest '
+'of the transaction at once, as by SET CONSTRAINTS ALL IMMEDIATE.
+A call that fails or is canceled is put on record by the worker, as a failed run by hand; where no worker runs it '
+'leaves no record';
+
+CREATE OR REPLACE FUNCTION @extschema@.preview_signals(
+    OUT symbol text, OUT signal_type text, OUT gate text, OUT value text,
+    OUT threshold text, OUT passed boolean, OUT verdict text
+) RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 110
+    AS 'MODULE_PATHNAME', 'preview_signals_wrapper';
+COMMENT ON FUNCTION @extschema@.preview_signals() IS
+'dry run: fetches the watched symbols and shows every gate of each with its value, threshold and whether it passed.
+signal_type is the side the change points to, null for none; verdict says for the symbol as a whole why a signal '
+'would be sent or not. Writes nothing';
+
+CREATE OR REPLACE FUNCTION @extschema@.signal_worker_status(
+    OUT preloaded boolean, OUT library_version text, OUT enabled boolean,
+    OUT worker_pid integer, OUT started_at timestamptz, OUT last_heartbeat timestamptz,
+    OUT next_run timestamptz, OUT restarts bigint, OUT stage text, OUT retry_at timestamptz,
+    OUT trouble text
+) RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1
+    AS 'MODULE_PATHNAME', 'signal_worker_status_wrapper';
+COMMENT ON FUNCTION @extschema@.signal_worker_status() IS
+    'what shared memory knows of this database''s worker; worker_pid is null when none runs, retry_at says when a '
+    'dead one is started again, trouble is the last error since the last good run. signal_health is the view for '
+    'people';
+
+CREATE OR REPLACE FUNCTION @extschema@.start_signal_worker() RETURNS boolean
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'start_signal_worker_wrapper';
+COMMENT ON FUNCTION @extschema@.start_signal_worker() IS
+    'asks the launcher to start this database''s worker when the transaction commits, as CREATE EXTENSION does. '
+    'Returns false, with a warning, when the library is not preloaded';
+
+CREATE OR REPLACE FUNCTION @extschema@.pause_signals(reason text DEFAULT NULL) RETURNS boolean
+    LANGUAGE sql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    BEGIN ATOMIC
+        INSERT INTO @extschema@.signal_pause AS p (reason) VALUES (pause_signals.reason)
+        ON CONFLICT (only_row) DO UPDATE
+            SET reason = excluded.reason, paused_at = excluded.paused_at, paused_by = excluded.paused_by
+        RETURNING true;
+    END;
+COMMENT ON FUNCTION @extschema@.pause_signals(text) IS
+    'stops generating signals in this database until resume_signals(); survives restarts and shows in '
+    'signal_health. A fan-out under way is finished. Returns true';
+
+CREATE OR REPLACE FUNCTION @extschema@.resume_signals() RETURNS boolean
+    LANGUAGE sql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    BEGIN ATOMIC
+        WITH ended AS (DELETE FROM @extschema@.signal_pause RETURNING only_row)
+        SELECT EXISTS (SELECT FROM ended);
+    END;
+COMMENT ON FUNCTION @extschema@.resume_signals() IS
+'ends a pause. Returns whether there was one';
+
+CREATE OR REPLACE FUNCTION @extschema@.current_subscriber() RETURNS uuid
+    LANGUAGE c STABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'current_subscriber_wrapper';
+COMMENT ON FUNCTION @extschema@.current_subscriber() IS
+    'the user_id in the JWT claims of the session (setting request.jwt.claims, key sub), as PostgREST and Supabase '
+    'set it; null when absent or malformed';
+
+-- By this the library tells whether the objects of this database are of the build it
+-- belongs to. It reads the text in the catalogs, as nobody has to trust the function
+-- then. The scripts get the number when they are put together.
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_build() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+    AS $$SELECT '@signal_hub_build@'$$;
+COMMENT ON FUNCTION @extschema@.signal_hub_build() IS
+    'which state of the sources the SQL objects are of; differs between builds of a development version';

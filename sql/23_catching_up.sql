@@ -1,0 +1,108 @@
+-- Part: replaceable
+-- Catching up. A reader who asks for rows above the last number or time they saw
+-- loses those of transactions that took their number early and commit late. Here
+-- the mark is a transaction number, as PostgreSQL's own snapshots have them: when
+-- a snapshot says that every transaction below N has ended, it shows all that
+-- these wrote, and whatever commits later is not below N. Three things follow.
+--
+-- 1. Rows may be returned twice, never missed: those of transactions that had
+--    ended but were not below N come again. Clients tell them by signal_id.
+-- 2. The number of a row is its system column xmin, so the fan-out pays nothing,
+--    and a row that was updated (viewed on another device) counts as new. A
+--    subtransaction's number is above that of its transaction, which was below N
+--    or running. xmin has 32 bits of the number; the missing ones are taken to be
+--    the latest possible, so a row may seem younger than it is, not older.
+-- 3. Numbers mean something in one history of one cluster only: another one, as
+--    after a failover or a restored dump, starts again at the beginning. Nor does
+--    a crash use a number twice: what a watermark has passed is flushed first.
+
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_transactions(OUT history text, OUT next_xid bigint)
+    RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1
+    AS 'MODULE_PATHNAME', 'signal_hub_transactions_wrapper';
+COMMENT ON FUNCTION @extschema@.signal_hub_transactions() IS
+    'for signals_since(): history names the server, timeline, database, role and subscriber for whom transaction '
+    'numbers can be compared; next_xid is above all that exist. On a primary, WAL is flushed to the end first';
+
+CREATE OR REPLACE FUNCTION @extschema@.signals_since(
+    INOUT watermark text DEFAULT NULL, IN max_rows integer DEFAULT 500,
+    OUT more boolean, OUT signals @extschema@.user_signals[]
+)
+    -- Stable: rows and watermark are of one snapshot, the caller's.
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    -- history-number, and inside a page also -number-signal_id-user_id of its last row
+    parts text[] := regexp_match(
+        watermark, '^([0-9a-f]{16})-([0-9]{1,18})(?:-([0-9]{1,18})-([0-9]{1,18})-([0-9a-f]{32}))?$');
+    oldest_running bigint := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+    here record;
+    since bigint := 0;
+    last_xid bigint;
+    last_row @extschema@.user_signals;
+BEGIN
+    IF max_rows <= 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'max_rows must be positive';
+    END IF;
+    IF watermark IS NOT NULL AND parts IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_text_representation',
+            MESSAGE = format('invalid watermark: "%s"', left(watermark, 100)),
+            HINT = 'Pass what signals_since() returned last, or null to begin.';
+    END IF;
+    SELECT * INTO STRICT here FROM @extschema@.signal_hub_transactions();
+
+    IF watermark IS NULL THEN
+        signals := ARRAY(SELECT n.signal
+                           FROM (SELECT s AS signal FROM @extschema@.user_signals s
+                                  ORDER BY s.signal_id DESC, s.user_id DESC LIMIT max_rows) n
+                          ORDER BY (n.signal).signal_id, (n.signal).user_id);
+        more := false;
+        watermark := format('%s-%s', here.history, oldest_running);
+        RETURN;
+    END IF;
+
+    -- A standby that lags is behind its primary's watermark, and has nothing new.
+    IF parts[1] = here.history AND (parts[2]::bigint <= here.next_xid OR pg_is_in_recovery()) THEN
+        since := parts[2]::bigint;
+        -- Nor does it have all the pages that the primary has.
+        IF parts[3] IS NOT NULL AND oldest_running < since THEN
+            signals := '{}';
+            more := false;
+            RETURN;
+        END IF;
+    ELSE
+        parts[3] := NULL;
+    END IF;
+
+    SELECT coalesce(array_agg(p.signal ORDER BY p.xid, (p.signal).signal_id, (p.signal).user_id), '{}'), max(p.xid)
+      INTO signals, last_xid
+      FROM (SELECT s AS signal, x.xid
+              FROM @extschema@.user_signals s
+             CROSS JOIN LATERAL (SELECT here.next_xid - ((here.next_xid - s.xmin::text::bigint) & 4294967295)) x (xid)
+             WHERE CASE WHEN parts[3] IS NULL THEN x.xid >= since
+                        ELSE (x.xid, s.signal_id, s.user_id) > (parts[3]::bigint, parts[4]::bigint, parts[5]::uuid) END
+             ORDER BY x.xid, s.signal_id, s.user_id
+             LIMIT max_rows) p;
+    more := coalesce(cardinality(signals) >= max_rows, false);
+
+    -- While there are pages, the number is that of the first: what commits between
+    -- them may belong before the page one is at.
+    IF parts[3] IS NULL THEN
+        since := greatest(since, oldest_running);
+    END IF;
+    watermark := format('%s-%s', here.history, since);
+    IF more THEN
+        last_row := signals[cardinality(signals)];
+        watermark := format('%s-%s-%s-%s', watermark, last_xid, last_row.signal_id,
+                            replace(last_row.user_id::text, '-', ''));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.signals_since(text, integer) IS
+'the caller''s rows of user_signals since a watermark, as row-level security shows them, and the next watermark, an '
+'opaque text.
+Without a watermark: the newest max_rows (null is no limit). With the one of the last call: every row written or '
+'changed since, oldest first; more says that a further page waits behind the new watermark. No row is missed, '
+'however late its transaction commits; some may come twice: tell them by signal_id.
+A watermark is good for the same subscriber and role on the same server; one of another, or from before a failover '
+'or a restored dump, starts at the beginning. Deleted rows are not reported. Raises 22P02 when it is none';

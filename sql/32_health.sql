@@ -1,0 +1,158 @@
+-- Part: replaceable
+-- The states of signal_health, first match wins:
+--   standby           read-only server; the primary generates
+--   not_preloaded     the library is not in shared_preload_libraries
+--   version_mismatch  the library and the SQL objects are of different releases or builds
+--   disabled          signal_hub.enabled is off
+--   paused            pause_signals() was called
+--   stopped           no worker process; the launcher starts one
+--   stalled           the worker process does not beat
+--   blocked           runs are skipped: somebody else holds a lock they need
+--   failing           the last run failed, or the worker met an error since
+--   starting          nothing has run yet
+--   running           all is well
+CREATE OR REPLACE VIEW @extschema@.signal_health AS
+WITH facts AS (
+    SELECT w.*,
+           pg_catalog.pg_is_in_recovery() AS standby,
+           clock_timestamp() - w.last_heartbeat AS heartbeat_age,
+           (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'signal_hub') AS sql_version,
+           l.started_at AS last_run, l.status AS last_status, l.message AS last_message,
+           s.last_success, s.last_success_id,
+           (SELECT count(*) FROM @extschema@.signal_runs f
+             WHERE f.status = 'failed' AND f.trigger = 'worker' AND f.run_id > coalesce(s.last_success_id, 0)
+           ) AS consecutive_failures,
+           f.error, f.failed_at, k.skipped_in_a_row, k.skipped_since, k.skipped_because,
+           (SELECT count(*) FROM @extschema@.signals g
+             WHERE g.created_at BETWEEN now() - interval '24 hours' AND clock_timestamp()) AS signals_24h,
+           (SELECT coalesce(sum(g.deliveries), 0)::bigint FROM @extschema@.signals g
+             WHERE g.created_at BETWEEN now() - interval '24 hours' AND clock_timestamp())
+               + (SELECT coalesce(sum(r.deliveries), 0)::bigint
+                    FROM @extschema@.signal_delivery_ranges r JOIN @extschema@.signals g USING (signal_id)
+                   WHERE g.created_at BETWEEN now() - interval '24 hours' AND clock_timestamp()) AS deliveries_24h,
+           (SELECT count(*) FROM @extschema@.signals g WHERE g.delivered_at IS NULL) AS undelivered_signals,
+           p.paused_at, p.paused_by, p.reason AS pause_reason
+      FROM @extschema@.signal_worker_status() w
+      -- A failed call by hand is its caller's trouble, unless the exchange asked to be left alone.
+      LEFT JOIN LATERAL (SELECT r.* FROM @extschema@.signal_runs r
+                          WHERE r.status <> 'skipped'
+                            AND NOT (r.trigger = 'manual' AND r.status = 'failed' AND r.retry_at IS NULL)
+                          ORDER BY r.run_id DESC LIMIT 1) l ON true
+      LEFT JOIN LATERAL (SELECT r.run_id AS last_success_id, r.started_at AS last_success
+                           FROM @extschema@.signal_runs r
+                          WHERE r.status = 'ok' ORDER BY r.run_id DESC LIMIT 1) s ON true
+      LEFT JOIN LATERAL (SELECT r.error, r.started_at AS failed_at
+                           FROM @extschema@.signal_runs r
+                          WHERE r.error IS NOT NULL
+                            AND NOT (r.trigger = 'manual' AND r.status = 'failed' AND r.retry_at IS NULL)
+                          ORDER BY r.run_id DESC LIMIT 1) f ON true
+      LEFT JOIN LATERAL (SELECT count(*) AS skipped_in_a_row, min(r.started_at) AS skipped_since,
+                                max(r.message) AS skipped_because
+                           FROM @extschema@.signal_runs r
+                          WHERE r.status = 'skipped' AND r.run_id > coalesce(l.run_id, 0)) k ON true
+      LEFT JOIN @extschema@.signal_pause p ON true
+), judged AS (
+    SELECT CASE
+               WHEN standby THEN 'standby'
+               WHEN NOT preloaded THEN 'not_preloaded'
+               WHEN sql_version <> library_version THEN 'version_mismatch'
+               WHEN NOT enabled THEN 'disabled'
+               WHEN paused_at IS NOT NULL THEN 'paused'
+               WHEN worker_pid IS NULL THEN 'stopped'
+               WHEN heartbeat_age > interval '15 seconds' THEN 'stalled'
+               WHEN skipped_in_a_row >= 3 THEN 'blocked'
+               WHEN last_status = 'failed' OR trouble IS NOT NULL THEN 'failing'
+               WHEN last_run IS NULL THEN 'starting'
+               ELSE 'running'
+           END AS state, facts.*
+      FROM facts
+)
+SELECT state IN ('running', 'starting', 'standby') AS healthy,
+       state,
+       CASE state
+           WHEN 'standby' THEN
+               'this server is a standby: the primary generates signals, this one starts by itself when promoted'
+           WHEN 'not_preloaded' THEN
+               'no worker can run: add signal_hub to shared_preload_libraries and restart the server; '
+               'generate_signals_now() works meanwhile'
+           WHEN 'version_mismatch' THEN
+               format(CASE WHEN sql_version LIKE '%-%'
+                           THEN 'the library is %s but the SQL objects are of a development build of %s, which '
+                                'cannot be updated: install the library of that build, or drop the extension, '
+                                'which deletes its tables, and create it again'
+                           WHEN string_to_array(split_part(library_version, '-', 1), '.')::integer[]
+                              < string_to_array(sql_version, '.')::integer[]
+                           THEN 'the library in use is %s but the SQL objects are %s: install the matching library, '
+                                'then restart the server'
+                           ELSE 'the library is %s but the SQL objects are %s: run ALTER EXTENSION signal_hub UPDATE'
+                      END, library_version, sql_version)
+           WHEN 'disabled' THEN 'signal_hub.enabled is off: set it on and reload the configuration'
+           WHEN 'paused' THEN
+               format('paused by %s since %s%s: call resume_signals() to go on', paused_by,
+                      paused_at::timestamptz(0), coalesce(' (' || pause_reason || ')', ''))
+           WHEN 'stopped' THEN
+               'no worker runs'
+               || coalesce(': it died and is started again at ' || retry_at::timestamptz(0),
+                           ': the launcher starts one as soon as it can, see the server log if it does not')
+           WHEN 'stalled' THEN
+               format('worker %s has not beaten for %s s: look at it in pg_stat_activity', worker_pid,
+                      round(extract(epoch FROM heartbeat_age)))
+           WHEN 'blocked' THEN
+               format('%s runs in a row were skipped since %s: %s; see pg_locks for who holds the extension',
+                      skipped_in_a_row, skipped_since::timestamptz(0), skipped_because)
+           WHEN 'failing' THEN
+               CASE WHEN last_status = 'failed' THEN format('%s failed run(s) in a row: ', consecutive_failures)
+                    ELSE '' END
+               || coalesce(trouble, error) || coalesce('; next run at ' || next_run::timestamptz(0), '')
+           WHEN 'starting' THEN 'the worker is up, its first run has not ended yet'
+           ELSE coalesce((SELECT d.progress FROM @extschema@.signal_delivery_progress d ORDER BY d.signal_id LIMIT 1),
+                         last_message, 'all is well')
+       END AS message,
+       worker_pid,
+       started_at,
+       date_trunc('second', clock_timestamp() - started_at) AS uptime,
+       last_heartbeat,
+       heartbeat_age,
+       restarts,
+       last_run,
+       last_success,
+       consecutive_failures,
+       CASE WHEN state IN ('running', 'starting', 'failing') THEN next_run END AS next_run,
+       error AS last_error,
+       failed_at AS last_error_at,
+       signals_24h,
+       deliveries_24h,
+       undelivered_signals,
+       @extschema@.signal_hub_replication() AS replication
+  FROM judged;
+COMMENT ON VIEW @extschema@.signal_health IS 'one row: is all well, and if not, what is wrong and what to do';
+COMMENT ON COLUMN @extschema@.signal_health.healthy IS
+    'true when nothing here needs a person: states running, starting and standby';
+COMMENT ON COLUMN @extschema@.signal_health.state IS
+    'running, starting, failing, blocked, stalled, stopped, paused, disabled, version_mismatch, not_preloaded or '
+    'standby';
+COMMENT ON COLUMN @extschema@.signal_health.message IS 'the state in words, with the remedy';
+COMMENT ON COLUMN @extschema@.signal_health.worker_pid IS 'process of this database''s worker; null when none runs';
+COMMENT ON COLUMN @extschema@.signal_health.started_at IS 'when the worker started';
+COMMENT ON COLUMN @extschema@.signal_health.uptime IS 'age of the worker, whole seconds';
+COMMENT ON COLUMN @extschema@.signal_health.last_heartbeat IS
+    'the worker''s last sign of life, at least every 5 seconds, from shared memory';
+COMMENT ON COLUMN @extschema@.signal_health.heartbeat_age IS 'time since then; more than 15 seconds is stalled';
+COMMENT ON COLUMN @extschema@.signal_health.restarts IS
+    'times a dead worker was started again; a crash that resets the whole server counts once and forgets the others';
+COMMENT ON COLUMN @extschema@.signal_health.last_run IS
+    'start of the last run, by worker or by hand; failed calls by hand count only when the exchange asked to be '
+    'left alone';
+COMMENT ON COLUMN @extschema@.signal_health.last_success IS 'start of the last run that was ok';
+COMMENT ON COLUMN @extschema@.signal_health.consecutive_failures IS 'failed runs of the worker since then';
+COMMENT ON COLUMN @extschema@.signal_health.next_run IS 'when the worker runs next';
+COMMENT ON COLUMN @extschema@.signal_health.last_error IS
+    'the last error of a run on record, also when runs have been ok since; of failed calls by hand only when the '
+    'exchange asked to be left alone';
+COMMENT ON COLUMN @extschema@.signal_health.last_error_at IS 'start of the run it belongs to';
+COMMENT ON COLUMN @extschema@.signal_health.signals_24h IS 'signals generated in the last 24 hours';
+COMMENT ON COLUMN @extschema@.signal_health.deliveries_24h IS 'rows of user_signals written for them';
+COMMENT ON COLUMN @extschema@.signal_health.undelivered_signals IS 'signals whose fan-out is not complete';
+COMMENT ON COLUMN @extschema@.signal_health.replication IS
+    'who publishes user_signals and how many slots follow, or what is wrong with a slot; null when it is in no '
+    'publication. healthy does not depend on it';

@@ -1,0 +1,25 @@
+-- Part: replaceable
+CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.user_subscriptions
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.signal_hub_set_updated_at();
+-- Also when rows are changed by logical replication, or with session_replication_role
+-- = replica: by this the fan-out finds who changed meanwhile.
+ALTER TABLE @extschema@.user_subscriptions ENABLE ALWAYS TRIGGER set_updated_at;
+COMMENT ON TRIGGER set_updated_at ON @extschema@.user_subscriptions IS 'keeps updated_at true';
+
+CREATE TRIGGER replace_shipped_row BEFORE INSERT ON @extschema@.signal_tiers
+    FOR EACH ROW WHEN (NEW.shipped) EXECUTE FUNCTION @extschema@.signal_hub_replace_shipped_row('tier');
+CREATE TRIGGER replace_shipped_row BEFORE INSERT ON @extschema@.signal_symbols
+    FOR EACH ROW WHEN (NEW.shipped) EXECUTE FUNCTION @extschema@.signal_hub_replace_shipped_row('symbol');
+CREATE TRIGGER replace_shipped_row BEFORE INSERT ON @extschema@.signal_rules
+    FOR EACH ROW WHEN (NEW.shipped) EXECUTE FUNCTION @extschema@.signal_hub_replace_shipped_row('strategy');
+COMMENT ON TRIGGER replace_shipped_row ON @extschema@.signal_tiers IS
+    'lets a restored dump replace the row that CREATE EXTENSION ships';
+COMMENT ON TRIGGER replace_shipped_row ON @extschema@.signal_symbols IS
+    'lets a restored dump replace the row that CREATE EXTENSION ships';
+COMMENT ON TRIGGER replace_shipped_row ON @extschema@.signal_rules IS
+    'lets a restored dump replace the row that CREATE EXTENSION ships';
+
+CREATE TRIGGER stamp_marks BEFORE UPDATE ON @extschema@.user_signals
+    FOR EACH ROW WHEN (NEW.viewed <> OLD.viewed OR NEW.clicked <> OLD.clicked)
+    EXECUTE FUNCTION @extschema@.signal_hub_stamp_marks();
+COMMENT ON TRIGGER stamp_marks ON @extschema@.user_signals IS 'keeps viewed_at and clicked_at true';

@@ -1,0 +1,3 @@
+-- Part: once
+-- Last: the worker starts when CREATE EXTENSION commits.
+SELECT @extschema@.start_signal_worker();
