@@ -17,7 +17,7 @@ fn signal_hub_transactions()
     ))
 }
 
-/// Names the server, its timeline, the database, and for whom rows are read. A failover begins a
+/// Names the server, its timeline, the database, the role and the subscriber who reads. A failover begins a
 /// timeline, since the new primary may not have received the last transactions of the old one and
 /// gives their numbers away again.
 fn history() -> u64 {

@@ -145,7 +145,7 @@ impl Care {
     }
 }
 
-/// The batch that is being written: whom a refusal is about.
+/// The batch that is being written, and so the subscribers that a refusal can be about.
 struct Batch {
     range_id: i64,
     /// First subscriber of the batch.
@@ -355,9 +355,9 @@ impl FanOut {
             // Another process has worked on it meanwhile.
             return Ok(refusal.clone());
         };
-        let (whom, next) = match range::heads(db, self.signal_id, &range, 1)?[..] {
-            [whom, next] => (whom, Some(next)),
-            [whom] => (whom, None),
+        let (refused, next) = match range::heads(db, self.signal_id, &range, 1)?[..] {
+            [refused, next] => (refused, Some(next)),
+            [refused] => (refused, None),
             // The refusal was not about a subscriber after all.
             _ => return Err(refusal.clone()),
         };
@@ -365,9 +365,9 @@ impl FanOut {
             Some(next) => range::advance(db, &range, next, 0)?,
             None => range::close(db, &range, 0)?,
         }
-        self.count_failure(db, &range, whom)?;
+        self.count_failure(db, &range, refused)?;
         let message = format!(
-            "could not deliver signal {} to subscriber {whom}: {}",
+            "could not deliver signal {} to subscriber {refused}: {}",
             self.signal_id, refusal.message
         );
         ledger::record_delivery_error(db, self.signal_id, &message, &refusal.sqlstate)?;
@@ -380,12 +380,12 @@ impl FanOut {
     }
 
     /// Those who changed before the signal were counted in the first round.
-    fn count_failure(&self, db: &Db, range: &Range, whom: Uuid) -> Result<(), Failure> {
+    fn count_failure(&self, db: &Db, range: &Range, refused: Uuid) -> Result<(), Failure> {
         db.run(
             "UPDATE @extschema@.signals s SET delivery_failures = delivery_failures + 1
                FROM @extschema@.user_subscriptions u
               WHERE s.signal_id = $1 AND u.user_id = $2 AND (NOT $3 OR u.updated_at > s.created_at)",
-            &[self.signal_id.into(), whom.into(), range.changed_only.into()],
+            &[self.signal_id.into(), refused.into(), range.changed_only.into()],
         )?;
         Ok(())
     }

@@ -35,7 +35,7 @@ impl Helpers {
             return Ok(());
         }
         self.call_at = None;
-        // Those whom a predecessor called are still at work.
+        // Helpers that an earlier fan-out called may still be at work.
         let wanted = i64::from(settings::delivery_workers()) - 1 - count_helpers()?;
         for _ in 0..wanted {
             let started = BackgroundWorkerBuilder::new("signal_hub delivery worker")

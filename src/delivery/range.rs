@@ -80,7 +80,7 @@ fn find(db: &Db, which: &str, number: i64) -> Result<Option<Range>, Failure> {
 
 /// Gives out the next range, of at most `size` subscribers when that is given, else the rest of a
 /// tier: tiers by priority, in two rounds. A subscriber who moved to a tier that had been served
-/// would get nothing but for the second round, which looks at those who changed.
+/// would get nothing without the second round, which serves those who changed.
 pub fn claim(db: &Db, signal_id: i64, size: Option<i64>) -> Result<Claim, Failure> {
     // Who holds this row gives out ranges.
     let locked = db.write(

@@ -16,7 +16,7 @@ pub struct Plan {
     pub watched: Vec<Watched>,
     /// Those of them to ask for.
     pub asked: Vec<String>,
-    /// The others: found not to be listed within the last day.
+    /// The others: within the last day the exchange did not list them.
     pub unlisted: Vec<String>,
     /// Enabled strategies.
     pub rules: Vec<Rule>,

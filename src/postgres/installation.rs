@@ -113,7 +113,7 @@ impl Installation {
         }
     }
 
-    /// The role as whom the tables are read and written.
+    /// The role that reads and writes the tables.
     pub fn owner(&self) -> pg_sys::Oid {
         self.owner
     }

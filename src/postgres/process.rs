@@ -27,7 +27,7 @@ pub fn setting(name: &CStr) -> Option<String> {
 }
 
 /// Whether this session restores a dump: told by two settings that pg_dump puts at the head of
-/// every dump and that hardly anybody else uses together.
+/// every dump and that few others use together.
 pub fn restores_a_dump() -> bool {
     let off = |name| setting(name).as_deref() == Some("off");
     off(c"row_security") && off(c"check_function_bodies")
@@ -86,7 +86,7 @@ pub fn reload_settings_if_asked() {
     }
 }
 
-/// Sleeps until the latch is set, `readable` has bytes, or the time is over, then serves
+/// Sleeps until the latch is set, `readable` has bytes, or the time has passed, then serves
 /// interrupts. Ends the process when the postmaster is gone.
 ///
 /// # Errors

@@ -21,7 +21,7 @@ const ROUND: Duration = Duration::from_secs(5);
 const FORGET_AFTER: Duration = Duration::from_secs(10 * 60);
 /// A worker that has not reported by then was not started.
 const START_TIMEOUT_US: Micros = 15_000_000;
-/// At most so many workers are being started at a time, so that probing many databases does not
+/// Most workers that are being started at a time, so that probing many databases does not
 /// use up max_worker_processes.
 const STARTS_AT_ONCE: usize = 2;
 /// Time for DROP DATABASE to get hold of a database whose worker made way.
@@ -190,7 +190,7 @@ fn start(slot: &Slot, now: Micros, starts: &mut Starts) {
         now_starting.restarts = slot.restarts;
     });
     // The postmaster takes a moment to give the place of a worker that ended to the next; a
-    // lasting shortage is worth a word.
+    // lasting shortage is logged.
     starts.pause = (starts.pause * 2).clamp(SHORTEST_PAUSE_US, LONGEST_PAUSE_US);
     starts.not_before = now + starts.pause;
     if starts.pause == LONGEST_PAUSE_US && !starts.warned_of_processes {

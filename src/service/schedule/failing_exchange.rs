@@ -14,7 +14,7 @@ const FIVE_MINUTES: Duration = Duration::from_secs(300);
 enum Answer {
     Good,
     Broken,
-    /// 429 with so many seconds in Retry-After.
+    /// 429, with this number of seconds in Retry-After.
     Stop(u64),
 }
 
@@ -134,7 +134,7 @@ proptest! {
         prop_assert_eq!(worker.ask(Answer::Good, 0.5) - good, interval);
         let again = worker.ask(Answer::Broken, 0.5);
         let next = worker.ask(Answer::Good, 0.5);
-        prop_assert_eq!(next - again, interval, "the backoff begins anew");
+        prop_assert_eq!(next - again, interval, "the backoff begins again");
     }
 
     #[test]

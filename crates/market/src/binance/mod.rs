@@ -180,8 +180,8 @@ pub fn parse(body: &[u8], asked: &HashSet<&str>) -> Result<Rows, MarketError> {
     Ok(rows)
 }
 
-/// The rows of a list, in one pass when all are objects. What is none would end that pass: then
-/// each is read for itself.
+/// The rows of a list, in one pass when all are objects. An element that is not an object would
+/// end that pass: then each is read by itself.
 fn list(text: &str) -> serde_json::Result<Vec<Row<'_>>> {
     serde_json::from_str(text).or_else(|_| {
         let list: Vec<&RawValue> = serde_json::from_str(text)?;

@@ -195,7 +195,7 @@ fn is_cut(error: &io::Error) -> bool {
 }
 
 /// Retry-After in either of its forms: seconds, or a date by the exchange's clock, which is taken
-/// from its Date header so that nothing depends on ours. A date that is over is no wait.
+/// from its Date header so that nothing depends on ours. A date in the past asks for no wait.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Some(seconds) = number(headers, RETRY_AFTER) {
         return Some(Duration::from_secs(seconds));

@@ -32,7 +32,7 @@ pub enum Reason {
     Entered,
     /// The symbol was in the other side.
     Flipped,
-    /// The symbol was in this side already, and its signal's lifetime is over.
+    /// The symbol was in this side already, and the lifetime of its signal has ended.
     Renewed,
 }
 
@@ -56,7 +56,7 @@ pub enum Step {
     Cool { until: UnixMillis },
     /// In this side since then, and it goes on.
     Hold(Side, Option<UnixMillis>),
-    /// In this side, which is over: the change fell back.
+    /// In this side, which ends now: the change fell back.
     Disarm(Side),
     /// Time for a signal.
     Fire(Side, Reason),
@@ -83,7 +83,7 @@ pub fn step(rule: &Rule, episode: &Episode, change: Decimal, now: UnixMillis) ->
 /// What is to be remembered after `step`, of which `fired` says whether it led to a signal.
 ///
 /// A fire that some other gate refused leaves an entry and a renewal as they were, to be tried
-/// again; a refused flip ends the old side all the same, for its move is over.
+/// again; a refused flip ends the old side all the same, because its move has ended.
 pub fn next(episode: &Episode, step: Step, fired: bool, now: UnixMillis) -> Episode {
     match step {
         Step::Fire(side, _) if fired => Episode {
@@ -111,7 +111,7 @@ pub fn remembered_at(episode: Episode, now: UnixMillis) -> Episode {
     }
 }
 
-/// Whether the change fell back, with its sign: a LONG whose change is -1.5 % is over, too.
+/// Whether the change fell back, with its sign: a LONG whose change is -1.5 % has ended, too.
 fn is_inside_exit(rule: &Rule, side: Side, change: Decimal) -> bool {
     change * side.sign() < rule.exit_change_percent
 }
@@ -120,7 +120,7 @@ fn cooling_until(rule: &Rule, episode: &Episode) -> Option<UnixMillis> {
     Some(episode.last_signal_at?.saturating_add(rule.cooldown_ms))
 }
 
-/// When the last signal is over; long ago when nothing is known of one.
+/// When the lifetime of the last signal ends; long ago when no signal is known.
 fn lifetime_end(rule: &Rule, episode: &Episode) -> UnixMillis {
     episode
         .last_signal_at

@@ -73,7 +73,7 @@ fn to_tick(price: Decimal, tick: Decimal) -> Option<Decimal> {
         return None;
     }
     let places = tick.normalize().scale();
-    // Rounding to places is cheaper than counting ticks, and hardly a tick is anything else.
+    // Rounding to places is cheaper than counting ticks, and nearly every tick is a power of ten.
     if tick == Decimal::new(1, places) {
         let mut rounded =
             price.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero);

@@ -33,7 +33,7 @@ pub fn number(text: &str) -> Decimal {
     Decimal::from_str_exact(text).unwrap()
 }
 
-/// A sound ticker that opened at 1000.00 and changed by so many percent (two places at most).
+/// A sound ticker that opened at 1000.00 and changed by this many percent (two places at most).
 pub fn ticker(symbol: &str, change: &str) -> Ticker {
     let change = number(change);
     let last = Decimal::ONE_THOUSAND + change * Decimal::TEN;
