@@ -47,7 +47,7 @@ fn signal_worker_status() -> TableIterator<
         (slot.phase == Phase::Dead)
             .then(|| time(slot.retry_at))
             .flatten(),
-        slot.trouble.get().filter(|_| runs),
+        slot.troubles.line().filter(|_| runs),
     ))
 }
 

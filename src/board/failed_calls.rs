@@ -4,7 +4,8 @@
 //! memory, which the database's worker turns into a row of `signal_runs`. Without a worker it
 //! stays a note, and is lost with the server.
 
-use super::slots::{self, ShortText};
+use super::short_text::ShortText;
+use super::slots;
 use crate::postgres::{Failure, process};
 use market::UnixMillis;
 use pgrx::prelude::*;

@@ -2,4 +2,6 @@
 //! has a worker, and the notes of failed calls. It exists when the library is preloaded.
 
 pub mod failed_calls;
+mod short_text;
 pub mod slots;
+pub mod trouble;

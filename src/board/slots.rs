@@ -1,6 +1,7 @@
 //! One slot per database that has, or may have, a worker. Launcher and workers write it,
 //! `signal_health` reads it. Nothing in it is needed after a restart of the server.
 
+use super::trouble::Troubles;
 use crate::postgres::process;
 use pgrx::prelude::*;
 use pgrx::{PGRXSharedMemory, PgLwLock, pg_shmem_init};
@@ -51,50 +52,13 @@ pub struct Slot {
     /// Deaths in a row of workers that had got nothing done.
     pub early_deaths: u32,
     pub retry_at: Micros,
-    /// The worker's last error, until a run is good again.
-    pub trouble: ShortText,
+    /// What the worker could not do, until it can.
+    pub troubles: Troubles,
     /// Times a worker was asked for; one that finds no extension looks again when this moved
     /// meanwhile.
     pub requests: u32,
     /// Session that created the extension while it restored a dump; 0 for none.
     pub restorer_pid: i32,
-}
-
-/// A short text that fits into shared memory.
-#[derive(Clone, Copy)]
-pub struct ShortText {
-    length: usize,
-    bytes: [u8; Self::CAPACITY],
-}
-
-impl ShortText {
-    const CAPACITY: usize = 400;
-
-    /// As much of `text` as fits.
-    pub fn new(text: &str) -> Self {
-        let length = text.floor_char_boundary(Self::CAPACITY);
-        let mut bytes = [0; Self::CAPACITY];
-        bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
-        Self { length, bytes }
-    }
-
-    /// The text; `None` when it is empty.
-    pub fn get(&self) -> Option<String> {
-        let text = String::from_utf8_lossy(&self.bytes[..self.length]);
-        Some(text.into_owned()).filter(|text| !text.is_empty())
-    }
-}
-
-impl Default for ShortText {
-    fn default() -> Self {
-        Self::new("")
-    }
-}
-
-impl std::fmt::Debug for ShortText {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        self.get().fmt(f)
-    }
 }
 
 /// What a worker is busy with.
@@ -317,7 +281,7 @@ pub fn enter_worker(database: u32) -> bool {
             slot.started_at = process::wall_clock();
             slot.last_heartbeat = now;
             slot.has_worked = false;
-            slot.trouble = ShortText::default();
+            slot.troubles = Troubles::default();
             entered = true;
         }
     });
@@ -352,20 +316,4 @@ extern "C-unwind" fn leave_worker(_code: i32, _arg: pg_sys::Datum) {
         }
     }
     wake_launcher();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_text_is_cut_between_characters() {
-        let long = "\u{e9}".repeat(ShortText::CAPACITY);
-        let kept = ShortText::new(&format!("x{long}"))
-            .get()
-            .expect("not empty");
-        assert_eq!(kept.len(), ShortText::CAPACITY - 1);
-        assert!(kept.ends_with('\u{e9}'));
-        assert_eq!(ShortText::new("").get(), None);
-    }
 }

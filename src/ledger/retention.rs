@@ -100,6 +100,11 @@ struct Expired {
 }
 
 impl PurgeProgress {
+    /// Whether signals were passed over that have expired and could not be removed.
+    pub fn passed_something_over(&self) -> bool {
+        self.passed_over > 0
+    }
+
     /// Makes the next batch smaller when the last one failed because of a row: one that somebody
     /// has locked, or that a foreign key or a trigger keeps, must not keep the others.
     pub fn after_failure(&mut self, failure: &Failure) -> Hindrance {
@@ -186,8 +191,9 @@ pub fn purge_signals(db: &Db, progress: &mut PurgeProgress) -> Result<bool, Fail
         }
     };
     let is_complete = matches!(next.place, Place::Signals(number) if number > last);
-    if is_complete && is_any_left(db, pass.expired)? {
-        progress.passed_over = last;
+    if is_complete {
+        let is_any_left = is_any_left(db, pass.expired)?;
+        progress.passed_over = if is_any_left { last } else { 0 };
     }
     progress.pass = Some(next).filter(|_| !is_complete);
     Ok(true)

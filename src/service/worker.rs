@@ -4,7 +4,8 @@
 use super::chores;
 use super::schedule::Schedule;
 use crate::board::failed_calls;
-use crate::board::slots::{self, Phase, ShortText, Slot, Stage};
+use crate::board::slots::{self, Phase, Slot, Stage};
+use crate::board::trouble::{Troubles, Work};
 use crate::cycle::Outcome;
 use crate::cycle::scheduled::{Ended, run_scheduled};
 use crate::delivery::{self, Delivered, Role};
@@ -52,8 +53,6 @@ struct Worker {
     held_up: u32,
     purge_at: Instant,
     purge_progress: PurgeProgress,
-    /// The last failure that was reported; it is reported once, until a run is good again.
-    trouble: Option<String>,
 }
 
 impl Worker {
@@ -67,7 +66,6 @@ impl Worker {
             held_up: 0,
             purge_at: Instant::now() + FIRST_PURGE,
             purge_progress: PurgeProgress::default(),
-            trouble: None,
         }
     }
 
@@ -94,7 +92,7 @@ impl Worker {
                     {
                         // Dropped and created again between two checks.
                         forget_failed_calls();
-                        publish_trouble("");
+                        update_slot(|slot| slot.troubles = Troubles::default());
                         self = Self {
                             installation: Some(found.id()),
                             ..Self::new()
@@ -104,7 +102,7 @@ impl Worker {
                 }
                 // signal_health says what to do; work goes on once it is done.
                 Ok(Found::Installed(_)) => {}
-                Err(failure) => self.report(&failure),
+                Err(failure) => report(Work::Preparing, &failure),
             }
             slots::record_heartbeat(Stage::Waiting);
             idle(self.time_to_next());
@@ -133,9 +131,10 @@ impl Worker {
                 Ok(Some(wait)) => {
                     self.schedule = Some(Schedule::new(settings::interval(), Instant::now() + wait))
                 }
-                Err(failure) => return self.report(&failure),
+                Err(failure) => return report(Work::Preparing, &failure),
             }
         }
+        recovered(Work::Preparing);
         self.record_failed_calls();
         if self.undelivered {
             self.after_delivery(delivery::deliver_all(Role::Worker));
@@ -172,10 +171,13 @@ impl Worker {
 
     fn purge_runs(&mut self) -> bool {
         match chores::purge_runs() {
-            Ok(more) => more,
+            Ok(more) => {
+                recovered(Work::PurgingRuns);
+                more
+            }
             Err(failure) if failure.is_lock_not_available() => true,
             Err(failure) => {
-                self.report(&failure);
+                report(Work::PurgingRuns, &failure);
                 false
             }
         }
@@ -183,12 +185,18 @@ impl Worker {
 
     fn purge_signals(&mut self) -> bool {
         match chores::purge_signals(&mut self.purge_progress) {
-            Ok(more) => more,
+            Ok(more) => {
+                // What was passed over is reported until a whole pass went well.
+                if !more && !self.purge_progress.passed_something_over() {
+                    recovered(Work::PurgingSignals);
+                }
+                more
+            }
             Err(failure) => match self.purge_progress.after_failure(&failure) {
                 Hindrance::Smaller => true,
                 Hindrance::Lasting if failure.is_lock_not_available() => true,
                 hindrance => {
-                    self.report(&failure);
+                    report(Work::PurgingSignals, &failure);
                     hindrance == Hindrance::PassedOver
                 }
             },
@@ -197,15 +205,16 @@ impl Worker {
 
     fn record_failed_calls(&mut self) {
         match chores::record_failed_calls() {
-            Ok(None) => {}
+            Ok(None) => recovered(Work::RecordingCalls),
             Ok(Some(leave_alone)) => {
+                recovered(Work::RecordingCalls);
                 if let Some(schedule) = &mut self.schedule {
                     schedule.hold_until(Instant::now() + leave_alone);
                 }
             }
             // Somebody has the table locked: the notes stay until it is free.
             Err(failure) if failure.is_lock_not_available() => {}
-            Err(failure) => self.report(&failure),
+            Err(failure) => report(Work::RecordingCalls, &failure),
         }
     }
 
@@ -215,22 +224,20 @@ impl Worker {
             // What was left undelivered before a skipped run still is.
             Ok(Some(Ended::Ran(outcome))) if !outcome.success => {}
             Ok(Some(Ended::Ran(Outcome { delivered, .. }))) => {
-                if delivered.error.is_none() && !delivered.incomplete {
-                    self.recover();
-                }
+                recovered(Work::Running);
                 self.after_delivery(delivered);
             }
             Ok(Some(Ended::Failed {
                 failure,
                 leave_alone,
             })) => {
-                self.report(&failure);
+                report(Work::Running, &failure);
                 if let (Some(delay), Some(schedule)) = (leave_alone, &mut self.schedule) {
                     schedule.postpone(beat + delay);
                 }
             }
             // Not even the record could be written.
-            Err(failure) => self.report(&failure),
+            Err(failure) => report(Work::Running, &failure),
         }
     }
 
@@ -241,8 +248,10 @@ impl Worker {
         let waits_for = delivered.waits_for;
         self.held_up = waits_for.as_ref().map_or(0, |_| self.held_up + 1);
         let lasting = waits_for.filter(|_| self.held_up >= REPORT_WHEN_HELD_UP);
-        if let Some(failure) = delivered.error.or(lasting) {
-            self.report(&failure);
+        match delivered.error.or(lasting) {
+            Some(failure) => report(Work::Delivering, &failure),
+            None if !delivered.incomplete => recovered(Work::Delivering),
+            None => {}
         }
     }
 
@@ -259,22 +268,6 @@ impl Worker {
             .into_iter()
             .flatten()
             .fold(HEARTBEAT, Duration::min)
-    }
-
-    fn report(&mut self, failure: &Failure) {
-        let line = failure.line();
-        if self.trouble.as_ref() != Some(&line) {
-            warning!("signal_hub: {line} (SQLSTATE {})", failure.sqlstate);
-            publish_trouble(&line);
-            self.trouble = Some(line);
-        }
-    }
-
-    fn recover(&mut self) {
-        if self.trouble.take().is_some() {
-            publish_trouble("");
-            log!("signal_hub: recovered");
-        }
     }
 
     /// Leaves the slot, unless a worker was asked for since `requests` was read.
@@ -344,8 +337,21 @@ fn forget_failed_calls() {
     failed_calls::remove_notes(&failed_calls::notes_of(slots::this_database()));
 }
 
-fn publish_trouble(line: &str) {
-    update_slot(|slot| {
-        slot.trouble = ShortText::new(line);
-    });
+/// Shows what went wrong in signal_health, and logs it unless it was logged before.
+fn report(work: Work, failure: &Failure) {
+    let line = failure.line();
+    let mut is_new = false;
+    update_slot(|slot| is_new = slot.troubles.set(work, &line));
+    if is_new {
+        warning!("signal_hub: {line} (SQLSTATE {})", failure.sqlstate);
+    }
+}
+
+/// Clears the trouble of a kind of work that went well.
+fn recovered(work: Work) {
+    let mut was_in_trouble = false;
+    update_slot(|slot| was_in_trouble = slot.troubles.set(work, ""));
+    if was_in_trouble {
+        log!("signal_hub: recovered ({})", work.name());
+    }
 }
