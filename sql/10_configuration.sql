@@ -4,7 +4,7 @@
 --   signal      one decision, LONG or SHORT, with entry, targets and stop
 --   episode     the time a symbol spends on one side; it produces one signal
 --   run         one cycle: fetch, judge, record, deliver
---   delivery    one row of user_signals: a signal in a subscriber's hands
+--   delivery    one row of user_signals: a signal that a subscriber received
 --   shipped     a row that came with the extension
 
 CREATE TABLE @extschema@.signal_tiers (
@@ -20,7 +20,7 @@ COMMENT ON TABLE @extschema@.signal_tiers IS
 COMMENT ON COLUMN @extschema@.signal_tiers.tier IS 'name of the tier';
 COMMENT ON COLUMN @extschema@.signal_tiers.enabled IS 'whether active subscribers of the tier receive signals';
 COMMENT ON COLUMN @extschema@.signal_tiers.daily_quota IS
-    'most signals a subscriber receives in one UTC day; 0 is none, null is unlimited';
+    'most signals a subscriber receives in one UTC day; 0 means no signals, null no limit';
 COMMENT ON COLUMN @extschema@.signal_tiers.full_details IS
     'false withholds entry price, targets and stop: they are null in user_signals';
 COMMENT ON COLUMN @extschema@.signal_tiers.priority IS 'tiers are served from the highest priority down';
@@ -82,7 +82,7 @@ CREATE TABLE @extschema@.signal_rules (
     shipped               boolean  NOT NULL DEFAULT false,
     CHECK (exit_change_percent < enter_change_percent)
 );
-COMMENT ON TABLE @extschema@.signal_rules IS 'parameters of the strategies, one row each; read anew by every run';
+COMMENT ON TABLE @extschema@.signal_rules IS 'parameters of the strategies, one row each; every run reads them again';
 COMMENT ON COLUMN @extschema@.signal_rules.strategy IS 'name of the strategy; momentum is the one there is';
 COMMENT ON COLUMN @extschema@.signal_rules.enabled IS 'whether runs judge by it';
 COMMENT ON COLUMN @extschema@.signal_rules.enter_change_percent IS
@@ -101,12 +101,12 @@ COMMENT ON COLUMN @extschema@.signal_rules.stop_loss_percent IS
 COMMENT ON COLUMN @extschema@.signal_rules.take_profit_percents IS
     'distances of the targets from the entry, in any order; percent of the entry price';
 COMMENT ON COLUMN @extschema@.signal_rules.lifetime IS
-    'how long a signal is good for; it may be renewed after, while the condition holds';
+    'how long a signal is valid; when that has passed it may be renewed, as long as the condition holds';
 COMMENT ON COLUMN @extschema@.signal_rules.cooldown IS
     'least time between two signals of a symbol, unless it flips side';
 COMMENT ON COLUMN @extschema@.signal_rules.max_ticker_age IS 'statistics older than this are not judged';
 COMMENT ON COLUMN @extschema@.signal_rules.max_signals_per_run IS
-    'the best so many by quality are sent, the others wait for a later run';
+    'most signals one run sends: those with the best quality; the others wait for a later run';
 COMMENT ON COLUMN @extschema@.signal_rules.shipped IS
     'true on rows that came with the extension, so that a restored dump replaces them; leave it alone';
 
@@ -117,7 +117,7 @@ CREATE TABLE @extschema@.signal_pause (
     paused_by text        NOT NULL DEFAULT session_user
 );
 COMMENT ON TABLE @extschema@.signal_pause IS
-    'holds one row while signals are paused, none otherwise; see pause_signals()';
+    'has one row while signals are paused and no row otherwise; see pause_signals()';
 COMMENT ON COLUMN @extschema@.signal_pause.only_row IS 'always true: there is at most one row';
 COMMENT ON COLUMN @extschema@.signal_pause.reason IS 'as given to pause_signals()';
 COMMENT ON COLUMN @extschema@.signal_pause.paused_at IS 'when';

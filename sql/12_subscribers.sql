@@ -25,10 +25,10 @@ COMMENT ON INDEX @extschema@.user_subscriptions_tier_user_id_idx IS
 CREATE INDEX user_subscriptions_updated_at_idx ON @extschema@.user_subscriptions (updated_at)
     WHERE updated_at <> created_at;
 COMMENT ON INDEX @extschema@.user_subscriptions_updated_at_idx IS
-    'the second round of a fan-out looks at subscribers who changed meanwhile';
+    'the second round of a fan-out looks for subscribers who changed during the first';
 
 -- No foreign keys: a check per row would cost the fan-out more than the row.
--- Rows are only ever written by the fan-out, whose statement joins the parents.
+-- Rows are written by the fan-out alone, whose statement joins the parents.
 CREATE TABLE @extschema@.user_signals (
     user_id       uuid        NOT NULL,
     signal_id     bigint      NOT NULL,

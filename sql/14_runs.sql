@@ -52,7 +52,7 @@ COMMENT ON COLUMN @extschema@.signal_runs.fetch_ms IS 'milliseconds spent waitin
 COMMENT ON COLUMN @extschema@.signal_runs.judge_ms IS 'milliseconds spent deciding';
 COMMENT ON COLUMN @extschema@.signal_runs.record_ms IS 'milliseconds spent writing the signals';
 COMMENT ON COLUMN @extschema@.signal_runs.deliver_ms IS 'milliseconds spent on the fan-out';
-COMMENT ON COLUMN @extschema@.signal_runs.message IS 'what came of the run, in words';
+COMMENT ON COLUMN @extschema@.signal_runs.message IS 'result of the run, in words';
 COMMENT ON COLUMN @extschema@.signal_runs.error IS 'the error, when one occurred';
 COMMENT ON COLUMN @extschema@.signal_runs.sqlstate IS 'SQLSTATE of the error';
 COMMENT ON COLUMN @extschema@.signal_runs.retry_at IS 'the exchange is left alone until then';

@@ -83,7 +83,7 @@ COMMENT ON COLUMN @extschema@.signals.delivery_changed_only IS
     'cursor: true in the second round, over subscribers who changed during the first';
 COMMENT ON COLUMN @extschema@.signals.delivery_tier IS 'cursor: tier being given out; null between tiers';
 COMMENT ON COLUMN @extschema@.signals.delivery_next_user_id IS
-    'cursor: first subscriber of that tier who is in no range yet';
+    'cursor: first subscriber of that tier who is not in a range';
 COMMENT ON COLUMN @extschema@.signals.delivery_started_at IS 'when the fan-out began; null before';
 COMMENT ON COLUMN @extschema@.signals.deliveries IS
     'rows written to user_signals in ranges that are done; all of them once delivered_at is set';
@@ -109,7 +109,7 @@ CREATE TABLE @extschema@.signal_delivery_ranges (
     deliveries   bigint  NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 COMMENT ON TABLE @extschema@.signal_delivery_ranges IS
-    'cursor of fan-outs under way: stretches of subscribers that a signal is yet to reach; empty when all is '
+    'cursor of fan-outs under way: the subscribers that a signal has still to reach; empty when all is '
     'delivered';
 COMMENT ON COLUMN @extschema@.signal_delivery_ranges.range_id IS 'number of the range; not gapless';
 COMMENT ON COLUMN @extschema@.signal_delivery_ranges.signal_id IS 'the signal, see signals';
@@ -117,7 +117,7 @@ COMMENT ON COLUMN @extschema@.signal_delivery_ranges.tier IS 'tier of the subscr
 COMMENT ON COLUMN @extschema@.signal_delivery_ranges.changed_only IS
     'true in the second round, over subscribers who changed during the first';
 COMMENT ON COLUMN @extschema@.signal_delivery_ranges.next_user_id IS
-    'first subscriber not served yet; commits together with the rows';
+    'first subscriber who is still to be served; commits together with the rows';
 COMMENT ON COLUMN @extschema@.signal_delivery_ranges.last_user_id IS 'last subscriber of the range';
 COMMENT ON COLUMN @extschema@.signal_delivery_ranges.deliveries IS 'rows written to user_signals so far';
 COMMENT ON SEQUENCE @extschema@.signal_delivery_ranges_range_id_seq IS 'numbers of ranges';

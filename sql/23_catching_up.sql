@@ -7,7 +7,7 @@
 --
 -- 1. Rows may be returned twice, never missed: those of transactions that had
 --    ended but were not below N come again. Clients tell them by signal_id.
--- 2. The number of a row is its system column xmin, so the fan-out pays nothing,
+-- 2. The number of a row is its system column xmin, which costs the fan-out nothing,
 --    and a row that was updated (viewed on another device) counts as new. A
 --    subtransaction's number is above that of its transaction, which was below N
 --    or running. xmin has 32 bits of the number; the missing ones are taken to be
@@ -105,4 +105,5 @@ Without a watermark: the newest max_rows (null is no limit). With the one of the
 'changed since, oldest first; more says that a further page waits behind the new watermark. No row is missed, '
 'however late its transaction commits; some may come twice: tell them by signal_id.
 A watermark is good for the same subscriber and role on the same server; one of another, or from before a failover '
-'or a restored dump, starts at the beginning. Deleted rows are not reported. Raises 22P02 when it is none';
+'or a restored dump, starts at the beginning. Deleted rows are not reported. Raises 22P02 when the text is not a '
+'watermark';

@@ -11,7 +11,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.signal_hub_set_updated_at() IS 'keeps updated_at true';
 
 -- A dump holds the shipped rows as their owner changed them; on restore
--- CREATE EXTENSION has already put the pristine ones there.
+-- CREATE EXTENSION has put the shipped ones there before.
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_replace_shipped_row() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -25,7 +25,7 @@ $$;
 COMMENT ON FUNCTION @extschema@.signal_hub_replace_shipped_row() IS
     'lets a restored dump replace the rows that CREATE EXTENSION ships';
 
--- What a subscriber writes back. On UPDATE only, so that the fan-out pays nothing.
+-- What a subscriber writes back. On UPDATE only, so that it costs the fan-out nothing.
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_stamp_marks() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp

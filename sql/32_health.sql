@@ -33,7 +33,7 @@ WITH facts AS (
            (SELECT count(*) FROM @extschema@.signals g WHERE g.delivered_at IS NULL) AS undelivered_signals,
            p.paused_at, p.paused_by, p.reason AS pause_reason
       FROM @extschema@.signal_worker_status() w
-      -- A failed call by hand is its caller's trouble, unless the exchange asked to be left alone.
+      -- A failed call by hand concerns its caller only, unless the exchange asked to be left alone.
       LEFT JOIN LATERAL (SELECT r.* FROM @extschema@.signal_runs r
                           WHERE r.status <> 'skipped'
                             AND NOT (r.trigger = 'manual' AND r.status = 'failed' AND r.retry_at IS NULL)

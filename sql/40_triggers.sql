@@ -2,7 +2,7 @@
 CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.user_subscriptions
     FOR EACH ROW EXECUTE FUNCTION @extschema@.signal_hub_set_updated_at();
 -- Also when rows are changed by logical replication, or with session_replication_role
--- = replica: by this the fan-out finds who changed meanwhile.
+-- = replica: the fan-out finds by it who changed while it ran.
 ALTER TABLE @extschema@.user_subscriptions ENABLE ALWAYS TRIGGER set_updated_at;
 COMMENT ON TRIGGER set_updated_at ON @extschema@.user_subscriptions IS 'keeps updated_at true';
 

@@ -6,7 +6,7 @@
 -- revoked on the others stays. Each statement is about one object, so that this can
 -- be told.
 
--- A function that reaches out of the server is a door: closed to PUBLIC.
+-- These connect to another server, so PUBLIC may not call them.
 REVOKE ALL ON FUNCTION @extschema@.generate_signals_now() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.preview_signals() FROM PUBLIC;
 -- These decide whether signals flow.
@@ -25,12 +25,12 @@ REVOKE ALL ON FUNCTION @extschema@.signal_hub_stamp_marks() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.enable_realtime(name, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.disable_realtime(name) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.grant_realtime_access(name, name, name) FROM PUBLIC;
--- Of no use without the table; grant_realtime_access() gives both.
+-- These are of use only together with the table; grant_realtime_access() gives both.
 REVOKE ALL ON FUNCTION @extschema@.signals_since(text, integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_transactions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_replication() FROM PUBLIC;
 -- current_subscriber() stays with PUBLIC: policies call it as the client, and it
--- tells a session only what its own claims say.
+-- returns nothing but what the claims of the session itself say.
 
 -- Default privileges may have given away what was created here, the ledger with
 -- every price included: on some platforms they give all to every client.
@@ -52,7 +52,7 @@ BEGIN
                              AND e.extname = 'signal_hub'
          CROSS JOIN LATERAL aclexplode(o.acl) a
          WHERE a.grantee <> o.owner AND (a.grantee <> 0 OR o.kind = 'TABLE')
-           -- Nothing that was there before the update; all of it when this is none.
+           -- In an update, only what is new. In the install script there was nothing before.
            AND NOT EXISTS (
                SELECT FROM jsonb_to_recordset(nullif(current_setting('signal_hub_update.members'), '')::jsonb)
                            AS b (catalog oid, oid oid)
@@ -63,8 +63,8 @@ BEGIN
 END
 $$;
 
--- Health and history carry nothing of subscribers but the id of one whose row
--- was refused.
+-- The only thing that health and history say of subscribers is the id of one whose
+-- row was refused.
 GRANT SELECT ON @extschema@.signal_health TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_stats TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_runs TO pg_monitor;

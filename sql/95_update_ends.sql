@@ -46,7 +46,7 @@ BEGIN
             END LOOP;
         END IF;
         FOR given IN
-            SELECT a.privilege_type || coalesce(format(' (%I)', object.column_name), '') AS privilege,
+            SELECT a.privilege_type || coalesce(' (' || quote_ident(object.column_name) || ')', '') AS privilege,
                    CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS grantee,
                    CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS option
               FROM aclexplode(object.acl) a WHERE a.grantee <> object.owner

@@ -77,7 +77,10 @@ impl Installation {
         }
         let failure = Failure::not_in_state(format!(
             "library signal_hub {} cannot work with the SQL objects of {}",
-            found.library_version(),
+            match found.version == VERSION {
+                true => found.library_version(),
+                false => VERSION.to_owned(),
+            },
             found.version
         ));
         Err(if found.version.contains('-') {

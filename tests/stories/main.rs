@@ -20,4 +20,5 @@ mod recovery;
 mod retrying;
 mod schema;
 mod trust;
+mod update_respects_users;
 mod updates;

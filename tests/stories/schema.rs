@@ -4,10 +4,13 @@ use crate::cluster::POSTGRES;
 use crate::cluster::binaries::library;
 use crate::scene::{by_hand, flat_market};
 use crate::session::Session;
-use object::{Object, ObjectSection};
+use object::{Object, ObjectSection, ObjectSymbol};
 use pgrx_sql_entity_graph::metadata::SqlMapping;
 use pgrx_sql_entity_graph::section::{decode_entities, is_schema_section_name};
 use pgrx_sql_entity_graph::{PgExternEntity, PgExternReturnEntity, SqlGraphEntity, UsedTypeEntity};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 /// What a query says (`name`) of those objects of a catalog that belong to the extension.
 fn members(session: &mut Session, catalog: &str, name: &str, condition: &str) -> Vec<String> {
@@ -236,5 +239,48 @@ fn functions_that_decide_for_others_cannot_be_fooled_by_the_callers_search_path(
         unpinned,
         Vec::<String>::new(),
         "functions without a pinned search_path"
+    );
+}
+
+/// A database that was not updated yet still calls what its release named.
+#[test]
+fn every_c_function_that_the_sql_of_a_release_names_is_still_in_the_library() {
+    let file = fs::read(library()).expect("the library is readable");
+    let elf = object::File::parse(&*file).expect("the library is an ELF file");
+    let exported: BTreeSet<&str> = elf
+        .dynamic_symbols()
+        .filter(|symbol| symbol.is_definition())
+        .filter_map(|symbol| symbol.name().ok())
+        .collect();
+    let releases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sql/releases");
+    let mut named = 0;
+    for entry in fs::read_dir(releases).expect("the scripts are in the repository") {
+        let script = entry.expect("readable").path();
+        let text = fs::read_to_string(&script).expect("readable");
+        for (_, after) in text
+            .match_indices("'MODULE_PATHNAME', '")
+            .map(|(at, found)| text.split_at(at + found.len()))
+        {
+            let (symbol, _) = after.split_once('\'').expect("the name ends");
+            let finfo = format!("pg_finfo_{symbol}");
+            assert!(
+                exported.contains(symbol) && exported.contains(finfo.as_str()),
+                "{} names {symbol}",
+                script.display()
+            );
+            named += 1;
+        }
+    }
+    assert!(named > 10, "{named} names were found");
+}
+
+#[test]
+fn the_control_file_has_the_version_of_the_workspace() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../signal_hub.control");
+    let control = fs::read_to_string(file).expect("readable");
+    let expected = format!("default_version = '{}'", env!("CARGO_PKG_VERSION"));
+    assert!(
+        control.lines().any(|line| line == expected),
+        "{expected} is expected of\n{control}"
     );
 }
