@@ -108,6 +108,8 @@ fn goes_on_once_updated(release: &str) {
             "signals",
             "signal_runs",
             "signal_runs_run_id_seq",
+            "signal_delivery_ranges",
+            "signal_delivery_ranges_range_id_seq",
             "user_signals",
             GONE,
         ],
@@ -185,9 +187,9 @@ fn goes_on_once_restored(release: &str) {
 }
 
 /// Updates the extension, and checks that nothing is lost before the worker goes on.
-fn update(session: &mut Session, before: &Inventory, but_for: &[&str]) {
+fn update(session: &mut Session, before: &Inventory, except: &[&str]) {
     session.run("BEGIN; ALTER EXTENSION signal_hub UPDATE");
-    before.is_still_there(session, but_for);
+    before.is_still_there(session, except);
     session.run("COMMIT");
 }
 
@@ -203,12 +205,7 @@ fn market_of_the_scene() -> Simulator {
 /// What a server of a release left in tables that somebody has changed: one signal that is
 /// delivered, and four that are not, each in another stage.
 fn leave_as_when_stopped_in_the_middle_of_fan_outs(session: &mut Session, release: &str) {
-    assert_eq!(
-        release, "0.1.0",
-        "write down here how {release} leaves a fan-out"
-    );
     subscribe(session, "MAX", 1, SUBSCRIBERS);
-    let last = user(SERVED);
     session.run(&format!(
         "UPDATE signal_tiers SET daily_quota = NULL WHERE tier = 'MAX';
          UPDATE signal_tiers SET daily_quota = 7 WHERE tier = 'PRO';
@@ -218,13 +215,13 @@ fn leave_as_when_stopped_in_the_middle_of_fan_outs(session: &mut Session, releas
          UPDATE signal_symbols SET enabled = false WHERE symbol = 'DOGEUSDT';
          CREATE TEMP TABLE scene AS
               SELECT * FROM (VALUES
-                   (1, 'SOLUSDT', '{{TEAM,MAX}}'::text[], true, NULL, NULL::uuid, {SUBSCRIBERS}),
-                   -- In the middle of a tier; between two; in the second round; not begun.
-                   (2, 'BTCUSDT', '{{TEAM}}', false, 'MAX', '{last}', {SERVED}),
-                   (3, 'LINKUSDT', '{{TEAM}}', false, NULL, NULL, 0),
-                   (4, 'LTCUSDT', '{{TEAM}}', true, 'MAX', '{last}', {SUBSCRIBERS}),
-                   (5, 'ADAUSDT', '{{}}', false, NULL, NULL, 0))
-                   AS s (run_id, symbol, tiers, second_round, tier, last, served);
+                   -- Delivered; in the middle of a tier; between two; in the second round; not begun.
+                   (1, 'SOLUSDT', '{{TEAM,MAX}}'::text[], true, {SUBSCRIBERS}),
+                   (2, 'BTCUSDT', '{{TEAM}}', false, {SERVED}),
+                   (3, 'LINKUSDT', '{{TEAM}}', false, 0),
+                   (4, 'LTCUSDT', '{{TEAM}}', true, {SUBSCRIBERS}),
+                   (5, 'ADAUSDT', '{{}}', false, 0))
+                   AS s (run_id, symbol, tiers, second_round, served);
          INSERT INTO signal_runs (trigger, status, started_at, finished_at, symbols_evaluated, signals_generated, deliveries)
               SELECT 'worker', 'ok', t, CASE WHEN run_id = 1 THEN t END, 10, 1, CASE WHEN run_id = 1 THEN served ELSE 0 END
                 FROM (SELECT s.*, now() - interval '1 minute' + run_id * interval '1 second' AS t FROM scene s) AS s
@@ -235,23 +232,54 @@ fn leave_as_when_stopped_in_the_middle_of_fan_outs(session: &mut Session, releas
                               entry_price, take_profit, stop_loss, expires_at, price_change_percent,
                               last_price, open_price, high_price, low_price, bid_price, ask_price,
                               weighted_average_price, base_volume, quote_volume, trade_count, open_time, close_time, gates,
-                              created_at, delivered_tiers, delivery_changed_only, delivery_tier, delivery_user_id, deliveries, delivered_at)
+                              created_at, delivered_tiers, delivery_changed_only, deliveries, delivered_at)
               SELECT run_id, 'momentum', symbol, 'LONG', 'entered', 'by hand', 35, 80, 100, '{{101,102}}', 97.5,
                      started_at + interval '4 hours', 3.5, 100, 96.6, 101, 96, 99.9, 100.1, 99, 50000, 5000000, 12345,
                      started_at - interval '1 day', started_at, '[]',
-                     started_at, tiers, second_round, tier, last, served, finished_at
+                     started_at, tiers, second_round, served, finished_at
                 FROM scene JOIN signal_runs USING (run_id) ORDER BY run_id;
          INSERT INTO user_signals (user_id, signal_id, tier, symbol, signal_type, confidence, quality_score,
                                    entry_price, take_profit, stop_loss, expires_at, full_details, metadata)
               SELECT u.user_id, g.signal_id, 'MAX', g.symbol, g.signal_type, g.confidence, g.quality_score,
                      g.entry_price, g.take_profit, g.stop_loss, g.expires_at, true, '{{}}'
                 FROM signals g JOIN scene s USING (run_id)
-                JOIN (SELECT user_id, row_number() OVER (ORDER BY user_id) AS n FROM user_subscriptions) u ON u.n <= s.served;
+                JOIN (SELECT user_id, row_number() OVER (ORDER BY user_id) AS n FROM user_subscriptions) u ON u.n <= s.served"
+    ));
+    session.run(&match release {
+        "0.1.0" => cursors_of_0_1_0(),
+        "0.2.0" => cursors_of_0_2_0(),
+        _ => panic!("write down here how {release} leaves a fan-out"),
+    });
+    session.run("SELECT pause_signals('until it is updated')");
+}
+
+/// One process delivered, and the row of a signal had its place in the tier. Quotas were counted
+/// in a table.
+fn cursors_of_0_1_0() -> String {
+    format!(
+        "UPDATE signals SET delivery_tier = 'MAX', delivery_user_id = '{}' WHERE symbol IN ('BTCUSDT', 'LTCUSDT');
          INSERT INTO user_signal_quotas (user_id, day, received)
               SELECT user_id, (g.created_at AT TIME ZONE 'UTC')::date, count(*)
-                FROM user_signals JOIN signals g USING (signal_id) GROUP BY 1, 2;
-         SELECT pause_signals('until it is updated')"
-    ));
+                FROM user_signals JOIN signals g USING (signal_id) GROUP BY 1, 2",
+        user(SERVED)
+    )
+}
+
+/// Processes work on ranges of a tier. A range has its own place, and the row of a signal says
+/// how much of its tier has been given out in ranges.
+fn cursors_of_0_2_0() -> String {
+    const GIVEN_OUT: u32 = SERVED + SUBSCRIBERS / 4;
+    let (next, last, not_given_out) = (user(SERVED + 1), user(GIVEN_OUT), user(GIVEN_OUT + 1));
+    format!(
+        "UPDATE signals SET delivery_started_at = created_at WHERE symbol <> 'ADAUSDT';
+         UPDATE signals SET delivery_tier = 'MAX', delivery_next_user_id = '{not_given_out}', deliveries = 0
+          WHERE symbol = 'BTCUSDT';
+         UPDATE signals SET delivered_tiers = '{{TEAM,MAX}}' WHERE symbol = 'LTCUSDT';
+         INSERT INTO signal_delivery_ranges (signal_id, tier, changed_only, next_user_id, last_user_id, deliveries)
+              SELECT signal_id, 'MAX', false, '{next}'::uuid, '{last}'::uuid, {SERVED} FROM signals WHERE symbol = 'BTCUSDT'
+              UNION ALL
+              SELECT signal_id, 'MAX', true, '{next}', 'ffffffff-ffff-ffff-ffff-ffffffffffff', 0 FROM signals WHERE symbol = 'LTCUSDT'"
+    )
 }
 
 /// Functions that need the library refuse and say what to do; everything else works.
