@@ -6,6 +6,7 @@ CHECKS=(
     "formatting   cargo fmt"
     "lints        cargo clippy, warnings are errors"
     "unit         unit tests of the extension and of the crates beside it"
+    "house        length of files, rooms without circles, the walk from reply to row"
     "fuzzing      a minute of fuzzing the parser of the exchange's reply"
     "stories      what users and operators see, on real servers"
     "faults       crashes, full disks, wrong clocks, silent networks, upgrades"
@@ -16,7 +17,7 @@ CHECKS=(
     "licenses     licenses, bans and sources of dependencies"
 )
 # These need no server, and nothing that is installed.
-QUICK=(formatting lints unit)
+QUICK=(formatting lints unit house)
 
 check_formatting() { run_cargo fmt --all --check; }
 
@@ -29,6 +30,8 @@ check_unit() {
     # The market simulator.
     [[ ! -d tests/src ]] || run_cargo test --locked -p signal_hub_tests --lib --bins -- "$@"
 }
+
+check_house() { run_cargo test --locked -p signal_hub_tests --test house -- "$@"; }
 
 check_fuzzing() {
     as_builder sh -c 'command -v c++' >/dev/null || cannot "no C++ compiler (Debian: g++)"
