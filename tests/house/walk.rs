@@ -19,6 +19,7 @@ const BINANCE: &str = "crates/market/src/binance/mod.rs";
 const STAGES: &str = "src/cycle/stages.rs";
 const JUDGE: &str = "crates/strategy/src/judge.rs";
 const FINDING: &str = "crates/strategy/src/finding/mod.rs";
+const GATES: &str = "crates/strategy/src/gates.rs";
 const MOMENTUM: &str = "crates/strategy/src/momentum/mod.rs";
 const VERDICTS: &str = "src/ledger/verdicts.rs";
 
@@ -31,12 +32,13 @@ const WALK: &[Stop] = &[
     Stop(STAGES, "record", ""),
     Stop(STAGES, "judge", "record"),
     Stop(JUDGE, "judge", "judge"),
-    Stop(FINDING, "of", "judge"),
+    Stop(JUDGE, "judge_alone", "judge"),
+    Stop(FINDING, "of", "judge_alone"),
     Stop(FINDING, "contradiction", ""),
-    Stop(FINDING, "status", "of"),
-    Stop(MOMENTUM, "side", "of"),
-    Stop("crates/strategy/src/episode/mod.rs", "step", "of"),
-    Stop("crates/strategy/src/gates.rs", "passed", "status"),
+    Stop(GATES, "status", "judge_alone"),
+    Stop(GATES, "passed", "status"),
+    Stop(MOMENTUM, "side", "judge_alone"),
+    Stop("crates/strategy/src/episode/mod.rs", "step", "judge_alone"),
     Stop(FINDING, "quality", "passed"),
     Stop(MOMENTUM, "quality", "quality"),
     Stop("crates/strategy/src/levels/mod.rs", "levels", ""),

@@ -8,7 +8,7 @@
 //! passed: no gate is left out by its place.
 
 use crate::episode::Step;
-use crate::finding::Finding;
+use crate::finding::{Finding, TRADING};
 use crate::text::{plain, seconds, utc};
 use crate::{Levels, Side};
 use market::UnixMillis;
@@ -255,6 +255,16 @@ impl Gate {
             ),
         })
     }
+}
+
+/// What the first gate to find the ticker unfit says of the market. Such gates ask only what the
+/// reply holds.
+pub(crate) fn status(found: &Finding) -> &'static str {
+    let unfit = Gate::ALL.iter().find_map(|gate| match gate.refusal() {
+        Refusal::Unfit(status) => (!gate.passed(found)).then_some(status),
+        Refusal::NoSignal | Refusal::PutOff => None,
+    });
+    unfit.unwrap_or(TRADING)
 }
 
 /// Since when a side goes on.

@@ -5,7 +5,7 @@ use crate::finding::Finding;
 use crate::gates::{self, Gate, GateReading, Refusal};
 use crate::levels::Levels;
 use crate::text::plain;
-use crate::{Rule, Side, Watched};
+use crate::{Rule, Side, Watched, momentum};
 use market::{Ticker, Tickers, UnixMillis};
 use rust_decimal::Decimal;
 use std::cmp::Reverse;
@@ -68,10 +68,31 @@ pub fn judge<'a>(
 ) -> Vec<Verdict<'a>> {
     let mut verdicts: Vec<Verdict> = watched
         .iter()
-        .map(|watched| Verdict::of(Finding::of(rule, watched, tickers, episodes, now)))
+        .map(|watched| judge_alone(rule, watched, tickers, episodes, now))
         .collect();
     rank(&mut verdicts);
     verdicts
+}
+
+/// The verdict on a symbol before it is compared with the others.
+fn judge_alone<'a>(
+    rule: &'a Rule,
+    watched: &'a Watched,
+    tickers: &'a Tickers,
+    episodes: &HashMap<String, Episode>,
+    now: UnixMillis,
+) -> Verdict<'a> {
+    let mut finding = Finding::of(rule, watched, tickers, episodes, now);
+    finding.status = gates::status(&finding);
+    // By a clock that the exchange does not contradict.
+    if finding.is_fit() {
+        finding.episode = episode::remembered_at(finding.episode, now);
+    }
+    if let Some(change) = finding.change() {
+        finding.side = momentum::side(rule, change);
+        finding.step = Some(episode::step(rule, &finding.episode, change, now));
+    }
+    Verdict::of(finding)
 }
 
 /// Gives the symbols that pass every gate of their own their places: best quality first, then the

@@ -3,8 +3,7 @@
 //! trades, and fresh. An exchange answers for halted and delisted pairs too, with zeros or with
 //! the statistics of their last day, for months.
 
-use crate::episode::{self, Episode, Step};
-use crate::gates::{Gate, Refusal};
+use crate::episode::{Episode, Step};
 use crate::{Levels, Rule, Side, Watched, levels, momentum};
 use market::{Ticker, Tickers, UnixMillis};
 use rust_decimal::Decimal;
@@ -15,7 +14,7 @@ use std::collections::HashMap;
 /// How far the exchange's clock may be ahead of this server's.
 const CLOCK_TOLERANCE_MS: i64 = 60_000;
 /// The status of a market whose ticker is fit to be judged.
-const TRADING: &str = "TRADING";
+pub const TRADING: &str = "TRADING";
 
 /// One symbol, measured. What few verdicts need is measured when the first of them asks.
 #[derive(Clone, Debug)]
@@ -26,7 +25,7 @@ pub struct Finding<'a> {
     /// Why the row is unusable, if there is one and it is.
     pub fault: Option<Cow<'a, str>>,
     pub now: UnixMillis,
-    /// TRADING, or the trading status that the first gate of the ticker to refuse amounts to.
+    /// [`TRADING`], or what the first gate to find the ticker unfit says of the market.
     pub status: &'static str,
     /// The side the change points to.
     pub side: Option<Side>,
@@ -41,6 +40,7 @@ pub struct Finding<'a> {
 }
 
 impl<'a> Finding<'a> {
+    /// What the reply and the memory hold of a symbol, before any gate was asked.
     pub fn of(
         rule: &'a Rule,
         watched: &'a Watched,
@@ -49,7 +49,7 @@ impl<'a> Finding<'a> {
         now: UnixMillis,
     ) -> Self {
         let row = tickers.rows.get(&watched.symbol);
-        let mut finding = Self {
+        Self {
             rule,
             watched,
             row,
@@ -62,17 +62,7 @@ impl<'a> Finding<'a> {
             rank: None,
             quality: OnceCell::new(),
             levels: OnceCell::new(),
-        };
-        finding.status = status(&finding);
-        // By a clock that the exchange does not contradict.
-        if finding.is_fit() {
-            finding.episode = episode::remembered_at(finding.episode, now);
         }
-        if let Some(change) = finding.change() {
-            finding.side = momentum::side(rule, change);
-            finding.step = Some(episode::step(rule, &finding.episode, change, now));
-        }
-        finding
     }
 
     pub fn ticker(&self) -> Option<&'a Ticker> {
@@ -148,16 +138,6 @@ impl<'a> Finding<'a> {
         self.age_ms()
             .is_some_and(|age| is_fresh(age, self.rule.max_ticker_age_ms))
     }
-}
-
-/// What the first gate to find the ticker unfit says of the market. Such gates do not look at what
-/// is measured later.
-fn status(found: &Finding) -> &'static str {
-    let unfit = Gate::ALL.iter().find_map(|gate| match gate.refusal() {
-        Refusal::Unfit(status) => (!gate.passed(found)).then_some(status),
-        Refusal::NoSignal | Refusal::PutOff => None,
-    });
-    unfit.unwrap_or(TRADING)
 }
 
 fn fault(row: &Result<Ticker, String>) -> Option<Cow<'_, str>> {
