@@ -2,8 +2,6 @@
 //!
 //! One subject in each file. Servers, sessions and waiting are those of `signal_hub_harness`.
 
-use signal_hub_harness::{cluster, scene, session};
-
 mod by_hand;
 mod callers;
 mod databases;

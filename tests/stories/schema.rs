@@ -1,9 +1,9 @@
 //! The SQL that users install is the SQL that the library was compiled for.
 
-use crate::cluster::POSTGRES;
-use crate::cluster::binaries::library;
-use crate::scene::{by_hand, flat_market};
-use crate::session::Session;
+use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::cluster::binaries::library;
+use signal_hub_harness::scene::{by_hand, flat_market};
+use signal_hub_harness::session::Session;
 use object::{Object, ObjectSection, ObjectSymbol};
 use pgrx_sql_entity_graph::metadata::SqlMapping;
 use pgrx_sql_entity_graph::section::{decode_entities, is_schema_section_name};

@@ -1,8 +1,8 @@
 //! An installation that was updated is the same as a fresh one.
 
-use crate::cluster::binaries::releases;
-use crate::cluster::{Cluster, Options};
-use crate::session::Session;
+use signal_hub_harness::cluster::binaries::releases;
+use signal_hub_harness::cluster::{Cluster, Options};
+use signal_hub_harness::session::Session;
 use std::collections::BTreeSet;
 
 /// What an installation consists of: a line each, and each line names what it is about first.
