@@ -1,6 +1,6 @@
 -- Part: replaceable
--- Subscribers see and touch their own rows only. They do not bind
--- the owner of the tables, which is the role that the worker writes as.
+-- Subscribers see and touch their own rows only. Policies do not bind the owner of
+-- the tables, which is the role that the worker writes as.
 --
 -- The subselects are evaluated once per statement, not once per row.
 CREATE POLICY own_rows ON @extschema@.user_subscriptions FOR SELECT
