@@ -48,6 +48,7 @@ fn what_users_granted_revoked_and_changed_stays() {
              GRANT EXECUTE ON FUNCTION pause_signals(text) TO operator WITH GRANT OPTION;
              GRANT SELECT (user_id, tier) ON user_subscriptions TO reader;
              GRANT SELECT ON signal_stats TO reader;
+             ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO reader;
              UPDATE signal_rules SET stop_loss_percent = 2.5;
              UPDATE signal_tiers SET daily_quota = 7, enabled = true WHERE tier = 'PRO';
              INSERT INTO signal_tiers (tier, priority) VALUES ('TEAM', 50);
@@ -76,7 +77,8 @@ fn what_users_granted_revoked_and_changed_stays() {
             session.one::<bool>(
                 "SELECT NOT has_table_privilege('pg_monitor', 'signal_health', 'SELECT')
                     AND NOT has_function_privilege('reader', 'current_subscriber()', 'EXECUTE')
-                    AND has_table_privilege('reader', 'signal_stats', 'SELECT')"
+                    AND has_table_privilege('reader', 'signal_stats', 'SELECT')
+                    AND NOT has_function_privilege('reader', 'signal_hub_build()', 'EXECUTE')"
             ),
             "from {release}"
         );
