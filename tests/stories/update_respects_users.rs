@@ -49,6 +49,7 @@ fn what_users_granted_revoked_and_changed_stays() {
              GRANT SELECT (user_id, tier) ON user_subscriptions TO reader;
              GRANT SELECT ON signal_stats TO reader;
              ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO reader;
+             CREATE VIEW my_health AS SELECT * FROM signal_health;
              UPDATE signal_rules SET stop_loss_percent = 2.5;
              UPDATE signal_tiers SET daily_quota = 7, enabled = true WHERE tier = 'PRO';
              INSERT INTO signal_tiers (tier, priority) VALUES ('TEAM', 50);
@@ -83,6 +84,7 @@ fn what_users_granted_revoked_and_changed_stays() {
             "from {release}"
         );
         assert_eq!(rows(&mut session), kept, "from {release}");
+        session.run("TABLE my_health");
     }
 }
 
