@@ -97,14 +97,19 @@ start_simulator() {
 # Starts the live page for subscriber $1 and prints its address. The token is in
 # the fragment, which browsers keep to themselves.
 start_live() {
-    local deadline port=8080 live=$CARGO_TARGET_DIR/debug/signal_hub_live page token
+    local deadline port=8080 live=$CARGO_TARGET_DIR/debug/signal_hub_live page token password server=${url#*@}
     timed "building the live page (a minute the first time)" run_cargo build --locked -p signal_hub_live
     query 'CREATE ROLE authenticated'
     query "SELECT grant_realtime_access('authenticated', NULL, NULL), enable_realtime()" >/dev/null
+    password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+    # The service's login, and one for what it does for subscribers, with fewer rights.
+    query "CREATE ROLE signal_hub_live LOGIN REPLICATION PASSWORD '$password'; GRANT authenticated, pg_monitor TO signal_hub_live;
+           CREATE ROLE signal_hub_subscribers LOGIN NOINHERIT PASSWORD '$password'; GRANT authenticated TO signal_hub_subscribers"
     od -An -N32 -tx1 /dev/urandom | tr -d ' \n' | as_builder tee "$folder/secret" >/dev/null
     ! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || port=0
     # shellcheck disable=SC2016 # expands in that shell
-    DATABASE_URL=$url as_builder setsid --fork sh -c \
+    DATABASE_URL=postgresql://signal_hub_live:$password@$server \
+        SIGNAL_HUB_LIVE_SUBSCRIBER_DATABASE_URL=postgresql://signal_hub_subscribers:$password@$server as_builder setsid --fork sh -c \
         'echo $$ >"$1/live.pid"; exec "$2" serve --listen "127.0.0.1:$3" --jwt-secret-file "$1/secret" --create-slot >"$1/live.log" 2>&1' - \
         "$folder" "$live" "$port" </dev/null
     deadline=$((SECONDS + 10))

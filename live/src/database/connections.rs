@@ -1,7 +1,12 @@
 //! Connections to the database: a pool for clients, and one connection of the service's own, so
 //! that what the service asks never waits for clients.
+//!
+//! The two have logins of their own if the operator gave them: what runs as a subscriber, row-level
+//! security policies and triggers included, can leave the role of subscribers again and act with
+//! the rights of the login.
 
 use crate::database::refusal::Refusal;
+use crate::options::Source;
 use deadpool_postgres::{
     BuildError, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
     Timeouts,
@@ -16,8 +21,11 @@ const CONNECTIONS: usize = 8;
 pub const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest wait for a lock. It is short because a statement that waits keeps its connection.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);
-/// The form of times, wherever texts of the database are passed on.
-pub const TEXT_OPTIONS: &str = "-c TimeZone=UTC -c DateStyle=ISO";
+/// Settings of every session: the form of times, and that no object of another schema can take the
+/// place of one of pg_catalog. Options of the session come before those of the role and the
+/// database.
+pub const SESSION_OPTIONS: &str =
+    "-c TimeZone=UTC -c DateStyle=ISO -c search_path=pg_catalog,pg_temp";
 
 /// All connections except the one for replication.
 pub struct Connections {
@@ -38,11 +46,11 @@ impl Valid {
 
 impl Connections {
     /// Connects when there is something to ask.
-    pub fn new(database: &Config) -> Result<Self, BuildError> {
+    pub fn new(source: &Source) -> Result<Self, BuildError> {
         let valid = Valid(Arc::new(Mutex::new(Instant::now())));
         Ok(Self {
-            clients: pool(database, CONNECTIONS, &valid)?,
-            own: pool(database, 1, &valid)?,
+            clients: pool(source.for_subscribers(), CONNECTIONS, &valid)?,
+            own: pool(&source.database, 1, &valid)?,
             valid,
         })
     }
@@ -103,15 +111,16 @@ fn pool(database: &Config, size: usize, valid: &Valid) -> Result<Pool, BuildErro
         .build()
 }
 
-/// The same server, with the session settings that this service relies on: the form of texts, and
-/// a limit on the time of every statement.
+/// The same server, with the session settings that this service relies on, among them a limit on
+/// the time of every statement.
 pub fn session_config(database: &Config) -> Config {
     let mut config = database.clone();
     let own = format!(
-        "{TEXT_OPTIONS} -c statement_timeout={} -c lock_timeout={}",
+        "{SESSION_OPTIONS} -c statement_timeout={} -c lock_timeout={}",
         PATIENCE.as_millis(),
         LOCK_PATIENCE.as_millis()
     );
+    // The last of several values counts.
     let options = match database.get_options() {
         Some(given) => format!("{given} {own}"),
         None => own,

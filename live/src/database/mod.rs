@@ -8,7 +8,7 @@ mod reports;
 mod statements;
 mod turns;
 
-pub use connections::{PATIENCE, TEXT_OPTIONS, session_config};
+pub use connections::{PATIENCE, SESSION_OPTIONS, session_config};
 pub use refusal::Refusal;
 pub use reports::{Ended, HealthReport, LogReport, Page};
 pub use statements::Statement;
@@ -49,7 +49,7 @@ impl Database {
     /// `schema` is the extension's. Connects when there is something to ask.
     pub fn new(options: &Serve, schema: &str) -> Result<Self, BuildError> {
         Ok(Self {
-            connections: Connections::new(&options.source.database)?,
+            connections: Connections::new(&options.source)?,
             turns: Turns::default(),
             role: options.claims.role.clone(),
             slot: options.source.slot.clone(),

@@ -127,12 +127,33 @@ statements! { |schema|
         "SELECT pg_catalog.pg_has_role(r.oid, 'MEMBER') AS is_member, current_user::pg_catalog.text AS login
            FROM pg_catalog.pg_roles r WHERE r.rolname = $1::pg_catalog.text",
 
+    /// Which server and database this is.
+    Identity =>
+        "SELECT pg_catalog.pg_postmaster_start_time()::pg_catalog.text AS started,
+                pg_catalog.current_database()::pg_catalog.text AS database",
+
+    /// The rights of the login for subscribers beyond those of their role.
+    SubscriberLogin =>
+        "SELECT current_user::pg_catalog.text AS login,
+                l.rolsuper OR l.rolreplication OR l.rolbypassrls OR l.rolcreaterole OR l.rolcreatedb
+                    AS is_privileged,
+                EXISTS (SELECT FROM pg_catalog.pg_shdepend d
+                         WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
+                           AND d.refobjid = l.oid AND d.deptype = 'o') AS is_owner,
+                (SELECT m.rolname::pg_catalog.text FROM pg_catalog.pg_roles m
+                  WHERE m.oid <> l.oid AND pg_catalog.pg_has_role(l.oid, m.oid, 'MEMBER')
+                    AND NOT pg_catalog.pg_has_role(s.oid, m.oid, 'MEMBER')
+                  ORDER BY m.rolname LIMIT 1) AS other_role
+           FROM pg_catalog.pg_roles l, pg_catalog.pg_roles s
+          WHERE l.rolname = current_user AND s.rolname = $1::pg_catalog.text",
+
     /// Whether row-level security binds a role, and it may read.
     Bound => format!(
         "SELECT c.relrowsecurity AND NOT r.rolsuper AND NOT r.rolbypassrls
                     AND (c.relforcerowsecurity
                          OR NOT pg_catalog.pg_has_role(r.oid, c.relowner, 'USAGE')) AS is_bound,
-                pg_catalog.has_table_privilege(r.oid, c.oid, 'SELECT')
+                pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE')
+                    AND pg_catalog.has_table_privilege(r.oid, c.oid, 'SELECT')
                     AND pg_catalog.has_function_privilege(r.oid, pg_catalog.to_regprocedure({function}), 'EXECUTE')
                     AS may_read
            FROM pg_catalog.pg_roles r, pg_catalog.pg_class c

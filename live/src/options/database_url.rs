@@ -7,9 +7,10 @@ use std::ffi::OsStr;
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
 
-/// Parses the address. What it refuses is not repeated in the message: it has the password.
+/// Parses the address that an option of this name gives. The message names the option, but does not
+/// repeat what it refuses, because that has the password.
 #[derive(Clone)]
-pub struct DatabaseUrl;
+pub struct DatabaseUrl(pub &'static str);
 
 impl TypedValueParser for DatabaseUrl {
     type Value = Config;
@@ -25,7 +26,7 @@ impl TypedValueParser for DatabaseUrl {
             .ok_or_else(|| "it is not UTF-8".to_owned())
             .and_then(parse);
         parsed.map_err(|why| {
-            let message = format!("DATABASE_URL: {why}\n");
+            let message = format!("{}: {why}\n", self.0);
             Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
         })
     }

@@ -62,12 +62,25 @@ pub struct Source {
     /// Server, database and login: postgresql://USER:PASSWORD@HOST:PORT/DATABASE (as a variable,
     /// other users of this machine do not see it)
     #[arg(long = "database-url", env = "DATABASE_URL", value_name = "URL")]
-    #[arg(hide_env_values = true, value_parser = DatabaseUrl)]
+    #[arg(hide_env_values = true, value_parser = DatabaseUrl("DATABASE_URL"))]
     pub database: tokio_postgres::Config,
+    /// The same database with a login for the transactions of subscribers, which should have no
+    /// other rights than those of their role
+    #[arg(long = "subscriber-database-url", value_name = "URL")]
+    #[arg(env = "SIGNAL_HUB_LIVE_SUBSCRIBER_DATABASE_URL")]
+    #[arg(hide_env_values = true, value_parser = DatabaseUrl("--subscriber-database-url"))]
+    pub subscriber_database: Option<tokio_postgres::Config>,
     /// Replication slot
     #[arg(long, env = "SIGNAL_HUB_LIVE_SLOT", value_name = "NAME")]
     #[arg(default_value = "signal_hub_live", value_parser = slot_name)]
     pub slot: String,
+}
+
+impl Source {
+    /// The database with the login for transactions of subscribers.
+    pub fn for_subscribers(&self) -> &tokio_postgres::Config {
+        self.subscriber_database.as_ref().unwrap_or(&self.database)
+    }
 }
 
 /// The options of `serve`.

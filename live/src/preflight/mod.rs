@@ -7,7 +7,8 @@ use crate::database::{PATIENCE, Statement, publication, session_config};
 use crate::error::{Failure, database_error};
 use crate::options::{Serve, Source};
 use postgres_protocol::escape::{escape_identifier, escape_literal};
-use tokio_postgres::{Client, NoTls, Row};
+use tokio_postgres::{Client, Config, NoTls, Row};
+use tracing::warn;
 
 /// Checks everything that serving needs, and returns the extension's schema.
 ///
@@ -25,15 +26,33 @@ async fn check_rights(client: &Client, options: &Serve) -> Result<String, Failur
     check_decoding(client).await?;
     let schema = find_schema(client).await?;
     check_publication(client, &schema, &options.publication).await?;
-    check_role(client, &schema, &options.claims.role).await?;
+    let role = &options.claims.role;
+    match &options.source.subscriber_database {
+        Some(database) => {
+            let subscribers = connect_to(database).await?;
+            check_same_database(client, &subscribers).await?;
+            check_role(client, &subscribers, &schema, role).await?;
+            check_subscriber_login(&subscribers, role).await?;
+        }
+        None => {
+            check_role(client, client, &schema, role).await?;
+            warn!(
+                "transactions of subscribers run under the login of the service, which has more rights than they need; HINT: give them a login of their own by --subscriber-database-url"
+            );
+        }
+    }
     check_own_rights(client, &schema).await?;
     Ok(schema)
 }
 
 /// Connects for a few questions.
 async fn connect(source: &Source) -> Result<Client, Failure> {
+    connect_to(&source.database).await
+}
+
+async fn connect_to(database: &Config) -> Result<Client, Failure> {
     let failed = |words: String| Failure::Other(format!("cannot connect to the database: {words}"));
-    let config = session_config(&source.database);
+    let config = session_config(database);
     // The limit in the configuration covers the network's part only.
     let connected = tokio::time::timeout(PATIENCE, config.connect(NoTls)).await;
     let (client, connection) = connected
@@ -114,7 +133,12 @@ async fn check_publication(client: &Client, schema: &str, name: &str) -> Result<
 }
 
 /// Everything a subscriber does is done as this role, so row-level security must bind it.
-async fn check_role(client: &Client, schema: &str, role: &str) -> Result<(), Failure> {
+async fn check_role(
+    client: &Client,
+    subscribers: &Client,
+    schema: &str,
+    role: &str,
+) -> Result<(), Failure> {
     let grant = || {
         format!(
             "CREATE ROLE {role} unless it exists, then SELECT {schema}.grant_realtime_access({name})",
@@ -123,7 +147,7 @@ async fn check_role(client: &Client, schema: &str, role: &str) -> Result<(), Fai
             name = escape_literal(role),
         )
     };
-    let row = client
+    let row = subscribers
         .query_opt(&Statement::Membership.text(""), &[&role])
         .await?;
     let Some(row) = row else {
@@ -161,6 +185,57 @@ async fn check_role(client: &Client, schema: &str, role: &str) -> Result<(), Fai
         ));
     }
     Ok(())
+}
+
+/// Two logins, but one database: resume points and rows must be of the same history.
+async fn check_same_database(client: &Client, subscribers: &Client) -> Result<(), Failure> {
+    let text = Statement::Identity.text("");
+    let (own, theirs) = (
+        client.query_one(&text, &[]).await?,
+        subscribers.query_one(&text, &[]).await?,
+    );
+    for name in ["started", "database"] {
+        if own.try_get::<_, String>(name)? != theirs.try_get::<_, String>(name)? {
+            return Err(Failure::refused(
+                "--subscriber-database-url is another database than DATABASE_URL",
+                "Give both the same host, port and database, and only different logins.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A role that is set can be left again, so the login for subscribers must have no other rights.
+async fn check_subscriber_login(client: &Client, role: &str) -> Result<(), Failure> {
+    let row = client
+        .query_one(&Statement::SubscriberLogin.text(""), &[&role])
+        .await?;
+    let login = login(&row)?;
+    let name = escape_identifier(&login);
+    let (excess, hint) = if row.try_get("is_privileged")? {
+        (
+            "has attributes that subscribers must not have".to_owned(),
+            format!(
+                "ALTER ROLE {name} NOSUPERUSER NOREPLICATION NOBYPASSRLS NOCREATEROLE NOCREATEDB"
+            ),
+        )
+    } else if row.try_get("is_owner")? {
+        (
+            "owns objects".to_owned(),
+            format!("REASSIGN OWNED BY {name} TO another role"),
+        )
+    } else if let Some(other) = row.try_get::<_, Option<String>>("other_role")? {
+        (
+            format!("is a member of \"{other}\""),
+            format!("REVOKE {} FROM {name}", escape_identifier(&other)),
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Failure::refused(
+        format!("role {login}, the login for subscribers, {excess}"),
+        hint,
+    ))
 }
 
 /// What the service asks as itself.

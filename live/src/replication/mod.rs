@@ -8,7 +8,7 @@ mod pgoutput;
 mod reader;
 
 use crate::app::{App, STREAMING};
-use crate::database::TEXT_OPTIONS;
+use crate::database::SESSION_OPTIONS;
 use broken::Broken;
 use pgwire_replication::{ReplicationClient, ReplicationConfig, TlsConfig};
 use postgres_protocol::escape::escape_identifier;
@@ -126,6 +126,6 @@ fn config(app: &App) -> ReplicationConfig {
     .with_tls(TlsConfig::disabled())
     .with_status_interval(Duration::from_secs(1))
     .with_buffer_size(ROWS_AT_ONCE as usize)
-    .with_options(TEXT_OPTIONS)
+    .with_options(SESSION_OPTIONS)
     .with_application_name("signal_hub_live")
 }

@@ -18,3 +18,4 @@ mod signing_in;
 mod silence;
 mod slots;
 mod slow;
+mod trust;

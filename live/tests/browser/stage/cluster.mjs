@@ -31,7 +31,12 @@ export class Cluster {
   }
 
   get url() {
-    return `postgresql://postgres@127.0.0.1:${this.port}/postgres`;
+    return this.urlOf('postgres');
+  }
+
+  /** The database for a login. */
+  urlOf(login) {
+    return `postgresql://${login}@127.0.0.1:${this.port}/postgres`;
   }
 
   async #make() {
@@ -53,7 +58,9 @@ export class Cluster {
       signal_hub.interval = '2s'
     `);
     await this.begin();
-    await this.sql(`CREATE EXTENSION signal_hub; CREATE ROLE authenticated; SELECT enable_realtime(); SELECT grant_realtime_access()`);
+    await this.sql(`CREATE EXTENSION signal_hub; CREATE ROLE authenticated; SELECT enable_realtime(); SELECT grant_realtime_access();
+      CREATE ROLE signal_hub_live LOGIN REPLICATION; GRANT authenticated, pg_monitor TO signal_hub_live;
+      CREATE ROLE signal_hub_subscribers LOGIN NOINHERIT; GRANT authenticated TO signal_hub_subscribers`);
   }
 
   /** Starts the server; it ends when this process does, however that ends. */

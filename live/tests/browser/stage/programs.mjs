@@ -40,7 +40,10 @@ export class Service {
 
   async begin() {
     const options = ['serve', '--listen', `127.0.0.1:${this.port}`, '--jwt-secret-file', join(this.#folder, 'secret'), '--create-slot'];
-    this.#process = start('signal_hub_live', options, { DATABASE_URL: this.cluster.url });
+    this.#process = start('signal_hub_live', options, {
+      DATABASE_URL: this.cluster.urlOf('signal_hub_live'),
+      SIGNAL_HUB_LIVE_SUBSCRIBER_DATABASE_URL: this.cluster.urlOf('signal_hub_subscribers'),
+    });
     await eventually('the service is well', async () => {
       if (this.#process.exitCode !== null) throw new Error(this.#process.log);
       return (await fetch(`${this.url}/healthz`)).ok;
