@@ -10,7 +10,7 @@ mod turns;
 
 pub use connections::{PATIENCE, SESSION_OPTIONS, session_config};
 pub use refusal::Refusal;
-pub use reports::{Ended, HealthReport, LogReport, Page};
+pub use reports::{Ended, Generator, HealthReport, LogReport, Page};
 pub use statements::Statement;
 
 use crate::auth::Subscriber;

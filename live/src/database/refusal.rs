@@ -8,9 +8,13 @@ use tokio_postgres::error::SqlState;
 /// Why the database did not do it.
 #[derive(Debug, Error)]
 pub enum Refusal {
-    /// What the client sent is wrong, in the database's words.
+    /// What the client sent is wrong, in words for the client.
     #[error("{0}")]
     Invalid(String),
+    /// The database finds a value wrong that the client sent. Its words may come from triggers and
+    /// policies, so they are not for the client.
+    #[error("{0}")]
+    Rejected(String),
     /// There is no such row for this subscriber.
     #[error("there is no such row")]
     Missing,
@@ -34,7 +38,7 @@ impl From<&tokio_postgres::Error> for Refusal {
         match *report.code() {
             SqlState::INVALID_TEXT_REPRESENTATION
             | SqlState::INVALID_PARAMETER_VALUE
-            | SqlState::CHARACTER_NOT_IN_REPERTOIRE => Self::Invalid(report.message().to_owned()),
+            | SqlState::CHARACTER_NOT_IN_REPERTOIRE => Self::Rejected(words),
             SqlState::LOCK_NOT_AVAILABLE | SqlState::T_R_DEADLOCK_DETECTED => Self::Busy,
             SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW => {
                 Self::Away(words)

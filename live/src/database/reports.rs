@@ -69,19 +69,31 @@ pub fn marks(answer: &tokio_postgres::Row) -> Vec<u8> {
     out
 }
 
-/// What `signal_health` reports.
+/// What `signal_health` reports as far as subscribers may know it.
 pub struct HealthReport {
-    /// A JSON object.
-    pub json: String,
+    pub generator: Generator,
     /// The database's clock, in seconds since 1970.
     pub clock: f64,
+}
+
+/// The state of the generator.
+#[derive(PartialEq)]
+pub struct Generator {
+    pub state: String,
+    pub is_healthy: bool,
+    /// Its last and next times, a JSON object.
+    pub times: String,
 }
 
 impl HealthReport {
     /// The answer to [`super::Statement::Health`].
     pub(super) fn new(answer: &tokio_postgres::Row) -> Result<Self, Refusal> {
         Ok(Self {
-            json: value(answer, "report")?,
+            generator: Generator {
+                state: value(answer, "state")?,
+                is_healthy: value(answer, "healthy")?,
+                times: value(answer, "times")?,
+            },
             clock: value(answer, "clock")?,
         })
     }

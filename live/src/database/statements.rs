@@ -65,14 +65,15 @@ statements! { |schema|
         schema = escape_identifier(schema),
     ),
 
-    /// What the generator reports, and the database's clock.
+    /// What the generator reports as far as subscribers may know it, and the database's clock. The
+    /// message is for operators: it may name signals, subscribers and addresses.
     Health => format!(
-        "SELECT pg_catalog.jsonb_build_object(
-                    'state', state, 'healthy', healthy, 'message', message,
+        "SELECT state::pg_catalog.text AS state, healthy::boolean AS healthy,
+                pg_catalog.jsonb_build_object(
                     'last_run', last_run, 'next_run', next_run,
                     'last_signal_at', (SELECT r.finished_at FROM {schema}.signal_runs r
                                         WHERE r.signals_generated > 0
-                                        ORDER BY r.run_id DESC LIMIT 1))::pg_catalog.text AS report,
+                                        ORDER BY r.run_id DESC LIMIT 1))::pg_catalog.text AS times,
                 extract(epoch FROM pg_catalog.clock_timestamp())::double precision AS clock
            FROM {schema}.signal_health",
         schema = escape_identifier(schema),

@@ -6,7 +6,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use tracing::warn;
+use tracing::{debug, warn};
 
 /// A reply other than what was asked for.
 pub fn error(status: StatusCode, message: &str) -> Response {
@@ -23,6 +23,13 @@ impl IntoResponse for Refusal {
         let unavailable = |message| error(StatusCode::SERVICE_UNAVAILABLE, message);
         match self {
             Self::Invalid(words) => error(StatusCode::BAD_REQUEST, &words),
+            Self::Rejected(words) => {
+                debug!("the database rejects a value: {words}");
+                error(
+                    StatusCode::BAD_REQUEST,
+                    "the database does not accept a value of this request",
+                )
+            }
             Self::Missing => error(StatusCode::NOT_FOUND, "there is no such signal"),
             // The words are for the operator: they may be about others than this client.
             Self::Failed(words) => {

@@ -34,9 +34,9 @@ async fn ask(app: &App) -> Result<(), Refusal> {
     let report = app.database.health().await?;
     let offset = report.clock - health::local_clock();
     app.health.send_if_modified(|known| {
-        let changed = known.json.as_ref() != Some(&report.json);
+        let changed = known.generator.as_ref() != Some(&report.generator);
         *known = Arc::new(Health {
-            json: Some(report.json),
+            generator: Some(report.generator),
             offset,
         });
         changed
@@ -49,8 +49,11 @@ fn forget(app: &App) {
     app.metrics.lag.store(-1, Ordering::Relaxed);
     app.health.send_if_modified(|known| {
         let offset = known.offset;
-        let changed = known.json.is_some();
-        *known = Arc::new(Health { json: None, offset });
+        let changed = known.generator.is_some();
+        *known = Arc::new(Health {
+            generator: None,
+            offset,
+        });
         changed
     });
 }

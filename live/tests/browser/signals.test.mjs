@@ -96,7 +96,7 @@ test('a market moves: signals come by themselves, and generator, next run and la
   const someone = await stage.subscriber();
   const page = await someone.open();
   await eventually('disabled', async () => (await page.locator('#generator').innerText()).includes('disabled'));
-  assert.match(await page.locator('#generator-message').innerText(), /signal_hub.enabled/);
+  assert.match(await page.locator('#generator-message').innerText(), /Signals are switched off/);
   const market = await Market.start();
   try {
     await stage.sql(`INSERT INTO user_subscriptions (user_id, tier) VALUES ('${someone.userId}', 'MAX')`);
@@ -109,7 +109,7 @@ test('a market moves: signals come by themselves, and generator, next run and la
     assert.match(await page.locator('#last-signal').innerText(), /just now|s ago/);
     await stage.sql("SELECT pause_signals('maintenance')");
     await eventually('paused', async () => /paused/.test(await page.locator('#generator').innerText()), SOON);
-    assert.match(await page.locator('#generator-message').innerText(), /maintenance/);
+    assert.match(await page.locator('#generator-message').innerText(), /^Generator: Signals are paused\.$/);
   } finally {
     for (const setting of ['enabled', 'interval', 'exchange_url']) await stage.sql(`ALTER SYSTEM RESET signal_hub.${setting}`);
     await stage.sql('SELECT resume_signals()');

@@ -5,6 +5,7 @@ use crate::scene::SOON;
 use crate::service::open;
 use crate::wait::eventually;
 use serde_json::Value;
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -64,8 +65,7 @@ fn health_and_numbers_are_those_of_the_database_and_the_service() {
     let health = service.json("/api/health", &token);
     assert_eq!(health["state"], "not_preloaded");
     assert_eq!(health["healthy"], false);
-    let said: String = shop.admin.one("SELECT message FROM signal_health");
-    assert_eq!(health["message"], said);
+    assert_eq!(health["message"], "No signals are generated at present.");
     let close: bool = shop.admin.one(&format!(
         "SELECT abs(extract(epoch FROM clock_timestamp() - '{}'::timestamptz)) < 5",
         health["server_time"].as_str().expect("a text")
@@ -77,6 +77,56 @@ fn health_and_numbers_are_those_of_the_database_and_the_service() {
     eventually(SOON, "the client has left", || {
         service.metric("clients") == 0.0
     });
+}
+
+#[test]
+fn subscribers_get_no_words_that_are_meant_for_operators() {
+    let (mut shop, service) = open();
+    shop.admin.run(
+        "ALTER VIEW signal_health RENAME TO the_real_one;
+         CREATE VIEW signal_health AS SELECT 'failing'::text AS state, false AS healthy, last_run, next_run,
+                'LONG BTCUSDT to 00000000-0000-4000-8000-000000000003 failed: no route to 10.0.0.7'::text AS message
+           FROM the_real_one;
+         CREATE FUNCTION complain() RETURNS trigger LANGUAGE plpgsql AS
+             $f$BEGIN RAISE 'account of 10.0.0.7 is locked' USING ERRCODE = 'invalid_parameter_value'; END$f$;
+         CREATE TRIGGER complain BEFORE UPDATE ON user_signals FOR EACH ROW EXECUTE FUNCTION complain()",
+    );
+    shop.admin.run(&crate::shop::import(2, 1));
+    let token = service.token(2);
+    let health = eventually(SOON, "the state is known", || {
+        let health = service.json("/api/health", &token);
+        (health["state"] == "failing").then_some(health)
+    });
+    let members: Vec<&String> = health.as_object().expect("an object").keys().collect();
+    assert_eq!(
+        members,
+        [
+            "healthy",
+            "last_run",
+            "last_signal_at",
+            "message",
+            "next_run",
+            "server_time",
+            "state"
+        ]
+    );
+    let stream = eventually(SOON, "the event comes", || {
+        let mut response = service.get("/api/stream", Some(&token));
+        let mut start = [0; 4096];
+        let mut read = 0;
+        let mut reader = response.body_mut().as_reader();
+        while !String::from_utf8_lossy(&start[..read]).contains("last_signal_at") {
+            read += reader.read(&mut start[read..]).expect("the stream goes on");
+        }
+        Some(String::from_utf8_lossy(&start[..read]).into_owned())
+    });
+    let (status, refused) = service.post("/api/signals/1", &token, r#"{"viewed":true}"#);
+    assert_eq!(status, 400);
+    for reply in [health.to_string(), stream, refused.to_string()] {
+        for word in ["BTCUSDT", "000000000003", "10.0.0.7"] {
+            assert!(!reply.contains(word), "{reply}");
+        }
+    }
 }
 
 #[test]
