@@ -1,5 +1,6 @@
 //! Starts everything, accepts connections, and ends in time.
 
+mod accept;
 mod monitor;
 mod sockets;
 
@@ -10,24 +11,19 @@ use crate::auth::Keys;
 use crate::database::Database;
 use crate::error::Failure;
 use crate::fan_out::FanOut;
-use crate::http;
 use crate::options::Serve;
 use crate::preflight::{self, slot};
 use crate::replication;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use sockets::{room_for, serve_connection};
+use accept::accept;
+use sockets::room_for;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
-use tracing::{info, warn};
+use tracing::info;
 
 /// At the end, clients have this much time to receive their last event.
 const GOODBYE_LIMIT: Duration = Duration::from_millis(1200);
-/// Time between two messages about connections that cannot be accepted.
-const REPEAT_AFTER: Duration = Duration::from_secs(60);
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -43,7 +39,7 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
     let database = Database::new(&options, &schema)
         .map_err(|error| Failure::Other(format!("cannot make a pool: {error}")))?;
     let app = Arc::new(App {
-        fan_out: FanOut::new(room),
+        fan_out: FanOut::new(room.streams),
         options: *options,
         schema,
         keys,
@@ -63,7 +59,7 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
     info!("listening on http://{address}");
     let ended = |what| Failure::Other(format!("{what} ended by itself"));
     let connections = tokio::select! {
-        accepted = accept(&app, listener) => accepted?,
+        accepted = accept(&app, listener, room.connections) => accepted?,
         _ = &mut monitoring => return Err(ended("the task that asks the database")),
         _ = &mut following => return Err(ended("the task that follows the slot")),
     };
@@ -74,32 +70,4 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
     let _ = tokio::time::timeout(Duration::from_millis(300), following).await;
     info!("{}", slot::farewell(&app.options.source));
     Ok(())
-}
-
-/// Accepts clients until the service is ending.
-async fn accept(app: &Arc<App>, listener: TcpListener) -> Result<GracefulShutdown, Failure> {
-    let failed = |error| Failure::Other(format!("cannot wait for signals: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let routes = TowerToHyperService::new(http::routes(Arc::clone(app)));
-    let connections = GracefulShutdown::new();
-    let mut reported: Option<Instant> = None;
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = terminate.recv() => return Ok(connections),
-            _ = interrupt.recv() => return Ok(connections),
-        };
-        match accepted {
-            Ok((socket, _)) => serve_connection(socket, routes.clone(), &connections),
-            // Mostly because too many files are open.
-            Err(error) => {
-                if reported.is_none_or(|at| at.elapsed() >= REPEAT_AFTER) {
-                    reported = Some(Instant::now());
-                    warn!("cannot accept connections: {error}");
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
 }

@@ -10,6 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_io_timeout::TimeoutStream;
 use tracing::warn;
 
@@ -21,14 +22,17 @@ const ACKNOWLEDGE_LIMIT: Duration = Duration::from_secs(30);
 const HEADER_LIMIT: Duration = Duration::from_secs(15);
 /// What hyper buffers for a client, in addition to its queue.
 const BUFFER: usize = 64 * 1024;
-/// Open files that are not streams: the database, other requests, the process itself.
-const OTHER_FILES: u64 = 64;
+/// Open files that are not of clients: connections to the database, the process itself.
+const OWN_FILES: u64 = 32;
+/// Open files for requests beside the streams.
+const REQUEST_FILES: u64 = 32;
 
-/// Serves what comes over a connection.
+/// Serves what comes over a connection. Its place is free again when it ends.
 pub fn serve_connection(
     socket: TcpStream,
     routes: TowerToHyperService<axum::Router>,
     connections: &GracefulShutdown,
+    place: Option<OwnedSemaphorePermit>,
 ) {
     // Otherwise an event would wait until more data fills a packet.
     let _ = socket.set_nodelay(true);
@@ -44,6 +48,7 @@ pub fn serve_connection(
     tokio::spawn(async move {
         // How it ends is of no interest: clients come back by themselves.
         let _ = connection.await;
+        drop(place);
     });
 }
 
@@ -57,12 +62,20 @@ fn limit_unacknowledged(socket: &TcpStream) {
     }
 }
 
-/// How many of the wanted clients there is room for. Each is an open file. The usual limit of 1024
-/// open files is too low for that, so it is raised as far as the system allows.
+/// How many clients there is room for. Each is an open file.
+pub struct Room {
+    /// Streams at the same time.
+    pub streams: usize,
+    /// Connections at the same time, those of streams included.
+    pub connections: usize,
+}
+
+/// How many of the wanted streams there is room for. The usual limit of 1024 open files is too low
+/// for them, so it is raised as far as the system allows.
 ///
 /// # Errors
 /// When there is no room for any.
-pub fn room_for(wanted: usize) -> Result<usize, Failure> {
+pub fn room_for(wanted: usize) -> Result<Room, Failure> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let all = Rlimit {
         current: maximum,
@@ -74,17 +87,25 @@ pub fn room_for(wanted: usize) -> Result<usize, Failure> {
     }
     // `None` means that there is no limit.
     let Some(files) = getrlimit(Resource::Nofile).current else {
-        return Ok(wanted);
+        return Ok(Room {
+            streams: wanted,
+            connections: usize::MAX,
+        });
     };
-    let room = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+    let other_files = OWN_FILES + REQUEST_FILES;
+    let less = |other| usize::try_from(files.saturating_sub(other)).unwrap_or(usize::MAX);
+    let room = less(other_files);
     if room == 0 {
         return Err(Failure::refused(
             format!("{files} open files are too few"),
-            format!("Raise the limit (ulimit -n): {OTHER_FILES}, and one more for each client."),
+            format!("Raise the limit (ulimit -n): {other_files}, and one more for each client."),
         ));
     }
     if room < wanted {
         warn!("{files} open files make room for {room} clients, not {wanted}");
     }
-    Ok(room.min(wanted))
+    Ok(Room {
+        streams: room.min(wanted),
+        connections: less(OWN_FILES),
+    })
 }

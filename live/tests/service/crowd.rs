@@ -126,3 +126,34 @@ fn few_open_files_make_room_for_few_clients_and_for_the_database() {
     let read = service.get("/api/signals", Some(&service.token(2)));
     assert_eq!(read.status(), 200);
 }
+
+/// Connections without a request must not use up the files that the service itself needs.
+#[test]
+fn idle_connections_do_not_keep_the_service_from_its_database() {
+    let mut shop = Shop::open();
+    shop.admin.run("SELECT enable_realtime()");
+    let mut service = Service::of(&shop.cluster, &mut shop.admin);
+    service.may_open(256);
+    service.start(&["--create-slot"]);
+    let idle: Vec<_> = (0..400)
+        .map(|_| TcpStream::connect(service.address()))
+        .collect();
+    assert!(idle.iter().filter(|socket| socket.is_ok()).count() > 224);
+    eventually(SOON, "the service has as many as it takes", || {
+        service.said().contains("224 connections are open")
+    });
+    shop.admin.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'signal_hub_live'",
+    );
+    for what in [
+        "active_pid IS NOT NULL",
+        "EXISTS (SELECT FROM pg_stat_activity a WHERE a.application_name = 'signal_hub_live' AND a.pid <> active_pid)",
+    ] {
+        eventually(SOON, what, || {
+            shop.admin
+                .one::<bool>(&format!("SELECT {what} FROM pg_replication_slots"))
+        });
+    }
+    drop(idle);
+    eventually(SOON, "all is well", || service.health() == "ok");
+}
