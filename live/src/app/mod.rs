@@ -1,6 +1,7 @@
 //! What the parts of a running service share.
 
 pub mod health;
+pub mod mark_limit;
 pub mod metrics;
 
 use crate::auth::Keys;
@@ -8,6 +9,7 @@ use crate::database::{Database, LogReport};
 use crate::fan_out::FanOut;
 use crate::options::Serve;
 use health::Health;
+use mark_limit::MarkLimit;
 use metrics::Metrics;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
@@ -24,6 +26,8 @@ pub struct App {
     pub database: Database,
     /// The clients.
     pub fan_out: Arc<FanOut>,
+    /// How fast subscribers may mark.
+    pub mark_limit: MarkLimit,
     /// Numbers for operators.
     pub metrics: Metrics,
     /// The last report of the generator, with the time of the database.

@@ -10,6 +10,7 @@ use jsonwebtoken::jwk::{
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Map, Value};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tracing::warn;
 use uuid::Uuid;
 
 /// How far the clock of an identity provider may differ from this machine's.
@@ -31,6 +32,7 @@ pub struct Subscriber {
 /// What tokens are checked with.
 pub struct Keys {
     keys: Vec<Key>,
+    issuer: Option<String>,
     audience: Option<String>,
     role: String,
 }
@@ -47,7 +49,13 @@ impl Keys {
     /// # Errors
     /// When they cannot be read, or none of them can check a signature.
     pub fn read(keys: &KeyOptions, claims: &ClaimOptions) -> Result<Self, Failure> {
-        Self::new(&KeySource::read(keys)?, claims)
+        let source = KeySource::read(keys)?;
+        if matches!(source, KeySource::KeySet(_)) && claims.audience.is_none() {
+            warn!(
+                "--jwt-audience is not given: tokens that were issued for other services of the same provider are accepted as well"
+            );
+        }
+        Self::new(&source, claims)
     }
 
     /// A token may claim no role but that of `claims`.
@@ -59,8 +67,13 @@ impl Keys {
                 algorithm: Algorithm::HS256,
             }],
             KeySource::KeySet(text) => {
-                let set: JwkSet = serde_json::from_str(text)
-                    .map_err(|error| Failure::Other(format!("not a JSON Web Key Set: {error}")))?;
+                let invalid = |why| Failure::Other(format!("not a JSON Web Key Set: {why}"));
+                // The parser would also take an array for an object.
+                if !text.trim_start().starts_with('{') {
+                    return Err(invalid("it is not an object".to_owned()));
+                }
+                let set: JwkSet =
+                    serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
                 set.keys.iter().filter_map(Key::from_jwk).collect()
             }
         };
@@ -71,6 +84,7 @@ impl Keys {
         }
         Ok(Self {
             keys,
+            issuer: claims.issuer.clone(),
             audience: claims.audience.clone(),
             role: claims.role.clone(),
         })
@@ -81,8 +95,12 @@ impl Keys {
     /// # Errors
     /// Why it is not accepted, in words for the client.
     pub fn check(&self, token: &str) -> Result<Subscriber, String> {
-        let header = jsonwebtoken::decode_header(token)
-            .map_err(|_| "the token is malformed, or signed by an unknown algorithm")?;
+        let malformed = "the token is malformed, or signed by an unknown algorithm";
+        // In base 64, JSON that begins with { begins with e. The parser would also take an array
+        // for an object.
+        let are_objects = token.split('.').take(2).all(|part| part.starts_with('e'));
+        let header = jsonwebtoken::decode_header(token);
+        let header = header.ok().filter(|_| are_objects).ok_or(malformed)?;
         if header.crit.is_some() {
             return Err("the token demands an unknown extension (crit)".to_owned());
         }
@@ -123,6 +141,10 @@ impl Keys {
         rules.leeway = LEEWAY.as_secs();
         rules.validate_nbf = true;
         rules.set_required_spec_claims(&["exp", "sub"]);
+        if let Some(issuer) = &self.issuer {
+            rules.set_issuer(&[issuer]);
+            rules.required_spec_claims.insert("iss".to_owned());
+        }
         match &self.audience {
             Some(audience) => {
                 rules.set_audience(&[audience]);
@@ -137,6 +159,7 @@ impl Keys {
                 ErrorKind::ExpiredSignature => "the token has expired".to_owned(),
                 ErrorKind::ImmatureSignature => "the token is not valid yet".to_owned(),
                 ErrorKind::MissingRequiredClaim(claim) => format!("the token has no {claim}"),
+                ErrorKind::InvalidIssuer => "the token is from another issuer".to_owned(),
                 ErrorKind::InvalidAudience => "the token is for another audience".to_owned(),
                 _ => BAD_SIGNATURE.to_owned(),
             }),

@@ -19,6 +19,7 @@ fn keys(audience: Option<&str>) -> Keys {
 fn claims(audience: Option<&str>) -> ClaimOptions {
     ClaimOptions {
         role: "authenticated".to_owned(),
+        issuer: None,
         audience: audience.map(str::to_owned),
     }
 }
@@ -223,4 +224,42 @@ fn a_token_that_demands_an_unknown_extension_is_refused() {
     let token = format!("{body}.{}", encode(signature.as_ref()));
     let error = keys(None).check(&token).expect_err("bad");
     assert_eq!(error, "the token demands an unknown extension (crit)");
+}
+
+#[test]
+fn with_an_issuer_tokens_must_be_from_it() {
+    crypto::install();
+    let source = KeySource::Secret(SECRET.to_vec());
+    let mut claims = claims(None);
+    claims.issuer = Some("https://issuer.example".to_owned());
+    let keys = Keys::new(&source, &claims).expect("good");
+    let from = |issuer: &str| signed(&with("iss", issuer.into()));
+    keys.check(&from("https://issuer.example")).expect("good");
+    let error = keys
+        .check(&from("https://another.example"))
+        .expect_err("bad");
+    assert_eq!(error, "the token is from another issuer");
+    let error = keys.check(&signed(&good())).expect_err("bad");
+    assert_eq!(error, "the token has no iss");
+}
+
+#[test]
+fn an_array_is_not_taken_for_an_object() {
+    crypto::install();
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET);
+    let token = |header: &Value, claims: &Value| {
+        let parts = [header, claims].map(|part| encode(part.to_string().as_bytes()));
+        let body = parts.join(".");
+        let signature = ring::hmac::sign(&key, body.as_bytes());
+        format!("{body}.{}", encode(signature.as_ref()))
+    };
+    let header = json!({"alg": "HS256"});
+    keys(None).check(&token(&header, &good())).expect("good");
+    for (header, claims) in [
+        (&json!(["JWT", "HS256"]), &good()),
+        (&header, &json!([user().to_string(), now() + 60])),
+    ] {
+        assert!(keys(None).check(&token(header, claims)).is_err());
+    }
+    assert!(keys_of(r#"[[{"kty": "RSA", "n": "AQ", "e": "AQAB"}]]"#).is_err());
 }

@@ -20,6 +20,9 @@ pub fn issue(order: &TokenOrder) -> Result<String, Failure> {
         "iat": now,
         "exp": now + u64::from(order.hours) * 3600,
     });
+    if let Some(issuer) = &order.claims.issuer {
+        claims["iss"] = issuer.as_str().into();
+    }
     if let Some(audience) = &order.claims.audience {
         claims["aud"] = audience.as_str().into();
     }

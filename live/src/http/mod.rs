@@ -10,7 +10,7 @@ mod subscriber;
 use crate::app::App;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -39,6 +39,7 @@ pub fn routes(app: Arc<App>) -> Router {
                 "this address does not take this method",
             )
         })
+        .layer(middleware::from_fn(check_host))
         .layer(middleware::from_fn(protect))
         .with_state(app)
 }
@@ -50,15 +51,32 @@ async fn forbid_storing(request: Request, next: Next) -> Response {
     response
 }
 
+/// Refuses requests that a proxy in front may have understood in another way: HTTP/1.1 demands
+/// exactly one Host.
+async fn check_host(request: Request, next: Next) -> Response {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if hosts > 1 || hosts == 0 && request.version() == Version::HTTP_11 {
+        return error(
+            StatusCode::BAD_REQUEST,
+            "the request must have exactly one Host",
+        );
+    }
+    next.run(request).await
+}
+
 /// Adds what protects browsers to every reply.
 async fn protect(request: Request, next: Next) -> Response {
-    const HEADERS: [(HeaderName, &str); 4] = [
+    const HEADERS: [(HeaderName, &str); 5] = [
         (
             header::CONTENT_SECURITY_POLICY,
             "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
         (
             HeaderName::from_static("cross-origin-resource-policy"),
             "same-origin",

@@ -44,14 +44,14 @@ impl IntoResponse for Refusal {
 }
 
 impl From<QueryRejection> for Refusal {
-    fn from(error: QueryRejection) -> Self {
-        Self::Invalid(error.body_text())
+    fn from(_: QueryRejection) -> Self {
+        Self::Invalid("the part of the address after ? cannot be read".to_owned())
     }
 }
 
 impl From<PathRejection> for Refusal {
-    fn from(error: PathRejection) -> Self {
-        Self::Invalid(error.body_text())
+    fn from(_: PathRejection) -> Self {
+        Self::Invalid("the address must end in the number of a signal".to_owned())
     }
 }
 

@@ -7,7 +7,7 @@ use crate::database::Refusal;
 use axum::body::{self, Body};
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::time::Duration;
@@ -19,11 +19,12 @@ const MOST_BYTES: usize = 1024;
 /// Longest wait for the body of a request.
 const BODY_LIMIT: Duration = Duration::from_secs(5);
 
-/// What the address of a reading asks for.
+/// What the address of a reading asks for, as texts: a parser of numbers would refuse in words for
+/// programmers.
 #[derive(Deserialize)]
 pub struct Since {
     pub since: Option<String>,
-    pub limit: Option<i32>,
+    limit: Option<String>,
 }
 
 /// The newest signals, or those after a resume point.
@@ -33,10 +34,10 @@ pub async fn read(
     query: Result<Query<Since>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(Since { since, limit }) = query?;
-    let limit = limit.unwrap_or(MOST_ROWS);
-    if !(1..=MOST_ROWS).contains(&limit) {
-        return Err(Refusal::Invalid(format!("limit must be 1 to {MOST_ROWS}")));
-    }
+    let limit = limit.map_or(Some(MOST_ROWS), |text| text.parse().ok());
+    let limit = limit.filter(|limit| (1..=MOST_ROWS).contains(limit));
+    let limit = limit
+        .ok_or_else(|| Refusal::Invalid(format!("limit must be a number from 1 to {MOST_ROWS}")))?;
     let page = app
         .database
         .signals_since(&subscriber, since.as_deref(), limit)
@@ -74,6 +75,15 @@ pub async fn mark(
     body: Body,
 ) -> Result<Response, Refusal> {
     let Path(signal_id) = path?;
+    if let Err(wait) = app.mark_limit.take(subscriber.user_id) {
+        let seconds = wait.as_secs() + 1;
+        let headers = [(header::RETRY_AFTER, seconds.to_string())];
+        let reply = error(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many marks, try again later",
+        );
+        return Ok((headers, reply).into_response());
+    }
     let body = match tokio::time::timeout(BODY_LIMIT, body::to_bytes(body, MOST_BYTES)).await {
         Err(_) => {
             return Ok(error(
@@ -89,11 +99,17 @@ pub async fn mark(
         }
         Ok(Ok(body)) => body,
     };
-    let marks: Marks = serde_json::from_slice(&body)
-        .map_err(|error| Refusal::Invalid(format!("these are not marks: {error}")))?;
+    // The parser would also take an array for an object.
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    let marks = is_object.then(|| serde_json::from_slice(&body));
+    let Some(Ok(Marks { viewed, clicked })) = marks else {
+        return Err(Refusal::Invalid(
+            "the body must be an object with viewed or clicked, each true or false".to_owned(),
+        ));
+    };
     let marked = app
         .database
-        .mark(&subscriber, signal_id, marks.viewed, marks.clicked)
+        .mark(&subscriber, signal_id, viewed, clicked)
         .await?;
     Ok((json_headers(), marked).into_response())
 }

@@ -128,6 +128,13 @@ pub struct ClaimOptions {
     #[arg(long, env = "SIGNAL_HUB_LIVE_ROLE", value_name = "NAME")]
     #[arg(default_value = "authenticated")]
     pub role: String,
+    /// Issuer that tokens must be from (default: any)
+    #[arg(
+        long = "jwt-issuer",
+        env = "SIGNAL_HUB_LIVE_JWT_ISSUER",
+        value_name = "ISSUER"
+    )]
+    pub issuer: Option<String>,
     /// Audience that tokens must be for (default: any)
     #[arg(
         long = "jwt-audience",

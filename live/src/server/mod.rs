@@ -5,6 +5,7 @@ mod monitor;
 mod sockets;
 
 use crate::app::health::Health;
+use crate::app::mark_limit::MarkLimit;
 use crate::app::metrics::Metrics;
 use crate::app::{App, UP};
 use crate::auth::Keys;
@@ -44,6 +45,7 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
         schema,
         keys,
         database,
+        mark_limit: MarkLimit::default(),
         metrics: Metrics::default(),
         health: watch::Sender::new(Health::unknown()),
         log_report: watch::Sender::new(None),

@@ -22,6 +22,7 @@ pub async fn watch(app: Arc<App>) {
             forget(&app);
         }
         report_change(&app, asked);
+        app.mark_limit.forget_idle();
         wait(&app).await;
     }
 }

@@ -141,6 +141,7 @@ fn the_page_comes_with_all_its_files_and_a_strict_policy() {
     assert!(!policy.contains("unsafe"), "{policy}");
     assert_eq!(headers["x-content-type-options"], "nosniff");
     assert_eq!(headers["referrer-policy"], "no-referrer");
+    assert_eq!(headers["cross-origin-opener-policy"], "same-origin");
     let tag = headers["etag"].to_str().expect("text").to_owned();
     let page = index.body_mut().read_to_string().expect("text");
     assert!(page.contains("<!doctype html>") || page.contains("<!DOCTYPE html>"));

@@ -179,6 +179,8 @@ fn marks_are_written_back_to_ones_own_signals_and_reach_ones_other_devices() {
         ("/api/signals/1", "{", 400),
         ("/api/signals/1", r#"{"tier":"MAX"}"#, 400),
         ("/api/signals/1", r#"{"viewed":"yes"}"#, 400),
+        ("/api/signals/1", "[true,false]", 400),
+        ("/api/signals/1", " [true]", 400),
         ("/api/signals/1", &" ".repeat(2000), 413),
         ("/api/signals", "{}", 405),
         ("/healthz", "{}", 405),
@@ -228,4 +230,92 @@ fn a_stream_ends_with_the_token_that_opened_it() {
     eventually(SOON, "the token is refused", || {
         service.get("/api/health", Some(&short)).status() == 401
     });
+}
+
+#[test]
+fn what_is_wrong_with_a_request_is_said_without_terms_of_the_implementation() {
+    let (_shop, service) = open();
+    let token = service.token(2);
+    for path in [
+        "/api/signals?limit=abc",
+        "/api/signals?limit=0",
+        "/api/signals?limit=501",
+        "/api/signals?limit=99999999999",
+        "/api/signals?limit=1&limit=2",
+        "/api/stream?since=a&since=b",
+        "/api/signals?since=nonsense",
+    ] {
+        let mut response = service.get(path, Some(&token));
+        let body = response.body_mut().read_to_string().expect("text");
+        assert_eq!(response.status(), 400, "{path}: {body}");
+        for term in ["deserialize", "parse", "invalid digit", "SQLSTATE", "field"] {
+            assert!(!body.contains(term), "{path}: {body}");
+        }
+    }
+    let mut response = service.get("/api/signals?limit=abc", Some(&token));
+    let body = response.body_mut().read_to_string().expect("text");
+    assert!(
+        body.contains("limit must be a number from 1 to 500"),
+        "{body}"
+    );
+}
+
+#[test]
+fn a_request_has_exactly_one_host() {
+    let (_shop, service) = open();
+    for (head, expected) in [
+        ("GET / HTTP/1.1\r\nHost: x\r\n", "HTTP/1.1 200"),
+        ("GET / HTTP/1.0\r\n", "HTTP/1.0 200"),
+        ("GET / HTTP/1.1\r\n", "HTTP/1.1 400"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n", "HTTP/1.1 400"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nhost: y\r\n", "HTTP/1.1 400"),
+        ("GET / HTTP/1.0\r\nHost: x\r\nHost: y\r\n", "HTTP/1.0 400"),
+    ] {
+        let mut socket = TcpStream::connect(service.address()).expect("it listens");
+        let request = format!("{head}Connection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).expect("it listens");
+        socket.set_read_timeout(Some(SOON)).expect("a socket");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).expect("it answers");
+        assert!(answer.starts_with(expected), "{head}: {answer}");
+    }
+}
+
+#[test]
+fn a_subscriber_cannot_mark_without_limit() {
+    let (mut shop, service) = open();
+    shop.signal();
+    let token = service.token(2);
+    let began = std::time::Instant::now();
+    let statuses: Vec<u16> = (0..500)
+        .map(|i| {
+            let body = format!(r#"{{"viewed":{}}}"#, i % 2 == 0);
+            service.post("/api/signals/1", &token, &body).0
+        })
+        .collect();
+    let taken = statuses.iter().filter(|status| **status == 200).count();
+    let most = 300 + 10 * (began.elapsed().as_secs() as usize + 1);
+    assert!((300..=most).contains(&taken), "{taken}, at most {most}");
+    assert!(statuses.contains(&429), "{statuses:?}");
+    let (status, _) = service.post("/api/signals/1", &service.token(3), r#"{"viewed":true}"#);
+    assert_eq!(status, 200, "others are not limited by it");
+}
+
+#[test]
+fn key_sets_without_an_audience_are_warned_about() {
+    let mut shop = crate::shop::Shop::open();
+    let service = crate::service::Service::of(&shop.cluster, &mut shop.admin);
+    let keys = shop.cluster.folder().join("keys");
+    let set = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": base64([7; 32])}]});
+    std::fs::write(&keys, set.to_string()).expect("the folder is ours");
+    let keys = keys.to_str().expect("text");
+    let start = |audience: &[&str]| {
+        let mut command = service.command("serve");
+        command.env_remove("SIGNAL_HUB_LIVE_JWT_SECRET_FILE");
+        let output = command.args(["--jwks-file", keys]).args(audience).output();
+        String::from_utf8(output.expect("it runs").stderr).expect("text")
+    };
+    let warning = "warning: --jwt-audience is not given";
+    assert!(start(&[]).contains(warning));
+    assert!(!start(&["--jwt-audience", "signals"]).contains(warning));
 }
