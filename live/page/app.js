@@ -1,6 +1,8 @@
 // Signs in and out, and shows either the form or the signals.
 
 import { Cache } from './cache.js';
+import { setText } from './dom.js';
+import { LinkSignIn } from './link.js';
 import { Notifier } from './notify.js';
 import { Session, readToken, takeTokenFromAddress } from './session.js';
 import { Shell } from './shell.js';
@@ -22,6 +24,11 @@ const storage = (() => {
 class App {
   #session = new Session(storage);
   #subscriber = null;
+  #link = new LinkSignIn(
+    this.#session,
+    { box: at('other-sign-in'), words: at('other-words'), change: at('change'), stay: at('stay') },
+    { signedIn: () => this.#show(''), problem: (problem) => this.#show(problem) },
+  );
   #notifier = new Notifier(at('notify'));
   #shell = new Shell(at('renewed'), at('reload'));
   #view = new View(document, {
@@ -31,8 +38,10 @@ class App {
 
   start() {
     this.#listen();
-    this.#takeAddress();
-    this.#show('');
+    const token = takeTokenFromAddress(location, history);
+    // Those who are signed in see their signals while the token is checked.
+    if (token === null || this.#session.userId !== null) this.#show('');
+    if (token !== null) this.#link.take(token);
     this.#shell.start((id) => this.#view.open(id));
   }
 
@@ -51,15 +60,14 @@ class App {
     addEventListener('pagehide', () => this.#subscriber?.freeze());
     addEventListener('online', () => this.#subscriber?.networkChanged());
     addEventListener('offline', () => this.#subscriber?.networkChanged());
-    addEventListener('hashchange', () => this.#takeAddress() && this.#show(''));
-    this.#session.onChangedElsewhere(window, () => this.#show(''));
-  }
-
-  /** Signs in by the address; says whether it did. */
-  #takeAddress() {
-    const token = takeTokenFromAddress(location, history);
-    if (token !== null) this.#session.set(token);
-    return token !== null;
+    addEventListener('hashchange', () => {
+      const token = takeTokenFromAddress(location, history);
+      if (token !== null) this.#link.take(token);
+    });
+    this.#session.onChangedElsewhere(window, () => {
+      this.#link.close();
+      this.#show('');
+    });
   }
 
   #signIn(token) {
@@ -73,6 +81,7 @@ class App {
   }
 
   #signOut() {
+    this.#link.close();
     this.#session.forget();
     this.#show('');
   }
@@ -93,6 +102,8 @@ class App {
     at('status').hidden = !isSignedIn;
     at('account').hidden = !isSignedIn;
     at('problem').textContent = problem;
+    setText(at('who'), this.#session.name ?? '');
+    at('who').title = this.#session.name ?? '';
     const wasAnother = Cache.clear(storage, this.#session.userId);
     if (wasAnother || !isSignedIn) this.#notifier.clear();
     if (!isSignedIn) {

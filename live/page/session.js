@@ -16,16 +16,17 @@ export function takeTokenFromAddress(location, history) {
 
 /**
  * What a token says of itself, not verified.
- * @returns {{userId: string, expiresAt: number | null} | null} null when it is not the token of a subscriber
+ * @returns {{userId: string, name: string, expiresAt: number | null} | null} null when it is not the token of a subscriber
  */
 export function readToken(token) {
   const payload = token.trim().split('.')[1];
   if (!payload) return null;
   try {
     const bytes = Uint8Array.from(atob(payload.replaceAll('-', '+').replaceAll('_', '/')), (c) => c.charCodeAt(0));
-    const { sub, exp } = JSON.parse(new TextDecoder().decode(bytes));
+    const { sub, exp, email } = JSON.parse(new TextDecoder().decode(bytes));
     if (typeof sub !== 'string' || sub === '') return null;
-    return { userId: sub, expiresAt: typeof exp === 'number' ? exp * 1_000 : null };
+    const name = typeof email === 'string' && email !== '' ? email : sub;
+    return { userId: sub, name, expiresAt: typeof exp === 'number' ? exp * 1_000 : null };
   } catch {
     return null;
   }
@@ -47,6 +48,11 @@ export class Session {
 
   get userId() {
     return this.#token === null ? null : (readToken(this.#token)?.userId ?? null);
+  }
+
+  /** How the subscriber is shown: the address in the token, else the id. */
+  get name() {
+    return this.#token === null ? null : (readToken(this.#token)?.name ?? null);
   }
 
   set(token) {

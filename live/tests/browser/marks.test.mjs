@@ -119,7 +119,7 @@ test('marks of one subscriber are not made for the next one in the same tab', as
   const marks = await holdMarks(page);
   for (const id of ids) await card(page, id).getByRole('button').click();
   await eventually('one is on its way', () => marks.count === 1);
-  await page.goto(`${stage.gateway.url}/#token=${second.token}`);
+  await first.change(page, second);
   await shows(page, ids);
   marks.release();
   // Marks are saved one after the other, so those of the second subscriber come last.

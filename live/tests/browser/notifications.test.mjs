@@ -56,6 +56,8 @@ test('notifications of one subscriber are removed when another signs in', async 
   await eventually('a notification', async () => (await notifications(tab)).length === 1);
   await eventually('the first is known', () => tab.evaluate(`JSON.stringify({ ...localStorage }).includes('AVAXUSDT')`));
   await tab.evaluate(`location.hash = 'token=${second.token}'`);
+  await eventually('the question', () => tab.evaluate(`!document.getElementById('change').hidden && !document.getElementById('other-sign-in').hidden`));
+  await tab.evaluate(`document.getElementById('change').click()`);
   await eventually('taken away', async () => (await notifications(tab)).length === 0);
   await tab.close();
 });

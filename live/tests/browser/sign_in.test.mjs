@@ -104,7 +104,7 @@ test('a subscriber sees only their own signals, also in a browser that another o
   const page = await first.open();
   await shows(page, [ofFirst]);
   await eventually('it is kept', async () => (await kept(page)).includes(`state.1.${first.userId}`));
-  await page.goto(`${stage.gateway.url}/#token=${second.token}`);
+  await first.change(page, second);
   await shows(page, [ofSecond]);
   assert.equal(await card(page, ofFirst).count(), 0);
   await eventually('what is kept is of the second', async () => (await kept(page)).includes(`state.1.${second.userId}`));
@@ -112,6 +112,43 @@ test('a subscriber sees only their own signals, also in a browser that another o
   const [late] = await second.receive({});
   await first.receive({});
   await shows(page, [ofSecond, late]);
+  await Promise.all([first.leave(), second.leave()]);
+});
+
+test('a link cannot sign anybody out, nor in as somebody else without being asked', async () => {
+  const [first, second] = [await stage.subscriber(), await stage.subscriber()];
+  const ids = await first.receive({});
+  const [page, other] = [await first.open(), await first.openAnother()];
+  await shows(page, ids);
+  await live(other);
+  assert.equal(await page.locator('#who').innerText(), first.userId);
+  const question = page.locator('#other-sign-in');
+  const expired = stage.service.token(second.userId, -3_600);
+  const token = () => page.evaluate(() => localStorage['signal_hub.token']);
+  const before = await token();
+  for (const [useless, words] of [
+    ['x', /no token of a subscriber/],
+    [expired, /does not sign in: the token has expired/],
+    [first.token.replace(/\.[^.]*$/, '.AAAA'), /does not sign in: the signature/],
+  ]) {
+    await page.goto(`${stage.gateway.url}/#token=${useless}`);
+    await eventually('it is refused', async () => words.test(await question.innerText()));
+    assert.ok(await page.getByRole('button', { name: 'Sign in as the other' }).isHidden());
+    assert.equal(await token(), before, 'the session stays');
+    await page.getByRole('button', { name: 'Close' }).click();
+    await eventually('it is closed', () => question.isHidden());
+  }
+  await page.goto(`${stage.gateway.url}/#token=${second.token}`);
+  await eventually('the question names both', async () => {
+    const words = await question.innerText();
+    return words.includes(first.userId) && words.includes(second.userId);
+  });
+  assert.equal(await token(), before);
+  await page.getByRole('button', { name: 'Stay' }).click();
+  for (const tab of [page, other]) await shows(tab, ids);
+  assert.equal(await page.locator('#who').innerText(), first.userId);
+  await first.change(page, second);
+  await eventually('it is the second', async () => (await page.locator('#who').innerText()) === second.userId);
   await Promise.all([first.leave(), second.leave()]);
 });
 

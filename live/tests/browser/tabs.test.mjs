@@ -130,7 +130,7 @@ test('tabs of two subscribers in one browser do not mix', async () => {
   await first.receive({});
   const ids = await second.receive({});
   // The last sign-in counts, in every tab.
-  await other.goto(`${stage.gateway.url}/#token=${second.token}`);
+  await first.change(other, second);
   for (const page of [one, other]) {
     await shows(page, ids);
     assert.equal(await phase(page).then((now) => now !== null), true);

@@ -114,6 +114,12 @@ export class Subscriber {
     return page;
   }
 
+  /** Opens a link that signs in as another subscriber in a tab that is signed in, and agrees. */
+  async change(page, other) {
+    await page.goto(`${this.stage.gateway.url}/#token=${other.token}`);
+    await page.getByRole('button', { name: 'Sign in as the other' }).click();
+  }
+
   /** The same with a clock that the test can advance. */
   openWithClock() {
     return this.open((page) => page.clock.install());

@@ -6,8 +6,14 @@ const encode = (object) => Buffer.from(JSON.stringify(object)).toString('base64u
 const token = (payload) => `${encode({ alg: 'HS256' })}.${encode(payload)}.c2lnbmF0dXJl`;
 
 test('a token names its subscriber and its end', () => {
-  assert.deepEqual(readToken(token({ sub: 'u-1', exp: 1_800_000_000 })), { userId: 'u-1', expiresAt: 1_800_000_000_000 });
-  assert.deepEqual(readToken(`  ${token({ sub: 'u-\u00e9' })}\n`), { userId: 'u-\u00e9', expiresAt: null });
+  assert.deepEqual(readToken(token({ sub: 'u-1', exp: 1_800_000_000 })), { userId: 'u-1', name: 'u-1', expiresAt: 1_800_000_000_000 });
+  assert.deepEqual(readToken(`  ${token({ sub: 'u-\u00e9' })}\n`), { userId: 'u-\u00e9', name: 'u-\u00e9', expiresAt: null });
+});
+
+test('a subscriber is shown by the address in the token, else by the id', () => {
+  assert.equal(readToken(token({ sub: 'u-1', email: 'a@example.com' })).name, 'a@example.com');
+  assert.equal(readToken(token({ sub: 'u-1', email: '' })).name, 'u-1');
+  assert.equal(readToken(token({ sub: 'u-1', email: 7 })).name, 'u-1');
 });
 
 test('anything but the token of a subscriber is refused', () => {
