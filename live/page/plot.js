@@ -2,11 +2,19 @@
 
 import { svgElement } from './dom.js';
 
-const WIDTH = 360;
 const HEIGHT = 200;
 const MARGIN = 14;
-/** Lines and zones end here; labels are on the right of it. */
-const LABELS_AT = 128;
+/** The widest letter of a label; digits are of the same width. */
+const LETTER = 8.2;
+/** Between two columns of labels. */
+const SPACE = 8;
+/** The picture is this wide, unless labels need more. */
+const WIDTH = 360;
+/** Lines and zones take what the labels leave, within these limits. */
+const SHORTEST_LINE = 48;
+const LONGEST_LINE = 128;
+/** From the end of a line to its label. */
+const LEADER = 22;
 /** Smallest distance of two labels. */
 const LABEL_GAP = 22;
 
@@ -31,9 +39,25 @@ export function rewardToRisk({ entry_price, stop_loss, take_profit }) {
   return risk > 0 ? reward / risk : null;
 }
 
-/** "+1.50 %"; the sign says whether the price is above or below the entry. */
+/** "+1.50 %" */
 export function percentText(percent) {
   return `${percent >= 0 ? '+' : '-'}${Math.abs(percent).toFixed(2)} %`;
+}
+
+/** "+1.50 %" for what a level wins, "-1.50 %" for what it loses, on either side; empty for the entry. */
+export function gainText({ kind, percent }, { signal_type }) {
+  if (kind === 'entry') return '';
+  return percentText(signal_type === 'SHORT' ? -percent : percent);
+}
+
+/** Where lines end, columns of labels are, and the picture ends, so that no label overlaps another. */
+export function columns(levels, gains) {
+  const widest = (texts) => Math.max(...texts.map((text) => text.length)) * LETTER;
+  const [name, price, gain] = [levels.map((level) => level.name), levels.map((level) => level.price), gains].map(widest);
+  const labels = LEADER + name + SPACE + price + SPACE + gain;
+  const line = Math.min(LONGEST_LINE, Math.max(SHORTEST_LINE, WIDTH - labels));
+  const width = Math.max(WIDTH, line + labels);
+  return { line, name: line + LEADER, price: width - gain - SPACE, width };
 }
 
 /**
@@ -57,11 +81,13 @@ export function plot(signal) {
   const levels = levelsOf(signal);
   const y = scale(levels, MARGIN, HEIGHT - MARGIN);
   const labelY = spread(levels.map((level) => y(level.price)), LABEL_GAP, MARGIN, HEIGHT - MARGIN);
+  const gains = levels.map((level) => gainText(level, signal));
+  const at = columns(levels, gains);
   return svgElement(
     'svg',
-    { class: 'plot', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': describe(levels) },
-    ...zones(signal, y),
-    ...levels.map((level, i) => line(level, y(level.price), labelY[i])),
+    { class: 'plot', viewBox: `0 0 ${at.width} ${HEIGHT}`, role: 'img', 'aria-label': describe(levels, gains) },
+    ...zones(signal, y, at),
+    ...levels.map((level, i) => line(level, gains[i], at, y(level.price), labelY[i])),
   );
 }
 
@@ -87,27 +113,27 @@ function scale(levels, start, end) {
   return (price) => (first === last ? (start + end) / 2 : start + ((Number(price) - first) / (last - first)) * (end - start));
 }
 
-function zones(signal, y) {
+function zones(signal, y, at) {
   const zone = (kind, from, to) =>
     svgElement('rect', {
-      class: `zone ${kind}`, x: 0, width: LABELS_AT, y: Math.min(y(from), y(to)), height: Math.abs(y(to) - y(from)),
+      class: `zone ${kind}`, x: 0, width: at.line, y: Math.min(y(from), y(to)), height: Math.abs(y(to) - y(from)),
     });
   return [zone('stop', signal.entry_price, signal.stop_loss), zone('target', signal.entry_price, signal.take_profit.at(-1))];
 }
 
-function line(level, y, labelY) {
+function line(level, gain, at, y, labelY) {
   const text = (x, anchor, words) => svgElement('text', { x, y: labelY, 'text-anchor': anchor, 'dominant-baseline': 'central' }, words);
   return svgElement(
     'g',
     { class: `level ${level.kind}` },
-    svgElement('path', { d: `M0 ${y} H${LABELS_AT} L${LABELS_AT + 16} ${labelY}` }),
-    text(LABELS_AT + 22, 'start', level.name),
-    text(WIDTH - 72, 'end', level.price),
-    text(WIDTH, 'end', level.kind === 'entry' ? '' : percentText(level.percent)),
+    svgElement('path', { d: `M0 ${y} H${at.line} L${at.line + 16} ${labelY}` }),
+    text(at.name, 'start', level.name),
+    text(at.price, 'end', level.price),
+    text(at.width, 'end', gain),
   );
 }
 
-function describe(levels) {
-  const words = levels.map(({ kind, name, price, percent }) => `${name} ${price}${kind === 'entry' ? '' : `, ${percentText(percent)}`}`);
+function describe(levels, gains) {
+  const words = levels.map(({ name, price }, i) => `${name} ${price}${gains[i] && `, ${gains[i]}`}`);
   return `Price levels from high to low: ${words.join('; ')}`;
 }

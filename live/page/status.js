@@ -21,10 +21,13 @@ export function attemptText({ phase, reason, retryAt }, localNow) {
   return `Connection: ${reason}; ${left > 0 ? `next attempt in ${countdown(left)}` : 'trying again'}`;
 }
 
-/** @returns {{text: string, mood: 'good' | 'bad' | 'unknown'}} what is known of the generator */
-export function generatorText(health, now) {
+/**
+ * @param {boolean} isHeard whether reports come, by a stream or by reading
+ * @returns {{text: string, mood: 'good' | 'bad' | 'unknown'}} what is known of the generator
+ */
+export function generatorText(health, now, isHeard = true) {
   if (health === null) return { text: 'not known yet', mood: 'unknown' };
-  if (now - Date.parse(health.server_time) > STALE) {
+  if (!isHeard || now - Date.parse(health.server_time) > STALE) {
     return { text: `${health.state} (${age(health.server_time, now)})`, mood: 'unknown' };
   }
   return { text: health.state, mood: health.healthy ? 'good' : 'bad' };
@@ -51,7 +54,7 @@ export class Status {
     setText(this.#at('connection-attempt'), attemptText(connection, localNow));
     setAttribute(this.#at('connection-attempt-line'), 'hidden', connection.phase !== 'waiting');
     this.#showLastSignal(lastSignalAt(state), now);
-    const generator = generatorText(health, now);
+    const generator = generatorText(health, now, connection.phase === 'live' || Boolean(connection.polling));
     setAttribute(this.#at('generator'), 'data-mood', generator.mood);
     setText(this.#at('generator-state'), generator.text);
     // While it is healthy, the message is only the outcome of the last run.

@@ -52,6 +52,20 @@ test('without a network the page shows that, and the next attempt, and waits lon
   await someone.leave();
 });
 
+test('without a connection the generator does not stay green', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.open();
+  const mood = () => page.locator('#generator').getAttribute('data-mood');
+  await eventually('it is known', async () => ['good', 'bad'].includes(await mood()));
+  stage.gateway.cut();
+  await lost(page);
+  await eventually('it is not known', async () => (await mood()) === 'unknown', 3_000);
+  stage.gateway.heal();
+  await live(page);
+  await eventually('it is known again', async () => ['good', 'bad'].includes(await mood()));
+  await someone.leave();
+});
+
 test('when the system reports a network, the page is back at once', async () => {
   const someone = await stage.subscriber();
   const page = await someone.open();

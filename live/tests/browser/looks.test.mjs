@@ -71,6 +71,65 @@ for (const [device, viewport] of [['desktop', { width: 1280, height: 800 }], ['p
   }
 }
 
+test('a phone that is turned has nothing outside of its window', async () => {
+  const [upright, turned] = [{ width: 390, height: 844 }, { width: 844, height: 390 }];
+  const someone = await stage.subscriber({ viewport: upright });
+  const ids = await someone.receive(...Array.from({ length: 30 }, () => ({})));
+  const page = await someone.open();
+  await shows(page, [...ids].sort((a, b) => a - b));
+  for (const viewport of [turned, upright, turned, upright]) {
+    await page.setViewportSize(viewport);
+    // Each card is drawn once, and its size remembered.
+    for (const id of [ids.at(-1), ids[15], ids[0]]) {
+      await card(page, id).scrollIntoViewIfNeeded();
+      await page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); }));
+    }
+    assert.ok(await fits(page), `${viewport.width} px: ${await page.evaluate(() => document.documentElement.scrollWidth)} px wide`);
+  }
+  await someone.leave();
+});
+
+test('prices of 13 digits and more leave every label of the plot readable', async () => {
+  const someone = await stage.subscriber({ viewport: { width: 390, height: 844 } });
+  const [large, small] = await someone.receive(
+    { entry_price: '1234567890123.5', stop_loss: '1216049371771.6', take_profit: "'{1253086408475.3,1271604926827.2}'" },
+    { signal_type: "'SHORT'", entry_price: '0.00000000123457', stop_loss: '0.00000000125308', take_profit: "'{0.00000000121605,0.00000000119753}'" },
+  );
+  const page = await someone.open();
+  for (const id of [large, small]) {
+    await card(page, id).getByRole('button').click();
+    const overlaps = await card(page, id).locator('.plot g').evaluateAll((lines) => lines.flatMap((one) => {
+      const boxes = [...one.querySelectorAll('text')].map((text) => text.getBoundingClientRect()).filter(({ width }) => width > 0);
+      return boxes.slice(1).filter((box, i) => box.left < boxes[i].right).map(() => one.textContent);
+    }));
+    assert.deepEqual(overlaps, []);
+  }
+  const targets = await card(page, small).locator('.plot g.target').allTextContents();
+  assert.ok(targets.length === 2 && targets.every((text) => /\+\d/.test(text)), String(targets));
+  await someone.leave();
+});
+
+test('in forced colours the states can be seen, each in its shape', async () => {
+  const someone = await stage.subscriber({ forcedColors: 'active' });
+  const page = await someone.open();
+  const dot = (id) => page.evaluate((name) => {
+    const { backgroundColor, borderTopWidth, borderTopColor, borderRadius } = getComputedStyle(document.getElementById(name), '::before');
+    return { backgroundColor, border: parseFloat(borderTopWidth) > 0 && borderTopColor, borderRadius };
+  }, id);
+  const ground = await page.evaluate(() => getComputedStyle(document.querySelector('.top')).backgroundColor);
+  const alive = await dot('connection-phase');
+  assert.notEqual(alive.backgroundColor, ground);
+  stage.gateway.cut();
+  await eventually('waiting', async () => (await page.locator('#connection').getAttribute('data-phase')) === 'waiting');
+  const waiting = await dot('connection-phase');
+  assert.notEqual(waiting.backgroundColor, ground);
+  assert.notEqual(waiting.borderRadius, alive.borderRadius);
+  const unknown = await dot('generator-state');
+  assert.ok(unknown.border && unknown.border !== ground, 'the outline of a hollow one');
+  stage.gateway.heal();
+  await someone.leave();
+});
+
 test('the keyboard reaches and opens everything, and shows where it is', async () => {
   const someone = await stage.subscriber();
   const ids = await someone.receive({}, {});

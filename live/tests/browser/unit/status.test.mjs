@@ -23,6 +23,7 @@ test('an old report on the generator is not shown as the present', () => {
   assert.deepEqual(generatorText(health(), NOW), { text: 'running', mood: 'good' });
   assert.deepEqual(generatorText(health({ state: 'failing', healthy: false }), NOW), { text: 'failing', mood: 'bad' });
   assert.deepEqual(generatorText(health({ server_time: iso(-120_000) }), NOW), { text: 'running (2 min ago)', mood: 'unknown' });
+  assert.deepEqual(generatorText(health(), NOW + 3_000, false), { text: 'running (3 s ago)', mood: 'unknown' });
   assert.deepEqual(generatorText(null, NOW), { text: 'not known yet', mood: 'unknown' });
 });
 
