@@ -3,14 +3,15 @@
 //!
 //! Each module becomes a function that is called once and returns what the module exports. Only
 //! the forms of import and export that the page uses are known. Any other form is an error with
-//! its file and line, so that a bundle is whole or is not built.
+//! its file and line, so that a bundle is whole or is not built. Comments that have a line of
+//! their own are left out: browsers need not load them.
 //!
 //! Written by hand because a bundler from npm would make Node a requirement of every build.
 #![forbid(unsafe_code)]
 
 mod line;
 
-use line::{Kind, classify};
+use line::{Comments, Kind, classify};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use thiserror::Error;
@@ -110,11 +111,15 @@ impl<'a> Bundle<'a> {
     fn body(&mut self, file: &str, text: &str) -> Result<(String, Vec<String>), Unjoinable> {
         let mut body = String::new();
         let mut exports = Vec::new();
+        let mut comments = Comments::default();
         for (number, line) in text.lines().enumerate() {
             let place = Place {
                 file,
                 line: number + 1,
             };
+            if comments.take(line).map_err(|what| place.error(what))? {
+                continue;
+            }
             match classify(line).map_err(|what| place.error(what))? {
                 Kind::Import { names, from } => {
                     self.join(from, &place)?;
@@ -138,6 +143,10 @@ impl<'a> Bundle<'a> {
                     let _ = writeln!(body, "{line}");
                 }
             }
+        }
+        if comments.is_inside() {
+            let line = text.lines().count();
+            return Err(Place { file, line }.error("a comment without an end"));
         }
         Ok((body, exports))
     }

@@ -39,6 +39,9 @@ pub fn classify(line: &str) -> Result<Kind<'_>, &'static str> {
             "unknown form of export; known is export in front of a function, class, const or let",
         );
     }
+    if line.matches('`').count() % 2 == 1 {
+        return Err("a template over several lines, in which lines may look like something else");
+    }
     match starts_with_word(line, "import")
         || starts_with_word(line, "export")
         || imports_later(line)
@@ -75,9 +78,40 @@ fn starts_with_word(line: &str, word: &str) -> bool {
 
 /// `import('./other.js')` and `import.meta` in the middle of a line.
 fn imports_later(line: &str) -> bool {
-    // Documentation has types of that form.
-    let code = !line.trim_start().starts_with(['*', '/']);
-    code && (line.contains("import(") || line.contains("import.meta"))
+    line.contains("import(") || line.contains("import.meta")
+}
+
+/// Finds the lines that are only a comment.
+#[derive(Default)]
+pub struct Comments {
+    is_inside: bool,
+}
+
+impl Comments {
+    /// Whether a comment has begun and not ended.
+    pub fn is_inside(&self) -> bool {
+        self.is_inside
+    }
+
+    /// Whether the next line is only a comment.
+    pub fn take(&mut self, line: &str) -> Result<bool, &'static str> {
+        let text = line.trim();
+        if !self.is_inside && !text.starts_with("/*") {
+            return Ok(text.starts_with("//"));
+        }
+        match text.find("*/").map(|place| &text[place + 2..]) {
+            None => {
+                self.is_inside = true;
+                Ok(true)
+            }
+            Some("") => {
+                self.is_inside = false;
+                Ok(true)
+            }
+            Some(_) if self.is_inside => Err("code behind a comment of several lines"),
+            Some(_) => Ok(false),
+        }
+    }
 }
 
 fn is_name(text: &str) -> bool {

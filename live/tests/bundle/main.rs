@@ -72,6 +72,7 @@ fn every_unknown_form_is_refused_with_its_file_and_line() {
         "const b = await import('./b.js');",
         "const here = import.meta.url;",
         "import('./b.js').then(run);",
+        "const a = `",
     ] {
         let text = format!("// A module.\n{form}\n");
         let b = ("b.js", "export const a = 1;\n");
@@ -108,5 +109,24 @@ fn what_a_bundle_would_miss_is_refused() {
     assert_eq!(
         error(&[imports_b, b, unused]),
         "c.js:1: no module imports this one"
+    );
+}
+
+#[test]
+fn lines_that_are_only_a_comment_are_left_out() {
+    let text = "// One.\n/** Two. */\nlet a = 1; // three\n  /**\n   * import x\n   */\nlet b = /* four */ 2;\n/* five */ let c = 'http://x';\n";
+    let script = bundle(&modules(&[("app.js", text)]), "app.js").expect("joined");
+    assert_eq!(
+        script,
+        "const $app = (() => {\nlet a = 1; // three\nlet b = /* four */ 2;\n/* five */ let c = 'http://x';\nreturn {  };\n})();\n"
+    );
+    let open = "/*\n comment */ let a = 1;\n";
+    assert_eq!(
+        error(&[("app.js", open)]),
+        "app.js:2: code behind a comment of several lines"
+    );
+    assert_eq!(
+        error(&[("app.js", "let a = 1;\n/* open\n")]),
+        "app.js:2: a comment without an end"
     );
 }
