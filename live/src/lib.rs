@@ -21,6 +21,7 @@
 //! - `stream`: what one client is sent
 //! - `http`: the requests of clients and operators
 //! - `server`: starts everything, accepts connections, and ends in time
+#![forbid(unsafe_code)]
 
 mod app;
 mod auth;

@@ -1,4 +1,5 @@
-//! A test that no room uses a room below it, so that there is no circle between them.
+//! Tests of the sources themselves: no room uses a room below it, so that there is no circle
+//! between them, and no statement is outside of the list that other tests walk.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,13 +36,61 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+fn all_sources() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    sources(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut found,
+    );
+    assert!(found.len() > ROOMS.len(), "{found:?}");
+    found
+}
+
+#[test]
+fn every_statement_is_in_the_list() {
+    const CALLS: [&str; 5] = [
+        ".query",
+        ".execute",
+        ".batch_execute",
+        ".prepare",
+        ".simple_query",
+    ];
+    let mut calls = 0;
+    for path in all_sources() {
+        if path.ends_with("rooms.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("sources are readable");
+        for call in CALLS {
+            for (at, _) in text.match_indices(call) {
+                let Some((_, argument)) = text[at..].split_once('(') else {
+                    continue;
+                };
+                let argument = argument.trim_start();
+                let is_listed = [
+                    "&Statement::",
+                    "&self.texts.",
+                    "&statement",
+                    "&mark",
+                    "&read",
+                    "&text",
+                    "text)",
+                ]
+                .iter()
+                .any(|known| argument.starts_with(known));
+                let line = argument.lines().next().unwrap_or_default();
+                assert!(is_listed, "{}: {call}({line}", path.display());
+                calls += 1;
+            }
+        }
+    }
+    assert!(calls > 10, "{calls}");
+}
+
 #[test]
 fn rooms_use_only_rooms_above_them() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut found = Vec::new();
-    sources(&root, &mut found);
-    assert!(found.len() > ROOMS.len(), "{found:?}");
-    for path in found {
+    for path in all_sources() {
         let inside = path.strip_prefix(&root).expect("it is in there");
         let first = inside.components().next().expect("a name");
         let room = Path::new(first.as_os_str()).file_stem().expect("a name");

@@ -26,6 +26,8 @@ const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 /// database.
 pub const SESSION_OPTIONS: &str =
     "-c TimeZone=UTC -c DateStyle=ISO -c search_path=pg_catalog,pg_temp";
+/// How the server shows the last of them.
+pub const SEARCH_PATH: &str = "pg_catalog,pg_temp";
 
 /// All connections except the one for replication.
 pub struct Connections {

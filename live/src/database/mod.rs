@@ -8,7 +8,7 @@ mod reports;
 mod statements;
 mod turns;
 
-pub use connections::{PATIENCE, SESSION_OPTIONS, session_config};
+pub use connections::{PATIENCE, SEARCH_PATH, SESSION_OPTIONS, session_config};
 pub use refusal::Refusal;
 pub use reports::{Ended, Generator, HealthReport, LogReport, Page};
 pub use statements::Statement;

@@ -128,6 +128,10 @@ statements! { |schema|
         "SELECT pg_catalog.pg_has_role(r.oid, 'MEMBER') AS is_member, current_user::pg_catalog.text AS login
            FROM pg_catalog.pg_roles r WHERE r.rolname = $1::pg_catalog.text",
 
+    /// Whether the settings of the session arrived.
+    Settings =>
+        "SELECT pg_catalog.current_setting('search_path') AS search_path",
+
     /// Which server and database this is.
     Identity =>
         "SELECT pg_catalog.pg_postmaster_start_time()::pg_catalog.text AS started,

@@ -3,7 +3,7 @@
 
 pub mod slot;
 
-use crate::database::{PATIENCE, Statement, publication, session_config};
+use crate::database::{PATIENCE, SEARCH_PATH, Statement, publication, session_config};
 use crate::error::{Failure, database_error};
 use crate::options::{Serve, Source};
 use postgres_protocol::escape::{escape_identifier, escape_literal};
@@ -60,7 +60,23 @@ async fn connect_to(database: &Config) -> Result<Client, Failure> {
         .map_err(|error| failed(database_error(&error)))?;
     // The client reports the errors of its connection.
     tokio::spawn(connection);
+    check_settings(&client).await?;
     Ok(client)
+}
+
+/// Poolers may drop the settings of a session, on which the service relies.
+async fn check_settings(client: &Client) -> Result<(), Failure> {
+    let row = client.query_one(&Statement::Settings.text(""), &[]).await;
+    let path: String = row?.try_get("search_path")?;
+    if path != SEARCH_PATH {
+        return Err(Failure::refused(
+            format!(
+                "the session has search_path {path}, not {SEARCH_PATH} as the service asked for"
+            ),
+            "Connect to the server itself, not through a pooler that ignores startup options.",
+        ));
+    }
+    Ok(())
 }
 
 /// Logical decoding must be on, and allowed to this login.

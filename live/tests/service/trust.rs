@@ -9,6 +9,9 @@ use crate::shop::{Shop, import};
 use crate::wait::eventually;
 use signal_hub_harness::session::Session;
 use signal_hub_live::Statement;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
 
 /// Copies of what pg_catalog has, in another schema: views of its relations, domains of its types,
 /// and functions of the same names and parameters, which report in the server's log when called.
@@ -298,4 +301,46 @@ fn what_runs_as_a_subscriber_cannot_get_the_rights_of_the_service() {
     let log = shop.cluster.log();
     assert!(log.contains("escaped as readers, replication f"), "{log}");
     assert!(!log.contains("escaped as hub"), "{log}");
+}
+
+/// As a pooler that ignores the options of a session.
+fn drop_search_path(server: u16) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let port = listener.local_addr().expect("it listens").port();
+    thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let server = TcpStream::connect(("127.0.0.1", server)).expect("the server listens");
+            let other = (
+                server.try_clone().expect("a socket"),
+                client.try_clone().expect("a socket"),
+            );
+            // Each ends with its connection.
+            thread::spawn(move || io::copy(&mut &other.0, &mut &other.1));
+            thread::spawn(move || {
+                let mut start = [0; 4096];
+                let read = (&client).read(&mut start)?;
+                // Of the same length, because the length is in front.
+                let (pin, other) = (
+                    b"search_path=pg_catalog,pg_temp",
+                    b"application_name=any_name_here",
+                );
+                if let Some(at) = start.windows(pin.len()).position(|bytes| bytes == pin) {
+                    start[at..][..other.len()].copy_from_slice(other);
+                }
+                (&server).write_all(&start[..read])?;
+                io::copy(&mut &client, &mut &server)
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn a_pooler_that_drops_the_settings_of_a_session_is_refused() {
+    let mut shop = Shop::open();
+    let mut service = Service::of(&shop.cluster, &mut shop.admin);
+    let port: String = shop.admin.one("SHOW port");
+    service.go_by(drop_search_path(port.parse().expect("a number")));
+    let message = service.refused(&[]);
+    assert!(message.contains("not through a pooler"), "{message}");
 }
