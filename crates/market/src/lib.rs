@@ -9,6 +9,7 @@
 
 pub mod backoff;
 pub mod binance;
+mod candle;
 mod decimal;
 mod error;
 mod http;
@@ -17,6 +18,7 @@ mod ticker;
 use std::time::Duration;
 
 pub use binance::fetch_tickers;
+pub use candle::Candle;
 pub use error::MarketError;
 pub use http::check_url;
 pub use ticker::{Ticker, Tickers, UnixMillis};

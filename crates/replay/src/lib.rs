@@ -6,14 +6,12 @@
 
 #![forbid(unsafe_code)]
 
-mod candle;
 mod rolling;
 
 use market::{Ticker, Tickers};
 use std::collections::HashMap;
 use strategy::{Episode, Rule, Verdict, Watched};
 
-pub use candle::Candle;
 pub use rolling::RollingDay;
 
 /// One symbol's history on its way through the judge.

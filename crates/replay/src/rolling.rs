@@ -1,7 +1,6 @@
 //! Candles rolled into the ticker of the last 24 hours, as an exchange computes it.
 
-use crate::Candle;
-use market::{Ticker, UnixMillis};
+use market::{Candle, Ticker, UnixMillis};
 use rust_decimal::Decimal;
 use std::collections::VecDeque;
 

@@ -16,6 +16,7 @@ mod gates;
 mod judge;
 mod levels;
 mod momentum;
+pub mod outcome;
 mod rule;
 pub mod shipped;
 mod text;

@@ -1,8 +1,8 @@
 //! Seven and a half months of candles, rolled into 24-hour tickers and judged one after another.
 
 use crate::data;
-use market::UnixMillis;
-use replay::{Candle, Replay, RollingDay};
+use market::{Candle, UnixMillis};
+use replay::{Replay, RollingDay};
 use rust_decimal::Decimal;
 use std::thread;
 use strategy::shipped::rule;
@@ -10,8 +10,8 @@ use strategy::{GateReading, Reason};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
-const CANDLE_MS: i64 = 5 * MINUTE;
-const SYMBOLS: [&str; 12] = [
+pub const CANDLE_MS: i64 = 5 * MINUTE;
+pub const SYMBOLS: [&str; 12] = [
     "ADAUSDT",
     "AVAXUSDT",
     "BCHUSDT",
@@ -30,7 +30,7 @@ fn number(text: &str) -> Decimal {
     Decimal::from_str_exact(text).unwrap()
 }
 
-fn candles(symbol: &str) -> Option<Vec<Candle>> {
+pub fn candles(symbol: &str) -> Option<Vec<Candle>> {
     let csv = data::read(&format!("candles-5m/{symbol}.csv.gz"))?;
     let csv = String::from_utf8(csv).unwrap();
     let candle = |line: &str| {

@@ -3,4 +3,5 @@
 
 mod candles;
 mod data;
+mod outcomes;
 mod replies;

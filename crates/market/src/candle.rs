@@ -1,6 +1,6 @@
 //! What an exchange says of one stretch of time.
 
-use market::UnixMillis;
+use crate::UnixMillis;
 use rust_decimal::Decimal;
 
 /// A candle: the trades of one stretch of time in seven numbers.
