@@ -1,13 +1,13 @@
 //! The SQL that users install is the SQL that the library was compiled for.
 
-use signal_hub_harness::cluster::POSTGRES;
-use signal_hub_harness::cluster::binaries::library;
-use signal_hub_harness::scene::{by_hand, flat_market};
-use signal_hub_harness::session::Session;
 use object::{Object, ObjectSection, ObjectSymbol};
 use pgrx_sql_entity_graph::metadata::SqlMapping;
 use pgrx_sql_entity_graph::section::{decode_entities, is_schema_section_name};
 use pgrx_sql_entity_graph::{PgExternEntity, PgExternReturnEntity, SqlGraphEntity, UsedTypeEntity};
+use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::cluster::binaries::library;
+use signal_hub_harness::scene::{by_hand, flat_market};
+use signal_hub_harness::session::Session;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
