@@ -39,7 +39,7 @@ export function rewardToRisk({ entry_price, stop_loss, take_profit }) {
   return risk > 0 ? reward / risk : null;
 }
 
-/** "+1.50 %" */
+/** "+1.50 %"; of a price, the sign says whether it is above or below the entry. */
 export function percentText(percent) {
   return `${percent >= 0 ? '+' : '-'}${Math.abs(percent).toFixed(2)} %`;
 }
@@ -85,7 +85,7 @@ export function plot(signal) {
   const at = columns(levels, gains);
   return svgElement(
     'svg',
-    { class: 'plot', viewBox: `0 0 ${at.width} ${HEIGHT}`, role: 'img', 'aria-label': describe(levels, gains) },
+    { class: 'plot', viewBox: `0 0 ${at.width} ${HEIGHT}`, role: 'img', 'aria-label': describe(levels) },
     ...zones(signal, y, at),
     ...levels.map((level, i) => line(level, gains[i], at, y(level.price), labelY[i])),
   );
@@ -133,7 +133,8 @@ function line(level, gain, at, y, labelY) {
   );
 }
 
-function describe(levels, gains) {
-  const words = levels.map(({ name, price }, i) => `${name} ${price}${gains[i] && `, ${gains[i]}`}`);
+/** In words, with the distance of each price from the entry: it is about prices, the labels are about the outcome. */
+function describe(levels) {
+  const words = levels.map(({ kind, name, price, percent }) => `${name} ${price}${kind === 'entry' ? '' : `, ${percentText(percent)}`}`);
   return `Price levels from high to low: ${words.join('; ')}`;
 }
