@@ -22,11 +22,14 @@ pub struct Day {
 /// Reads the day of a signal.
 pub fn day(db: &Db, signal_id: i64) -> Result<Day, Failure> {
     let days = db.read(
-        "WITH this AS (SELECT signal_id, date_trunc('day', created_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS midnight
+        // A day is added to a time without a zone: to one with a zone, it would be a day of the
+        // session's zone, which has 23 or 25 hours when daylight saving starts or ends.
+        "WITH this AS (SELECT signal_id, date_trunc('day', created_at AT TIME ZONE 'UTC') AS midnight
                          FROM @extschema@.signals WHERE signal_id = $1),
               day AS (SELECT count(*) AS signals, coalesce(min(s.signal_id), $1) AS first, array_agg(s.signal_id) AS all
                         FROM this t JOIN @extschema@.signals s
-                          ON s.created_at >= t.midnight AND s.created_at < t.midnight + interval '1 day'
+                          ON s.created_at >= t.midnight AT TIME ZONE 'UTC'
+                         AND s.created_at < (t.midnight + interval '1 day') AT TIME ZONE 'UTC'
                          AND s.signal_id <= t.signal_id)
          SELECT d.signals, d.first,
                 CASE WHEN d.signals < (SELECT count(*) FROM @extschema@.signals s WHERE s.signal_id BETWEEN d.first AND $1)

@@ -45,7 +45,7 @@ pub fn plan(db: &Db) -> Result<Plan, Failure> {
     let symbols = db.read(
         "SELECT symbol, tick_size::text,
                 -- A look in the future means that the clock was set back since.
-                status IS DISTINCT FROM 'UNKNOWN' OR checked_at NOT BETWEEN now() - interval '1 day' AND now()
+                status IS DISTINCT FROM 'UNKNOWN' OR checked_at NOT BETWEEN now() - interval '24 hours' AND now()
            FROM @extschema@.signal_symbols WHERE enabled ORDER BY symbol",
         &[],
         |row| {

@@ -181,7 +181,7 @@ fn update_symbols(db: &Db, verdicts: &[Verdict]) -> Result<(), Failure> {
                 AND (s.status IS DISTINCT FROM r.status
                      OR s.tick_size IS DISTINCT FROM coalesce(r.tick_size, s.tick_size)
                      OR r.status = 'TRADING' AND s.last_seen_at NOT BETWEEN now() - interval '1 hour' AND now()
-                     OR r.status = 'UNKNOWN' AND s.checked_at NOT BETWEEN now() - interval '1 day' AND now())",
+                     OR r.status = 'UNKNOWN' AND s.checked_at NOT BETWEEN now() - interval '24 hours' AND now())",
             recordset::source(&columns)
         ),
         &[recordset::rows(&columns, verdicts).into()],

@@ -5,6 +5,7 @@
 mod by_hand;
 mod callers;
 mod databases;
+mod daylight_saving;
 mod entitlement;
 mod exchange;
 mod failed_calls;
