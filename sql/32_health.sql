@@ -8,7 +8,8 @@
 --   stopped           no worker process; the launcher starts one
 --   stalled           the worker process does not beat
 --   blocked           runs are skipped: somebody else holds a lock they need
---   failing           the last run failed, or the worker met an error since
+--   failing           the last run failed, the worker met an error since, or rows of the last
+--                     signals were given up
 --   starting          nothing has run yet
 --   running           all is well
 CREATE OR REPLACE VIEW @extschema@.signal_health AS
@@ -31,7 +32,7 @@ WITH facts AS (
                     FROM @extschema@.signal_delivery_ranges r JOIN @extschema@.signals g USING (signal_id)
                    WHERE g.created_at BETWEEN now() - interval '24 hours' AND clock_timestamp()) AS deliveries_24h,
            (SELECT count(*) FROM @extschema@.signals g WHERE g.delivered_at IS NULL) AS undelivered_signals,
-           p.paused_at, p.paused_by, p.reason AS pause_reason
+           p.paused_at, p.paused_by, p.reason AS pause_reason, u.given_up, u.given_up_why
       FROM @extschema@.signal_worker_status() w
       -- A failed call by hand concerns its caller only, unless the exchange asked to be left alone.
       LEFT JOIN LATERAL (SELECT r.* FROM @extschema@.signal_runs r
@@ -51,6 +52,11 @@ WITH facts AS (
                            FROM @extschema@.signal_runs r
                           WHERE r.status = 'skipped' AND r.run_id > coalesce(l.run_id, 0)) k ON true
       LEFT JOIN @extschema@.signal_pause p ON true
+      -- Rows given up stay a trouble until a later signal reaches everybody.
+      LEFT JOIN LATERAL (SELECT coalesce(r.delivery_failures, g.delivery_failures) AS given_up, r.error AS given_up_why
+                           FROM (SELECT d.run_id, d.delivery_failures FROM @extschema@.signals d
+                                  WHERE d.delivered_at IS NOT NULL ORDER BY d.signal_id DESC LIMIT 1) g
+                           LEFT JOIN @extschema@.signal_runs r USING (run_id)) u ON true
 ), judged AS (
     SELECT CASE
                WHEN standby THEN 'standby'
@@ -61,7 +67,7 @@ WITH facts AS (
                WHEN worker_pid IS NULL THEN 'stopped'
                WHEN heartbeat_age > interval '15 seconds' THEN 'stalled'
                WHEN skipped_in_a_row >= 3 THEN 'blocked'
-               WHEN last_status = 'failed' OR trouble IS NOT NULL THEN 'failing'
+               WHEN last_status = 'failed' OR trouble IS NOT NULL OR given_up > 0 THEN 'failing'
                WHEN last_run IS NULL THEN 'starting'
                ELSE 'running'
            END AS state, facts.*
@@ -103,7 +109,11 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
            WHEN 'failing' THEN
                CASE WHEN last_status = 'failed' THEN format('%s failed run(s) in a row: ', consecutive_failures)
                     ELSE '' END
-               || coalesce(trouble, error) || coalesce('; next run at ' || next_run::timestamptz(0), '')
+               || coalesce(trouble, CASE WHEN last_status <> 'failed' AND given_up > 0 THEN
+                      format('%s delivery(s) of the last signals were given up, as the row was refused and those of '
+                             'others were not%s; correct what refuses it and call retry_refused_deliveries()',
+                             given_up, ': ' || given_up_why) END, error)
+               || coalesce('; next run at ' || next_run::timestamptz(0), '')
            WHEN 'starting' THEN 'the worker is up, its first run has not ended yet'
            ELSE coalesce((SELECT d.progress FROM @extschema@.signal_delivery_progress d ORDER BY d.signal_id LIMIT 1),
                          last_message, 'all is well')

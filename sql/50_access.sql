@@ -12,6 +12,7 @@ REVOKE ALL ON FUNCTION @extschema@.preview_signals() FROM PUBLIC;
 -- These decide whether signals flow.
 REVOKE ALL ON FUNCTION @extschema@.pause_signals(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.resume_signals() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.retry_refused_deliveries() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.start_signal_worker() FROM PUBLIC;
 -- Process ids and times of the server's processes.
 REVOKE ALL ON FUNCTION @extschema@.signal_worker_status() FROM PUBLIC;

@@ -19,7 +19,7 @@ fn generate_signals_now() -> JsonB {
         "timestamp": TimestampWithTimeZone::try_from(process::wall_clock()).ok(),
         "message": outcome.message,
     });
-    if let Some(failure) = outcome.delivered.error {
+    if let Some(failure) = outcome.delivered.error.or(outcome.delivered.refusal) {
         report["delivery_error"] = failure.line().into();
     }
     JsonB(report)

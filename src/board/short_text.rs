@@ -8,7 +8,7 @@ pub struct ShortText {
 }
 
 impl ShortText {
-    const CAPACITY: usize = 400;
+    const CAPACITY: usize = 600;
 
     /// As much of `text` as fits.
     pub fn new(text: &str) -> Self {

@@ -66,8 +66,9 @@ fn finish_by_hand(
     };
     let delivered = delivery::deliver_all(Role::Caller);
     match delivered.error {
-        // Refused rows are on record; anything else is the caller's to know.
-        Some(failure) if delivered.incomplete => Err(failure),
+        // Refused rows are on record, and what is held back goes out later; anything else is the
+        // caller's to know.
+        Some(failure) if delivered.incomplete && !delivered.is_held_back() => Err(failure),
         _ => Ok(recorded.into_outcome(delivered)),
     }
 }

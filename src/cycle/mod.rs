@@ -6,5 +6,3 @@ pub mod by_hand;
 pub mod scheduled;
 mod stages;
 mod summary;
-
-pub use stages::Outcome;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// How a scheduled run ended.
 pub enum Ended {
-    Ran(Outcome),
+    Ran(Box<Outcome>),
     /// The failure is on record; the exchange, if it was its fault, is to be left alone for
     /// `leave_alone`, counted from the start of the run.
     Failed {
@@ -66,7 +66,7 @@ pub fn run_scheduled() -> Result<Option<Ended>, Failure> {
     } else {
         Delivered::default()
     };
-    Ok(Some(Ended::Ran(recorded.into_outcome(delivered))))
+    Ok(Some(Ended::Ran(Box::new(recorded.into_outcome(delivered)))))
 }
 
 /// Records a run that something other than the exchange stopped: as skipped when somebody else has
@@ -85,7 +85,7 @@ fn record_stopped(times: &RunTimes, failure: Failure) -> Result<Ended, Failure> 
         c"signal_hub: recording a skipped run",
         |db| ledger::record_run(db, Trigger::Worker, &run, &Status::Skipped),
     )?);
-    Ok(Ended::Ran(outcome))
+    Ok(Ended::Ran(Box::new(outcome)))
 }
 
 /// Records a failed run.

@@ -11,36 +11,38 @@
 //!          |                                   `-- nothing left: delivered
 //!          v
 //!   write the rows of a batch  --refused-->  roll back; again with care and half the batch,
-//!          |                                 down to the one subscriber, who is passed over
+//!          |                                 down to one subscriber. Then: can a row of another
+//!          |                                 subscriber of the tier be written?
+//!          |                                   |-- yes, and theirs is refused again: passed over
+//!          |                                   `-- no: the tier is held back, also from later
+//!          |                                       signals of this pass; other tiers go on
 //!          |-- more of the range: move its cursor, commit, more to do
 //!          `-- end of the range: close it; shared: commit, more to do; alone: ---------+
 //! ```
 //!
 //! "With care" looks for the row of each subscriber first, and commits a range before it is worked
-//! on, so that it is there when a subscriber of it is passed over.
+//! on, so that it is there when a subscriber of it is passed over. Nobody is passed over unless
+//! somebody else's row could be written after theirs was refused, see `refusal`. A tier that is
+//! held back keeps its place in its ranges, and the signal stays undelivered: the next pass tries
+//! again.
 
 use super::batch::{self, Day};
 use super::helpers::Helpers;
 use super::pacing::Pace;
 use super::range::{self, Claim, Range};
+use super::refusal::Trials;
+use super::sizes::{Care, LARGE_BATCH, Sizes};
 use super::{Delivered, Role, delivering};
 use crate::board::slots::{self, Stage};
 use crate::ledger;
 use crate::postgres::statements::text;
 use crate::postgres::transaction::idle;
 use crate::postgres::{Db, Failure, process};
-use crate::settings;
 use pgrx::datum::Uuid;
 use std::ffi::CString;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-/// Subscribers per batch of a fan-out inside a caller's transaction: nothing shows before that
-/// commits, so there is no reason for small ones. The same for subscribers who changed, when one
-/// of them may be refused.
-const LARGE_BATCH: i64 = 100_000;
-/// Batches in a range, when ranges are shared among processes.
-const BATCHES_PER_RANGE: i64 = 5;
 /// Time between two checks whether another process has finished its range. A check only reads.
 const CHECK_OTHERS_EVERY: Duration = Duration::from_millis(2);
 /// Time between two attempts to take over a range that a process left in the middle. An attempt
@@ -53,19 +55,20 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// One signal on its way to everybody, as far as this process is concerned.
 pub struct FanOut {
-    signal_id: i64,
+    pub signal_id: i64,
     day: Day,
     began: Instant,
     /// When the activity was last updated.
     reported: Instant,
-    activity: CString,
+    pub activity: CString,
 }
 
-/// The oldest undelivered signal, and what a fan-out of it must know.
-pub fn next_signal(db: &Db) -> Result<Option<FanOut>, Failure> {
+/// The oldest undelivered signal after number `after`, and what a fan-out of it must know.
+pub fn next_signal(db: &Db, after: i64) -> Result<Option<FanOut>, Failure> {
     let next = db.read(
-        "SELECT signal_id FROM @extschema@.signals WHERE delivered_at IS NULL ORDER BY signal_id LIMIT 1",
-        &[],
+        "SELECT signal_id FROM @extschema@.signals
+          WHERE delivered_at IS NULL AND signal_id > $1 ORDER BY signal_id LIMIT 1",
+        &[after.into()],
         |row| Ok(row.get::<i64>(1)?.unwrap_or_default()),
     )?;
     let Some(signal_id) = next.into_iter().next() else {
@@ -93,70 +96,31 @@ struct Written {
 enum Next {
     MoreToDo,
     OthersAtWork,
+    HeldBack,
     Delivered,
 }
 
-/// How large batches are in this fan-out.
-struct Sizes {
-    /// Subscribers in a batch.
-    batch: i64,
-    /// Subscribers in a range, when processes share the fan-out; one alone takes all there are.
-    shared_range: Option<i64>,
-}
-
-impl Sizes {
-    fn of(role: Role) -> Self {
-        let batch = settings::delivery_batch();
-        match role {
-            Role::Caller => Self {
-                batch: LARGE_BATCH,
-                shared_range: None,
-            },
-            Role::Worker | Role::Helper => Self {
-                batch,
-                shared_range: (settings::delivery_workers() > 1)
-                    .then_some(batch * BATCHES_PER_RANGE),
-            },
-        }
-    }
-}
-
-/// How carefully a batch is written: each refusal halves it, each success doubles it again.
-#[derive(Clone, Copy, Default)]
-struct Care {
-    halvings: u32,
-}
-
-impl Care {
-    fn is_taken(self) -> bool {
-        self.halvings > 0
-    }
-
-    fn size_of(self, full_batch: i64) -> i64 {
-        (full_batch >> self.halvings.min(62)).max(1)
-    }
-
-    fn take_more(&mut self) {
-        self.halvings += 1;
-    }
-
-    fn take_less(&mut self) {
-        self.halvings = self.halvings.saturating_sub(1);
-    }
+/// How this process left a fan-out.
+pub enum End {
+    Delivered,
+    /// What is left is of tiers whose rows are all refused.
+    HeldBack,
+    /// Others were at work on the rest of it for longer than this process waits.
+    OthersAtWork,
 }
 
 /// The batch that is being written, and so the subscribers that a refusal can be about.
-struct Batch {
-    range_id: i64,
+pub struct Batch {
+    pub range_id: i64,
+    pub tier: String,
     /// First subscriber of the batch.
-    first: Uuid,
+    pub first: Uuid,
     subscribers: i64,
 }
 
 impl FanOut {
-    /// Delivers to the end; false when others are at work on the rest of it for longer than this
-    /// process waits. When a batch is refused it is tried again in halves, down to the one
-    /// subscriber at fault, who is passed over.
+    /// Delivers as far as possible. When a batch is refused it is tried again in halves, down to
+    /// one subscriber; then `refusal` tells whether they are passed over, or the tier held back.
     ///
     /// # Errors
     /// What is not about a row of one subscriber; the fan-out can be resumed from where it is.
@@ -165,11 +129,15 @@ impl FanOut {
         role: Role,
         helpers: &mut Helpers,
         done: &mut Delivered,
-    ) -> Result<bool, Failure> {
+    ) -> Result<End, Failure> {
         let mut care = Care::default();
+        // Whose row was refused before that of the witness could be written.
+        let mut suspect = None;
+        let mut witness = None;
         let mut pace = Pace::new();
         let mut waited = Duration::ZERO;
         loop {
+            process::exit_if_postmaster_is_gone();
             if role != Role::Caller {
                 process::reload_settings_if_asked();
             }
@@ -178,7 +146,7 @@ impl FanOut {
             let mut in_hand = None;
             let activity = self.activity.clone();
             let written = delivering(role, &activity, |db| {
-                let written = self.write_batch(db, role, care, &mut in_hand)?;
+                let written = self.write_batch(db, role, care, &done.held_back, &mut in_hand)?;
                 self.report(db, role)?;
                 // Rows and cursor travel together; the last batch takes all before it along to
                 // disk.
@@ -192,9 +160,10 @@ impl FanOut {
                     done.rows += written.rows;
                     slots::mark_worked();
                     match written.next {
-                        Next::Delivered => return Ok(true),
+                        Next::Delivered => return Ok(End::Delivered),
+                        Next::HeldBack => return Ok(End::HeldBack),
                         Next::OthersAtWork if role == Role::Caller || waited > PATIENCE => {
-                            return Ok(false);
+                            return Ok(End::OthersAtWork);
                         }
                         Next::OthersAtWork => waited += self.wait_for_others(role)?,
                         Next::MoreToDo if role == Role::Caller => {}
@@ -208,11 +177,36 @@ impl FanOut {
                 (Err(refusal), Some(batch)) if refusal.is_of_the_row() => {
                     if batch.subscribers > 1 || !care.is_taken() {
                         care.take_more();
-                    } else {
-                        done.error = Some(delivering(role, &self.activity, |db| {
-                            self.pass_over(db, &batch, &refusal)
-                        })?);
+                        continue;
                     }
+                    let accused = delivering(role, &self.activity, |db| self.accused(db, &batch))?;
+                    let Some(accused) = accused else {
+                        // Another process has worked on the range meanwhile.
+                        continue;
+                    };
+                    if suspect.take() == Some(accused) {
+                        let passed_over = delivering(role, &self.activity, |db| {
+                            self.pass_over(db, accused, &refusal)
+                        })?;
+                        done.pass_over(passed_over);
+                        continue;
+                    }
+                    let trials = Trials {
+                        role,
+                        activity: &self.activity,
+                        signal_id: self.signal_id,
+                        day: &self.day,
+                    };
+                    witness = trials.find_witness(accused, witness)?;
+                    match witness {
+                        Some(_) => suspect = Some(accused),
+                        None => self.hold_back(role, &batch, Some(accused), &refusal, done)?,
+                    }
+                }
+                (Err(refusal), Some(batch))
+                    if role != Role::Caller && refusal.is_of_the_table() =>
+                {
+                    self.hold_back(role, &batch, None, &refusal, done)?;
                 }
                 (Err(failure), _) => {
                     self.record_error(role, &failure);
@@ -224,7 +218,7 @@ impl FanOut {
 
     /// Enters what stopped the fan-out into the record of its run, where that is possible; the
     /// caller has it anyway. A lock that somebody holds is not an error.
-    fn record_error(&self, role: Role, failure: &Failure) {
+    pub fn record_error(&self, role: Role, failure: &Failure) {
         if failure.is_lock_not_available() {
             return;
         }
@@ -255,12 +249,13 @@ impl FanOut {
         db: &Db,
         role: Role,
         care: Care,
+        held_back: &[String],
         in_hand: &mut Option<Batch>,
     ) -> Result<Written, Failure> {
         let sizes = Sizes::of(role);
         let mut rows = 0;
         loop {
-            let range = match self.next_range(db, &sizes, care)? {
+            let range = match self.next_range(db, &sizes, care, held_back)? {
                 ControlFlow::Continue(range) => range,
                 ControlFlow::Break(next) => return Ok(Written { rows, next }),
             };
@@ -291,6 +286,7 @@ impl FanOut {
             };
             *in_hand = Some(Batch {
                 range_id: range.range_id,
+                tier: range.tier.clone(),
                 first: range.next,
                 subscribers,
             });
@@ -316,12 +312,13 @@ impl FanOut {
         db: &Db,
         sizes: &Sizes,
         care: Care,
+        held_back: &[String],
     ) -> Result<ControlFlow<Next, Range>, Failure> {
-        if let Some(range) = range::take(db, self.signal_id)? {
+        if let Some(range) = range::take(db, self.signal_id, held_back)? {
             return Ok(ControlFlow::Continue(range));
         }
         Ok(
-            match range::claim(db, self.signal_id, sizes.shared_range)? {
+            match range::claim(db, self.signal_id, sizes.shared_range, held_back)? {
                 // Committed at once, so that others can have the next one, and so that it is there
                 // when a subscriber is passed over.
                 Claim::Range(_) if sizes.shared_range.is_some() || care.is_taken() => {
@@ -329,6 +326,7 @@ impl FanOut {
                 }
                 Claim::Range(range) => ControlFlow::Continue(range),
                 Claim::OthersAtWork => ControlFlow::Break(Next::OthersAtWork),
+                Claim::HeldBack => ControlFlow::Break(Next::HeldBack),
                 Claim::NothingLeft => {
                     self.finish(db)?;
                     ControlFlow::Break(Next::Delivered)
@@ -345,49 +343,6 @@ impl FanOut {
         )?;
         let spent_ms = self.began.elapsed().as_secs_f64() * 1000.0;
         ledger::record_delivery(db, self.signal_id, spent_ms)
-    }
-
-    /// Moves a range behind the one subscriber whose row was refused, and puts that on record.
-    /// The refusal's detail is left out: it may hold the row itself.
-    fn pass_over(&self, db: &Db, batch: &Batch, refusal: &Failure) -> Result<Failure, Failure> {
-        let range = range::lock(db, batch.range_id)?.filter(|range| range.next == batch.first);
-        let Some(range) = range else {
-            // Another process has worked on it meanwhile.
-            return Ok(refusal.clone());
-        };
-        let (refused, next) = match range::heads(db, self.signal_id, &range, 1)?[..] {
-            [refused, next] => (refused, Some(next)),
-            [refused] => (refused, None),
-            // The refusal was not about a subscriber after all.
-            _ => return Err(refusal.clone()),
-        };
-        match next {
-            Some(next) => range::advance(db, &range, next, 0)?,
-            None => range::close(db, &range, 0)?,
-        }
-        self.count_failure(db, &range, refused)?;
-        let message = format!(
-            "could not deliver signal {} to subscriber {refused}: {}",
-            self.signal_id, refusal.message
-        );
-        ledger::record_delivery_error(db, self.signal_id, &message, &refusal.sqlstate)?;
-        Ok(Failure {
-            message,
-            detail: None,
-            hint: None,
-            ..refusal.clone()
-        })
-    }
-
-    /// Those who changed before the signal were counted in the first round.
-    fn count_failure(&self, db: &Db, range: &Range, refused: Uuid) -> Result<(), Failure> {
-        db.run(
-            "UPDATE @extschema@.signals s SET delivery_failures = delivery_failures + 1
-               FROM @extschema@.user_subscriptions u
-              WHERE s.signal_id = $1 AND u.user_id = $2 AND (NOT $3 OR u.updated_at > s.created_at)",
-            &[self.signal_id.into(), refused.into(), range.changed_only.into()],
-        )?;
-        Ok(())
     }
 
     /// Updates what pg_stat_activity shows, about once a second.

@@ -1,17 +1,21 @@
 //! The fan-out: one `user_signals` row per entitled subscriber and signal.
 //!
 //! One signal at a time, oldest first, in batches that commit as they go: see `fan_out` for the
-//! way of one signal, `range` for who is next, `batch` for the statement, `helpers` for the
-//! processes that may share it, `pacing` for those who follow it.
+//! way of one signal, `range` for who is next, `batch` for the statement, `refusal` and
+//! `passing_over` for rows that are refused, `sizes` for how many rows a batch has, `helpers` for
+//! the processes that may share it, `pacing` for those who follow it.
 
 mod batch;
 mod fan_out;
 mod helpers;
 mod pacing;
+mod passing_over;
 mod range;
+mod refusal;
+mod sizes;
 
 use crate::postgres::{Db, Failure, Scope, as_owner, lock};
-use fan_out::next_signal;
+use fan_out::{End, next_signal};
 use helpers::Helpers;
 use std::ffi::CStr;
 
@@ -40,30 +44,61 @@ impl Role {
 pub struct Delivered {
     /// Rows written.
     pub rows: i64,
-    /// Why a subscriber was not given a row, or why the fan-out stopped.
+    /// Why tiers are held back, or why the fan-out stopped.
     pub error: Option<Failure>,
+    /// Tiers whose rows are all refused: they are left out until the next attempt.
+    held_back: Vec<String>,
+    /// Subscribers who were passed over, as their row was refused and those of others were not.
+    pub passed_over: i64,
+    /// Why the last of them was.
+    pub refusal: Option<Failure>,
     /// Whether signals are left undelivered.
     pub incomplete: bool,
     /// The lock that the worker waits for, when that is why.
     pub waits_for: Option<Failure>,
 }
 
+impl Delivered {
+    fn pass_over(&mut self, refusal: Option<Failure>) {
+        if refusal.is_some() {
+            self.passed_over += 1;
+            self.refusal = refusal;
+        }
+    }
+
+    fn hold_back(&mut self, tier: String, failure: Failure) {
+        self.held_back.push(tier);
+        self.error.get_or_insert(failure);
+    }
+
+    /// Whether tiers are held back, which another attempt at once would not change.
+    pub fn is_held_back(&self) -> bool {
+        !self.held_back.is_empty()
+    }
+}
+
 /// Delivers every undelivered signal, oldest first. A subscriber whose row is refused by a
-/// constraint or trigger costs only themselves; any other error stops the fan-out where it
-/// stands, to be resumed by the next.
+/// constraint or trigger costs only themselves, and a fault of all rows of a tier only that tier,
+/// for which no later signal is tried either; any other error stops the fan-out where it stands.
+/// What is left is resumed by the next.
 pub fn deliver_all(role: Role) -> Delivered {
     let mut done = Delivered::default();
     let mut helpers = Helpers::of(role);
+    let mut after = 0;
     loop {
-        let next = delivering(role, c"signal_hub: delivering", next_signal);
+        let next = delivering(role, c"signal_hub: delivering", |db| next_signal(db, after));
         let delivered = match next {
             Ok(None) => return done,
-            Ok(Some(fan_out)) => fan_out.deliver(role, &mut helpers, &mut done),
+            Ok(Some(fan_out)) => {
+                after = fan_out.signal_id;
+                fan_out.deliver(role, &mut helpers, &mut done)
+            }
             Err(failure) => Err(failure),
         };
         match delivered {
-            Ok(true) => {}
-            Ok(false) => {
+            Ok(End::Delivered) => {}
+            Ok(End::HeldBack) => done.incomplete = true,
+            Ok(End::OthersAtWork) => {
                 done.incomplete = true;
                 return done;
             }

@@ -42,27 +42,30 @@ pub enum Claim {
     Range(Range),
     /// All is given out, and others are still at work on some of it.
     OthersAtWork,
+    /// What is left is of tiers that are held back.
+    HeldBack,
     /// Every subscriber was looked at.
     NothingLeft,
     /// Somebody else was here first.
     Delivered,
 }
 
-/// Takes a range that was given out and nobody works on, and locks it.
-pub fn take(db: &Db, signal_id: i64) -> Result<Option<Range>, Failure> {
+/// Takes a range that was given out and nobody works on, of a tier that is not held back, and
+/// locks it.
+pub fn take(db: &Db, signal_id: i64, held_back: &[String]) -> Result<Option<Range>, Failure> {
     find(
         db,
-        "r.signal_id = $1 ORDER BY r.range_id LIMIT 1 FOR UPDATE OF r SKIP LOCKED",
-        signal_id,
+        "r.signal_id = $1 AND r.tier <> ALL ($2) ORDER BY r.range_id LIMIT 1 FOR UPDATE OF r SKIP LOCKED",
+        &[signal_id.into(), held_back.to_vec().into()],
     )
 }
 
 /// Locks a range; `None` when it has been closed.
 pub fn lock(db: &Db, range_id: i64) -> Result<Option<Range>, Failure> {
-    find(db, "r.range_id = $1 FOR UPDATE OF r", range_id)
+    find(db, "r.range_id = $1 FOR UPDATE OF r", &[range_id.into()])
 }
 
-fn find(db: &Db, which: &str, number: i64) -> Result<Option<Range>, Failure> {
+fn find(db: &Db, which: &str, args: &[DatumWithOid]) -> Result<Option<Range>, Failure> {
     let found = db.write(
         &format!(
             "SELECT r.range_id, r.tier, r.changed_only, r.next_user_id, r.last_user_id,
@@ -72,7 +75,7 @@ fn find(db: &Db, which: &str, number: i64) -> Result<Option<Range>, Failure> {
                LEFT JOIN @extschema@.signal_tiers t ON t.tier = r.tier
               WHERE {which}"
         ),
-        &[number.into()],
+        args,
         range,
     )?;
     Ok(found.into_iter().next())
@@ -80,8 +83,14 @@ fn find(db: &Db, which: &str, number: i64) -> Result<Option<Range>, Failure> {
 
 /// Gives out the next range, of at most `size` subscribers when that is given, else the rest of a
 /// tier: tiers by priority, in two rounds. A subscriber who moved to a tier that had been served
-/// would get nothing without the second round, which serves those who changed.
-pub fn claim(db: &Db, signal_id: i64, size: Option<i64>) -> Result<Claim, Failure> {
+/// would get nothing without the second round, which serves those who changed. Tiers that are `held_back`
+/// are left out, and the second round waits for them.
+pub fn claim(
+    db: &Db,
+    signal_id: i64,
+    size: Option<i64>,
+    held_back: &[String],
+) -> Result<Claim, Failure> {
     // Who holds this row gives out ranges.
     let locked = db.write(
         "SELECT true FROM @extschema@.signals WHERE signal_id = $1 AND delivered_at IS NULL FOR UPDATE",
@@ -91,11 +100,22 @@ pub fn claim(db: &Db, signal_id: i64, size: Option<i64>) -> Result<Claim, Failur
     if locked.is_empty() {
         return Ok(Claim::Delivered);
     }
-    if let Some(rest) = next_tier(db, signal_id)? {
+    while let Some(rest) = next_tier(db, signal_id, held_back)? {
+        if held_back.contains(&rest.tier) {
+            // Given out in part: the rest becomes one range that waits, so that the cursor is free
+            // for other tiers.
+            give_out(db, signal_id, rest, None)?;
+            continue;
+        }
         return give_out(db, signal_id, rest, size).map(Claim::Range);
     }
-    if count(db, signal_id)? > 0 {
+    if count_of_others(db, signal_id, held_back)? > 0 {
         return Ok(Claim::OthersAtWork);
+    }
+    if !held_back.is_empty()
+        && (count(db, signal_id)? > 0 || next_tier(db, signal_id, &[])?.is_some())
+    {
+        return Ok(Claim::HeldBack);
     }
     let second_round = db.run(
         "UPDATE @extschema@.signals s SET delivery_changed_only = true, delivered_tiers = '{}'
@@ -104,12 +124,25 @@ pub fn claim(db: &Db, signal_id: i64, size: Option<i64>) -> Result<Claim, Failur
                          WHERE u.updated_at <> u.created_at AND u.updated_at > s.created_at - interval '5 minutes')",
         &[signal_id.into()],
     )?;
-    if second_round > 0
-        && let Some(rest) = next_tier(db, signal_id)?
-    {
-        return give_out(db, signal_id, rest, None).map(Claim::Range);
+    if second_round > 0 {
+        if let Some(rest) = next_tier(db, signal_id, held_back)? {
+            return give_out(db, signal_id, rest, None).map(Claim::Range);
+        }
+        if !held_back.is_empty() && next_tier(db, signal_id, &[])?.is_some() {
+            return Ok(Claim::HeldBack);
+        }
     }
     Ok(Claim::NothingLeft)
+}
+
+/// How many ranges of a signal are given out and not done, of tiers that are not held back.
+fn count_of_others(db: &Db, signal_id: i64, held_back: &[String]) -> Result<i64, Failure> {
+    let counted = db.read(
+        "SELECT count(*) FROM @extschema@.signal_delivery_ranges WHERE signal_id = $1 AND tier <> ALL ($2)",
+        &[signal_id.into(), held_back.to_vec().into()],
+        |row| Ok(row.get::<i64>(1)?.unwrap_or_default()),
+    )?;
+    Ok(counted.into_iter().sum())
 }
 
 /// How many ranges of a signal are given out and not done.
@@ -124,18 +157,23 @@ pub fn count(db: &Db, signal_id: i64) -> Result<i64, Failure> {
 
 /// What is not given out of the tier being given out, or else of the next that receives; as a
 /// range that has no row. A tier that is switched off meanwhile was entitled when its turn came,
-/// and is served to the end.
-fn next_tier(db: &Db, signal_id: i64) -> Result<Option<Range>, Failure> {
+/// and is served to the end. A tier that is held back is only found when it is being given out.
+fn next_tier(db: &Db, signal_id: i64, held_back: &[String]) -> Result<Option<Range>, Failure> {
     let found = db.read(
         "SELECT 0::bigint AS range_id, t.tier, s.delivery_changed_only AS changed_only,
                 coalesce(CASE WHEN t.tier = s.delivery_tier THEN s.delivery_next_user_id END, $2) AS next_user_id,
                 $3 AS last_user_id, t.daily_quota, t.full_details, true AS tier_exists
            FROM @extschema@.signals s
            JOIN @extschema@.signal_tiers t ON (t.enabled OR t.tier = s.delivery_tier) AND t.tier <> ALL (s.delivered_tiers)
-          WHERE s.signal_id = $1
+          WHERE s.signal_id = $1 AND (t.tier <> ALL ($4) OR t.tier = s.delivery_tier)
           ORDER BY t.tier IS NOT DISTINCT FROM s.delivery_tier DESC, t.priority DESC, t.tier
           LIMIT 1",
-        &[signal_id.into(), least().into(), greatest().into()],
+        &[
+            signal_id.into(),
+            least().into(),
+            greatest().into(),
+            held_back.to_vec().into(),
+        ],
         range,
     )?;
     Ok(found.into_iter().next())

@@ -172,7 +172,8 @@ pub fn record_delivery_error(
 ) -> Result<(), Failure> {
     db.run(
         "UPDATE @extschema@.signal_runs SET error = $2, sqlstate = $3
-          WHERE run_id = (SELECT run_id FROM @extschema@.signals WHERE signal_id = $1)",
+          WHERE run_id = (SELECT run_id FROM @extschema@.signals WHERE signal_id = $1)
+            AND (error, sqlstate) IS DISTINCT FROM ($2, $3)",
         &[signal_id.into(), error.into(), sqlstate.into()],
     )?;
     Ok(())

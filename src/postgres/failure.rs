@@ -108,6 +108,21 @@ impl Failure {
             || self.sqlstate == "P0001"
     }
 
+    /// Whether the blame lies with the table that was being written, what users put on it included,
+    /// so that another table may fare better: what a statement or a function says is wrong. Neither
+    /// a lock, nor the server and its resources, nor a request to stop.
+    pub fn is_of_the_table(&self) -> bool {
+        ["0A", "20", "21", "2F", "38", "39", "42", "P0"]
+            .iter()
+            .any(|class| self.sqlstate.starts_with(class))
+            || self.sqlstate == "55000"
+    }
+
+    /// Whether something that cannot happen did.
+    pub fn is_internal(&self) -> bool {
+        self.sqlstate == "XX000"
+    }
+
     /// One line without a final period: message, then detail.
     pub fn line(&self) -> String {
         match &self.detail {
@@ -275,6 +290,11 @@ mod tests {
         assert!(Failure::new("23514", "x").is_of_the_row());
         assert!(Failure::new("P0001", "x").is_of_the_row());
         assert!(!Failure::new("42P01", "x").is_of_the_row());
+        assert!(Failure::new("42P01", "x").is_of_the_table());
+        for stops_everything in ["55P03", "57014", "53100", "58030", "XX000", "40P01"] {
+            let failure = Failure::new(stops_everything, "x");
+            assert!(!failure.is_of_the_table() && !failure.is_of_the_row());
+        }
     }
 
     #[test]

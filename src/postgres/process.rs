@@ -113,6 +113,22 @@ pub fn wait(timeout: Duration, readable: Option<i32>) {
     check_for_interrupts!();
 }
 
+/// Ends the process when the postmaster is gone, as waits do. Work that never waits has to look.
+pub fn exit_if_postmaster_is_gone() {
+    unsafe extern "C" {
+        // Not among pgrx's bindings. Reads the pipe that the postmaster holds open.
+        #[link_name = "PostmasterIsAliveInternal"]
+        fn postmaster_is_alive() -> bool;
+    }
+    // SAFETY: a call without arguments that changes nothing; proc_exit does not return, and is what
+    // PostgreSQL calls when it finds this in a wait.
+    unsafe {
+        if !postmaster_is_alive() {
+            pg_sys::proc_exit(1);
+        }
+    }
+}
+
 /// Shows what this process does in pg_stat_activity; `None` is idle.
 pub fn report_activity(activity: Option<&CStr>) {
     let (state, text) = match activity {

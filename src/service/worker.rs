@@ -6,7 +6,6 @@ use super::schedule::Schedule;
 use crate::board::failed_calls;
 use crate::board::slots::{self, Phase, Slot, Stage};
 use crate::board::trouble::{Troubles, Work};
-use crate::cycle::Outcome;
 use crate::cycle::scheduled::{Ended, run_scheduled};
 use crate::delivery::{self, Delivered, Role};
 use crate::ledger::retention::{Hindrance, PurgeProgress};
@@ -21,6 +20,8 @@ use std::time::{Duration, Instant};
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// Time before a fan-out that had to stop is taken up again.
 const RESUME_AFTER: Duration = Duration::from_secs(1);
+/// The same where all rows of a tier were refused, which takes some attempts to find out.
+const RESUME_HELD_BACK_AFTER: Duration = Duration::from_secs(5);
 /// Fan-outs in a row that stop for a lock before that is reported: some 15 s.
 const REPORT_WHEN_HELD_UP: u32 = 10;
 /// Time from the start of a worker to its first purge.
@@ -47,8 +48,8 @@ struct Worker {
     installation: Option<u32>,
     schedule: Option<Schedule>,
     exchange_url: String,
-    /// Whether signals are left undelivered.
-    undelivered: bool,
+    /// When to deliver what is left undelivered; `None` when nothing is.
+    resume_at: Option<Instant>,
     /// Fan-outs in a row that had to stop for a lock.
     held_up: u32,
     purge_at: Instant,
@@ -62,7 +63,7 @@ impl Worker {
             schedule: None,
             exchange_url: settings::endpoint().base_url,
             // A predecessor may have been stopped in the middle of one.
-            undelivered: true,
+            resume_at: Some(Instant::now()),
             held_up: 0,
             purge_at: Instant::now() + FIRST_PURGE,
             purge_progress: PurgeProgress::default(),
@@ -136,7 +137,7 @@ impl Worker {
         }
         recovered(Work::Preparing);
         self.record_failed_calls();
-        if self.undelivered {
+        if self.resume_at.is_some_and(|at| at <= Instant::now()) {
             self.after_delivery(delivery::deliver_all(Role::Worker));
         }
         let beat = Instant::now();
@@ -223,9 +224,9 @@ impl Worker {
             Ok(None) => {}
             // What was left undelivered before a skipped run still is.
             Ok(Some(Ended::Ran(outcome))) if !outcome.success => {}
-            Ok(Some(Ended::Ran(Outcome { delivered, .. }))) => {
+            Ok(Some(Ended::Ran(outcome))) => {
                 recovered(Work::Running);
-                self.after_delivery(delivered);
+                self.after_delivery(outcome.delivered);
             }
             Ok(Some(Ended::Failed {
                 failure,
@@ -243,8 +244,22 @@ impl Worker {
 
     /// A lock that somebody holds for a moment is not reported; one that holds deliveries up again
     /// and again is.
+    ///
+    /// Subscribers who were passed over are logged; signal_health finds them in the tables.
     fn after_delivery(&mut self, delivered: Delivered) {
-        self.undelivered = delivered.incomplete;
+        let pause = match delivered.is_held_back() {
+            true => RESUME_HELD_BACK_AFTER,
+            false => RESUME_AFTER,
+        };
+        self.resume_at = delivered.incomplete.then(|| Instant::now() + pause);
+        if let Some(refusal) = &delivered.refusal {
+            warning!(
+                "signal_hub: gave up {} delivery(s), such as: {} (SQLSTATE {})",
+                delivered.passed_over,
+                refusal.line(),
+                refusal.sqlstate
+            );
+        }
         let waits_for = delivered.waits_for;
         self.held_up = waits_for.as_ref().map_or(0, |_| self.held_up + 1);
         let lasting = waits_for.filter(|_| self.held_up >= REPORT_WHEN_HELD_UP);
@@ -263,7 +278,9 @@ impl Worker {
             .map(|s| s.next().saturating_duration_since(Instant::now()));
         let next_run = to_beat.map_or(0, |wait| slots::now() + wait.as_micros() as slots::Micros);
         update_slot(|slot| slot.next_run = next_run);
-        let resume = self.undelivered.then_some(RESUME_AFTER);
+        let resume = self
+            .resume_at
+            .map(|at| at.saturating_duration_since(Instant::now()));
         [to_beat, resume]
             .into_iter()
             .flatten()

@@ -21,6 +21,7 @@ mod killed;
 mod maintenance;
 mod names;
 mod refused;
+mod refused_to_all;
 mod releases;
 mod retention;
 mod shared;
