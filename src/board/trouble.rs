@@ -59,6 +59,11 @@ impl Troubles {
         changed
     }
 
+    /// Whether a kind of work is in trouble.
+    pub fn is_set(&self, work: Work) -> bool {
+        self.0[work as usize].get().is_some()
+    }
+
     /// All errors in one line; `None` without any.
     pub fn line(&self) -> Option<String> {
         let errors: Vec<String> = Work::ALL

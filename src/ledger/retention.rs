@@ -21,6 +21,8 @@ const RUNS: i64 = 10_000;
 #[derive(Debug, Default)]
 pub struct PurgeProgress {
     pass: Option<Pass>,
+    /// Whether the pass under way, or the last one, left rows behind.
+    rows_left: bool,
     /// Of the signals up to this number some could not be removed: they are left alone until
     /// others expire.
     passed_over: i64,
@@ -100,9 +102,10 @@ struct Expired {
 }
 
 impl PurgeProgress {
-    /// Whether signals were passed over that have expired and could not be removed.
+    /// Whether something has expired and could not be removed: rows, or signals. It is tried again
+    /// together with the next that expire.
     pub fn passed_something_over(&self) -> bool {
-        self.passed_over > 0
+        self.passed_over > 0 || self.rows_left
     }
 
     /// Makes the next batch smaller when the last one failed because of a row: one that somebody
@@ -117,7 +120,10 @@ impl PurgeProgress {
         }
         pass.next_batch = pass.next_batch.smaller();
         match pass.next_batch {
-            Batch::PassOverOne => Hindrance::PassedOver,
+            Batch::PassOverOne => {
+                self.rows_left = true;
+                Hindrance::PassedOver
+            }
             Batch::Remove(_) => Hindrance::Smaller,
         }
     }
@@ -150,12 +156,15 @@ pub fn purge_signals(db: &Db, progress: &mut PurgeProgress) -> Result<bool, Fail
     let pass = match begun {
         Some(pass) => pass,
         None => match first_expired(db, age, progress.passed_over)? {
-            Some(expired) => Pass {
-                age,
-                expired,
-                place: Place::Users(None),
-                next_batch: Batch::Remove(USERS),
-            },
+            Some(expired) => {
+                progress.rows_left = false;
+                Pass {
+                    age,
+                    expired,
+                    place: Place::Users(None),
+                    next_batch: Batch::Remove(USERS),
+                }
+            }
             None => return Ok(false),
         },
     };

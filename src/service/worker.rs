@@ -28,6 +28,8 @@ const REPORT_WHEN_HELD_UP: u32 = 10;
 const FIRST_PURGE: Duration = Duration::from_secs(10);
 /// Time between two purges, unless the last one left something.
 const PURGE_EVERY: Duration = Duration::from_secs(10 * 60);
+/// Time between two purges while they fail, so that it shows soon when the cause is gone.
+const PURGE_AGAIN_AFTER: Duration = Duration::from_secs(15);
 /// Longest time spent on purging between two heartbeats, the last batch aside.
 const PURGE_SPELL: Duration = Duration::from_millis(200);
 
@@ -166,7 +168,13 @@ impl Worker {
         // Behind the spell: a lock on the history takes no time from it.
         let more_runs = self.purge_runs();
         if !more_runs && !more_signals {
-            self.purge_at = began + PURGE_EVERY;
+            let failing = this_slot().troubles.is_set(Work::PurgingRuns)
+                || this_slot().troubles.is_set(Work::PurgingSignals);
+            self.purge_at = began
+                + match failing {
+                    true => PURGE_AGAIN_AFTER,
+                    false => PURGE_EVERY,
+                };
         }
     }
 

@@ -14,6 +14,7 @@ mod first_look;
 mod health;
 mod own_rows;
 mod preview;
+mod purges_that_fail;
 mod recorded;
 mod recovery;
 mod retrying;
