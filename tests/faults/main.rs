@@ -20,6 +20,7 @@ mod failover;
 mod killed;
 mod maintenance;
 mod names;
+mod postmaster;
 mod refused;
 mod refused_to_all;
 mod releases;
