@@ -2,13 +2,13 @@
 
 use super::or_raise;
 use crate::cycle::by_hand;
+use crate::postgres::encoding::{ServerJson, ServerText, prose};
 use crate::postgres::process;
-use pgrx::datum::JsonB;
 use pgrx::prelude::*;
 use serde_json::json;
 
 #[pg_extern(sql = false)]
-fn generate_signals_now() -> JsonB {
+fn generate_signals_now() -> ServerJson {
     let outcome = or_raise(by_hand::run_by_hand);
     let mut report = json!({
         "run_id": outcome.run_id,
@@ -17,12 +17,12 @@ fn generate_signals_now() -> JsonB {
         "deliveries": outcome.delivered.rows,
         "symbols_evaluated": outcome.symbols_evaluated,
         "timestamp": TimestampWithTimeZone::try_from(process::wall_clock()).ok(),
-        "message": outcome.message,
+        "message": prose(&outcome.message),
     });
     if let Some(failure) = outcome.delivered.error.or(outcome.delivered.refusal) {
         report["delivery_error"] = failure.line().into();
     }
-    JsonB(report)
+    ServerJson(report)
 }
 
 #[pg_extern(sql = false)]
@@ -30,13 +30,13 @@ fn generate_signals_now() -> JsonB {
 fn preview_signals() -> TableIterator<
     'static,
     (
-        name!(symbol, String),
+        name!(symbol, ServerText),
         name!(signal_type, Option<&'static str>),
         name!(gate, &'static str),
-        name!(value, Option<String>),
-        name!(threshold, String),
+        name!(value, Option<ServerText>),
+        name!(threshold, ServerText),
         name!(passed, bool),
-        name!(verdict, String),
+        name!(verdict, ServerText),
     ),
 > {
     let mut rows = Vec::new();
@@ -44,13 +44,13 @@ fn preview_signals() -> TableIterator<
         let side = verdict.side.map(|side| side.as_str());
         for gate in verdict.gates {
             rows.push((
-                verdict.symbol.clone(),
+                verdict.symbol.clone().into(),
                 side,
                 gate.name,
-                gate.value,
-                gate.threshold,
+                gate.value.map(ServerText::from),
+                gate.threshold.into(),
                 gate.passed,
-                verdict.why.clone(),
+                prose(&verdict.why).into(),
             ));
         }
     }

@@ -1,6 +1,7 @@
 //! The worker of the database: what it does, and starting it.
 
 use crate::board::slots::{self, Micros, Phase};
+use crate::postgres::encoding::ServerText;
 use crate::postgres::{installation, process};
 use crate::settings;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -22,7 +23,7 @@ fn signal_worker_status() -> TableIterator<
         name!(restarts, i64),
         name!(stage, Option<&'static str>),
         name!(retry_at, Option<TimestampWithTimeZone>),
-        name!(trouble, Option<String>),
+        name!(trouble, Option<ServerText>),
     ),
 > {
     let (slot, resets) = match slots::available() {
@@ -47,7 +48,7 @@ fn signal_worker_status() -> TableIterator<
         (slot.phase == Phase::Dead)
             .then(|| time(slot.retry_at))
             .flatten(),
-        slot.troubles.line().filter(|_| runs),
+        slot.troubles.line().filter(|_| runs).map(ServerText::from),
     ))
 }
 

@@ -35,6 +35,7 @@ use super::sizes::{Care, LARGE_BATCH, Sizes};
 use super::{Delivered, Role, delivering};
 use crate::board::slots::{self, Stage};
 use crate::ledger;
+use crate::postgres::encoding::prose;
 use crate::postgres::statements::text;
 use crate::postgres::transaction::idle;
 use crate::postgres::{Db, Failure, process};
@@ -356,7 +357,10 @@ impl FanOut {
             &[self.signal_id.into()],
             |row| text(row, 1),
         )?;
-        if let Some(line) = lines.into_iter().find_map(|line| CString::new(line).ok()) {
+        if let Some(line) = lines
+            .into_iter()
+            .find_map(|line| CString::new(prose(&line)).ok())
+        {
             self.activity = line;
         }
         Ok(())

@@ -7,9 +7,9 @@
 //! on exactly behind the last row. Who works on a range holds the lock of its row, no more: any
 //! number of processes can share a fan-out, and what one leaves behind another takes.
 
+use crate::postgres::statements::Row;
 use crate::postgres::{Db, Failure};
 use pgrx::datum::{DatumWithOid, Uuid};
-use pgrx::spi::SpiHeapTupleData;
 
 /// The least user_id there can be.
 fn least() -> Uuid {
@@ -291,7 +291,7 @@ pub fn close(db: &Db, range: &Range, rows: i64) -> Result<(), Failure> {
 }
 
 /// A range from a row with columns of these names.
-fn range(row: &SpiHeapTupleData) -> Result<Range, Failure> {
+fn range(row: &Row) -> Result<Range, Failure> {
     let tier = row.get_by_name("tier")?;
     Ok(Range {
         range_id: row.get_by_name("range_id")?.unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! The history of runs.
 
 use super::recordset::{self, Column, Kind, column};
+use crate::postgres::encoding::prose;
 use crate::postgres::{Db, Failure};
 use crate::settings;
 use market::UnixMillis;
@@ -75,7 +76,7 @@ impl NewRun<'_> {
 
 /// What is written of a run when it is entered; `finished_at` is written beside it.
 fn run_columns<'a>() -> [Column<NewRun<'a>>; 12] {
-    use Kind::{Double, Integer, Text, Time};
+    use Kind::{Double, Integer, Prose, Text, Time};
     [
         column("trigger", Text, |r| r.trigger.as_str().into()),
         column("status", Text, |r| r.status().into()),
@@ -88,9 +89,9 @@ fn run_columns<'a>() -> [Column<NewRun<'a>>; 12] {
         }),
         column("fetch_ms", Double, |r| r.run.fetch_ms.into()),
         column("judge_ms", Double, |r| r.run.judge_ms.into()),
-        column("message", Text, |r| r.run.message.clone().into()),
+        column("message", Prose, |r| r.run.message.clone().into()),
         column("retry_at", Time, |r| r.run.retry_at.into()),
-        column("error", Text, |r| r.failure().map(Failure::line).into()),
+        column("error", Prose, |r| r.failure().map(Failure::line).into()),
         column("sqlstate", Text, |r| {
             r.failure().map(|f| f.sqlstate.to_string()).into()
         }),
@@ -174,7 +175,7 @@ pub fn record_delivery_error(
         "UPDATE @extschema@.signal_runs SET error = $2, sqlstate = $3
           WHERE run_id = (SELECT run_id FROM @extschema@.signals WHERE signal_id = $1)
             AND (error, sqlstate) IS DISTINCT FROM ($2, $3)",
-        &[signal_id.into(), error.into(), sqlstate.into()],
+        &[signal_id.into(), prose(error).into(), sqlstate.into()],
     )?;
     Ok(())
 }

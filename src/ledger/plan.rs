@@ -1,10 +1,9 @@
 //! What a run reads: rules, watchlist, memory, and how the runs before it went.
 
-use crate::postgres::statements::text;
+use crate::postgres::statements::{Row, text};
 use crate::postgres::{Db, Failure};
 use crate::settings;
 use market::UnixMillis;
-use pgrx::spi::SpiHeapTupleData;
 use rust_decimal::Decimal;
 use std::collections::HashMap;
 use strategy::{Episode, Rule, Side, Watched};
@@ -192,12 +191,12 @@ pub fn restore_is_running(db: &Db, restorer_pid: i32) -> Result<bool, Failure> {
     Ok(running.contains(&true))
 }
 
-fn named_text(row: &SpiHeapTupleData, column: &str) -> Result<String, Failure> {
+fn named_text(row: &Row, column: &str) -> Result<String, Failure> {
     row.get_by_name(column)?
         .ok_or_else(|| Failure::internal(format!("column {column} of an internal query is null")))
 }
 
-fn optional_decimal(row: &SpiHeapTupleData, ordinal: usize) -> Result<Option<Decimal>, Failure> {
+fn optional_decimal(row: &Row, ordinal: usize) -> Result<Option<Decimal>, Failure> {
     row.get::<String>(ordinal)?
         .map(|number| parse_decimal(&number, "tick_size"))
         .transpose()

@@ -1,7 +1,7 @@
 //! Rows on their way into a statement: each column is listed once, with its name, its type and
 //! where its value comes from.
 
-use pgrx::datum::JsonB;
+use crate::postgres::encoding::{ServerJson, prose};
 use serde_json::{Map, Value};
 
 /// A column of a row made of a `T`.
@@ -19,7 +19,10 @@ pub fn column<T>(name: &'static str, kind: Kind, value: fn(&T) -> Value) -> Colu
 /// How a value travels as JSON, and what it becomes.
 #[derive(Clone, Copy)]
 pub enum Kind {
+    /// Text that rows are found by, which is stored as it was read.
     Text,
+    /// Text for people.
+    Prose,
     Integer,
     BigInt,
     Double,
@@ -35,7 +38,7 @@ pub enum Kind {
 impl Kind {
     fn type_in_json(self) -> &'static str {
         match self {
-            Self::Text => "text",
+            Self::Text | Self::Prose => "text",
             Self::Integer => "integer",
             Self::BigInt => "bigint",
             Self::Double | Self::Time => "double precision",
@@ -47,14 +50,18 @@ impl Kind {
 }
 
 /// The rows made of `items`, as the one argument of a statement.
-pub fn rows<T>(columns: &[Column<T>], items: impl IntoIterator<Item = T>) -> JsonB {
+pub fn rows<T>(columns: &[Column<T>], items: impl IntoIterator<Item = T>) -> ServerJson {
+    let field = |column: &Column<T>, item: &T| match (column.kind, (column.value)(item)) {
+        (Kind::Prose, Value::String(text)) => prose(&text).into(),
+        (_, value) => value,
+    };
     let row = |item: T| -> Value {
         let fields = columns
             .iter()
-            .map(|column| (column.name.to_owned(), (column.value)(&item)));
+            .map(|column| (column.name.to_owned(), field(column, &item)));
         fields.collect::<Map<_, _>>().into()
     };
-    JsonB(items.into_iter().map(row).collect())
+    ServerJson(items.into_iter().map(row).collect())
 }
 
 /// What reads the rows in argument $1 under the alias `r`: an entry of a FROM clause.
@@ -105,7 +112,7 @@ mod tests {
             source(&columns),
             "jsonb_to_recordset($1) AS r (symbol text, expires_at double precision)"
         );
-        let JsonB(rows) = rows(&columns, [1, 2]);
+        let rows = rows(&columns, [1, 2]).0;
         assert_eq!(
             rows[1],
             serde_json::json!({"symbol": "S2", "expires_at": 2})

@@ -1,6 +1,6 @@
 //! What a run decided: signals, episodes, and what is known of the symbols.
 
-use super::recordset::Kind::{BigInt, Json, Numeric, NumericArray, Text, Time};
+use super::recordset::Kind::{BigInt, Json, Numeric, NumericArray, Prose, Text, Time};
 use super::recordset::{self, Column, column};
 use crate::postgres::{Db, Failure};
 use market::{Ticker, UnixMillis};
@@ -32,7 +32,7 @@ fn signal_columns<'a>() -> [Column<NewSignal<'a>>; 27] {
         column("symbol", Text, |s| s.ticker().symbol.clone().into()),
         column("signal_type", Text, |s| s.signal.side.as_str().into()),
         column("reason", Text, |s| s.signal.reason.as_str().into()),
-        column("why", Text, |s| s.verdict.why().into()),
+        column("why", Prose, |s| s.verdict.why().into()),
         column("confidence", Numeric, |s| exact(s.signal.confidence)),
         column("quality_score", Numeric, |s| exact(s.signal.quality_score)),
         column("entry_price", Numeric, |s| {
@@ -92,7 +92,7 @@ fn symbol_columns<'a>() -> [Column<&'a Verdict<'a>>; 4] {
         column("symbol", Text, |v| v.symbol.into()),
         column("tick_size", Numeric, |v| v.tick_size.map(exact).into()),
         column("status", Text, |v| v.status.into()),
-        column("why", Text, |v| {
+        column("why", Prose, |v| {
             (v.status != "TRADING").then(|| v.why()).into()
         }),
     ]

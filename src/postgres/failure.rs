@@ -1,5 +1,6 @@
 //! Errors in PostgreSQL's terms. Every SQLSTATE of the extension passes here.
 
+use super::{encoding, report};
 use market::MarketError;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport};
 use pgrx::prelude::*;
@@ -125,14 +126,16 @@ impl Failure {
 
     /// One line without a final period: message, then detail.
     pub fn line(&self) -> String {
-        match &self.detail {
+        let line = match &self.detail {
             Some(detail) => format!("{}: {}", self.message, detail.trim_end_matches('.')),
             None => self.message.clone(),
-        }
+        };
+        encoding::prose(&line)
     }
 
     /// Raises the failure as a PostgreSQL ERROR.
     pub fn raise(self) -> ! {
+        report::replace_texts_of_error(&self);
         let mut report = ErrorReport::new(self.code(), self.message, "signal_hub");
         if let Some(detail) = self.detail {
             report = report.set_detail(detail);
@@ -169,13 +172,18 @@ impl From<CaughtError> for Failure {
         | CaughtError::RustPanic {
             ereport: report, ..
         }) = caught;
+        let [message, detail, hint] =
+            report::texts_of_caught(report.message()).unwrap_or_else(|| {
+                // Without the backtrace that pgrx adds when the server's environment asks for
+                // one: users have no use for it.
+                [Some(report.message()), report.detail(), report.hint()]
+                    .map(|text| text.map(str::to_owned))
+            });
         Self {
             sqlstate: unpack(report.sql_error_code()).into(),
-            message: report.message().to_owned(),
-            // Without the backtrace that pgrx adds when the server's environment asks for one:
-            // users have no use for it.
-            detail: report.detail().map(str::to_owned),
-            hint: report.hint().map(str::to_owned),
+            message: message.unwrap_or_default(),
+            detail,
+            hint,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::scoped_settings::{SAFE_SEARCH_PATH, with_settings};
-use super::statements::{self, Db, Kind};
+use super::statements::{self, Db, Kind, Row};
 use crate::settings::{SQL_BUILD, VERSION};
 use pgrx::prelude::*;
 
@@ -43,7 +43,7 @@ impl Installation {
                     &[],
                 )?;
                 let rows = client.select(query, None, &[])?;
-                let Some(row) = rows.into_iter().next() else {
+                let Some(row) = rows.into_iter().next().map(Row) else {
                     return Ok(None);
                 };
                 let (Some(extension), Some(version), Some(schema)) =

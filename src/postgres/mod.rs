@@ -3,11 +3,13 @@
 //! [`as_owner`] runs a piece of work in a transaction as the owner of the tables, and hands it a
 //! [`Db`] to run statements with. Every error is a [`Failure`].
 
+pub mod encoding;
 pub mod failure;
 pub mod installation;
 pub mod interrupt;
 pub mod lock;
 pub mod process;
+pub mod report;
 mod scoped_settings;
 pub mod statements;
 pub mod transaction;

@@ -1,6 +1,7 @@
 //! What PostgreSQL's process model asks of us: small wrappers around its C interface, shared by
 //! launcher, worker and `_PG_init`.
 
+use super::encoding;
 use pgrx::prelude::*;
 use std::ffi::CStr;
 use std::time::{Duration, SystemTime};
@@ -22,7 +23,7 @@ pub fn setting(name: &CStr) -> Option<String> {
     // SAFETY: the value is copied before anything can change it.
     unsafe {
         let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
-        (!value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
+        (!value.is_null()).then(|| encoding::from_server_c(CStr::from_ptr(value)))
     }
 }
 
@@ -131,7 +132,8 @@ pub fn exit_if_postmaster_is_gone() {
 
 /// Shows what this process does in pg_stat_activity; `None` is idle.
 pub fn report_activity(activity: Option<&CStr>) {
-    let (state, text) = match activity {
+    let converted = activity.map(|text| encoding::to_server_c(&text.to_string_lossy()));
+    let (state, text) = match &converted {
         Some(text) => (pg_sys::BackendState::STATE_RUNNING, text.as_ptr()),
         None => (pg_sys::BackendState::STATE_IDLE, std::ptr::null()),
     };

@@ -1,12 +1,14 @@
 //! Statements on the extension's tables, each prepared once per process and kept: most of them are
 //! short, and planning them for every run would cost more than running them.
 
+use super::encoding::{self, ServerText};
 use super::scoped_settings::{SAFE_SEARCH_PATH, WALK_INDEXES, with_settings};
 use super::{Failure, lock};
-use pgrx::datum::DatumWithOid;
+use pgrx::datum::{DatumWithOid, Uuid};
 use pgrx::pg_sys::PgOid;
 use pgrx::prelude::*;
 use pgrx::spi::{OwnedPreparedStatement, SpiClient, SpiError, SpiHeapTupleData, quote_identifier};
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
@@ -44,14 +46,14 @@ impl Db {
         &self,
         query: &str,
         args: &[DatumWithOid],
-        mut row: impl FnMut(&SpiHeapTupleData) -> Result<T, Failure>,
+        mut row: impl FnMut(&Row) -> Result<T, Failure>,
     ) -> Result<Vec<T>, Failure> {
         // SAFETY: popped below; an abort pops what an error leaves.
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
         let rows = Spi::connect(|client| {
             let query = kept(client, Kind::Reads, &self.with_schema(query), args)?;
-            let rows = client.select(query, None, args)?;
-            rows.map(|r| row(&r)).collect()
+            let rows = client.select(query, None, &in_server_encoding(args))?;
+            rows.map(|r| row(&Row(r))).collect()
         });
         // SAFETY: pushed above.
         unsafe { pg_sys::PopActiveSnapshot() };
@@ -66,12 +68,12 @@ impl Db {
         &self,
         statement: &str,
         args: &[DatumWithOid],
-        mut row: impl FnMut(&SpiHeapTupleData) -> Result<T, Failure>,
+        mut row: impl FnMut(&Row) -> Result<T, Failure>,
     ) -> Result<Vec<T>, Failure> {
         Spi::connect_mut(|client| {
             let statement = kept(client, Kind::Writes, &self.with_schema(statement), args)?;
-            let rows = client.update(statement, None, args)?;
-            rows.map(|r| row(&r)).collect()
+            let rows = client.update(statement, None, &in_server_encoding(args))?;
+            rows.map(|r| row(&Row(r))).collect()
         })
     }
 
@@ -82,7 +84,7 @@ impl Db {
     pub fn run(&self, statement: &str, args: &[DatumWithOid]) -> Result<usize, Failure> {
         let touched = Spi::connect_mut(|client| {
             let statement = kept(client, Kind::Writes, &self.with_schema(statement), args)?;
-            let rows = client.update(statement, None, args)?;
+            let rows = client.update(statement, None, &in_server_encoding(args))?;
             Ok::<usize, SpiError>(rows.len())
         })?;
         Ok(touched)
@@ -140,11 +142,85 @@ impl Db {
     }
 }
 
+/// A row that a statement returned. Its texts are converted from the database's encoding.
+pub struct Row<'a>(pub(super) SpiHeapTupleData<'a>);
+
+impl Row<'_> {
+    /// The value of a column; `None` for null.
+    ///
+    /// # Errors
+    /// When there is no such column, or it is of another type.
+    pub fn get<T: Column>(&self, ordinal: usize) -> Result<Option<T>, Failure> {
+        Ok(self.0.get::<T::InDatabase>(ordinal)?.map(T::read))
+    }
+
+    /// [`Row::get`], by the column's name.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn get_by_name<T: Column>(&self, name: &str) -> Result<Option<T>, Failure> {
+        Ok(self.0.get_by_name::<T::InDatabase, _>(name)?.map(T::read))
+    }
+}
+
+/// What a column can be read as.
+pub trait Column: Sized {
+    /// The type that knows how the value is stored.
+    type InDatabase: FromDatum + IntoDatum;
+
+    /// The value.
+    fn read(stored: Self::InDatabase) -> Self;
+}
+
+impl Column for String {
+    type InDatabase = ServerText;
+
+    fn read(stored: ServerText) -> Self {
+        stored.0
+    }
+}
+
+macro_rules! columns_without_text {
+    ($($type:ty),*) => {
+        $(impl Column for $type {
+            type InDatabase = Self;
+
+            fn read(stored: Self) -> Self {
+                stored
+            }
+        })*
+    };
+}
+
+columns_without_text!(bool, i16, i32, i64, f32, f64, Uuid, pg_sys::Oid, Vec<i64>);
+
+/// The arguments of a statement, with texts in the database's encoding.
+fn in_server_encoding<'a>(args: &[DatumWithOid<'a>]) -> Vec<DatumWithOid<'a>> {
+    let converted = |arg: &DatumWithOid<'a>| {
+        // SAFETY: the value is of the type that it comes with; a text that Rust made is UTF-8,
+        // and has the same form as a bytea.
+        unsafe {
+            let text = arg
+                .datum()
+                .filter(|_| arg.oid() == pg_sys::TEXTOID)
+                .and_then(|text| {
+                    <&[u8]>::from_polymorphic_datum(text.sans_lifetime(), false, arg.oid())
+                })
+                .and_then(|text| std::str::from_utf8(text).ok());
+            match text.map(encoding::to_server) {
+                Some(Cow::Owned(bytes)) => DatumWithOid::new(bytes, pg_sys::TEXTOID),
+                _ => DatumWithOid::new_from_datum(arg.datum(), arg.oid()),
+            }
+        }
+    };
+    args.iter().map(converted).collect()
+}
+
 /// A column that cannot be null.
 ///
 /// # Errors
 /// When it is.
-pub fn text(row: &SpiHeapTupleData, ordinal: usize) -> Result<String, Failure> {
+pub fn text(row: &Row, ordinal: usize) -> Result<String, Failure> {
     row.get(ordinal)?
         .ok_or_else(|| Failure::internal(format!("column {ordinal} of an internal query is null")))
 }
@@ -154,17 +230,13 @@ pub fn text(row: &SpiHeapTupleData, ordinal: usize) -> Result<String, Failure> {
 ///
 /// # Errors
 /// What the query raises.
-pub fn read_catalogs<T: FromDatum + IntoDatum>(query: &str) -> Result<Option<T>, Failure> {
+pub fn read_catalogs<T: Column>(query: &str) -> Result<Option<T>, Failure> {
     with_settings(&[SAFE_SEARCH_PATH], || {
         Spi::connect(|client| {
             let query = kept(client, Kind::Reads, query, &[])?;
             let rows = client.select(query, None, &[])?;
-            Ok(rows
-                .into_iter()
-                .next()
-                .map(|row| row.get(1))
-                .transpose()?
-                .flatten())
+            let row = rows.into_iter().next();
+            Ok(row.map(|row| Row(row).get(1)).transpose()?.flatten())
         })
     })
 }
@@ -192,9 +264,11 @@ pub(super) fn kept(
         return Ok(statement);
     }
     let types: Vec<PgOid> = args.iter().map(|arg| arg.oid().into()).collect();
+    // The schema's name is in it.
+    let converted = encoding::to_server_c(text);
     let prepared = match kind {
-        Kind::Reads => client.prepare(text, &types)?,
-        Kind::Writes => client.prepare_mut(text, &types)?,
+        Kind::Reads => client.prepare(&converted, &types)?,
+        Kind::Writes => client.prepare_mut(&converted, &types)?,
     };
     let statement: &'static OwnedPreparedStatement = Box::leak(Box::new(prepared.keep()));
     KEPT.with_borrow_mut(|kept| kept.insert(text.to_owned(), statement));

@@ -1,7 +1,7 @@
 //! One way to run a piece of database work: all of it, or none of it and an error.
 
 use super::scoped_settings::{SAFE_SEARCH_PATH, set_for_transaction, with_settings};
-use super::{Db, Failure, Installation, process};
+use super::{Db, Failure, Installation, encoding, process, report};
 use pgrx::PgTryBuilder;
 use pgrx::prelude::*;
 use std::ffi::CStr;
@@ -114,10 +114,12 @@ pub fn has_one_snapshot() -> bool {
 /// Turns anything `work` raises into an error. What it did to the database is for the caller to
 /// roll back.
 pub fn catch<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    PgTryBuilder::new(AssertUnwindSafe(work))
-        .catch_others(|cause| Err(cause.into()))
-        .catch_rust_panic(|cause| Err(cause.into()))
-        .execute()
+    report::keeping_reports(|| {
+        PgTryBuilder::new(AssertUnwindSafe(work))
+            .catch_others(|cause| Err(cause.into()))
+            .catch_rust_panic(|cause| Err(cause.into()))
+            .execute()
+    })
 }
 
 /// Waits between two pieces of work, where a cancel has nothing to cancel.
@@ -143,6 +145,7 @@ fn in_transaction<T>(
             // before it.
             pg_sys::XactIsoLevel = pg_sys::XACT_READ_COMMITTED as i32;
             pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+            encoding::get_ready();
             let value = work()?;
             pg_sys::PopActiveSnapshot();
             pg_sys::CommitTransactionCommand();

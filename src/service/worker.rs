@@ -9,6 +9,7 @@ use crate::board::trouble::{Troubles, Work};
 use crate::cycle::scheduled::{Ended, run_scheduled};
 use crate::delivery::{self, Delivered, Role};
 use crate::ledger::retention::{Hindrance, PurgeProgress};
+use crate::postgres::report::warn;
 use crate::postgres::transaction::idle;
 use crate::postgres::{Failure, Installation, Scope, lock, process};
 use crate::settings;
@@ -368,7 +369,10 @@ fn report(work: Work, failure: &Failure) {
     let mut is_new = false;
     update_slot(|slot| is_new = slot.troubles.set(work, &line));
     if is_new {
-        warning!("signal_hub: {line} (SQLSTATE {})", failure.sqlstate);
+        warn(&format!(
+            "signal_hub: {line} (SQLSTATE {})",
+            failure.sqlstate
+        ));
     }
 }
 

@@ -96,22 +96,55 @@ impl MarketError {
     }
 }
 
-/// The beginning of a reply, fit to be shown: no control characters, at most 200 characters.
+/// The beginning of a reply, fit to be shown as [`sanitized`] says.
 pub fn excerpt(body: &[u8]) -> String {
     // Four bytes per character at most, and one replacement character for each bad byte.
     let head = &body[..body.len().min(4 * EXCERPT_CHARS)];
     sanitized(&String::from_utf8_lossy(head))
 }
 
-/// Foreign text, fit to be shown: no control characters, at most 200 characters.
+/// Foreign text, fit to be shown: no control characters, none that are invisible or change the
+/// direction of the text around them, at most 200 characters.
 pub fn sanitized(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|c| !c.is_control())
+        .filter(|c| !c.is_control() && !is_format(*c))
         .take(EXCERPT_CHARS)
         .collect::<String>()
         .trim()
         .to_owned()
+}
+
+/// Whether a character has no shape of its own: Unicode's category Cf, and the fillers and
+/// variation selectors, which are drawn as nothing.
+fn is_format(c: char) -> bool {
+    matches!(
+        u32::from(c),
+        0xad | 0x34f
+            | 0x600..=0x605
+            | 0x61c
+            | 0x6dd
+            | 0x70f
+            | 0x890..=0x891
+            | 0x8e2
+            | 0x115f..=0x1160
+            | 0x17b4..=0x17b5
+            | 0x180b..=0x180f
+            | 0x200b..=0x200f
+            | 0x202a..=0x202e
+            | 0x2060..=0x206f
+            | 0x3164
+            | 0xfe00..=0xfe0f
+            | 0xfeff
+            | 0xffa0
+            | 0xfff0..=0xfffb
+            | 0x110bd
+            | 0x110cd
+            | 0x13430..=0x1343f
+            | 0x1bca0..=0x1bca3
+            | 0x1d173..=0x1d17a
+            | 0xe0000..=0xe0fff
+    )
 }
 
 fn begins_with(body: &str) -> String {

@@ -88,3 +88,17 @@ fn every_error_reads_as_postgresql_errors_do() {
         "The exchange asks to wait 7 s. The reply begins with \"<html>busy</html>\"."
     );
 }
+
+#[test]
+fn what_is_invisible_or_turns_text_around_is_not_shown() {
+    for c in "\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{61c}\u{ad}\u{2060}\u{feff}\u{180e}\u{fff9}\u{e0041}\u{3164}\u{fe0f}\0\u{9b}"
+        .chars()
+    {
+        assert_eq!(error::sanitized(&format!("a{c}b")), "ab", "{c:?}");
+    }
+    for c in "\u{2028}\u{2029}\n\t\u{a0}\u{3000}".chars() {
+        assert_eq!(error::sanitized(&format!("a{c}b")), "a b", "{c:?}");
+    }
+    let shown = "M\u{fc}ll \u{975e}\u{6cd5} \u{5d0}\u{627} \u{1f600}";
+    assert_eq!(error::sanitized(shown), shown);
+}
