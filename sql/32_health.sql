@@ -92,10 +92,12 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
                                 'then restart the server'
                            ELSE 'the library is %s but the SQL objects are %s: run ALTER EXTENSION signal_hub UPDATE'
                       END, library_version, sql_version)
-           WHEN 'disabled' THEN 'signal_hub.enabled is off: set it on and reload the configuration'
+           WHEN 'disabled' THEN
+               'signal_hub.enabled is off: set it on and reload the configuration' || coalesce('; ' || trouble, '')
            WHEN 'paused' THEN
                format('paused by %s since %s%s: call resume_signals() to go on', paused_by,
                       paused_at::timestamptz(0), coalesce(' (' || pause_reason || ')', ''))
+               || coalesce('; ' || trouble, '')
            WHEN 'stopped' THEN
                'no worker runs'
                || coalesce(': it died and is started again at ' || retry_at::timestamptz(0),

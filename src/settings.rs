@@ -2,11 +2,18 @@
 //!
 //! All of them reload with SIGHUP. None can be set by a session: one database's worker serves
 //! everybody in it.
+//!
+//! A text that cannot be used is refused where somebody sets it, by ALTER SYSTEM. In a file it is
+//! taken as it is: were it refused there, PostgreSQL would go on with the default, which purges
+//! what somebody meant to keep, or asks an exchange that nobody chose. [`troubles`] says what
+//! cannot be used and what follows from it.
 
+use crate::postgres::process;
 use market::Endpoint;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString, c_char, c_void};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Release of this library; the installed SQL objects must be of the same.
@@ -24,14 +31,24 @@ static HTTP_MAX_BODY_KB: GucSetting<i32> = GucSetting::<i32>::new(4096);
 static CA_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static DELIVERY_BATCH: GucSetting<i32> = GucSetting::<i32>::new(1000);
 static DELIVERY_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(1);
-static RUN_RETENTION_MIN: GucSetting<i32> = GucSetting::<i32>::new(30 * MINUTES_PER_DAY);
-static SIGNAL_RETENTION_MIN: GucSetting<i32> = GucSetting::<i32>::new(90 * MINUTES_PER_DAY);
+static RUN_RETENTION: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"30d"));
+static SIGNAL_RETENTION: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"90d"));
 
-const MINUTES_PER_DAY: i32 = 24 * 60;
+/// Whether the settings are being registered: their values in files are read then.
+static DEFINING: AtomicBool = AtomicBool::new(false);
+/// Whether a file has a value of `signal_hub.enabled` that is no boolean.
+static ENABLED_IS_UNREADABLE: AtomicBool = AtomicBool::new(false);
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Dates before the year 1 could not be subtracted from.
+const LONGEST_RETENTION: Duration = DAY.saturating_mul(36_500);
 
 /// Whether the worker runs cycles; `generate_signals_now()` works regardless.
 pub fn enabled() -> bool {
-    ENABLED.get()
+    ENABLED.get() && !ENABLED_IS_UNREADABLE.load(Ordering::Relaxed)
 }
 
 /// Time from the start of one run to the start of the next.
@@ -59,18 +76,81 @@ pub fn delivery_workers() -> i32 {
     DELIVERY_WORKERS.get()
 }
 
-/// Age at which rows of `signal_runs` are purged.
-pub fn run_retention() -> Duration {
-    minutes(&RUN_RETENTION_MIN)
+/// The exchange as it can be shown; `None` when the URL cannot be used, since one that was
+/// refused may hold a password.
+pub fn shown_exchange_url() -> Option<String> {
+    Some(text(&EXCHANGE_URL)).filter(|url| market::check_url(url).is_ok())
+}
+
+/// Age at which rows of `signal_runs` are purged; `None` keeps them.
+pub fn run_retention() -> Option<Duration> {
+    parse_retention(&text(&RUN_RETENTION), MINUTE).unwrap_or(None)
 }
 
 /// Age at which signals and their deliveries are purged; `None` keeps them.
 pub fn signal_retention() -> Option<Duration> {
-    Some(minutes(&SIGNAL_RETENTION_MIN)).filter(|age| !age.is_zero())
+    parse_retention(&text(&SIGNAL_RETENTION), DAY).unwrap_or(None)
 }
 
-fn minutes(setting: &GucSetting<i32>) -> Duration {
-    Duration::from_secs(setting.get() as u64 * 60)
+/// What is wrong with settings in files, what follows from it, and what to do; `None` when nothing
+/// is.
+pub fn troubles() -> Option<String> {
+    let retentions = [
+        ("run_retention", &RUN_RETENTION, MINUTE, "no history"),
+        ("signal_retention", &SIGNAL_RETENTION, DAY, "no signal"),
+    ];
+    let retentions = retentions.into_iter().filter_map(|(name, setting, least, what)| {
+        let value = text(setting);
+        let reason = parse_retention(&value, least).err()?;
+        Some(format!(
+            "{what} is purged, since signal_hub.{name} = '{value}' cannot be used: {reason}; write \
+             a number with its unit, such as '90d', or 0 to keep everything, and reload"
+        ))
+    });
+    let enabled = ENABLED_IS_UNREADABLE.load(Ordering::Relaxed).then(|| {
+        "no run begins, since signal_hub.enabled is neither on nor off: set one of them and reload"
+            .to_owned()
+    });
+    let troubles: Vec<String> = enabled.into_iter().chain(retentions).collect();
+    (!troubles.is_empty()).then(|| troubles.join("; "))
+}
+
+/// An age with its unit, of `least` at least; `None` for 0, which is never.
+fn parse_retention(value: &str, least: Duration) -> Result<Option<Duration>, String> {
+    let value = value.trim();
+    let end = value
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(value.len());
+    let (number, unit) = value.split_at(end);
+    let number: f64 = number
+        .parse()
+        .map_err(|_| "it does not begin with a number".to_owned())?;
+    let unit = match unit.trim() {
+        "" if number == 0.0 => return Ok(None),
+        "" => return Err("it has no unit".to_owned()),
+        "ms" => Duration::from_millis(1),
+        "s" => Duration::from_secs(1),
+        "min" => MINUTE,
+        "h" => 60 * MINUTE,
+        "d" | "day" | "days" => DAY,
+        _ => return Err("its unit is none of ms, s, min, h and d".to_owned()),
+    };
+    let seconds = number * unit.as_secs_f64();
+    // In whole minutes, as in releases before 0.3.0, and never fewer than it says.
+    let minutes = (seconds / MINUTE.as_secs_f64()).ceil();
+    let age = Duration::from_secs_f64((minutes * MINUTE.as_secs_f64()).min(f64::from(u32::MAX)));
+    if number == 0.0 {
+        Ok(None)
+    } else if seconds < least.as_secs_f64() {
+        Err(match least == DAY {
+            true => "it is less than a day".to_owned(),
+            false => "it is less than a minute".to_owned(),
+        })
+    } else if age > LONGEST_RETENTION {
+        Err("it is more than 36500d".to_owned())
+    } else {
+        Ok(Some(age))
+    }
 }
 
 fn text(setting: &'static GucSetting<Option<CString>>) -> String {
@@ -82,13 +162,26 @@ fn text(setting: &'static GucSetting<Option<CString>>) -> String {
 
 /// Registers the settings, then reserves the prefix so that a typo is refused.
 pub fn define() {
-    GucRegistry::define_bool_guc(
-        c"signal_hub.enabled",
-        c"Generates signals every signal_hub.interval.",
-        c"When off, workers stay up but begin no run; a fan-out under way is finished. generate_signals_now() works regardless.",
-        &ENABLED,
-        GucContext::Sighup,
-        GucFlags::default(),
+    DEFINING.store(true, Ordering::Relaxed);
+    // Read before it is replaced: PostgreSQL would go on with the default, which is on.
+    let enabled = process::setting(c"signal_hub.enabled");
+    // SAFETY: the hook only writes to an atomic.
+    unsafe {
+        GucRegistry::define_bool_guc_with_hooks(
+            c"signal_hub.enabled",
+            c"Generates signals every signal_hub.interval.",
+            c"When off, workers stay up but begin no run; a fan-out under way is finished. generate_signals_now() works regardless.",
+            &ENABLED,
+            GucContext::Sighup,
+            GucFlags::default(),
+            None,
+            Some(enabled_was_read),
+            None,
+        );
+    }
+    ENABLED_IS_UNREADABLE.store(
+        enabled.is_some_and(|value| !process::is_boolean(&value)),
+        Ordering::Relaxed,
     );
     GucRegistry::define_int_guc(
         c"signal_hub.interval",
@@ -162,50 +255,105 @@ pub fn define() {
         GucContext::Sighup,
         GucFlags::default(),
     );
-    GucRegistry::define_int_guc(
-        c"signal_hub.run_retention",
-        c"Age at which rows of signal_runs are purged.",
-        c"The purge goes with the worker's runs, in small batches.",
-        &RUN_RETENTION_MIN,
-        1,
-        3650 * MINUTES_PER_DAY,
-        GucContext::Sighup,
-        GucFlags::UNIT_MIN,
-    );
-    GucRegistry::define_int_guc(
-        c"signal_hub.signal_retention",
-        c"Age at which signals and their deliveries are purged.",
-        c"0 keeps them for ever. The worker purges in small batches. Age is measured by the last time at which the exchange's clock agreed with this server's.",
-        &SIGNAL_RETENTION_MIN,
-        0,
-        3650 * MINUTES_PER_DAY,
-        GucContext::Sighup,
-        GucFlags::UNIT_MIN,
-    );
+    // SAFETY: the hooks are guarded against panics and keep no reference.
+    unsafe {
+        GucRegistry::define_string_guc_with_hooks(
+            c"signal_hub.run_retention",
+            c"Age at which rows of signal_runs are purged: a number with a unit (ms, s, min, h, d).",
+            c"0 keeps them for ever. The purge goes with the worker's runs, in small batches.",
+            &RUN_RETENTION,
+            GucContext::Sighup,
+            GucFlags::default(),
+            Some(check_run_retention),
+            None,
+            None,
+        );
+        GucRegistry::define_string_guc_with_hooks(
+            c"signal_hub.signal_retention",
+            c"Age at which signals and their deliveries are purged: a number with a unit (ms, s, min, h, d).",
+            c"At least a day; 0 keeps them for ever. The worker purges in small batches. Age is measured by the last time at which the exchange's clock agreed with this server's.",
+            &SIGNAL_RETENTION,
+            GucContext::Sighup,
+            GucFlags::default(),
+            Some(check_signal_retention),
+            None,
+            None,
+        );
+    }
     reserve_setting_prefix(c"signal_hub");
+    DEFINING.store(false, Ordering::Relaxed);
 }
 
-/// Refuses a URL the fetch would refuse, at the time it is set.
+/// Called when a file has a value that PostgreSQL could read.
+unsafe extern "C-unwind" fn enabled_was_read(_value: bool, _extra: *mut c_void) {
+    ENABLED_IS_UNREADABLE.store(false, Ordering::Relaxed);
+}
+
+/// Refuses a URL that the fetch would refuse.
 #[pg_guard]
 unsafe extern "C-unwind" fn check_exchange_url(
     new_value: *mut *mut c_char,
     _extra: *mut *mut c_void,
     _source: pg_sys::GucSource::Type,
 ) -> bool {
-    // SAFETY: PostgreSQL passes a pointer to a string or to NULL.
-    let url = unsafe {
+    // SAFETY: as PostgreSQL calls it.
+    unsafe {
+        is_accepted(new_value, |url| {
+            market::check_url(url).map_err(|error| error.detail())
+        })
+    }
+}
+
+/// Refuses what is no age.
+#[pg_guard]
+unsafe extern "C-unwind" fn check_run_retention(
+    new_value: *mut *mut c_char,
+    _extra: *mut *mut c_void,
+    _source: pg_sys::GucSource::Type,
+) -> bool {
+    // SAFETY: as PostgreSQL calls it.
+    unsafe { is_accepted(new_value, |value| check_retention(value, MINUTE)) }
+}
+
+/// Refuses what is no age of a day at least.
+#[pg_guard]
+unsafe extern "C-unwind" fn check_signal_retention(
+    new_value: *mut *mut c_char,
+    _extra: *mut *mut c_void,
+    _source: pg_sys::GucSource::Type,
+) -> bool {
+    // SAFETY: as PostgreSQL calls it.
+    unsafe { is_accepted(new_value, |value| check_retention(value, DAY)) }
+}
+
+fn check_retention(value: &str, least: Duration) -> Result<(), String> {
+    parse_retention(value, least).map(drop).map_err(|reason| {
+        format!("It was refused because {reason}. Write a number with its unit, such as '90d', or 0 to keep everything.")
+    })
+}
+
+/// Whether a new value is taken: any in a file, a good one where somebody sets it.
+///
+/// # Safety
+/// `new_value` is what a check hook gets: a pointer to a string or to NULL.
+unsafe fn is_accepted(
+    new_value: *mut *mut c_char,
+    check: impl FnOnce(&str) -> Result<(), String>,
+) -> bool {
+    // SAFETY: as the caller promises.
+    let value = unsafe {
         let value = *new_value;
         if value.is_null() {
             return true;
         }
         CStr::from_ptr(value).to_string_lossy()
     };
-    match market::check_url(&url) {
-        Ok(()) => true,
-        Err(error) => {
-            set_setting_error_detail(&error.detail());
+    match check(&value) {
+        Err(detail) if process::runs_a_command() && !DEFINING.load(Ordering::Relaxed) => {
+            set_setting_error_detail(&detail);
             false
         }
+        _ => true,
     }
 }
 
@@ -221,4 +369,55 @@ fn set_setting_error_detail(detail: &str) {
     // SAFETY: the string is copied into PostgreSQL's memory, where the setting machinery expects
     // it.
     unsafe { pg_sys::GUC_check_errdetail_string = pg_sys::pstrdup(detail.as_ptr()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retention_is_a_number_with_its_unit() {
+        for (value, age) in [
+            ("90d", Some(90 * DAY)),
+            (" 1.5 d ", Some(36 * 60 * MINUTE)),
+            ("129600min", Some(90 * DAY)),
+            ("7776000s", Some(90 * DAY)),
+            ("7776000001ms", Some(90 * DAY + MINUTE)),
+            ("24h", Some(DAY)),
+            ("3650 days", Some(3650 * DAY)),
+            ("0", None),
+            ("0d", None),
+        ] {
+            assert_eq!(parse_retention(value, DAY), Ok(age), "{value}");
+        }
+        assert_eq!(parse_retention("1min", MINUTE), Ok(Some(MINUTE)));
+    }
+
+    #[test]
+    fn anything_else_is_no_retention() {
+        for value in [
+            "",
+            "90",
+            "129600",
+            "90 minutes",
+            "1mon",
+            "-90d",
+            "90D",
+            "23h",
+            "1439min",
+            "86399s",
+            "never",
+            "d",
+            "1e9d",
+            "36501d",
+            "1d 1h",
+            "inf d",
+            "NaNd",
+            "0x5Ad",
+            "..d",
+        ] {
+            assert!(parse_retention(value, DAY).is_err(), "{value}");
+        }
+        assert!(parse_retention("59s", MINUTE).is_err());
+    }
 }

@@ -6,6 +6,8 @@ use super::short_text::ShortText;
 /// A kind of work of the worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
+    /// Reading the settings.
+    Configuring,
     /// Finding the extension, and what else comes before a run.
     Preparing,
     /// Runs of the cycle, up to the record of their signals.
@@ -22,7 +24,8 @@ pub enum Work {
 
 impl Work {
     /// All kinds; the first that is in trouble is shown first.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
+        Self::Configuring,
         Self::Preparing,
         Self::Running,
         Self::Delivering,
@@ -34,6 +37,7 @@ impl Work {
     /// What the kind is called in the log.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Configuring => "reading settings",
             Self::Preparing => "preparing",
             Self::Running => "running",
             Self::Delivering => "delivering",

@@ -96,7 +96,7 @@ fn run_columns<'a>() -> [Column<NewRun<'a>>; 12] {
             r.failure().map(|f| f.sqlstate.to_string()).into()
         }),
         column("exchange_url", Text, |_| {
-            settings::endpoint().base_url.into()
+            settings::shown_exchange_url().into()
         }),
     ]
 }

@@ -17,6 +17,26 @@ const SIGNALS: i64 = 100;
 /// Rows of the history removed at most in one batch.
 const RUNS: i64 = 10_000;
 
+/// What a purge has removed so far.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Purged {
+    signals: usize,
+    deliveries: usize,
+    runs: usize,
+}
+
+impl Purged {
+    /// What was removed, in words; `None` when nothing was.
+    pub fn line(&self) -> Option<String> {
+        (*self != Self::default()).then(|| {
+            format!(
+                "purged {} rows of signals, {} of user_signals and {} of signal_runs",
+                self.signals, self.deliveries, self.runs
+            )
+        })
+    }
+}
+
 /// How far the purge of signals is.
 #[derive(Debug, Default)]
 pub struct PurgeProgress {
@@ -131,8 +151,10 @@ impl PurgeProgress {
 
 /// What later runs and signal_health go by stays at any age: the last run, the last good one, and
 /// those whose exchange is still to be left alone. Returns whether there is more to do.
-pub fn purge_runs(db: &Db) -> Result<bool, Failure> {
-    let age = settings::run_retention();
+pub fn purge_runs(db: &Db, purged: &mut Purged) -> Result<bool, Failure> {
+    let Some(age) = settings::run_retention() else {
+        return Ok(false);
+    };
     let removed = db.run(
         "DELETE FROM @extschema@.signal_runs WHERE ctid = ANY (ARRAY(
              SELECT ctid FROM @extschema@.signal_runs
@@ -143,11 +165,16 @@ pub fn purge_runs(db: &Db) -> Result<bool, Failure> {
               LIMIT $2))",
         &[age.as_secs_f64().into(), RUNS.into()],
     )?;
+    purged.runs += removed;
     Ok(removed as i64 == RUNS)
 }
 
 /// Removes a batch of expired signals and their rows. Returns whether there is more to do.
-pub fn purge_signals(db: &Db, progress: &mut PurgeProgress) -> Result<bool, Failure> {
+pub fn purge_signals(
+    db: &Db,
+    progress: &mut PurgeProgress,
+    purged: &mut Purged,
+) -> Result<bool, Failure> {
     let Some(age) = settings::signal_retention() else {
         return Ok(false);
     };
@@ -172,22 +199,26 @@ pub fn purge_signals(db: &Db, progress: &mut PurgeProgress) -> Result<bool, Fail
     progress.pass = Some(pass);
     let Expired { first, last } = pass.expired;
     let next = match pass.place {
-        Place::Users(after) => match purge_users(db, pass.expired, after, pass.next_batch)? {
-            Some(user_id) => Pass {
-                place: Place::Users(Some(user_id)),
-                next_batch: pass.next_batch.larger(USERS),
-                ..pass
-            },
-            None => Pass {
-                place: Place::Signals(first),
-                next_batch: Batch::Remove(last - first + 1),
-                ..pass
-            },
-        },
+        Place::Users(after) => {
+            let (last_user, removed) = purge_users(db, pass.expired, after, pass.next_batch)?;
+            purged.deliveries += removed;
+            match last_user {
+                Some(user_id) => Pass {
+                    place: Place::Users(Some(user_id)),
+                    next_batch: pass.next_batch.larger(USERS),
+                    ..pass
+                },
+                None => Pass {
+                    place: Place::Signals(first),
+                    next_batch: Batch::Remove(last - first + 1),
+                    ..pass
+                },
+            }
+        }
         Place::Signals(from) => {
             let to = (from + pass.next_batch.size() - 1).min(last);
             if let Batch::Remove(_) = pass.next_batch {
-                db.run(
+                purged.signals += db.run(
                     "DELETE FROM @extschema@.signals WHERE signal_id BETWEEN $1 AND $2",
                     &[from.into(), to.into()],
                 )?;
@@ -265,13 +296,13 @@ fn first_expired(db: &Db, age: Duration, passed_over: i64) -> Result<Option<Expi
 }
 
 /// Deals with the expired rows of the users behind `after` as `batch` says. Returns the last of
-/// these users; `None` when there is nobody left.
+/// these users, `None` when there is nobody left, and how many rows were removed.
 fn purge_users(
     db: &Db,
     expired: Expired,
     after: Option<Uuid>,
     batch: Batch,
-) -> Result<Option<Uuid>, Failure> {
+) -> Result<(Option<Uuid>, usize), Failure> {
     let last = db.walking_indexes(|db| {
         db.write(
             "WITH RECURSIVE users AS (
@@ -284,8 +315,9 @@ fn purge_users(
              ), removed AS (
                  DELETE FROM @extschema@.user_signals e USING users u
                   WHERE e.user_id = u.user_id AND e.signal_id BETWEEN $4 AND $5 AND NOT $6
+                 RETURNING true
              )
-             SELECT user_id FROM users WHERE number = $3",
+             SELECT (SELECT user_id FROM users WHERE number = $3), (SELECT count(*) FROM removed)",
             &[
                 after.unwrap_or(Uuid::from_bytes([0; 16])).into(),
                 after.is_some().into(),
@@ -294,8 +326,11 @@ fn purge_users(
                 expired.last.into(),
                 (batch == Batch::PassOverOne).into(),
             ],
-            |row| Ok(row.get(1)?),
+            |row| {
+                let removed = row.get::<i64>(2)?.unwrap_or_default();
+                Ok((row.get(1)?, usize::try_from(removed).unwrap_or_default()))
+            },
         )
     })?;
-    Ok(last.into_iter().next().flatten())
+    Ok(last.into_iter().next().unwrap_or_default())
 }

@@ -80,6 +80,11 @@ impl Failure {
         .hint("Run ALTER TABLE ... NO FORCE ROW LEVEL SECURITY, or give the owner BYPASSRLS.")
     }
 
+    /// 22023: what is wrong with settings, each with what to do.
+    pub fn bad_settings(troubles: String) -> Self {
+        Self::new("22023", troubles)
+    }
+
     /// 55P03: the lock that makes cycles exclude each other is taken.
     pub fn another_cycle() -> Self {
         Self::new("55P03", "another cycle is running in this database")
@@ -131,6 +136,16 @@ impl Failure {
             None => self.message.clone(),
         };
         encoding::prose(&line)
+    }
+
+    /// [`Failure::line`], and what to do where that is to change a setting.
+    pub fn line_with_remedy(&self) -> String {
+        match &self.hint {
+            Some(hint) if self.sqlstate == "22023" => {
+                format!("{}. {}", self.line(), hint.trim_end_matches('.'))
+            }
+            _ => self.line(),
+        }
     }
 
     /// Raises the failure as a PostgreSQL ERROR.

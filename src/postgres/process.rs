@@ -27,6 +27,20 @@ pub fn setting(name: &CStr) -> Option<String> {
     }
 }
 
+/// Whether PostgreSQL reads this text as a boolean.
+pub fn is_boolean(text: &str) -> bool {
+    let text = encoding::to_server_c(text);
+    let mut value = false;
+    // SAFETY: the string is read during the call.
+    unsafe { pg_sys::parse_bool(text.as_ptr(), &mut value) }
+}
+
+/// Whether this process runs a command of a client, rather than to read the configuration again.
+pub fn runs_a_command() -> bool {
+    // SAFETY: a plain read of the process's own.
+    unsafe { !pg_sys::debug_query_string.is_null() }
+}
+
 /// Whether this session restores a dump: told by two settings that pg_dump puts at the head of
 /// every dump and that few others use together.
 pub fn restores_a_dump() -> bool {

@@ -1,7 +1,7 @@
 //! What the worker does besides running cycles, each a transaction of its own.
 
 use crate::board::{failed_calls, slots};
-use crate::ledger::retention::{self, PurgeProgress};
+use crate::ledger::retention::{self, PurgeProgress, Purged};
 use crate::ledger::{self, Run, Status, Trigger};
 use crate::postgres::process::unix_millis;
 use crate::postgres::{Db, Failure, Scope, as_owner};
@@ -60,20 +60,29 @@ pub fn record_failed_calls() -> Result<Option<Duration>, Failure> {
 }
 
 /// Removes a batch of the history that outlived its retention; true when there may be more.
-pub fn purge_runs() -> Result<bool, Failure> {
-    purge(retention::purge_runs)
+pub fn purge_runs(purged: &mut Purged) -> Result<bool, Failure> {
+    purge(purged, retention::purge_runs)
 }
 
 /// The same of signals and what was delivered of them.
-pub fn purge_signals(progress: &mut PurgeProgress) -> Result<bool, Failure> {
-    purge(|db| retention::purge_signals(db, progress))
+pub fn purge_signals(progress: &mut PurgeProgress, purged: &mut Purged) -> Result<bool, Failure> {
+    purge(purged, |db, purged| {
+        retention::purge_signals(db, progress, purged)
+    })
 }
 
-fn purge(batch: impl FnOnce(&Db) -> Result<bool, Failure>) -> Result<bool, Failure> {
-    as_owner(Scope::Worker, c"signal_hub: purging", |db| {
-        let more = batch(db)?;
+/// Purges a batch, and adds what it removed to `purged` when that is committed.
+fn purge(
+    purged: &mut Purged,
+    batch: impl FnOnce(&Db, &mut Purged) -> Result<bool, Failure>,
+) -> Result<bool, Failure> {
+    let mut with_batch = *purged;
+    let more = as_owner(Scope::Worker, c"signal_hub: purging", |db| {
+        let more = batch(db, &mut with_batch)?;
         // What a crash brings back is removed again.
         db.commit_without_waiting_for_disk();
         Ok(more)
-    })
+    })?;
+    *purged = with_batch;
+    Ok(more)
 }

@@ -8,7 +8,7 @@ use crate::board::slots::{self, Phase, Slot, Stage};
 use crate::board::trouble::{Troubles, Work};
 use crate::cycle::scheduled::{Ended, run_scheduled};
 use crate::delivery::{self, Delivered, Role};
-use crate::ledger::retention::{Hindrance, PurgeProgress};
+use crate::ledger::retention::{Hindrance, PurgeProgress, Purged};
 use crate::postgres::report::warn;
 use crate::postgres::transaction::idle;
 use crate::postgres::{Failure, Installation, Scope, lock, process};
@@ -57,6 +57,8 @@ struct Worker {
     held_up: u32,
     purge_at: Instant,
     purge_progress: PurgeProgress,
+    /// What was purged since that was last logged.
+    purged: Purged,
 }
 
 impl Worker {
@@ -70,6 +72,7 @@ impl Worker {
             held_up: 0,
             purge_at: Instant::now() + FIRST_PURGE,
             purge_progress: PurgeProgress::default(),
+            purged: Purged::default(),
         }
     }
 
@@ -126,6 +129,10 @@ impl Worker {
             }
         }
         self.exchange_url = url;
+        match settings::troubles() {
+            Some(troubles) => report(Work::Configuring, &Failure::bad_settings(troubles)),
+            None => recovered(Work::Configuring),
+        }
     }
 
     fn do_what_is_due(&mut self) {
@@ -176,11 +183,14 @@ impl Worker {
                     true => PURGE_AGAIN_AFTER,
                     false => PURGE_EVERY,
                 };
+            if let Some(line) = std::mem::take(&mut self.purged).line() {
+                log!("signal_hub: {line}");
+            }
         }
     }
 
     fn purge_runs(&mut self) -> bool {
-        match chores::purge_runs() {
+        match chores::purge_runs(&mut self.purged) {
             Ok(more) => {
                 recovered(Work::PurgingRuns);
                 more
@@ -194,7 +204,7 @@ impl Worker {
     }
 
     fn purge_signals(&mut self) -> bool {
-        match chores::purge_signals(&mut self.purge_progress) {
+        match chores::purge_signals(&mut self.purge_progress, &mut self.purged) {
             Ok(more) => {
                 // What was passed over is reported until a whole pass went well.
                 if !more && !self.purge_progress.passed_something_over() {
@@ -365,7 +375,7 @@ fn forget_failed_calls() {
 
 /// Shows what went wrong in signal_health, and logs it unless it was logged before.
 fn report(work: Work, failure: &Failure) {
-    let line = failure.line();
+    let line = failure.line_with_remedy();
     let mut is_new = false;
     update_slot(|slot| is_new = slot.troubles.set(work, &line));
     if is_new {

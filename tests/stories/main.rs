@@ -20,6 +20,7 @@ mod recorded;
 mod recovery;
 mod retrying;
 mod schema;
+mod settings_in_files;
 mod trust;
 mod update_respects_users;
 mod updates;
