@@ -58,12 +58,14 @@ BEGIN
         EXECUTE 'GRANT SELECT ON @extschema@.user_signals, @extschema@.user_signal_quotas, @extschema@.signals, '
              || '@extschema@.signal_runs, @extschema@.signal_tiers, @extschema@.signal_symbols, '
              || '@extschema@.signal_rules, @extschema@.signal_pause, @extschema@.signal_health, '
-             || '@extschema@.signal_stats, @extschema@.signal_delivery_progress TO ' || quote_ident(service);
+             || '@extschema@.signal_stats, @extschema@.signal_uptime, @extschema@.signal_delivery_progress TO '
+             || quote_ident(service);
         EXECUTE 'GRANT EXECUTE ON FUNCTION @extschema@.signals_since(text, integer), '
              || '@extschema@.signal_hub_transactions(), @extschema@.signal_worker_status(), '
-             || '@extschema@.signal_hub_replication() TO ' || quote_ident(service);
+             || '@extschema@.signal_hub_replication(), @extschema@.generate_signals_now() TO '
+             || quote_ident(service);
         RETURN NEXT format('%s: reads the rows of all, settings, history and health; keeps user_subscriptions; '
-                           'calls signals_since()', service)
+                           'calls signals_since() and generate_signals_now()', service)
             || CASE WHEN (SELECT r.rolbypassrls OR r.rolsuper FROM pg_roles r WHERE r.rolname = service) THEN ''
                     ELSE '; but has no BYPASSRLS, so the rows of subscribers stay hidden' END;
     ELSIF service IS NOT NULL THEN

@@ -68,6 +68,7 @@ $$;
 -- row was refused.
 GRANT SELECT ON @extschema@.signal_health TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_stats TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_uptime TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_runs TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_symbols TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_rules TO pg_monitor;

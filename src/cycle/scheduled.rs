@@ -3,7 +3,7 @@
 use super::stages::{Outcome, RunTimes, fetch_timed, record};
 use crate::board::slots::{self, Stage};
 use crate::delivery::{self, Delivered, Role};
-use crate::ledger::{self, Run, Status, Trigger};
+use crate::ledger::{self, Run, Status, Trigger, uptime};
 use crate::postgres::{Failure, Scope, as_owner, process};
 use crate::settings;
 use market::{MarketError, backoff};
@@ -26,7 +26,11 @@ pub fn run_scheduled() -> Result<Option<Ended>, Failure> {
     let scope = Scope::Worker;
     let mut times = RunTimes::begin();
     let planned = as_owner(scope, c"signal_hub: planning a run", |db| {
-        Ok((ledger::plan(db)?, db.try_lock_cycle()))
+        let plan = ledger::plan(db)?;
+        if plan.paused.is_some() {
+            uptime::account(db, uptime::Event::Paused, times.started_at)?;
+        }
+        Ok((plan, db.try_lock_cycle()))
     });
     let (plan, locked) = match planned {
         Ok(planned) => planned,

@@ -1,6 +1,7 @@
 //! The history of runs.
 
 use super::recordset::{self, Column, Kind, column};
+use super::uptime;
 use crate::postgres::encoding::prose;
 use crate::postgres::{Db, Failure};
 use crate::settings;
@@ -130,6 +131,15 @@ pub fn record_run(db: &Db, trigger: Trigger, run: &Run, status: &Status) -> Resu
         ],
         |row| Ok(row.get(1)?.unwrap_or_default()),
     )?;
+    match (trigger, status) {
+        (Trigger::Worker, Status::Ok { .. }) => {
+            uptime::account(db, uptime::Event::GoodRun, run.started_at)?;
+        }
+        (Trigger::Worker, Status::Failed(_)) => {
+            uptime::account(db, uptime::Event::FailedRun, run.started_at)?;
+        }
+        (Trigger::Manual, _) | (_, Status::Skipped) => {}
+    }
     run_ids
         .into_iter()
         .next()

@@ -6,6 +6,7 @@ mod history;
 mod plan;
 mod recordset;
 pub mod retention;
+pub mod uptime;
 mod verdicts;
 
 pub use history::{

@@ -5,6 +5,7 @@
 //! every delivery would pay for, and touches neighbouring pages, since everybody's rows of one
 //! signal were written in the order of users.
 
+use super::uptime;
 use crate::postgres::{Db, Failure};
 use crate::settings;
 use pgrx::datum::Uuid;
@@ -178,6 +179,7 @@ pub fn purge_signals(
     let Some(age) = settings::signal_retention() else {
         return Ok(false);
     };
+    uptime::purge(db, age)?;
     // What was begun by another retention may remove what is now to be kept.
     let begun = progress.pass.filter(|pass| pass.age == age);
     let pass = match begun {

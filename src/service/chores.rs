@@ -2,7 +2,7 @@
 
 use crate::board::{failed_calls, slots};
 use crate::ledger::retention::{self, PurgeProgress, Purged};
-use crate::ledger::{self, Run, Status, Trigger};
+use crate::ledger::{self, Run, Status, Trigger, uptime};
 use crate::postgres::process::unix_millis;
 use crate::postgres::{Db, Failure, Scope, as_owner};
 use crate::settings;
@@ -57,6 +57,13 @@ pub fn record_failed_calls() -> Result<Option<Duration>, Failure> {
     failed_calls::remove_notes(&notes);
     let until = notes.iter().filter_map(|note| note.retry_at).max();
     Ok(until.map(|until| Duration::from_millis((until - unix_millis()).max(0) as u64)))
+}
+
+/// Notes for `signal_uptime` that runs are switched off.
+pub fn account_for_disabled_run() -> Result<(), Failure> {
+    as_owner(Scope::Worker, c"signal_hub: accounting for runs", |db| {
+        uptime::account(db, uptime::Event::Disabled, unix_millis())
+    })
 }
 
 /// Removes a batch of the history that outlived its retention; true when there may be more.

@@ -155,10 +155,15 @@ impl Worker {
             .schedule
             .as_mut()
             .is_some_and(|schedule| schedule.take_beat(beat))
-            && settings::enabled()
         {
-            self.run_cycle(beat);
-            slots::mark_worked();
+            if settings::enabled() {
+                self.run_cycle(beat);
+                slots::mark_worked();
+            } else if let Err(failure) = chores::account_for_disabled_run()
+                && !failure.is_lock_not_available()
+            {
+                report(Work::Preparing, &failure);
+            }
         }
         self.purge();
     }

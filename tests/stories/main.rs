@@ -24,3 +24,4 @@ mod settings_in_files;
 mod trust;
 mod update_respects_users;
 mod updates;
+mod uptime;
