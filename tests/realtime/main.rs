@@ -2,7 +2,7 @@
 //! that follow by logical replication.
 //!
 //! Most tests begin with `signal_hub_harness::shop`: a database with the extension whose signals
-//! are made by hand. `publications`, `intruders`, `marks`, `catching_up`, `histories` and `slots`
+//! are made by hand. `publications`, `intruders`, `triggered`, `marks`, `catching_up`, `histories` and `slots`
 //! are about the database's side; `consumers` is about the programs that follow by logical
 //! replication.
 
@@ -13,3 +13,4 @@ mod intruders;
 mod marks;
 mod publications;
 mod slots;
+mod triggered;
