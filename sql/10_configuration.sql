@@ -29,7 +29,7 @@ COMMENT ON COLUMN @extschema@.signal_tiers.shipped IS
 
 CREATE TABLE @extschema@.signal_symbols (
     symbol       text    PRIMARY KEY
-                         CHECK (symbol = upper(symbol) AND symbol !~ '[][:space:]"\\,[]'
+                         CHECK (symbol = upper(symbol) AND symbol !~ E'[][:space:]"\\\\,[]'
                                 AND length(symbol) BETWEEN 1 AND 40),
     enabled      boolean NOT NULL DEFAULT true,
     base_asset   text,

@@ -6,6 +6,11 @@ CREATE TRIGGER set_updated_at BEFORE UPDATE ON @extschema@.user_subscriptions
 ALTER TABLE @extschema@.user_subscriptions ENABLE ALWAYS TRIGGER set_updated_at;
 COMMENT ON TRIGGER set_updated_at ON @extschema@.user_subscriptions IS 'keeps updated_at true';
 
+CREATE TRIGGER tier_exists BEFORE INSERT OR UPDATE OF tier ON @extschema@.user_subscriptions
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.signal_hub_tier_exists();
+COMMENT ON TRIGGER tier_exists ON @extschema@.user_subscriptions IS
+    'says which tiers there are, where the foreign key only says that one is not';
+
 CREATE TRIGGER replace_shipped_row BEFORE INSERT ON @extschema@.signal_tiers
     FOR EACH ROW WHEN (NEW.shipped) EXECUTE FUNCTION @extschema@.signal_hub_replace_shipped_row('tier');
 CREATE TRIGGER replace_shipped_row BEFORE INSERT ON @extschema@.signal_symbols

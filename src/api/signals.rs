@@ -35,7 +35,7 @@ fn preview_signals() -> TableIterator<
         name!(gate, &'static str),
         name!(value, Option<ServerText>),
         name!(threshold, ServerText),
-        name!(passed, bool),
+        name!(passed, Option<bool>),
         name!(verdict, ServerText),
     ),
 > {
@@ -47,9 +47,9 @@ fn preview_signals() -> TableIterator<
                 verdict.symbol.clone().into(),
                 side,
                 gate.name,
-                gate.value.map(ServerText::from),
-                gate.threshold.into(),
-                gate.passed,
+                gate.value.clone().map(ServerText::from),
+                gate.threshold.clone().into(),
+                gate.verdict(),
                 prose(&verdict.why).into(),
             ));
         }

@@ -51,6 +51,9 @@ gates! {
     MaxPerRun = "max_per_run",
 }
 
+/// An episode that nothing was asked of.
+const ARMED: &str = "armed";
+
 /// What it means that a gate refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -74,6 +77,16 @@ pub struct GateReading {
     /// What is wanted.
     pub threshold: String,
     pub passed: bool,
+}
+
+impl GateReading {
+    /// Whether the gate passed; `None` when there was nothing to measure, since a gate before it
+    /// refused.
+    pub fn verdict(&self) -> Option<bool> {
+        let value = self.value.as_deref()?;
+        let waits_for_a_side = self.name == Gate::Episode.name() && value == ARMED;
+        (!waits_for_a_side).then_some(self.passed)
+    }
 }
 
 impl Gate {
@@ -174,7 +187,7 @@ impl Gate {
                     .map_or_else(|| "too large".to_owned(), listing)
             }
             Self::Episode => match found.step? {
-                Step::Wait => "armed".to_owned(),
+                Step::Wait => ARMED.to_owned(),
                 Step::Cool { until } => format!("cooldown until {}", utc(until)),
                 Step::Hold(side, _) | Step::Disarm(side) => format!("in {}", side.as_str()),
                 Step::Fire(_, reason) => reason.as_str().to_owned(),
