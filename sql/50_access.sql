@@ -22,6 +22,9 @@ REVOKE ALL ON FUNCTION @extschema@.signal_hub_build() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_set_updated_at() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_replace_shipped_row() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_stamp_marks() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_tier_exists() FROM PUBLIC;
+-- What it prints may tell how a site is built.
+REVOKE ALL ON FUNCTION @extschema@.dump_user_additions() FROM PUBLIC;
 -- These change who sees what.
 REVOKE ALL ON FUNCTION @extschema@.enable_realtime(name, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.disable_realtime(name) FROM PUBLIC;
@@ -76,4 +79,5 @@ GRANT SELECT ON @extschema@.signal_tiers TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_pause TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_delivery_progress TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_worker_status() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.dump_user_additions() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_replication() TO pg_monitor;
