@@ -94,7 +94,7 @@ start_simulator() {
     change_setting exchange_url "$address"
 }
 
-# Starts the live page for subscriber $1 and prints its address. The token is in
+# Starts the live page for subscriber $1, sets live_address and prints it. The token is in
 # the fragment, which browsers keep to themselves.
 start_live() {
     local deadline port=8080 live=$CARGO_TARGET_DIR/debug/signal_hub_live page token password server=${url#*@}
@@ -118,7 +118,8 @@ start_live() {
         sleep 0.1
     done
     token=$(as_builder "$live" token --sub "$1" --jwt-secret-file "$folder/secret")
-    say "" "The live page of subscriber $1, signed in by the token for 12 hours:" "  $page/#token=$token" ""
+    live_address=$page/#token=$token
+    say "" "The live page of subscriber $1, signed in by the token for 12 hours:" "  $live_address" ""
 }
 
 # Prints each run that ended, with the rows it delivered, until $1 seconds
@@ -193,6 +194,6 @@ demo() {
     say "Only the active MAX subscriber received: the tiers PRO and FREE are off until an UPDATE of signal_tiers."
     if [[ -n $keep ]]; then
         trap - EXIT
-        say "" "The server stays up: $bindir/psql $url" "Stop it:  $(stop_line)"
+        say "" "The server stays up: $bindir/psql $url" "The live page, too:  $live_address" "Stop both:  $(stop_line)"
     fi
 }
