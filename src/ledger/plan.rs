@@ -124,7 +124,7 @@ pub fn last_worker_run(db: &Db) -> Result<Option<UnixMillis>, Failure> {
         "SELECT (extract(epoch FROM started_at) * 1000)::bigint FROM @extschema@.signal_runs
           WHERE trigger = 'worker' ORDER BY run_id DESC LIMIT 1",
         &[],
-        |row| Ok(row.get(1)?),
+        |row| row.get(1),
     )?;
     Ok(found.into_iter().next().flatten())
 }

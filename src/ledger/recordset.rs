@@ -51,6 +51,14 @@ impl Kind {
 
 /// The rows made of `items`, as the one argument of a statement.
 pub fn rows<T>(columns: &[Column<T>], items: impl IntoIterator<Item = T>) -> ServerJson {
+    ServerJson(rows_with(columns, items, prose))
+}
+
+fn rows_with<T>(
+    columns: &[Column<T>],
+    items: impl IntoIterator<Item = T>,
+    prose: fn(&str) -> String,
+) -> Value {
     let field = |column: &Column<T>, item: &T| match (column.kind, (column.value)(item)) {
         (Kind::Prose, Value::String(text)) => prose(&text).into(),
         (_, value) => value,
@@ -61,7 +69,7 @@ pub fn rows<T>(columns: &[Column<T>], items: impl IntoIterator<Item = T>) -> Ser
             .map(|column| (column.name.to_owned(), field(column, &item)));
         fields.collect::<Map<_, _>>().into()
     };
-    ServerJson(items.into_iter().map(row).collect())
+    items.into_iter().map(row).collect()
 }
 
 /// What reads the rows in argument $1 under the alias `r`: an entry of a FROM clause.
@@ -100,7 +108,7 @@ mod tests {
     #[test]
     fn a_column_is_named_typed_and_read_from_one_entry() {
         let columns: [Column<i64>; 2] = [
-            column("symbol", Kind::Text, |n| format!("S{n}").into()),
+            column("symbol", Kind::Prose, |n| format!("S{n}").into()),
             column("expires_at", Kind::Time, |n| (*n).into()),
         ];
         assert_eq!(names(&columns), "symbol, expires_at");
@@ -112,10 +120,10 @@ mod tests {
             source(&columns),
             "jsonb_to_recordset($1) AS r (symbol text, expires_at double precision)"
         );
-        let rows = rows(&columns, [1, 2]).0;
+        let rows = rows_with(&columns, [1, 2], str::to_lowercase);
         assert_eq!(
             rows[1],
-            serde_json::json!({"symbol": "S2", "expires_at": 2})
+            serde_json::json!({"symbol": "s2", "expires_at": 2})
         );
     }
 }

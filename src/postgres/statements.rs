@@ -110,7 +110,7 @@ impl Db {
               WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = $1 AND d.deptype = 'e'
                 AND d.classid = 'pg_class'::regclass AND row_security_active(d.objid)",
             &[self.extension.into()],
-            |row| Ok(row.get(1)?),
+            |row| row.get(1),
         )?;
         Ok(hidden.into_iter().next().flatten())
     }

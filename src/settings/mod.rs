@@ -8,10 +8,13 @@
 //! what somebody meant to keep, or asks an exchange that nobody chose. [`troubles`] says what
 //! cannot be used and what follows from it.
 
+mod retention;
+
 use crate::postgres::process;
 use market::Endpoint;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::prelude::*;
+use retention::{DAY, MINUTE, parse_retention};
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -40,11 +43,6 @@ static SIGNAL_RETENTION: GucSetting<Option<CString>> =
 static DEFINING: AtomicBool = AtomicBool::new(false);
 /// Whether a file has a value of `signal_hub.enabled` that is no boolean.
 static ENABLED_IS_UNREADABLE: AtomicBool = AtomicBool::new(false);
-
-const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// Dates before the year 1 could not be subtracted from.
-const LONGEST_RETENTION: Duration = DAY.saturating_mul(36_500);
 
 /// Whether the worker runs cycles; `generate_signals_now()` works regardless.
 pub fn enabled() -> bool {
@@ -113,44 +111,6 @@ pub fn troubles() -> Option<String> {
     });
     let troubles: Vec<String> = enabled.into_iter().chain(retentions).collect();
     (!troubles.is_empty()).then(|| troubles.join("; "))
-}
-
-/// An age with its unit, of `least` at least; `None` for 0, which is never.
-fn parse_retention(value: &str, least: Duration) -> Result<Option<Duration>, String> {
-    let value = value.trim();
-    let end = value
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(value.len());
-    let (number, unit) = value.split_at(end);
-    let number: f64 = number
-        .parse()
-        .map_err(|_| "it does not begin with a number".to_owned())?;
-    let unit = match unit.trim() {
-        "" if number == 0.0 => return Ok(None),
-        "" => return Err("it has no unit".to_owned()),
-        "ms" => Duration::from_millis(1),
-        "s" => Duration::from_secs(1),
-        "min" => MINUTE,
-        "h" => 60 * MINUTE,
-        "d" | "day" | "days" => DAY,
-        _ => return Err("its unit is none of ms, s, min, h and d".to_owned()),
-    };
-    let seconds = number * unit.as_secs_f64();
-    // In whole minutes, as in releases before 0.3.0, and never fewer than it says.
-    let minutes = (seconds / MINUTE.as_secs_f64()).ceil();
-    let age = Duration::from_secs_f64((minutes * MINUTE.as_secs_f64()).min(f64::from(u32::MAX)));
-    if number == 0.0 {
-        Ok(None)
-    } else if seconds < least.as_secs_f64() {
-        Err(match least == DAY {
-            true => "it is less than a day".to_owned(),
-            false => "it is less than a minute".to_owned(),
-        })
-    } else if age > LONGEST_RETENTION {
-        Err("it is more than 36500d".to_owned())
-    } else {
-        Ok(Some(age))
-    }
 }
 
 fn text(setting: &'static GucSetting<Option<CString>>) -> String {
@@ -369,55 +329,4 @@ fn set_setting_error_detail(detail: &str) {
     // SAFETY: the string is copied into PostgreSQL's memory, where the setting machinery expects
     // it.
     unsafe { pg_sys::GUC_check_errdetail_string = pg_sys::pstrdup(detail.as_ptr()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_retention_is_a_number_with_its_unit() {
-        for (value, age) in [
-            ("90d", Some(90 * DAY)),
-            (" 1.5 d ", Some(36 * 60 * MINUTE)),
-            ("129600min", Some(90 * DAY)),
-            ("7776000s", Some(90 * DAY)),
-            ("7776000001ms", Some(90 * DAY + MINUTE)),
-            ("24h", Some(DAY)),
-            ("3650 days", Some(3650 * DAY)),
-            ("0", None),
-            ("0d", None),
-        ] {
-            assert_eq!(parse_retention(value, DAY), Ok(age), "{value}");
-        }
-        assert_eq!(parse_retention("1min", MINUTE), Ok(Some(MINUTE)));
-    }
-
-    #[test]
-    fn anything_else_is_no_retention() {
-        for value in [
-            "",
-            "90",
-            "129600",
-            "90 minutes",
-            "1mon",
-            "-90d",
-            "90D",
-            "23h",
-            "1439min",
-            "86399s",
-            "never",
-            "d",
-            "1e9d",
-            "36501d",
-            "1d 1h",
-            "inf d",
-            "NaNd",
-            "0x5Ad",
-            "..d",
-        ] {
-            assert!(parse_retention(value, DAY).is_err(), "{value}");
-        }
-        assert!(parse_retention("59s", MINUTE).is_err());
-    }
 }
