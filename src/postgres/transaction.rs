@@ -167,6 +167,8 @@ fn in_transaction<T>(
 }
 
 fn in_subtransaction<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    // Before anything fails: after an error, nothing can be looked up.
+    encoding::get_ready();
     // SAFETY: the sequence PL/pgSQL follows for a block with an exception handler: context and
     // resource owner are put back on both ways out.
     unsafe {
