@@ -90,8 +90,11 @@ pub fn write(
     };
     // Asked as a value, not by EXISTS: the planner would make that a hash of the whole signal for
     // each batch while it believes that the table is small.
+    // A row of an earlier signal that had the same number is not taken for it.
     let row = "(SELECT e.signal_id FROM @extschema@.user_signals e
-                 WHERE e.user_id = u.user_id AND e.signal_id = $5)";
+                 WHERE e.user_id = u.user_id AND e.signal_id = $5
+                   AND (e.created_at >= (SELECT created_at FROM signal)
+                        OR e.metadata ->> 'timestamp' = (SELECT metadata ->> 'timestamp' FROM signal)))";
     // One that did not change had no other tier to get its row from. Where that turns out not to
     // be true, the batch is refused, and tried again with care.
     let without_row = match range.changed_only || with_care {

@@ -1,5 +1,6 @@
 //! The history of runs.
 
+use super::numbers;
 use super::recordset::{self, Column, Kind, column};
 use super::uptime;
 use crate::postgres::encoding::prose;
@@ -107,6 +108,7 @@ fn run_columns<'a>() -> [Column<NewRun<'a>>; 12] {
 /// # Errors
 /// What the statement raises.
 pub fn record_run(db: &Db, trigger: Trigger, run: &Run, status: &Status) -> Result<i64, Failure> {
+    numbers::catch_up(db)?;
     let columns = run_columns();
     let new = NewRun {
         trigger,

@@ -3,6 +3,7 @@
 //! with their schema.
 
 mod history;
+mod numbers;
 mod plan;
 mod recordset;
 pub mod retention;

@@ -1,5 +1,6 @@
 //! What a run decided: signals, episodes, and what is known of the symbols.
 
+use super::numbers;
 use super::recordset::Kind::{BigInt, Json, Numeric, NumericArray, Prose, Text, Time};
 use super::recordset::{self, Column, column};
 use crate::postgres::{Db, Failure};
@@ -139,6 +140,7 @@ pub fn record_verdicts(
 }
 
 fn insert_signals(db: &Db, signals: Vec<NewSignal>) -> Result<(), Failure> {
+    numbers::go_beyond_deliveries(db)?;
     let columns = signal_columns();
     db.run(
         &format!(

@@ -12,6 +12,7 @@ mod failed_calls;
 mod fan_out;
 mod first_look;
 mod health;
+mod numbers_used_before;
 mod other_encodings;
 mod own_rows;
 mod plain_words;

@@ -1,0 +1,120 @@
+//! Numbers of runs, signals and ranges: a sequence must not be behind what is numbered by it.
+//!
+//! Logical replication copies rows and no sequences, so a server that was upgraded with it begins
+//! at 1 again. TRUNCATE ... RESTART IDENTITY does so too, and a restored `user_signals` may have
+//! the rows of signals that this ledger never had: a new signal of such a number would look as if
+//! it had been delivered.
+
+use crate::postgres::{Db, Failure};
+use pgrx::prelude::*;
+
+/// Each numbered table with its column and its sequence.
+const NUMBERED: [(&str, &str, &str); 3] = [
+    ("signal_runs", "run_id", "signal_runs_run_id_seq"),
+    ("signals", "signal_id", "signals_signal_id_seq"),
+    (
+        "signal_delivery_ranges",
+        "range_id",
+        "signal_delivery_ranges_range_id_seq",
+    ),
+];
+
+/// Moves each sequence that is behind its table to the table's highest number, and logs that.
+///
+/// # Errors
+/// What the statements raise.
+pub fn catch_up(db: &Db) -> Result<(), Failure> {
+    let each: Vec<String> = NUMBERED
+        .iter()
+        .map(|(table, column, sequence)| {
+            format!(
+                "SELECT '{table}', t.highest, s.last_value
+                   FROM (SELECT max({column}) AS highest FROM @extschema@.{table}) t, @extschema@.{sequence} s
+                  WHERE t.highest >= s.last_value + CASE WHEN s.is_called THEN 1 ELSE 0 END"
+            )
+        })
+        .collect();
+    let behind = db.read(&each.join(" UNION ALL "), &[], |row| {
+        Ok((
+            row.get::<String>(1)?.unwrap_or_default(),
+            row.get::<i64>(2)?.unwrap_or_default(),
+            row.get::<i64>(3)?.unwrap_or_default(),
+        ))
+    })?;
+    for (table, highest, last) in behind {
+        let numbered = NUMBERED.iter().find(|(name, ..)| *name == table);
+        let Some((_, column, sequence)) = numbered else {
+            continue;
+        };
+        set(db, sequence, highest)?;
+        warning!(
+            "signal_hub: the sequence of {table}.{column} was behind its table, at {last} instead of {highest}, as \
+             after logical replication; it goes on from there"
+        );
+    }
+    Ok(())
+}
+
+/// Moves the sequence of signals beyond the numbers that rows of `user_signals` have, and logs
+/// that. Called before signals are recorded.
+///
+/// All these rows are read only when there is a sign of it: the ledger is empty, or some of those
+/// who are looked up have rows of numbers to come.
+///
+/// # Errors
+/// What the statements raise.
+pub fn go_beyond_deliveries(db: &Db) -> Result<(), Failure> {
+    let is_suspicious = db.walking_indexes(|db| {
+        db.read(
+            "WITH next AS MATERIALIZED (
+                 SELECT last_value + CASE WHEN is_called THEN 1 ELSE 0 END AS number FROM @extschema@.signals_signal_id_seq
+             ), looked_up AS (
+                 SELECT (SELECT e.user_id FROM @extschema@.user_signals e
+                          WHERE e.user_id >= (lpad(to_hex(g * 16), 2, '0') || repeat('0', 30))::uuid
+                          ORDER BY e.user_id LIMIT 1) AS user_id
+                   FROM generate_series(0, 15) g
+                  UNION
+                 SELECT (SELECT e.user_id FROM @extschema@.user_signals e ORDER BY e.user_id DESC LIMIT 1)
+                  UNION
+                 (SELECT s.user_id FROM @extschema@.user_subscriptions s ORDER BY s.user_id LIMIT 20)
+             )
+             SELECT NOT EXISTS (SELECT FROM @extschema@.signals)
+                    OR EXISTS (SELECT FROM looked_up l CROSS JOIN next n
+                                WHERE EXISTS (SELECT FROM @extschema@.user_signals e
+                                               WHERE e.user_id = l.user_id AND e.signal_id >= n.number))
+                    OR EXISTS (SELECT FROM @extschema@.signal_delivery_ranges r CROSS JOIN next n
+                                WHERE r.signal_id >= n.number)",
+            &[],
+            |row| Ok(row.get(1)?.unwrap_or(true)),
+        )
+    })?;
+    if !is_suspicious.contains(&true) {
+        return Ok(());
+    }
+    let beyond = db.read(
+        "SELECT d.highest, s.last_value
+           FROM (SELECT greatest((SELECT max(signal_id) FROM @extschema@.user_signals),
+                                 (SELECT max(signal_id) FROM @extschema@.signal_delivery_ranges)) AS highest) d,
+                @extschema@.signals_signal_id_seq s
+          WHERE d.highest >= s.last_value + CASE WHEN s.is_called THEN 1 ELSE 0 END",
+        &[],
+        |row| Ok((row.get::<i64>(1)?.unwrap_or_default(), row.get::<i64>(2)?.unwrap_or_default())),
+    )?;
+    for (highest, last) in beyond {
+        set(db, "signals_signal_id_seq", highest)?;
+        warning!(
+            "signal_hub: user_signals has rows of signals up to number {highest}, and the sequence of \
+             signals.signal_id was at {last}; it goes on after {highest}, so that no subscriber misses a signal"
+        );
+    }
+    Ok(())
+}
+
+fn set(db: &Db, sequence: &str, number: i64) -> Result<(), Failure> {
+    db.write(
+        &format!("SELECT setval(s.tableoid::regclass, $1) FROM @extschema@.{sequence} s"),
+        &[number.into()],
+        |_| Ok(()),
+    )?;
+    Ok(())
+}
