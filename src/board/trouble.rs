@@ -10,6 +10,8 @@ pub enum Work {
     Configuring,
     /// Finding the extension, and what else comes before a run.
     Preparing,
+    /// Reading rules and symbols that a run can work with.
+    Reading,
     /// Runs of the cycle, up to the record of their signals.
     Running,
     /// Fan-outs of signals.
@@ -24,9 +26,10 @@ pub enum Work {
 
 impl Work {
     /// All kinds; the first that is in trouble is shown first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Configuring,
         Self::Preparing,
+        Self::Reading,
         Self::Running,
         Self::Delivering,
         Self::RecordingCalls,
@@ -39,6 +42,7 @@ impl Work {
         match self {
             Self::Configuring => "reading settings",
             Self::Preparing => "preparing",
+            Self::Reading => "reading rules and symbols",
             Self::Running => "running",
             Self::Delivering => "delivering",
             Self::RecordingCalls => "recording calls by hand",

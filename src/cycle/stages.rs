@@ -23,6 +23,8 @@ pub struct Outcome {
     pub symbols_evaluated: usize,
     /// What came of it, in words.
     pub message: String,
+    /// Rows of rules and symbols that it could not work with.
+    pub unusable: Vec<String>,
     /// Of this run's signals and of what was left from before. The run is good whatever came of
     /// it.
     pub delivered: Delivered,
@@ -37,6 +39,7 @@ impl Outcome {
             signals_generated: 0,
             symbols_evaluated: 0,
             message: message.into(),
+            unusable: Vec::new(),
             delivered: Delivered::default(),
         }
     }
@@ -164,6 +167,7 @@ pub struct Recorded {
     pub signals_generated: usize,
     symbols_evaluated: usize,
     message: String,
+    unusable: Vec<String>,
 }
 
 impl Recorded {
@@ -174,6 +178,7 @@ impl Recorded {
             signals_generated: self.signals_generated,
             symbols_evaluated: self.symbols_evaluated,
             message: self.message,
+            unusable: self.unusable,
             delivered,
         }
     }
@@ -242,6 +247,7 @@ pub fn record(
             signals_generated,
             symbols_evaluated,
             message,
+            unusable: plan.unusable.clone(),
         }))
     })
 }

@@ -3,8 +3,22 @@
 use crate::ledger::Plan;
 use strategy::{Gate, Verdict};
 
-/// The signals of a run, or which gate refused each symbol.
+/// Longest list of signals or of rows; the rest is counted.
+const LISTED: usize = 20;
+
+/// The signals of a run, or which gate refused each symbol; then the rows that could not be used.
 pub fn summary<'a>(plan: &Plan, verdicts: impl Iterator<Item = &'a Verdict<'a>>) -> String {
+    let signals = signals_or_refusals(plan, verdicts);
+    match plan.unusable.is_empty() {
+        true => signals,
+        false => format!("{signals}; {}", listed(&plan.unusable, "; ")),
+    }
+}
+
+fn signals_or_refusals<'a>(plan: &Plan, verdicts: impl Iterator<Item = &'a Verdict<'a>>) -> String {
+    if plan.rules.is_empty() && !plan.unusable.is_empty() {
+        return "no new signal".into();
+    }
     if plan.rules.is_empty() {
         return "no new signal: no strategy is enabled in signal_rules".into();
     }
@@ -24,13 +38,26 @@ pub fn summary<'a>(plan: &Plan, verdicts: impl Iterator<Item = &'a Verdict<'a>>)
         }
     }
     if !signals.is_empty() {
-        return format!("{} new signal(s): {}", signals.len(), signals.join(", "));
+        return format!(
+            "{} new signal(s): {}",
+            signals.len(),
+            listed(&signals, ", ")
+        );
     }
     let refused: Vec<String> = refused
         .iter()
         .map(|(gate, symbols)| in_words(*gate, symbols))
         .collect();
     format!("no new signal: {}", refused.join("; "))
+}
+
+/// The first of many, and how many more there are.
+fn listed(items: &[String], separator: &str) -> String {
+    let first = items[..items.len().min(LISTED)].join(separator);
+    match items.len().saturating_sub(LISTED) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }
 
 /// Which symbols one gate refused.

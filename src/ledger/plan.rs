@@ -19,6 +19,8 @@ pub struct Plan {
     pub unlisted: Vec<String>,
     /// Enabled strategies.
     pub rules: Vec<Rule>,
+    /// Rows that a run cannot work with, and why: each costs only itself.
+    pub unusable: Vec<String>,
     /// Whether a fan-out is incomplete.
     pub undelivered: bool,
     /// Who paused and why, when signals are paused.
@@ -41,6 +43,7 @@ pub struct Standing {
 
 /// Reads the plan of the next run.
 pub fn plan(db: &Db) -> Result<Plan, Failure> {
+    let mut unusable = Vec::new();
     let symbols = db.read(
         "SELECT symbol, tick_size::text,
                 -- A look in the future means that the clock was set back since.
@@ -48,10 +51,16 @@ pub fn plan(db: &Db) -> Result<Plan, Failure> {
            FROM @extschema@.signal_symbols WHERE enabled ORDER BY symbol",
         &[],
         |row| {
-            let watched = Watched {
-                symbol: text(row, 1)?,
-                tick_size: optional_decimal(row, 2)?,
-            };
+            let symbol = text(row, 1)?;
+            let stored = row.get::<String>(2)?;
+            let tick_size = stored.as_deref().and_then(usable_tick);
+            if let (Some(stored), None) = (stored, tick_size) {
+                unusable.push(format!(
+                    "tick_size {stored} of {symbol} in signal_symbols cannot be used, so the tick of its prices is: \
+                     set it to null"
+                ));
+            }
+            let watched = Watched { symbol, tick_size };
             Ok((watched, row.get(3)?.unwrap_or(true)))
         },
     )?;
@@ -70,7 +79,8 @@ pub fn plan(db: &Db) -> Result<Plan, Failure> {
         watched,
         asked,
         unlisted,
-        rules: rules(db)?,
+        rules: rules(db, &mut unusable)?,
+        unusable,
         undelivered: undelivered.contains(&true),
         paused: paused(db)?,
         standing: standing(db)?,
@@ -101,7 +111,8 @@ pub fn standing(db: &Db) -> Result<Standing, Failure> {
            LEFT JOIN LATERAL (SELECT * FROM @extschema@.signal_runs
                                WHERE status <> 'skipped' AND NOT (trigger = 'manual' AND status = 'failed' AND retry_at IS NULL)
                                ORDER BY run_id DESC LIMIT 1) AS last
-             ON last.retry_at > clock_timestamp() AND last.exchange_url = $1",
+             ON last.retry_at > clock_timestamp() AND last.exchange_url = $1
+            AND isfinite(last.retry_at) AND isfinite(last.started_at)",
         &[settings::endpoint().base_url.into()],
         |row| {
             Ok(Standing {
@@ -122,54 +133,74 @@ pub fn standing(db: &Db) -> Result<Standing, Failure> {
 pub fn last_worker_run(db: &Db) -> Result<Option<UnixMillis>, Failure> {
     let found = db.read(
         "SELECT (extract(epoch FROM started_at) * 1000)::bigint FROM @extschema@.signal_runs
-          WHERE trigger = 'worker' ORDER BY run_id DESC LIMIT 1",
+          WHERE trigger = 'worker' AND isfinite(started_at) ORDER BY run_id DESC LIMIT 1",
         &[],
         |row| row.get(1),
     )?;
     Ok(found.into_iter().next().flatten())
 }
 
-fn rules(db: &Db) -> Result<Vec<Rule>, Failure> {
-    db.read(
+/// The enabled rules. One with a number that cannot be worked with is left out, and named.
+fn rules(db: &Db, unusable: &mut Vec<String>) -> Result<Vec<Rule>, Failure> {
+    let rules = db.read(
         "SELECT strategy, enter_change_percent::text, exit_change_percent::text, min_quote_volume::text,
                 confidence_per_percent::text, max_confidence::text, min_confidence::text, min_quality::text,
                 stop_loss_percent::text,
-                array_to_string(ARRAY(SELECT p FROM unnest(take_profit_percents) p ORDER BY p), ' ') AS take_profit_percents,
-                (extract(epoch FROM lifetime) * 1000)::bigint AS lifetime_ms,
-                (extract(epoch FROM cooldown) * 1000)::bigint AS cooldown_ms,
-                (extract(epoch FROM max_ticker_age) * 1000)::bigint AS max_ticker_age_ms, max_signals_per_run
+                array_to_string(ARRAY(SELECT p FROM unnest(take_profit_percents) p ORDER BY p), ' ', 'NULL') AS take_profit_percents,
+                extract(epoch FROM lifetime)::text AS lifetime,
+                extract(epoch FROM cooldown)::text AS cooldown,
+                extract(epoch FROM max_ticker_age)::text AS max_ticker_age, max_signals_per_run
            FROM @extschema@.signal_rules WHERE enabled ORDER BY strategy",
         &[],
         |row| {
-            let text = |column| named_text(row, column);
-            let decimal = |column: &str| parse_decimal(&named_text(row, column)?, column);
-            Ok(Rule {
-                strategy: text("strategy")?,
-                enter_change_percent: decimal("enter_change_percent")?,
-                exit_change_percent: decimal("exit_change_percent")?,
-                min_quote_volume: decimal("min_quote_volume")?,
-                confidence_per_percent: decimal("confidence_per_percent")?,
-                max_confidence: decimal("max_confidence")?,
-                min_confidence: decimal("min_confidence")?,
-                min_quality: decimal("min_quality")?,
-                stop_loss_percent: decimal("stop_loss_percent")?,
-                take_profit_percents: text("take_profit_percents")?
-                    .split(' ')
-                    .map(|number| parse_decimal(number, "take_profit_percents"))
-                    .collect::<Result<_, _>>()?,
-                lifetime_ms: row.get_by_name("lifetime_ms")?.unwrap_or_default(),
-                cooldown_ms: row.get_by_name("cooldown_ms")?.unwrap_or_default(),
-                max_ticker_age_ms: row.get_by_name("max_ticker_age_ms")?.unwrap_or_default(),
-                max_signals_per_run: row.get_by_name("max_signals_per_run")?.unwrap_or_default(),
-            })
+            let strategy = named_text(row, "strategy")?;
+            Ok(rule(row, strategy.clone()).map_err(|failure| {
+                format!("strategy {strategy} of signal_rules cannot be used: {}: correct it", failure.message)
+            }))
         },
-    )
+    )?;
+    let mut usable = Vec::new();
+    for rule in rules {
+        match rule {
+            Ok(rule) => usable.push(rule),
+            Err(why) => unusable.push(why),
+        }
+    }
+    Ok(usable)
+}
+
+/// A row of signal_rules, with columns of these names.
+fn rule(row: &Row, strategy: String) -> Result<Rule, Failure> {
+    let text = |column| named_text(row, column);
+    let decimal = |column: &str| parse_decimal(&named_text(row, column)?, column);
+    let milliseconds = |column: &str| parse_milliseconds(&named_text(row, column)?, column);
+    Ok(Rule {
+        strategy,
+        enter_change_percent: decimal("enter_change_percent")?,
+        exit_change_percent: decimal("exit_change_percent")?,
+        min_quote_volume: decimal("min_quote_volume")?,
+        confidence_per_percent: decimal("confidence_per_percent")?,
+        max_confidence: decimal("max_confidence")?,
+        min_confidence: decimal("min_confidence")?,
+        min_quality: decimal("min_quality")?,
+        stop_loss_percent: decimal("stop_loss_percent")?,
+        take_profit_percents: text("take_profit_percents")?
+            .split(' ')
+            .map(|number| parse_decimal(number, "take_profit_percents"))
+            .collect::<Result<_, _>>()?,
+        lifetime_ms: milliseconds("lifetime")?,
+        cooldown_ms: milliseconds("cooldown")?,
+        max_ticker_age_ms: milliseconds("max_ticker_age")?,
+        max_signals_per_run: row.get_by_name("max_signals_per_run")?.unwrap_or_default(),
+    })
 }
 
 /// The memory of `strategy`, by symbol.
 pub fn episodes(db: &Db, strategy: &str) -> Result<HashMap<String, Episode>, Failure> {
     let rows = db.read(
-        "SELECT symbol, side, (extract(epoch FROM since) * 1000)::bigint, (extract(epoch FROM last_signal_at) * 1000)::bigint
+        // A time without end is no time: it cannot be counted from.
+        "SELECT symbol, side, CASE WHEN isfinite(since) THEN (extract(epoch FROM since) * 1000)::bigint END,
+                CASE WHEN isfinite(last_signal_at) THEN (extract(epoch FROM last_signal_at) * 1000)::bigint END
            FROM @extschema@.signal_episodes WHERE strategy = $1",
         &[strategy.into()],
         |row| {
@@ -196,10 +227,24 @@ fn named_text(row: &Row, column: &str) -> Result<String, Failure> {
         .ok_or_else(|| Failure::internal(format!("column {column} of an internal query is null")))
 }
 
-fn optional_decimal(row: &Row, ordinal: usize) -> Result<Option<Decimal>, Failure> {
-    row.get::<String>(ordinal)?
-        .map(|number| parse_decimal(&number, "tick_size"))
-        .transpose()
+/// A tick that prices can be rounded to, with the bounds that signal_symbols has.
+pub fn is_usable_tick(tick: Decimal) -> bool {
+    Decimal::ZERO < tick && tick <= Decimal::from(1_000_000_000) && tick.scale() <= 18
+}
+
+fn usable_tick(number: &str) -> Option<Decimal> {
+    let tick = Decimal::from_str_exact(number).ok();
+    tick.filter(|tick| is_usable_tick(*tick))
+}
+
+/// Milliseconds of a number of seconds, as long as a timestamp can be that far away.
+fn parse_milliseconds(seconds: &str, what: &str) -> Result<i64, Failure> {
+    const LONGEST_S: f64 = 1_000.0 * 365.25 * 86_400.0;
+    let parsed = seconds.parse::<f64>().ok();
+    let usable = parsed.filter(|seconds| (0.0..=LONGEST_S).contains(seconds));
+    usable
+        .map(|seconds| (seconds * 1000.0).round() as i64)
+        .ok_or_else(|| Failure::out_of_range(&format!("{what} ({seconds} s)")))
 }
 
 fn parse_decimal(number: &str, what: &str) -> Result<Decimal, Failure> {

@@ -1,6 +1,7 @@
 //! What a run decided: signals, episodes, and what is known of the symbols.
 
 use super::numbers;
+use super::plan::is_usable_tick;
 use super::recordset::Kind::{BigInt, Json, Numeric, NumericArray, Prose, Text, Time};
 use super::recordset::{self, Column, column};
 use crate::postgres::{Db, Failure};
@@ -91,7 +92,10 @@ fn episode_columns<'a>() -> [Column<(&'a str, &'a Verdict<'a>)>; 5] {
 fn symbol_columns<'a>() -> [Column<&'a Verdict<'a>>; 4] {
     [
         column("symbol", Text, |v| v.symbol.into()),
-        column("tick_size", Numeric, |v| v.tick_size.map(exact).into()),
+        column("tick_size", Numeric, |v| {
+            let tick = v.tick_size.filter(|tick| is_usable_tick(*tick));
+            tick.map(exact).into()
+        }),
         column("status", Text, |v| v.status.into()),
         column("why", Prose, |v| {
             (v.status != "TRADING").then(|| v.why()).into()

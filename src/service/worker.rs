@@ -250,6 +250,13 @@ impl Worker {
             Ok(Some(Ended::Ran(outcome))) if !outcome.success => {}
             Ok(Some(Ended::Ran(outcome))) => {
                 recovered(Work::Running);
+                match outcome.unusable.is_empty() {
+                    true => recovered(Work::Reading),
+                    false => report(
+                        Work::Reading,
+                        &Failure::new("22003", outcome.unusable.join("; ")),
+                    ),
+                }
                 self.after_delivery(outcome.delivered);
             }
             Ok(Some(Ended::Failed {

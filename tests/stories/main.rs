@@ -21,6 +21,7 @@ mod purges_that_fail;
 mod recorded;
 mod recovery;
 mod retrying;
+mod rows_out_of_range;
 mod schema;
 mod settings_in_files;
 mod trust;
