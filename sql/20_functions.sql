@@ -43,6 +43,15 @@ COMMENT ON FUNCTION @extschema@.signal_worker_status() IS
     'dead one is started again, trouble is the last error since the last good run. signal_health is the view for '
     'people';
 
+CREATE OR REPLACE FUNCTION @extschema@.signal_worker_history(
+    OUT died_at timestamptz, OUT died_of text, OUT waits_for text
+) RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1
+    AS 'MODULE_PATHNAME', 'signal_worker_history_wrapper';
+COMMENT ON FUNCTION @extschema@.signal_worker_history() IS
+    'when and of what this database''s worker died last, since the server started or reset itself; waits_for says '
+    'what keeps one from being started: slot (64 databases have one) or process (max_worker_processes)';
+
 CREATE OR REPLACE FUNCTION @extschema@.start_signal_worker() RETURNS boolean
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'start_signal_worker_wrapper';

@@ -14,7 +14,9 @@
 --   running           all is well
 CREATE OR REPLACE VIEW @extschema@.signal_health AS
 WITH facts AS (
-    SELECT w.*,
+    SELECT w.*, h.died_at, h.died_of, h.waits_for,
+           EXISTS (SELECT FROM pg_catalog.pg_database d
+                    WHERE d.datname = pg_catalog.current_database() AND (d.datistemplate OR NOT d.datallowconn)) AS template,
            pg_catalog.pg_is_in_recovery() AS standby,
            clock_timestamp() - w.last_heartbeat AS heartbeat_age,
            (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'signal_hub') AS sql_version,
@@ -34,6 +36,7 @@ WITH facts AS (
            (SELECT count(*) FROM @extschema@.signals g WHERE g.delivered_at IS NULL) AS undelivered_signals,
            p.paused_at, p.paused_by, p.reason AS pause_reason, u.given_up, u.given_up_why
       FROM @extschema@.signal_worker_status() w
+     CROSS JOIN @extschema@.signal_worker_history() h
       -- A failed call by hand concerns its caller only, unless the exchange asked to be left alone.
       LEFT JOIN LATERAL (SELECT r.* FROM @extschema@.signal_runs r
                           WHERE r.status <> 'skipped'
@@ -100,8 +103,18 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
                || coalesce('; ' || trouble, '')
            WHEN 'stopped' THEN
                'no worker runs'
-               || coalesce(': it died and is started again at ' || retry_at::timestamptz(0),
-                           ': the launcher starts one as soon as it can, see the server log if it does not')
+               || CASE WHEN template THEN
+                           ': this database is a template or takes no connections, and workers leave those alone; '
+                           'run ALTER DATABASE with IS_TEMPLATE false and ALLOW_CONNECTIONS true to have one'
+                       WHEN retry_at IS NOT NULL THEN
+                           ': it died' || coalesce(' (' || died_of || ')', '') || ' and is started again at '
+                           || retry_at::timestamptz(0)
+                       WHEN waits_for = 'slot' THEN
+                           ': 64 databases of this server have one, which is the most; drop the extension where it '
+                           'is not used'
+                       WHEN waits_for = 'process' THEN
+                           ': no background worker process is free; raise max_worker_processes and restart the server'
+                       ELSE ': the launcher starts one as soon as it can, see the server log if it does not' END
            WHEN 'stalled' THEN
                format('worker %s has not beaten for %s s: look at it in pg_stat_activity', worker_pid,
                       round(extract(epoch FROM heartbeat_age)))
@@ -130,8 +143,9 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
        last_success,
        consecutive_failures,
        CASE WHEN state IN ('running', 'starting', 'failing') THEN next_run END AS next_run,
-       error AS last_error,
-       failed_at AS last_error_at,
+       CASE WHEN died_at > coalesce(failed_at, '-infinity') THEN 'the worker died: ' || died_of ELSE error
+        END AS last_error,
+       greatest(died_at, failed_at) AS last_error_at,
        signals_24h,
        deliveries_24h,
        undelivered_signals,
@@ -159,9 +173,9 @@ COMMENT ON COLUMN @extschema@.signal_health.last_success IS 'start of the last r
 COMMENT ON COLUMN @extschema@.signal_health.consecutive_failures IS 'failed runs of the worker since then';
 COMMENT ON COLUMN @extschema@.signal_health.next_run IS 'when the worker runs next';
 COMMENT ON COLUMN @extschema@.signal_health.last_error IS
-    'the last error of a run on record, also when runs have been ok since; of failed calls by hand only when the '
-    'exchange asked to be left alone';
-COMMENT ON COLUMN @extschema@.signal_health.last_error_at IS 'start of the run it belongs to';
+    'the last error of a run on record, or what the worker died of, also when runs have been ok since; of failed '
+    'calls by hand only when the exchange asked to be left alone';
+COMMENT ON COLUMN @extschema@.signal_health.last_error_at IS 'start of the run it belongs to, or when the worker died';
 COMMENT ON COLUMN @extschema@.signal_health.signals_24h IS 'signals generated in the last 24 hours';
 COMMENT ON COLUMN @extschema@.signal_health.deliveries_24h IS 'rows of user_signals written for them';
 COMMENT ON COLUMN @extschema@.signal_health.undelivered_signals IS 'signals whose fan-out is not complete';

@@ -53,6 +53,28 @@ fn signal_worker_status() -> TableIterator<
 }
 
 #[pg_extern(sql = false)]
+fn signal_worker_history() -> TableIterator<
+    'static,
+    (
+        name!(died_at, Option<TimestampWithTimeZone>),
+        name!(died_of, Option<String>),
+        name!(waits_for, Option<&'static str>),
+    ),
+> {
+    if !slots::available() {
+        return TableIterator::once((None, None, None));
+    }
+    let slot = slots::slot(slots::this_database()).unwrap_or_default();
+    let died_of = slot.last_words.get();
+    let died_at = TimestampWithTimeZone::try_from(slot.died_at).ok();
+    TableIterator::once((
+        died_at.filter(|_| died_of.is_some()),
+        died_of,
+        slots::waits_for(slots::this_database()),
+    ))
+}
+
+#[pg_extern(sql = false)]
 fn start_signal_worker() -> bool {
     if !slots::available() {
         if !process::binary_upgrade() {

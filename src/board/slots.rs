@@ -1,6 +1,7 @@
 //! One slot per database that has, or may have, a worker. Launcher and workers write it,
 //! `signal_health` reads it. Nothing in it is needed after a restart of the server.
 
+use super::short_text::ShortText;
 use super::trouble::Troubles;
 use crate::postgres::process;
 use pgrx::prelude::*;
@@ -52,6 +53,11 @@ pub struct Slot {
     /// Deaths in a row of workers that had got nothing done.
     pub early_deaths: u32,
     pub retry_at: Micros,
+    /// What the last worker that died said, and when.
+    pub last_words: ShortText,
+    pub died_at: pg_sys::TimestampTz,
+    /// Whether this worker has said anything yet.
+    spoke: bool,
     /// What the worker could not do, until it can.
     pub troubles: Troubles,
     /// Times a worker was asked for; one that finds no extension looks again when this moved
@@ -87,6 +93,8 @@ struct Board {
     launcher_pid: i32,
     /// Times the server reset itself after a crash, and all workers with it.
     resets: i64,
+    /// Whether workers wait for a process, as max_worker_processes is reached.
+    out_of_processes: bool,
     slots: [Slot; SLOTS],
 }
 
@@ -95,6 +103,7 @@ impl Default for Board {
         Self {
             launcher_pid: 0,
             resets: 0,
+            out_of_processes: false,
             slots: [Slot::default(); SLOTS],
         }
     }
@@ -191,6 +200,8 @@ pub fn request_worker(database: u32, restorer_pid: i32) -> bool {
             phase: Phase::Wanted,
             phase_since: now,
             requests: slot.requests,
+            last_words: slot.last_words,
+            died_at: slot.died_at,
             ..Slot::default()
         };
     }
@@ -281,11 +292,13 @@ pub fn enter_worker(database: u32) -> bool {
             slot.started_at = process::wall_clock();
             slot.last_heartbeat = now;
             slot.has_worked = false;
+            slot.spoke = false;
             slot.troubles = Troubles::default();
             entered = true;
         }
     });
     if entered {
+        process::on_fatal(note_last_words);
         process::at_exit(leave_worker);
         // It may start the next one.
         wake_launcher();
@@ -293,7 +306,34 @@ pub fn enter_worker(database: u32) -> bool {
     entered
 }
 
-extern "C-unwind" fn leave_worker(_code: i32, _arg: pg_sys::Datum) {
+/// Keeps what this worker says as it dies. Found by its process, which may have no database yet.
+fn note_last_words(message: &str) {
+    let pid = process::pid();
+    let died_at = process::wall_clock();
+    let mut board = BOARD.exclusive();
+    if let Some(slot) = board.slots.iter_mut().find(|slot| slot.pid == pid) {
+        slot.last_words = ShortText::new(message);
+        slot.died_at = died_at;
+        slot.spoke = true;
+    }
+}
+
+/// What keeps a worker of `database` from being started.
+pub fn waits_for(database: u32) -> Option<&'static str> {
+    let board = BOARD.share();
+    let has_slot = board.position(database).is_some();
+    if !has_slot && board.slots.iter().all(|slot| slot.phase != Phase::Free) {
+        return Some("slot");
+    }
+    board.out_of_processes.then_some("process")
+}
+
+/// Says whether workers wait for a process.
+pub fn set_out_of_processes(out: bool) {
+    BOARD.exclusive().out_of_processes = out;
+}
+
+extern "C-unwind" fn leave_worker(code: i32, _arg: pg_sys::Datum) {
     let now = now();
     let pid = process::pid();
     // The database is not known to a process whose connection failed, so the slot is found by its
@@ -308,6 +348,10 @@ extern "C-unwind" fn leave_worker(_code: i32, _arg: pg_sys::Datum) {
         slot.phase_since = now;
         if slot.phase == Phase::Running {
             slot.phase = Phase::Dead;
+            if !slot.spoke {
+                slot.last_words = ShortText::new(&format!("it ended with exit code {code}"));
+                slot.died_at = process::wall_clock();
+            }
             slot.early_deaths = if slot.has_worked {
                 0
             } else {

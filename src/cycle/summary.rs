@@ -70,3 +70,19 @@ fn in_words(gate: Gate, symbols: &[&str]) -> String {
         format!("{} {what} ({})", symbols.len(), symbols.join(", "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_is_cut_and_the_rest_counted() {
+        let symbols = |number: usize| vec!["BTCUSDT LONG".to_owned(); number];
+        assert_eq!(listed(&symbols(2), ", "), "BTCUSDT LONG, BTCUSDT LONG");
+        let long = listed(&symbols(906), ", ");
+        assert!(
+            long.ends_with(" and 886 more") && long.len() < 400,
+            "{long}"
+        );
+    }
+}

@@ -98,6 +98,27 @@ impl Failure {
         )
     }
 
+    /// Whether a lock on a table or row was waited for in vain, rather than one of ours.
+    pub fn is_lock_timeout(&self) -> bool {
+        self.is_lock_not_available()
+            && ![Self::another_cycle(), Self::database_is_wanted()]
+                .iter()
+                .any(|ours| ours.message == self.message)
+    }
+
+    /// Adds to a refused permission as whom the work was done.
+    pub fn refused_to(self, role: &str) -> Self {
+        if self.sqlstate != "42501" || self.detail.is_some() {
+            return self;
+        }
+        self.detail(format!(
+            "This is done as role {role}, the owner of user_signals."
+        ))
+        .hint(
+            "Give all tables of the extension the same owner, or grant that role what is missing.",
+        )
+    }
+
     /// Whether somebody else has a lock that is needed: no error for a worker, which tries again.
     pub fn is_lock_not_available(&self) -> bool {
         self.sqlstate == "55P03"

@@ -3,6 +3,7 @@
 //! [`as_owner`] runs a piece of work in a transaction as the owner of the tables, and hands it a
 //! [`Db`] to run statements with. Every error is a [`Failure`].
 
+mod blockers;
 pub mod encoding;
 pub mod failure;
 pub mod installation;

@@ -4,6 +4,7 @@
 use super::encoding;
 use pgrx::prelude::*;
 use std::ffi::CStr;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 /// Whether `_PG_init` runs because of `shared_preload_libraries`.
@@ -46,6 +47,46 @@ pub fn runs_a_command() -> bool {
 pub fn restores_a_dump() -> bool {
     let off = |name| setting(name).as_deref() == Some("off");
     off(c"row_security") && off(c"check_function_bodies")
+}
+
+/// The name of a role; its number when it is gone. Needs a transaction.
+pub fn role_name(role: pg_sys::Oid) -> String {
+    // SAFETY: the name is copied; with `noerr` a missing role is null.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(role, true);
+        if name.is_null() {
+            role.to_u32().to_string()
+        } else {
+            CStr::from_ptr(name).to_string_lossy().into_owned()
+        }
+    }
+}
+
+/// Calls `note` with the message of a FATAL error of this process, before it ends.
+pub fn on_fatal(note: fn(&str)) {
+    static NOTE: OnceLock<fn(&str)> = OnceLock::new();
+    static BEFORE: OnceLock<pg_sys::emit_log_hook_type> = OnceLock::new();
+    #[pg_guard]
+    extern "C-unwind" fn hook(report: *mut pg_sys::ErrorData) {
+        // SAFETY: PostgreSQL passes a report that lives as long as the call.
+        let fatal =
+            unsafe { (*report).elevel >= pg_sys::FATAL as i32 && !(*report).message.is_null() };
+        if let (true, Some(note)) = (fatal, NOTE.get()) {
+            // SAFETY: the message ends with a zero.
+            note(&unsafe { CStr::from_ptr((*report).message) }.to_string_lossy());
+        }
+        if let Some(Some(before)) = BEFORE.get() {
+            // SAFETY: the hook that was there, called as PostgreSQL calls it.
+            unsafe { before(report) }
+        }
+    }
+    if NOTE.set(note).is_ok() {
+        // SAFETY: hooks are the process's own, and it has one thread here.
+        unsafe {
+            let _ = BEFORE.set(pg_sys::emit_log_hook);
+            pg_sys::emit_log_hook = Some(hook);
+        }
+    }
 }
 
 /// The process id of this process.

@@ -1,5 +1,6 @@
 //! One way to run a piece of database work: all of it, or none of it and an error.
 
+use super::blockers::name_lock_holders;
 use super::scoped_settings::{SAFE_SEARCH_PATH, set_for_transaction, with_settings};
 use super::{Db, Failure, Installation, encoding, process, report};
 use pgrx::PgTryBuilder;
@@ -52,8 +53,10 @@ pub fn as_owner<T>(
     activity: &CStr,
     work: impl FnOnce(&Db) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    scope.atomically(activity, || {
+    let mut owner = None;
+    let result = scope.atomically(activity, || {
         let installation = Installation::current()?;
+        owner = Some(installation.owner());
         let db = installation.db();
         let mut settings = vec![SAFE_SEARCH_PATH];
         if scope == Scope::Worker {
@@ -67,7 +70,21 @@ pub fn as_owner<T>(
             set_for_transaction(c"synchronous_commit", c"off");
         }
         Ok(value)
-    })
+    });
+    match result {
+        Err(failure) if scope == Scope::Worker && failure.is_lock_timeout() => {
+            Err(name_lock_holders(failure))
+        }
+        Err(failure) if failure.sqlstate == "42501" => {
+            let role = owner.and_then(|owner| {
+                scope
+                    .atomically(activity, || Ok(process::role_name(owner)))
+                    .ok()
+            });
+            Err(failure.refused_to(&role.unwrap_or_default()))
+        }
+        result => result,
+    }
 }
 
 /// Runs `work` as `role`, in a security-restricted operation.

@@ -181,6 +181,9 @@ fn start(slot: &Slot, now: Micros, starts: &mut Starts) {
     if registered {
         starts.pause = 0;
         starts.not_before = 0;
+        if starts.warned_of_processes {
+            slots::set_out_of_processes(false);
+        }
         starts.warned_of_processes = false;
         return;
     }
@@ -198,6 +201,7 @@ fn start(slot: &Slot, now: Micros, starts: &mut Starts) {
             "signal_hub could not start a worker: no background worker slot is free; increase max_worker_processes"
         );
         starts.warned_of_processes = true;
+        slots::set_out_of_processes(true);
     }
 }
 

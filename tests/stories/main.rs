@@ -29,3 +29,4 @@ mod update_respects_users;
 mod updates;
 mod uptime;
 mod user_additions;
+mod what_is_wrong_is_named;

@@ -118,7 +118,7 @@ impl Gate {
             Self::Volume => "below the volume floor",
             Self::Confidence => "below the least confidence",
             Self::Quality => "below the least quality",
-            Self::Levels => "whose tick is too coarse for targets and stop",
+            Self::Levels => "whose targets and stop cannot be made of price, percentages and tick",
             Self::Episode => "signalled already in this episode",
             Self::MaxPerRun => "left for a later run",
         }
@@ -254,9 +254,14 @@ impl Gate {
             ),
             Self::Confidence => below("confidence", found.confidence()?, rule.min_confidence),
             Self::Quality => below("quality", found.quality()?, rule.min_quality),
-            Self::Levels => {
-                "stop, entry and targets cannot be told apart at its tick size".to_owned()
-            }
+            Self::Levels => match found.levels() {
+                None => "its price, its tick size and the percentages make numbers that are too large".to_owned(),
+                Some(levels) if levels.has_price_below_zero() => {
+                    "a target or the stop would be at zero or below: a percentage of the rule is 100 or more"
+                        .to_owned()
+                }
+                Some(_) => "stop, entry and targets cannot be told apart at its tick size".to_owned(),
+            },
             Self::Episode => match found.step? {
                 Step::Cool { until } => format!("cooldown until {}", utc(until)),
                 Step::Hold(side, since) => holding(side, since),

@@ -16,6 +16,12 @@ pub struct Levels {
 }
 
 impl Levels {
+    /// Whether a target or the stop is no price: the percentages of a rule may be 100 or more.
+    pub fn has_price_below_zero(&self) -> bool {
+        let mut prices = self.take_profit.iter().chain([&self.stop_loss]);
+        prices.any(|price| *price <= Decimal::ZERO)
+    }
+
     /// Whether all are above zero and stop < entry < targets, each further than the one before;
     /// the reverse for SHORT.
     pub fn are_ordered(&self, side: Side) -> bool {
