@@ -11,8 +11,17 @@ CREATE OR REPLACE FUNCTION @extschema@.enable_realtime(
     SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
-    wanted regclass[] := ARRAY['@extschema@.user_signals'::regclass];
+    -- By membership, not by name: whoever renames the schema of the extension can put other
+    -- objects under its old name.
+    wanted regclass[] := ARRAY(
+        SELECT c.oid
+          FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+          JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+         WHERE e.extname = 'signal_hub' AND d.deptype = 'e'
+           AND (c.relname = 'user_signals' OR include_signals AND c.relname = 'signals')
+         ORDER BY c.relname DESC);
     target regclass;
+    owner oid;
     existing pg_publication;
     done text[] := '{}';
 BEGIN
@@ -24,15 +33,12 @@ BEGIN
             MESSAGE = format('wal_level is %s, realtime clients need logical', current_setting('wal_level')),
             HINT = 'Set wal_level = logical in the configuration file and restart the server.';
     END IF;
-    IF include_signals THEN
-        wanted := wanted || '@extschema@.signals'::regclass;
-    END IF;
     FOREACH target IN ARRAY wanted LOOP
-        IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = target), 'USAGE') THEN
+        SELECT c.relowner INTO STRICT owner FROM pg_class c WHERE c.oid = target;
+        IF NOT pg_has_role(owner, 'USAGE') THEN
             RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
                 MESSAGE = format('must be owner of table %s', target),
-                HINT = format('Call this as %s.',
-                              (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = target));
+                HINT = format('Call this as %s.', pg_get_userbyid(owner));
         END IF;
     END LOOP;
 
@@ -50,6 +56,14 @@ BEGIN
         EXECUTE format('COMMENT ON PUBLICATION %I IS %L', publication, 'created by enable_realtime() of signal_hub');
         SELECT p.* INTO STRICT existing FROM pg_publication p WHERE p.pubname = publication;
         done := ARRAY[format('publication "%s" created', publication)];
+    ELSIF NOT pg_has_role(existing.pubowner, owner, 'MEMBER') THEN
+        -- It could be altered or dropped by somebody who has no say in the table.
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('publication "%s" belongs to %s', publication, pg_get_userbyid(existing.pubowner)),
+            DETAIL = format('Only a role that may act as %s, the owner of %s, is to decide what is published of it.',
+                            pg_get_userbyid(owner), target),
+            HINT = format('Name another publication, or run ALTER PUBLICATION %I OWNER TO %I.',
+                          publication, pg_get_userbyid(owner));
     ELSIF NOT existing.pubinsert THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('publication "%s" does not publish inserts', publication),
@@ -104,7 +118,14 @@ BEGIN
             MESSAGE = format('must be owner of publication %s', publication),
             HINT = format('Call this as %s.', pg_get_userbyid(existing.pubowner));
     END IF;
-    FOREACH target IN ARRAY ARRAY['@extschema@.user_signals', '@extschema@.signals']::regclass[] LOOP
+    FOR target IN
+        -- By membership, as in enable_realtime().
+        SELECT c.oid
+          FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+          JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+         WHERE e.extname = 'signal_hub' AND d.deptype = 'e' AND c.relname IN ('user_signals', 'signals')
+         ORDER BY c.relname DESC
+    LOOP
         IF EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = existing.oid AND r.prrelid = target) THEN
             EXECUTE format('ALTER PUBLICATION %I DROP TABLE %s', publication, target);
             done := done || format('%s taken out of publication "%s"', target, publication);

@@ -34,12 +34,21 @@ CREATE OR REPLACE FUNCTION @extschema@.signals_since(
 DECLARE
     -- history-number, and inside a page also -number-signal_id-user_id of its last row
     parts text[] := regexp_match(
-        watermark, '^([0-9a-f]{16})-([0-9]{1,18})(?:-([0-9]{1,18})-([0-9]{1,18})-([0-9a-f]{32}))?$');
+        left(watermark, 200), '^([0-9a-f]{16})-([0-9]{1,18})(?:-([0-9]{1,18})-([0-9]{1,18})-([0-9a-f]{32}))?$');
     oldest_running bigint := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
     here record;
     since bigint := 0;
     last_xid bigint;
-    last_row @extschema@.user_signals;
+    last_row record;
+    -- By what they are, not by name: whoever renames the schema of the extension can put other
+    -- objects under its old name.
+    user_signals regclass := (SELECT t.typrelid FROM pg_type a JOIN pg_type t ON t.oid = a.typelem
+                               WHERE a.oid = pg_typeof(signals));
+    transactions regproc := (
+        SELECT p.oid
+          FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+          JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+         WHERE e.extname = 'signal_hub' AND d.deptype = 'e' AND p.proname = 'signal_hub_transactions');
 BEGIN
     IF max_rows <= 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'max_rows must be positive';
@@ -49,13 +58,15 @@ BEGIN
             MESSAGE = format('invalid watermark: "%s"', left(watermark, 100)),
             HINT = 'Pass what signals_since() returned last, or null to begin.';
     END IF;
-    SELECT * INTO STRICT here FROM @extschema@.signal_hub_transactions();
+    EXECUTE format('SELECT * FROM %s()', transactions) INTO STRICT here;
 
     IF watermark IS NULL THEN
-        signals := ARRAY(SELECT n.signal
-                           FROM (SELECT s AS signal FROM @extschema@.user_signals s
-                                  ORDER BY s.signal_id DESC, s.user_id DESC LIMIT max_rows) n
-                          ORDER BY (n.signal).signal_id, (n.signal).user_id);
+        EXECUTE format(
+            'SELECT ARRAY(SELECT n.signal
+                            FROM (SELECT s AS signal FROM %s s
+                                   ORDER BY s.signal_id DESC, s.user_id DESC LIMIT $1) n
+                           ORDER BY (n.signal).signal_id, (n.signal).user_id)', user_signals)
+           INTO signals USING max_rows;
         more := false;
         watermark := format('%s-%s', here.history, oldest_running);
         RETURN;
@@ -74,15 +85,17 @@ BEGIN
         parts[3] := NULL;
     END IF;
 
-    SELECT coalesce(array_agg(p.signal ORDER BY p.xid, (p.signal).signal_id, (p.signal).user_id), '{}'), max(p.xid)
-      INTO signals, last_xid
-      FROM (SELECT s AS signal, x.xid
-              FROM @extschema@.user_signals s
-             CROSS JOIN LATERAL (SELECT here.next_xid - ((here.next_xid - s.xmin::text::bigint) & 4294967295)) x (xid)
-             WHERE CASE WHEN parts[3] IS NULL THEN x.xid >= since
-                        ELSE (x.xid, s.signal_id, s.user_id) > (parts[3]::bigint, parts[4]::bigint, parts[5]::uuid) END
-             ORDER BY x.xid, s.signal_id, s.user_id
-             LIMIT max_rows) p;
+    EXECUTE format(
+        'SELECT coalesce(array_agg(p.signal ORDER BY p.xid, (p.signal).signal_id, (p.signal).user_id), ''{}''),
+                max(p.xid)
+           FROM (SELECT s AS signal, x.xid
+                   FROM %s s
+                  CROSS JOIN LATERAL (SELECT $1 - (($1 - s.xmin::text::bigint) & 4294967295)) x (xid)
+                  WHERE CASE WHEN $2[3] IS NULL THEN x.xid >= $3
+                             ELSE (x.xid, s.signal_id, s.user_id) > ($2[3]::bigint, $2[4]::bigint, $2[5]::uuid) END
+                  ORDER BY x.xid, s.signal_id, s.user_id
+                  LIMIT $4) p', user_signals)
+       INTO signals, last_xid USING here.next_xid, parts, since, max_rows;
     more := coalesce(cardinality(signals) >= max_rows, false);
 
     -- While there are pages, the number is that of the first: what commits between

@@ -10,11 +10,14 @@ CREATE OR REPLACE FUNCTION @extschema@.grant_realtime_access(
 DECLARE
     role name;
     member record;
+    -- The schema of the extension, which may have been renamed.
+    hub text := (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+                  WHERE e.extname = 'signal_hub');
+    user_signals regclass := hub || '.user_signals';
 BEGIN
-    IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = '@extschema@.user_signals'::regclass),
-                       'USAGE') THEN
+    IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = user_signals), 'USAGE') THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = 'must be owner of table @extschema@.user_signals';
+            MESSAGE = format('must be owner of table %s', user_signals);
     END IF;
     FOREACH role IN ARRAY ARRAY[subscribers, strangers] LOOP
         CONTINUE WHEN NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = role);
@@ -34,12 +37,12 @@ BEGIN
     END LOOP;
 
     IF EXISTS (SELECT FROM pg_roles r WHERE r.rolname = subscribers) THEN
-        EXECUTE 'GRANT USAGE ON SCHEMA @extschema@ TO ' || quote_ident(subscribers);
-        EXECUTE 'GRANT SELECT ON @extschema@.user_signals, @extschema@.user_subscriptions, '
-             || '@extschema@.user_signal_quotas TO ' || quote_ident(subscribers);
-        EXECUTE 'GRANT UPDATE (viewed, clicked) ON @extschema@.user_signals TO ' || quote_ident(subscribers);
-        EXECUTE 'GRANT EXECUTE ON FUNCTION @extschema@.signals_since(text, integer), '
-             || '@extschema@.signal_hub_transactions() TO ' || quote_ident(subscribers);
+        EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', hub, subscribers);
+        EXECUTE format('GRANT SELECT ON %1$s.user_signals, %1$s.user_subscriptions, %1$s.user_signal_quotas TO %2$I',
+                       hub, subscribers);
+        EXECUTE format('GRANT UPDATE (viewed, clicked) ON %s.user_signals TO %I', hub, subscribers);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %1$s.signals_since(text, integer), '
+                       '%1$s.signal_hub_transactions() TO %2$I', hub, subscribers);
         RETURN NEXT format('%s: reads its own rows of user_signals, user_subscriptions and user_signal_quotas; '
                            'changes viewed and clicked; calls signals_since()', subscribers);
     ELSIF subscribers IS NOT NULL THEN
@@ -53,17 +56,22 @@ BEGIN
     END IF;
 
     IF EXISTS (SELECT FROM pg_roles r WHERE r.rolname = service) THEN
-        EXECUTE 'GRANT USAGE ON SCHEMA @extschema@ TO ' || quote_ident(service);
-        EXECUTE 'GRANT SELECT, INSERT, UPDATE, DELETE ON @extschema@.user_subscriptions TO ' || quote_ident(service);
-        EXECUTE 'GRANT SELECT ON @extschema@.user_signals, @extschema@.user_signal_quotas, @extschema@.signals, '
-             || '@extschema@.signal_runs, @extschema@.signal_tiers, @extschema@.signal_symbols, '
-             || '@extschema@.signal_rules, @extschema@.signal_pause, @extschema@.signal_health, '
-             || '@extschema@.signal_stats, @extschema@.signal_uptime, @extschema@.signal_delivery_progress TO '
-             || quote_ident(service);
-        EXECUTE 'GRANT EXECUTE ON FUNCTION @extschema@.signals_since(text, integer), '
-             || '@extschema@.signal_hub_transactions(), @extschema@.signal_worker_status(), '
-             || '@extschema@.signal_hub_replication(), @extschema@.generate_signals_now() TO '
-             || quote_ident(service);
+        EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', hub, service);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s.user_subscriptions TO %I', hub, service);
+        EXECUTE format('GRANT SELECT ON %1$s.user_signals, %1$s.user_signal_quotas, %1$s.signals, %1$s.signal_tiers, '
+                       '%1$s.signal_symbols, %1$s.signal_rules, %1$s.signal_pause, %1$s.signal_health, '
+                       '%1$s.signal_stats, %1$s.signal_uptime, %1$s.signal_delivery_progress TO %2$I', hub, service);
+        -- Where the exchange is asked is for those to know who may read the setting. Releases
+        -- before 0.3.0 gave the whole table.
+        EXECUTE format('REVOKE SELECT ON %s.signal_runs FROM %I', hub, service);
+        EXECUTE (SELECT format('GRANT SELECT (%s) ON %s.signal_runs TO %I',
+                               string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), hub, service)
+                   FROM pg_attribute a
+                  WHERE a.attrelid = (hub || '.signal_runs')::regclass AND a.attnum > 0 AND NOT a.attisdropped
+                    AND a.attname <> 'exchange_url');
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %1$s.signals_since(text, integer), '
+                       '%1$s.signal_hub_transactions(), %1$s.signal_worker_status(), '
+                       '%1$s.signal_hub_replication(), %1$s.generate_signals_now() TO %2$I', hub, service);
         RETURN NEXT format('%s: reads the rows of all, settings, history and health; keeps user_subscriptions; '
                            'calls signals_since() and generate_signals_now()', service)
             || CASE WHEN (SELECT r.rolbypassrls OR r.rolsuper FROM pg_roles r WHERE r.rolname = service) THEN ''

@@ -207,6 +207,39 @@ fn what_stands_in_the_way_is_said() {
 }
 
 #[test]
+fn a_publication_of_somebody_without_a_say_in_the_table_is_not_adopted() {
+    let market = flat_market();
+    let cluster = options(&market).start();
+    let mut admin = cluster.session(POSTGRES);
+    admin.run(
+        "CREATE EXTENSION signal_hub; CREATE ROLE squatter; GRANT CREATE ON DATABASE postgres TO squatter;
+         SET ROLE squatter; CREATE PUBLICATION signal_hub; CREATE PUBLICATION other; RESET ROLE",
+    );
+    for call in [
+        "enable_realtime()",
+        "enable_realtime(include_signals => true)",
+        "enable_realtime('other')",
+    ] {
+        let error = admin.error(&format!("SELECT {call}"));
+        assert_eq!(error.code().code(), "42501", "{}", error.message());
+        assert!(
+            error.message().contains("belongs to squatter"),
+            "{}",
+            error.message()
+        );
+        let hint = error.hint().unwrap_or_default();
+        assert!(hint.contains("OWNER TO postgres"), "{hint}");
+    }
+    assert_eq!(published(&mut admin), Vec::<String>::new());
+    // Also when the table is in it already.
+    admin.run("ALTER PUBLICATION signal_hub ADD TABLE user_signals");
+    let error = admin.error("SELECT enable_realtime()");
+    assert_eq!(error.code().code(), "42501", "{}", error.message());
+    admin.run("ALTER PUBLICATION signal_hub OWNER TO postgres; SELECT enable_realtime()");
+    assert_eq!(published(&mut admin), ["signal_hub user_signals iud"]);
+}
+
+#[test]
 fn the_publication_outlives_the_extension_and_a_dump_brings_it_back() {
     let mut shop = Shop::open();
     shop.admin.run("SELECT enable_realtime()");

@@ -20,6 +20,7 @@ mod preview;
 mod purges_that_fail;
 mod recorded;
 mod recovery;
+mod renamed_schema;
 mod retrying;
 mod rows_out_of_range;
 mod schema;
