@@ -60,25 +60,15 @@ COMMENT ON FUNCTION @extschema@.start_signal_worker() IS
     'Returns false, with a warning, when the library is not preloaded';
 
 CREATE OR REPLACE FUNCTION @extschema@.pause_signals(reason text DEFAULT NULL) RETURNS boolean
-    LANGUAGE sql VOLATILE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-    BEGIN ATOMIC
-        INSERT INTO @extschema@.signal_pause AS p (reason) VALUES (pause_signals.reason)
-        ON CONFLICT (only_row) DO UPDATE
-            SET reason = excluded.reason, paused_at = excluded.paused_at, paused_by = excluded.paused_by
-        RETURNING true;
-    END;
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'pause_signals_wrapper';
 COMMENT ON FUNCTION @extschema@.pause_signals(text) IS
     'stops generating signals in this database until resume_signals(); survives restarts and shows in '
-    'signal_health. A fan-out under way is finished. Returns true';
+    'signal_health. A fan-out under way is finished. The first 1000 characters of the reason are kept. Returns true';
 
 CREATE OR REPLACE FUNCTION @extschema@.resume_signals() RETURNS boolean
-    LANGUAGE sql VOLATILE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-    BEGIN ATOMIC
-        WITH ended AS (DELETE FROM @extschema@.signal_pause RETURNING only_row)
-        SELECT EXISTS (SELECT FROM ended);
-    END;
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'resume_signals_wrapper';
 COMMENT ON FUNCTION @extschema@.resume_signals() IS
 'ends a pause. Returns whether there was one';
 

@@ -129,7 +129,9 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
                              'others were not%s; correct what refuses it and call retry_refused_deliveries()',
                              given_up, ': ' || given_up_why) END, error)
                || coalesce('; next run at ' || next_run::timestamptz(0), '')
-           WHEN 'starting' THEN 'the worker is up, its first run has not ended yet'
+           WHEN 'starting' THEN
+               CASE WHEN stage LIKE 'waiting for %' THEN 'the worker is up and ' || stage || ': its first run follows'
+                    ELSE 'the worker is up, its first run has not ended yet' END
            ELSE coalesce((SELECT d.progress FROM @extschema@.signal_delivery_progress d ORDER BY d.signal_id LIMIT 1),
                          last_message, 'all is well')
        END AS message,

@@ -1,6 +1,6 @@
 //! The worker of the database: what it does, and starting it.
 
-use crate::board::slots::{self, Micros, Phase};
+use crate::board::slots::{self, Micros, Phase, Restorer, Slot};
 use crate::postgres::encoding::ServerText;
 use crate::postgres::{installation, process};
 use crate::settings;
@@ -21,7 +21,7 @@ fn signal_worker_status() -> TableIterator<
         name!(last_heartbeat, Option<TimestampWithTimeZone>),
         name!(next_run, Option<TimestampWithTimeZone>),
         name!(restarts, i64),
-        name!(stage, Option<&'static str>),
+        name!(stage, Option<String>),
         name!(retry_at, Option<TimestampWithTimeZone>),
         name!(trouble, Option<ServerText>),
     ),
@@ -44,7 +44,7 @@ fn signal_worker_status() -> TableIterator<
         runs.then(|| time(slot.last_heartbeat)).flatten(),
         runs.then(|| time(slot.next_run)).flatten(),
         slot.restarts + resets,
-        runs.then(|| slot.stage.as_str()),
+        runs.then(|| stage(&slot)),
         (slot.phase == Phase::Dead)
             .then(|| time(slot.retry_at))
             .flatten(),
@@ -90,17 +90,27 @@ fn start_signal_worker() -> bool {
         return false;
     }
     let database = slots::this_database();
-    let restorer_pid = if process::restores_a_dump() {
-        process::pid()
-    } else {
-        0
+    let restorer = match process::restores_a_dump() {
+        true => Restorer {
+            pid: process::pid(),
+            role: process::session_role(),
+        },
+        false => Restorer::default(),
     };
     register_xact_callback(PgXactCallbackEvent::Commit, move || {
         // When every slot is taken the launcher warns of it; it sees every database.
-        slots::request_worker(database, restorer_pid);
+        slots::request_worker(database, restorer);
         slots::wake_worker(database);
     });
     true
+}
+
+/// What the worker is busy with, in words.
+fn stage(slot: &Slot) -> String {
+    match slot.waits_for_restore_by {
+        0 => slot.stage.as_str().to_owned(),
+        pid => format!("waiting for process {pid}, which restores a dump, to end"),
+    }
 }
 
 /// A time of the board by the wall clock; 0 stands for no time.

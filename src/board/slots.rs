@@ -63,8 +63,16 @@ pub struct Slot {
     /// Times a worker was asked for; one that finds no extension looks again when this moved
     /// meanwhile.
     pub requests: u32,
-    /// Session that created the extension while it restored a dump; 0 for none.
-    pub restorer_pid: i32,
+    pub restorer: Restorer,
+    /// The process that the first run waits for, as it restores a dump; 0 for none.
+    pub waits_for_restore_by: i32,
+}
+
+/// The session that created the extension while it restored a dump; its process is 0 for none.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Restorer {
+    pub pid: i32,
+    pub role: u32,
 }
 
 /// What a worker is busy with.
@@ -180,8 +188,8 @@ pub fn in_use() -> Vec<Slot> {
 }
 
 /// Requests a worker in `database`; one that runs, or is about to, checks the database again.
-/// `restorer_pid` is the session if it restores a dump, else 0. False when every slot is taken.
-pub fn request_worker(database: u32, restorer_pid: i32) -> bool {
+/// `restorer` is the session, if it restores a dump. False when every slot is taken.
+pub fn request_worker(database: u32, restorer: Restorer) -> bool {
     let now = now();
     let mut board = BOARD.exclusive();
     let free = || {
@@ -206,7 +214,7 @@ pub fn request_worker(database: u32, restorer_pid: i32) -> bool {
         };
     }
     slot.requests = slot.requests.wrapping_add(1);
-    slot.restorer_pid = restorer_pid;
+    slot.restorer = restorer;
     true
 }
 

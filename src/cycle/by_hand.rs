@@ -5,7 +5,7 @@ use crate::board::failed_calls;
 use crate::delivery::{self, Role};
 use crate::ledger::{self, Plan, Standing, Trigger};
 use crate::postgres::process::unix_millis;
-use crate::postgres::{Failure, Scope, as_owner, catch, process, transaction};
+use crate::postgres::{Db, Failure, Scope, as_owner, catch, process, transaction};
 use market::{MarketError, UnixMillis, backoff};
 use std::time::{Duration, Instant};
 use strategy::{Explanation, Verdict};
@@ -26,7 +26,7 @@ pub fn run_by_hand() -> Result<Outcome, Failure> {
         return Err(Failure::one_snapshot());
     }
     let patience_ends = Instant::now() + CALLER_PATIENCE;
-    while !as_owner(scope, c"", |db| Ok(db.try_lock_cycle()))? {
+    while !as_owner(scope, c"", Db::try_lock_cycle)? {
         if Instant::now() >= patience_ends {
             return Ok(Outcome::not_run(
                 "another cycle is running in this database; nothing was done",

@@ -30,7 +30,7 @@ pub fn run_scheduled() -> Result<Option<Ended>, Failure> {
         if plan.paused.is_some() {
             uptime::account(db, uptime::Event::Paused, times.started_at)?;
         }
-        Ok((plan, db.try_lock_cycle()))
+        Ok((plan, db.try_lock_cycle()?))
     });
     let (plan, locked) = match planned {
         Ok(planned) => planned,

@@ -5,7 +5,7 @@ use crate::board::slots::{self, Stage};
 use crate::delivery::Delivered;
 use crate::ledger::{self, Plan, Run, Status, Trigger};
 use crate::postgres::process::unix_millis;
-use crate::postgres::{Db, Failure, Scope, as_owner, catch, interrupt, lock};
+use crate::postgres::{Db, Failure, Scope, as_owner, catch, interrupt, wanted};
 use crate::settings;
 use market::{Endpoint, MarketError, Tickers, UnixMillis};
 use std::collections::HashMap;
@@ -127,7 +127,7 @@ fn make_way_for_drop_database(scope: Scope) -> Result<(), Failure> {
         return Ok(());
     }
     scope.atomically(c"signal_hub: fetching tickers", || {
-        if lock::database_is_wanted() {
+        if wanted::database_is_wanted()? {
             Err(Failure::database_is_wanted())
         } else {
             Ok(())
@@ -195,7 +195,7 @@ pub fn record(
     times: &mut RunTimes,
 ) -> Result<Option<Recorded>, Failure> {
     as_owner(scope, c"signal_hub: recording signals", |db| {
-        if !db.try_lock_cycle() {
+        if !db.try_lock_cycle()? {
             return Err(Failure::another_cycle());
         }
         if ledger::paused(db)?.is_some() {

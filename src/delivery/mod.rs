@@ -14,7 +14,7 @@ mod range;
 mod refusal;
 mod sizes;
 
-use crate::postgres::{Db, Failure, Scope, as_owner, lock};
+use crate::postgres::{Db, Failure, Scope, as_owner, wanted};
 use fan_out::{End, next_signal};
 use helpers::Helpers;
 use std::ffi::CStr;
@@ -128,13 +128,13 @@ fn delivering<T>(
 ) -> Result<T, Failure> {
     as_owner(role.scope(), activity, |db| {
         let locked = match role {
-            Role::Helper => db.try_lock_in_place(),
-            Role::Caller | Role::Worker => db.try_lock_cycle(),
+            Role::Helper => db.try_keep_in_place()?,
+            Role::Caller | Role::Worker => db.try_lock_cycle()?,
         };
         if !locked {
             return Err(Failure::another_cycle());
         }
-        if role != Role::Caller && lock::database_is_wanted() {
+        if role != Role::Caller && wanted::database_is_wanted()? {
             return Err(Failure::database_is_wanted());
         }
         db.walking_indexes(work)

@@ -13,7 +13,5 @@ mod verdicts;
 pub use history::{
     Run, Status, Trigger, record_delivery, record_delivery_error, record_run, record_times,
 };
-pub use plan::{
-    Plan, Standing, episodes, last_worker_run, paused, plan, restore_is_running, standing,
-};
+pub use plan::{Plan, Standing, episodes, last_worker_run, pause, paused, plan, resume, standing};
 pub use verdicts::record_verdicts;

@@ -97,6 +97,22 @@ pub fn paused(db: &Db) -> Result<Option<String>, Failure> {
     Ok(paused.into_iter().next())
 }
 
+/// Stops the generation of signals until [`resume`].
+pub fn pause(db: &Db, reason: Option<&str>) -> Result<(), Failure> {
+    db.run(
+        "INSERT INTO @extschema@.signal_pause AS p (reason) VALUES ($1)
+         ON CONFLICT (only_row) DO UPDATE
+             SET reason = excluded.reason, paused_at = excluded.paused_at, paused_by = excluded.paused_by",
+        &[reason.into()],
+    )?;
+    Ok(())
+}
+
+/// Ends a pause. Returns whether there was one.
+pub fn resume(db: &Db) -> Result<bool, Failure> {
+    Ok(db.run("DELETE FROM @extschema@.signal_pause", &[])? > 0)
+}
+
 /// Reads how the runs before stand with the exchange.
 pub fn standing(db: &Db) -> Result<Standing, Failure> {
     let found = db.read(
@@ -209,17 +225,6 @@ pub fn episodes(db: &Db, strategy: &str) -> Result<HashMap<String, Episode>, Fai
         },
     )?;
     Ok(rows.into_iter().collect())
-}
-
-/// Whether a dump is being restored by this session, or by pg_restore's others.
-pub fn restore_is_running(db: &Db, restorer_pid: i32) -> Result<bool, Failure> {
-    let running = db.read(
-        "SELECT EXISTS (SELECT FROM pg_stat_activity
-                         WHERE pid = $1 OR datname = current_database() AND application_name = 'pg_restore')",
-        &[restorer_pid.into()],
-        |row| Ok(row.get(1)?.unwrap_or(false)),
-    )?;
-    Ok(running.contains(&true))
 }
 
 fn named_text(row: &Row, column: &str) -> Result<String, Failure> {

@@ -1,53 +1,85 @@
 //! Heavyweight locks that are taken at once or not at all, and given back at the end of the
 //! transaction.
 //!
-//! Locks on catalog objects rather than advisory locks: those any role could take.
+//! Every one that a cycle depends on has a tag that no SQL statement uses: statements that
+//! PostgreSQL refuses for want of rights take locks on objects before they are refused, and any
+//! role can take an advisory lock.
 
 use pgrx::prelude::*;
 
-/// Takes the lock that makes the cycles of this database exclude each other: on the extension
-/// itself, so that DROP EXTENSION waits for the end of a batch.
+/// Takes the lock that makes the cycles of this database exclude each other. SQL statements lock
+/// an object as a whole, with a 0 for its part: a part of the extension's entry is ours alone.
 pub fn try_lock_cycle(extension: pg_sys::Oid) -> bool {
-    // Conflicts with itself and with DROP EXTENSION, with nothing that reads.
-    let mode = pg_sys::ShareUpdateExclusiveLock;
-    // SAFETY: reads a global that is set once per process.
-    let database = unsafe { pg_sys::MyDatabaseId };
-    try_lock(database, pg_sys::ExtensionRelationId, extension, mode)
+    const CYCLE: u16 = 1;
+    let mode = pg_sys::ExclusiveLock;
+    try_lock(
+        our_object(pg_sys::ExtensionRelationId, extension, CYCLE),
+        mode,
+    )
 }
 
-/// Takes a lock that only DROP EXTENSION conflicts with, not a cycle.
-pub fn try_lock_in_place(extension: pg_sys::Oid) -> bool {
-    let mode = pg_sys::RowShareLock;
-    // SAFETY: reads a global that is set once per process.
-    let database = unsafe { pg_sys::MyDatabaseId };
-    try_lock(database, pg_sys::ExtensionRelationId, extension, mode)
+/// Keeps the extension from being dropped, by a weak lock on it: DROP EXTENSION waits for that
+/// before it locks any table, so the two can never wait for each other. False when somebody holds,
+/// or waits for, a lock that conflicts: whoever drops the extension, but it can be anybody.
+pub fn try_lock_extension(extension: pg_sys::Oid) -> bool {
+    const WHOLE: u16 = 0;
+    let tag = our_object(pg_sys::ExtensionRelationId, extension, WHOLE);
+    try_lock(tag, pg_sys::AccessShareLock)
 }
 
-/// Whether somebody waits for all sessions to leave this database: DROP DATABASE, RENAME, or
-/// CREATE DATABASE with it as the template.
-pub fn database_is_wanted() -> bool {
+/// Keeps the tables from being dropped or altered. False when somebody is about to, for which it
+/// takes the rights.
+pub fn try_lock_tables(tables: &[pg_sys::Oid]) -> bool {
+    let mode = pg_sys::AccessShareLock as i32;
+    // SAFETY: inside a transaction, whose end releases.
+    let try_lock_table = |table| unsafe { pg_sys::ConditionalLockRelationOid(table, mode) };
+    tables.iter().copied().all(try_lock_table)
+}
+
+/// Locks a table, as a statement that reads or writes it is about to do anyway.
+pub fn lock_table(table: pg_sys::Oid, mode: u32) {
+    // SAFETY: inside a transaction, whose end releases.
+    unsafe { pg_sys::LockRelationOid(table, mode as i32) }
+}
+
+/// Whether somebody holds, or waits for, a lock on this database as a whole: DROP DATABASE,
+/// RENAME, CREATE DATABASE with it as the template, or one of these that will be refused.
+pub fn database_is_locked() -> bool {
     // The mode a session takes for a moment when it connects.
     let mode = pg_sys::RowExclusiveLock;
     // SAFETY: reads a global that is set once per process.
     let database = unsafe { pg_sys::MyDatabaseId };
     !try_lock(
-        pg_sys::InvalidOid,
-        pg_sys::DatabaseRelationId,
-        database,
+        object(pg_sys::InvalidOid, pg_sys::DatabaseRelationId, database, 0),
         mode,
     )
 }
 
-fn try_lock(database: pg_sys::Oid, class: pg_sys::Oid, object: pg_sys::Oid, mode: u32) -> bool {
-    // What the macro SET_LOCKTAG_OBJECT makes.
-    let tag = pg_sys::LOCKTAG {
+/// The tag of an object of this database.
+fn our_object(class: pg_sys::Oid, object_id: pg_sys::Oid, part: u16) -> pg_sys::LOCKTAG {
+    // SAFETY: reads a global that is set once per process.
+    let database = unsafe { pg_sys::MyDatabaseId };
+    object(database, class, object_id, part)
+}
+
+/// What the macro SET_LOCKTAG_OBJECT makes.
+fn object(
+    database: pg_sys::Oid,
+    class: pg_sys::Oid,
+    object: pg_sys::Oid,
+    part: u16,
+) -> pg_sys::LOCKTAG {
+    pg_sys::LOCKTAG {
         locktag_field1: database.to_u32(),
         locktag_field2: class.to_u32(),
         locktag_field3: object.to_u32(),
-        locktag_field4: 0,
+        locktag_field4: part,
         locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
         locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
-    };
+    }
+}
+
+fn try_lock(tag: pg_sys::LOCKTAG, mode: u32) -> bool {
     // SAFETY: the tag is copied; inside a transaction, whose end releases.
     let taken = unsafe { pg_sys::LockAcquire(&tag, mode as i32, false, true) };
     taken != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL

@@ -14,6 +14,8 @@ pub mod report;
 mod scoped_settings;
 pub mod statements;
 pub mod transaction;
+mod trust;
+pub mod wanted;
 
 pub use failure::Failure;
 pub use installation::Installation;

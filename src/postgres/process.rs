@@ -95,6 +95,12 @@ pub fn pid() -> i32 {
     unsafe { pg_sys::MyProcPid }
 }
 
+/// The role that this session was opened as.
+pub fn session_role() -> u32 {
+    // SAFETY: a plain read of the process's own.
+    unsafe { pg_sys::GetSessionUserId() }.to_u32()
+}
+
 /// Takes up the signals of a background worker, the way a backend does: SIGTERM ends any wait at
 /// the next interrupt check, statements and lock waits included; SIGHUP asks for a reload; SIGINT
 /// keeps cancelling the statement in progress, since its handler is left alone.

@@ -3,7 +3,7 @@
 
 use super::encoding::{self, ServerText};
 use super::scoped_settings::{SAFE_SEARCH_PATH, WALK_INDEXES, with_settings};
-use super::{Failure, lock};
+use super::{Failure, lock, trust};
 use pgrx::datum::{DatumWithOid, Uuid};
 use pgrx::pg_sys::PgOid;
 use pgrx::prelude::*;
@@ -70,6 +70,7 @@ impl Db {
         args: &[DatumWithOid],
         mut row: impl FnMut(&Row) -> Result<T, Failure>,
     ) -> Result<Vec<T>, Failure> {
+        trust::ensure_trusted_to_write(self, statement)?;
         Spi::connect_mut(|client| {
             let statement = kept(client, Kind::Writes, &self.with_schema(statement), args)?;
             let rows = client.update(statement, None, &in_server_encoding(args))?;
@@ -82,6 +83,7 @@ impl Db {
     /// # Errors
     /// What the statement raises.
     pub fn run(&self, statement: &str, args: &[DatumWithOid]) -> Result<usize, Failure> {
+        trust::ensure_trusted_to_write(self, statement)?;
         let touched = Spi::connect_mut(|client| {
             let statement = kept(client, Kind::Writes, &self.with_schema(statement), args)?;
             let rows = client.update(statement, None, &in_server_encoding(args))?;
@@ -115,16 +117,29 @@ impl Db {
         Ok(hidden.into_iter().next().flatten())
     }
 
-    /// Takes the lock that makes cycles exclude each other, until the end of the transaction.
-    /// False when another cycle has it.
-    pub fn try_lock_cycle(&self) -> bool {
-        lock::try_lock_cycle(self.extension)
+    /// Takes the lock that makes cycles exclude each other, until the end of the transaction, and
+    /// keeps the extension in place as below. False when another cycle has it.
+    ///
+    /// # Errors
+    /// What reading the catalogs raises.
+    pub fn try_lock_cycle(&self) -> Result<bool, Failure> {
+        Ok(self.try_keep_in_place()? && lock::try_lock_cycle(self.extension))
     }
 
-    /// Takes a lock that keeps the extension in place until the end of the transaction, beside a
-    /// cycle of another process. False when it is being dropped.
-    pub fn try_lock_in_place(&self) -> bool {
-        lock::try_lock_in_place(self.extension)
+    /// Keeps the extension from being dropped until the end of the transaction, beside a cycle of
+    /// another process. False when it is being dropped.
+    ///
+    /// # Errors
+    /// What reading the catalogs raises.
+    pub fn try_keep_in_place(&self) -> Result<bool, Failure> {
+        Ok(
+            lock::try_lock_extension(self.extension)
+                || lock::try_lock_tables(&trust::tables(self)?),
+        )
+    }
+
+    pub(super) fn extension(&self) -> pg_sys::Oid {
+        self.extension
     }
 
     /// Lets the worker's transaction end without waiting for its commit to be on disk; one that
@@ -192,7 +207,18 @@ macro_rules! columns_without_text {
     };
 }
 
-columns_without_text!(bool, i16, i32, i64, f32, f64, Uuid, pg_sys::Oid, Vec<i64>);
+columns_without_text!(
+    bool,
+    i16,
+    i32,
+    i64,
+    f32,
+    f64,
+    Uuid,
+    pg_sys::Oid,
+    Vec<i32>,
+    Vec<i64>
+);
 
 /// The arguments of a statement, with texts in the database's encoding.
 fn in_server_encoding<'a>(args: &[DatumWithOid<'a>]) -> Vec<DatumWithOid<'a>> {
@@ -231,10 +257,21 @@ pub fn text(row: &Row, ordinal: usize) -> Result<String, Failure> {
 /// # Errors
 /// What the query raises.
 pub fn read_catalogs<T: Column>(query: &str) -> Result<Option<T>, Failure> {
+    read_catalogs_with(query, &[])
+}
+
+/// The same of a query with arguments.
+///
+/// # Errors
+/// What the query raises.
+pub fn read_catalogs_with<T: Column>(
+    query: &str,
+    args: &[DatumWithOid],
+) -> Result<Option<T>, Failure> {
     with_settings(&[SAFE_SEARCH_PATH], || {
         Spi::connect(|client| {
-            let query = kept(client, Kind::Reads, query, &[])?;
-            let rows = client.select(query, None, &[])?;
+            let query = kept(client, Kind::Reads, query, args)?;
+            let rows = client.select(query, None, args)?;
             let row = rows.into_iter().next();
             Ok(row.map(|row| Row(row).get(1)).transpose()?.flatten())
         })

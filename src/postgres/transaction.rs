@@ -2,7 +2,7 @@
 
 use super::blockers::name_lock_holders;
 use super::scoped_settings::{SAFE_SEARCH_PATH, set_for_transaction, with_settings};
-use super::{Db, Failure, Installation, encoding, process, report};
+use super::{Db, Failure, Installation, encoding, process, report, trust};
 use pgrx::PgTryBuilder;
 use pgrx::prelude::*;
 use std::ffi::CStr;
@@ -43,7 +43,8 @@ impl Scope {
 ///
 /// It is a security-restricted operation, in which no trigger of the owner can climb back to the
 /// privileges underneath; and with nothing but pg_catalog in the search_path no operator or
-/// function that somebody planted can stand in for PostgreSQL's own.
+/// function that somebody planted can stand in for PostgreSQL's own. What the owner may do, no
+/// code of others that the tables use gets to do: see [`trust`].
 ///
 /// # Errors
 /// What `work` returns or raises, and a failure when the extension is not there or not of this
@@ -64,6 +65,7 @@ pub fn as_owner<T>(
             settings.push((c"lock_timeout", WORKER_LOCK_TIMEOUT));
         }
         let value = with_settings(&settings, || {
+            trust::ensure_trusted(&db)?;
             with_identity(installation.owner(), || work(&db))
         })?;
         if db.need_not_wait_for_disk() {

@@ -1,11 +1,14 @@
 //! What the worker does besides running cycles, each a transaction of its own.
 
-use crate::board::{failed_calls, slots};
+use crate::board::failed_calls;
+use crate::board::slots::{self, Restorer};
 use crate::ledger::retention::{self, PurgeProgress, Purged};
 use crate::ledger::{self, Run, Status, Trigger, uptime};
 use crate::postgres::process::unix_millis;
+use crate::postgres::statements::read_catalogs_with;
 use crate::postgres::{Db, Failure, Scope, as_owner};
 use crate::settings;
+use pgrx::pg_sys;
 use std::time::Duration;
 
 /// How long a worker waits before its first run: to the end of the interval in which its
@@ -25,11 +28,19 @@ pub fn wait_before_first_run() -> Result<Duration, Failure> {
     Ok(rest.max(Duration::from_millis(asked.max(0) as u64)))
 }
 
-/// Whether the session that created the extension, or pg_restore, is still at restoring a dump
-/// into this database.
-pub fn restore_is_running(restorer_pid: i32) -> Result<bool, Failure> {
-    as_owner(Scope::Worker, c"signal_hub: waiting for a restore", |db| {
-        ledger::restore_is_running(db, restorer_pid)
+/// The process that is still at restoring a dump into this database: the session that created the
+/// extension, or another one of pg_restore. Whoever is no superuser and not the same role as that
+/// session only claims to be pg_restore.
+pub fn restores(restorer: Restorer) -> Result<Option<i32>, Failure> {
+    Scope::Worker.atomically(c"signal_hub: waiting for a restore", || {
+        read_catalogs_with(
+            "SELECT a.pid FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid
+              WHERE a.pid = $1
+                 OR a.datname = current_database() AND a.application_name = 'pg_restore'
+                AND (a.usesysid = $2 OR r.rolsuper)
+              ORDER BY a.pid <> $1 LIMIT 1",
+            &[restorer.pid.into(), pg_sys::Oid::from(restorer.role).into()],
+        )
     })
 }
 

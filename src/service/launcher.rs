@@ -7,7 +7,7 @@
 //! worker there, or some minutes have passed: CREATE DATABASE ... TEMPLATE and COMMIT PREPARED
 //! bring the extension in silently.
 
-use crate::board::slots::{self, Micros, Phase, SLOTS, Slot};
+use crate::board::slots::{self, Micros, Phase, Restorer, SLOTS, Slot};
 use crate::postgres::transaction::idle;
 use crate::postgres::{Failure, Scope, process};
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BgWorkerStartTime};
@@ -111,7 +111,7 @@ fn manage_workers(
         .iter()
         .filter(|database| !known.contains(database) && !without_extension.contains(database))
         .take(room)
-        .any(|database| !slots::request_worker(*database, 0));
+        .any(|database| !slots::request_worker(*database, Restorer::default()));
     if out_of_slots && !starts.warned_of_slots {
         warning!("signal_hub runs in {SLOTS} databases already and starts no more workers");
     }

@@ -4,14 +4,14 @@
 use super::chores;
 use super::schedule::Schedule;
 use crate::board::failed_calls;
-use crate::board::slots::{self, Phase, Slot, Stage};
+use crate::board::slots::{self, Phase, Restorer, Slot, Stage};
 use crate::board::trouble::{Troubles, Work};
 use crate::cycle::scheduled::{Ended, run_scheduled};
 use crate::delivery::{self, Delivered, Role};
 use crate::ledger::retention::{Hindrance, PurgeProgress, Purged};
 use crate::postgres::report::warn;
 use crate::postgres::transaction::idle;
-use crate::postgres::{Failure, Installation, Scope, lock, process};
+use crate::postgres::{Failure, Installation, Scope, process, wanted};
 use crate::settings;
 use pgrx::prelude::*;
 use std::time::{Duration, Instant};
@@ -348,7 +348,7 @@ enum Found {
 
 fn find_extension() -> Result<Found, Failure> {
     Scope::Worker.atomically(c"signal_hub: looking for the extension", || {
-        if lock::database_is_wanted() {
+        if wanted::database_is_wanted()? {
             return Ok(Found::DatabaseIsWanted);
         }
         Ok(Installation::find()?.map_or(Found::NotInstalled, Found::Installed))
@@ -358,12 +358,18 @@ fn find_extension() -> Result<Found, Failure> {
 /// How long to wait for the first run; `None` while a dump is being restored. A run amid its rows
 /// would judge by half a memory, and be in their way.
 fn wait_before_first_run() -> Result<Option<Duration>, Failure> {
-    let restorer_pid = this_slot().restorer_pid;
-    if restorer_pid != 0 {
-        if chores::restore_is_running(restorer_pid)? {
+    let restorer = this_slot().restorer;
+    if restorer.pid != 0 {
+        let waits_for = chores::restores(restorer)?;
+        update_slot(|slot| {
+            slot.waits_for_restore_by = waits_for.unwrap_or(0);
+            if waits_for.is_none() {
+                slot.restorer = Restorer::default();
+            }
+        });
+        if waits_for.is_some() {
             return Ok(None);
         }
-        update_slot(|slot| slot.restorer_pid = 0);
     }
     chores::wait_before_first_run().map(Some)
 }

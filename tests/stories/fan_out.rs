@@ -213,9 +213,9 @@ fn a_fan_out_that_met_a_lock_ends_by_itself_once_the_lock_is_gone() {
         )) >= 2
     });
     assert_eq!(session.one::<i64>("SELECT count(*) FROM user_signals"), 0);
-    // The last run before a long pause is skipped, because somebody else locks the extension.
+    // The last run before a long pause is skipped, because somebody else locks a table it needs.
     let mut other = cluster.session(POSTGRES);
-    other.run("BEGIN; COMMENT ON EXTENSION signal_hub IS 'ours'");
+    other.run("BEGIN; LOCK TABLE signal_episodes IN ACCESS EXCLUSIVE MODE");
     eventually(SOON, "a run is skipped", || {
         session.one::<i64>("SELECT count(*) FROM signal_runs WHERE status = 'skipped'") >= 1
     });

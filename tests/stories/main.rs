@@ -3,7 +3,9 @@
 //! One subject in each file. Servers, sessions and waiting are those of `signal_hub_harness`.
 
 mod by_hand;
+mod bystanders;
 mod callers;
+mod code_of_others;
 mod databases;
 mod daylight_saving;
 mod entitlement;

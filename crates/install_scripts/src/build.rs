@@ -14,6 +14,9 @@ pub fn of(sources: &Sources) -> String {
     for part in sources.parts.iter().chain(updates) {
         add(&mut hash, &sources.folder, part);
     }
+    for query in &sources.queries {
+        hash.add(&query.text);
+    }
     format!("{:016x}", hash.0)
 }
 

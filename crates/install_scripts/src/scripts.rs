@@ -233,6 +233,9 @@ fn without_or_replace(statement: &Statement) -> String {
 }
 
 fn finished(sources: &Sources, text: &str) -> String {
-    let text = text.replace(build::PLACEHOLDER, &build::of(sources));
+    let mut text = text.replace(build::PLACEHOLDER, &build::of(sources));
+    for query in &sources.queries {
+        text = text.replace(&format!("@{}@", query.name), query.text.trim());
+    }
     format!("{}\n", text.trim())
 }

@@ -14,6 +14,15 @@ pub struct Sources {
     pub updates: Vec<Update>,
     /// Scripts as they were shipped, which never change.
     pub frozen: Vec<Frozen>,
+    /// What the library and parts have in common.
+    pub queries: Vec<Query>,
+}
+
+/// A query of queries/: it is to stand in parts where they have its name between two @.
+#[derive(Debug)]
+pub struct Query {
+    pub name: String,
+    pub text: String,
 }
 
 /// A folder of updates/.
@@ -62,7 +71,15 @@ pub fn read(folder: &Path) -> Result<Sources, Fault> {
             file,
         });
     }
+    let mut queries = Vec::new();
+    for file in sql_files(&folder.join("queries"))? {
+        queries.push(Query {
+            name: file_name(&file.with_extension("")),
+            text: read_file(&file)?,
+        });
+    }
     Ok(Sources {
+        queries,
         folder: folder.to_owned(),
         parts: parts(folder, Part::of_install)?,
         updates,

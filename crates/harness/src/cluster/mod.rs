@@ -281,6 +281,15 @@ impl Cluster {
         }
     }
 
+    /// Connects to a database as another role, which may log in.
+    #[track_caller]
+    pub fn session_as(&self, role: &str, database: &str) -> Session {
+        match self.config(database).user(role).connect(NoTls) {
+            Ok(client) => Session::new(client),
+            Err(error) => panic!("could not connect to {database} as {role}: {error}"),
+        }
+    }
+
     fn try_connect(&self, database: &str) -> Option<Client> {
         self.config(database).connect(NoTls).ok()
     }

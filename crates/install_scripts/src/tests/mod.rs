@@ -25,6 +25,7 @@ fn sources(parts: &[(&str, &str)], update: &[(&str, &str)], shipped: &str) -> So
             to: "2.0".to_owned(),
             parts: update.iter().map(read_update).collect(),
         }],
+        queries: Vec::new(),
         frozen: vec![Frozen {
             file: PathBuf::from("sql/releases").join(&name),
             name,

@@ -1,0 +1,243 @@
+//! Whose code runs with the rights of the owner of the tables: nobody's but that of roles that may
+//! act as the owner anyway. Otherwise nothing is done with the tables, and the error says whose.
+//!
+//! The catalogs are asked once; PostgreSQL then tells this process when anything of what was asked
+//! about changes. A statement that writes first locks the tables whose triggers it can fire, as it
+//! would do anyway, and then looks whether it was told of a change: from there to the end of the
+//! transaction nobody can add a trigger.
+
+use super::statements::text;
+use super::{Db, Failure, lock};
+use pgrx::prelude::*;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+/// The query that finds the code of others. Update scripts have it, too.
+const UNTRUSTED_CODE: &str = include_str!("../../sql/queries/untrusted_code.sql");
+
+/// The tables of the extension and those that inherit from them (`ours`), and for each of ours the
+/// tables whose rows are deleted or changed with its own (`cascade`), as in the query above.
+const TABLES: &str = "
+    WITH RECURSIVE cascade (top, oid) AS (
+        SELECT d.objid, d.objid
+          FROM pg_depend d
+          JOIN pg_class c ON c.oid = d.objid AND c.relkind IN ('r', 'p')
+         WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = $1 AND d.deptype = 'e'
+           AND d.classid = 'pg_class'::regclass
+         UNION
+        SELECT c.top, n.oid
+          FROM cascade c
+         CROSS JOIN LATERAL (
+             SELECT f.conrelid AS oid
+               FROM pg_trigger t JOIN pg_constraint f ON f.oid = t.tgconstraint AND f.confrelid = c.oid
+              WHERE t.tgrelid = c.oid AND t.tgisinternal
+                AND f.contype = 'f' AND f.confdeltype IN ('c', 'n', 'd')
+              UNION ALL
+             SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = c.oid) n
+    )
+    SELECT c.relname::text, t.oid, array_agg(t.top = t.oid) = '{t}'
+      FROM cascade t JOIN pg_class c ON c.oid = t.top
+     GROUP BY c.relname, t.top, t.oid
+     ORDER BY t.top = t.oid DESC, t.top, t.oid";
+
+/// Grows with every change of something that was asked about.
+static CHANGES: AtomicU64 = AtomicU64::new(1);
+static IS_TOLD_OF_CHANGES: AtomicBool = AtomicBool::new(false);
+/// The tables that were asked about. When there are more, a change of any table counts.
+static TABLES_ASKED_ABOUT: [AtomicU32; 64] = [const { AtomicU32::new(0) }; 64];
+static HOW_MANY: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+thread_local! {
+    /// What the catalogs said, while nothing has changed.
+    static ANSWER: RefCell<Option<Rc<Answer>>> = const { RefCell::new(None) };
+}
+
+/// What the catalogs said about the tables.
+struct Answer {
+    extension: pg_sys::Oid,
+    changes: u64,
+    /// The extension's own, by name.
+    tables: Vec<(String, pg_sys::Oid)>,
+    /// Other tables that a DELETE from one of ours changes.
+    cascades: Vec<(String, pg_sys::Oid)>,
+}
+
+/// Makes sure that nobody's code would run who may not act as the owner of the tables.
+///
+/// # Errors
+/// Whose it is, and what to do.
+pub fn ensure_trusted(db: &Db) -> Result<(), Failure> {
+    answer(db).map(drop)
+}
+
+/// The same for a statement that writes; locks the tables that it writes to.
+///
+/// # Errors
+/// As above, and that a lock is not to be had in time.
+pub fn ensure_trusted_to_write(db: &Db, statement: &str) -> Result<(), Failure> {
+    loop {
+        let before = answer(db)?;
+        for (table, deletes) in written_by(statement) {
+            let with_it = match deletes {
+                true => &before.cascades[..],
+                false => &[],
+            };
+            for (name, oid) in before.tables.iter().chain(with_it) {
+                if name == table {
+                    lock::lock_table(*oid, pg_sys::RowExclusiveLock);
+                }
+            }
+        }
+        // Taking a lock is where a process is told of changes.
+        if answer(db)?.changes == before.changes {
+            return Ok(());
+        }
+    }
+}
+
+/// The tables of the extension.
+///
+/// # Errors
+/// What the query raises.
+pub fn tables(db: &Db) -> Result<Vec<pg_sys::Oid>, Failure> {
+    Ok(answer(db)?.tables.iter().map(|(_, oid)| *oid).collect())
+}
+
+fn answer(db: &Db) -> Result<Rc<Answer>, Failure> {
+    be_told_of_changes();
+    let changes = CHANGES.load(Ordering::Relaxed);
+    let known = ANSWER.with_borrow(|answer| {
+        let answer = answer.as_ref()?;
+        let holds = answer.extension == db.extension() && answer.changes == changes;
+        holds.then(|| answer.clone())
+    });
+    if let Some(answer) = known {
+        return Ok(answer);
+    }
+    ask(db, changes)
+}
+
+fn ask(db: &Db, changes: u64) -> Result<Rc<Answer>, Failure> {
+    let rows = db.read(TABLES, &[db.extension().into()], |row| {
+        let oid: pg_sys::Oid = row.get(2)?.unwrap_or(pg_sys::InvalidOid);
+        Ok((text(row, 1)?, oid, row.get(3)?.unwrap_or(false)))
+    })?;
+    watch(rows.iter().map(|(_, oid, _)| oid.to_u32()));
+    let objections = db.read(UNTRUSTED_CODE, &[], |row| text(row, 2))?;
+    if let [first, others @ ..] = &objections[..] {
+        return Err(untrusted(first, others.len()));
+    }
+    let (own, cascades): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, _, is_ours)| *is_ours);
+    let names = |rows: Vec<(String, pg_sys::Oid, bool)>| -> Vec<(String, pg_sys::Oid)> {
+        rows.into_iter().map(|(name, oid, _)| (name, oid)).collect()
+    };
+    let answer = Rc::new(Answer {
+        extension: db.extension(),
+        changes,
+        tables: names(own),
+        cascades: names(cascades),
+    });
+    ANSWER.set(Some(answer.clone()));
+    Ok(answer)
+}
+
+/// 42501: somebody has prepared what would run with rights that they do not have.
+fn untrusted(first: &str, others: usize) -> Failure {
+    let others = match others {
+        0 => String::new(),
+        n => format!("; and {n} more"),
+    };
+    Failure::new("42501", "nothing is done with the rights of the owner of the tables")
+        .detail(format!("{first}{others}."))
+        .hint("Whoever owns code that the tables use can have it do anything that the owner of the tables may do.")
+}
+
+/// The tables that a statement writes to, by name, and whether it deletes from them.
+fn written_by(statement: &str) -> impl Iterator<Item = (&str, bool)> {
+    let verbs = [
+        ("INSERT INTO @extschema@.", false),
+        ("UPDATE @extschema@.", false),
+        ("DELETE FROM @extschema@.", true),
+    ];
+    verbs.into_iter().flat_map(move |(verb, deletes)| {
+        statement.split(verb).skip(1).map(move |rest| {
+            let end = rest.find(|c: char| c != '_' && !c.is_ascii_alphanumeric());
+            (&rest[..end.unwrap_or(rest.len())], deletes)
+        })
+    })
+}
+
+fn watch(tables: impl Iterator<Item = u32>) {
+    let mut count = 0;
+    for table in tables {
+        if let Some(place) = TABLES_ASKED_ABOUT.get(count) {
+            place.store(table, Ordering::Relaxed);
+        }
+        count += 1;
+    }
+    HOW_MANY.store(count, Ordering::Relaxed);
+}
+
+/// Asks PostgreSQL to call this process back when a catalog that was asked about changes.
+fn be_told_of_changes() {
+    use pg_sys::SysCacheIdentifier::{AUTHMEMMEMROLE, AUTHOID, OPEROID, PROCOID, TYPEOID};
+    if IS_TOLD_OF_CHANGES.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    // SAFETY: the functions live as long as the process, and only touch atomics.
+    unsafe {
+        pg_sys::CacheRegisterRelcacheCallback(Some(table_changed), pg_sys::Datum::from(0));
+        for cache in [PROCOID, OPEROID, TYPEOID, AUTHOID, AUTHMEMMEMROLE] {
+            let cache = cache as std::ffi::c_int;
+            pg_sys::CacheRegisterSyscacheCallback(
+                cache,
+                Some(catalog_changed),
+                pg_sys::Datum::from(0),
+            );
+        }
+    }
+}
+
+/// A trigger, an index, a constraint, a rule, a policy or the owner of a table changed. 0 stands
+/// for all tables.
+unsafe extern "C-unwind" fn table_changed(_: pg_sys::Datum, table: pg_sys::Oid) {
+    let count = HOW_MANY.load(Ordering::Relaxed);
+    let table = table.to_u32();
+    let matters = table == 0
+        || TABLES_ASKED_ABOUT.get(..count).is_none_or(|asked| {
+            asked
+                .iter()
+                .any(|asked| asked.load(Ordering::Relaxed) == table)
+        });
+    if matters {
+        CHANGES.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A function, an operator, a type, a role or a membership changed.
+unsafe extern "C-unwind" fn catalog_changed(_: pg_sys::Datum, _: std::ffi::c_int, _: u32) {
+    CHANGES.fetch_add(1, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_that_a_statement_writes_to_are_found() {
+        let found = |statement| written_by(statement).collect::<Vec<_>>();
+        assert_eq!(found("SELECT FROM @extschema@.signals FOR UPDATE"), []);
+        assert_eq!(
+            found("UPDATE @extschema@.signals s SET a = 1 FROM @extschema@.signal_runs"),
+            [("signals", false)]
+        );
+        assert_eq!(
+            found(
+                "WITH gone AS (DELETE FROM @extschema@.signal_delivery_ranges RETURNING 1)
+                 INSERT INTO @extschema@.user_signals(user_id) SELECT 1"
+            ),
+            [("user_signals", false), ("signal_delivery_ranges", true)]
+        );
+    }
+}
