@@ -25,6 +25,7 @@ BEGIN
     ALTER TABLE @extschema@.signal_rules VALIDATE CONSTRAINT signal_rules_usable;
 EXCEPTION WHEN check_violation THEN
     RAISE WARNING USING MESSAGE = 'a row of signal_rules has a number that runs cannot work with',
-        HINT = 'signal_health names it. Correct it, then run ALTER TABLE signal_rules VALIDATE CONSTRAINT signal_rules_usable.';
+        HINT = 'signal_health names it. Correct it, then run '
+            'ALTER TABLE signal_rules VALIDATE CONSTRAINT signal_rules_usable.';
 END
 $$;

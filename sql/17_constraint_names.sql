@@ -47,7 +47,8 @@ BEGIN
           ) AS r (table_name, old_name, new_name)
           JOIN pg_constraint k ON k.conrelid = ('@extschema@.' || r.table_name)::regclass AND k.conname = r.old_name
     LOOP
-        EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', rename.table_name, rename.old_name, rename.new_name);
+        EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I',
+                       rename.table_name, rename.old_name, rename.new_name);
     END LOOP;
 END
 $$;

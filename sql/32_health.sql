@@ -16,7 +16,8 @@ CREATE OR REPLACE VIEW @extschema@.signal_health AS
 WITH facts AS (
     SELECT w.*, h.died_at, h.died_of, h.waits_for,
            EXISTS (SELECT FROM pg_catalog.pg_database d
-                    WHERE d.datname = pg_catalog.current_database() AND (d.datistemplate OR NOT d.datallowconn)) AS template,
+                    WHERE d.datname = pg_catalog.current_database()
+                      AND (d.datistemplate OR NOT d.datallowconn)) AS template,
            pg_catalog.pg_is_in_recovery() AS standby,
            clock_timestamp() - w.last_heartbeat AS heartbeat_age,
            (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'signal_hub') AS sql_version,

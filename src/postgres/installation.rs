@@ -3,8 +3,13 @@
 use super::Failure;
 use super::scoped_settings::{SAFE_SEARCH_PATH, with_settings};
 use super::statements::{self, Db, Kind, Row};
-use crate::settings::{SQL_BUILD, VERSION};
 use pgrx::prelude::*;
+
+/// Release of this library; the installed SQL objects must be of the same.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What signal_hub_build() returns where the SQL objects are of the same build; see build.rs.
+const SQL_BUILD: &str = env!("SIGNAL_HUB_SQL_BUILD");
 
 /// What the catalogs say about the extension in this database.
 #[derive(Debug, Clone)]

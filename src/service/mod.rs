@@ -2,5 +2,7 @@
 
 mod chores;
 pub mod launcher;
+mod purge;
 mod schedule;
+mod this_slot;
 mod worker;

@@ -2,14 +2,13 @@
 //! cycle when it is due, and leaves when the extension does.
 
 use super::chores;
+use super::purge::Purge;
 use super::schedule::Schedule;
-use crate::board::failed_calls;
-use crate::board::slots::{self, Phase, Restorer, Slot, Stage};
+use super::this_slot::{forget_failed_calls, leave_as, recovered, report, this_slot, update_slot};
+use crate::board::slots::{self, Phase, Restorer, Stage};
 use crate::board::trouble::{Troubles, Work};
 use crate::cycle::scheduled::{Ended, run_scheduled};
 use crate::delivery::{self, Delivered, Role};
-use crate::ledger::retention::{Hindrance, PurgeProgress, Purged};
-use crate::postgres::report::warn;
 use crate::postgres::transaction::idle;
 use crate::postgres::{Failure, Installation, Scope, process, wanted};
 use crate::settings;
@@ -25,14 +24,6 @@ const RESUME_AFTER: Duration = Duration::from_secs(1);
 const RESUME_HELD_BACK_AFTER: Duration = Duration::from_secs(5);
 /// Fan-outs in a row that stop for a lock before that is reported: some 15 s.
 const REPORT_WHEN_HELD_UP: u32 = 10;
-/// Time from the start of a worker to its first purge.
-const FIRST_PURGE: Duration = Duration::from_secs(10);
-/// Time between two purges, unless the last one left something.
-const PURGE_EVERY: Duration = Duration::from_secs(10 * 60);
-/// Time between two purges while they fail, so that it shows soon when the cause is gone.
-const PURGE_AGAIN_AFTER: Duration = Duration::from_secs(15);
-/// Longest time spent on purging between two heartbeats, the last batch aside.
-const PURGE_SPELL: Duration = Duration::from_millis(200);
 
 /// Entry point of a worker process; the argument is the database.
 #[pg_guard]
@@ -55,10 +46,7 @@ struct Worker {
     resume_at: Option<Instant>,
     /// Fan-outs in a row that had to stop for a lock.
     held_up: u32,
-    purge_at: Instant,
-    purge_progress: PurgeProgress,
-    /// What was purged since that was last logged.
-    purged: Purged,
+    purge: Purge,
 }
 
 impl Worker {
@@ -70,9 +58,7 @@ impl Worker {
             // A predecessor may have been stopped in the middle of one.
             resume_at: Some(Instant::now()),
             held_up: 0,
-            purge_at: Instant::now() + FIRST_PURGE,
-            purge_progress: PurgeProgress::default(),
-            purged: Purged::default(),
+            purge: Purge::new(),
         }
     }
 
@@ -165,67 +151,7 @@ impl Worker {
                 report(Work::Preparing, &failure);
             }
         }
-        self.purge();
-    }
-
-    /// Purges when it is time to, and only for a short time, so that the next run need not wait.
-    fn purge(&mut self) {
-        let began = Instant::now();
-        if began < self.purge_at {
-            return;
-        }
-        let mut more_signals = true;
-        while more_signals && began.elapsed() < PURGE_SPELL {
-            more_signals = self.purge_signals();
-        }
-        // Behind the spell: a lock on the history takes no time from it.
-        let more_runs = self.purge_runs();
-        if !more_runs && !more_signals {
-            let failing = this_slot().troubles.is_set(Work::PurgingRuns)
-                || this_slot().troubles.is_set(Work::PurgingSignals);
-            self.purge_at = began
-                + match failing {
-                    true => PURGE_AGAIN_AFTER,
-                    false => PURGE_EVERY,
-                };
-            if let Some(line) = std::mem::take(&mut self.purged).line() {
-                log!("signal_hub: {line}");
-            }
-        }
-    }
-
-    fn purge_runs(&mut self) -> bool {
-        match chores::purge_runs(&mut self.purged) {
-            Ok(more) => {
-                recovered(Work::PurgingRuns);
-                more
-            }
-            Err(failure) if failure.is_lock_not_available() => true,
-            Err(failure) => {
-                report(Work::PurgingRuns, &failure);
-                false
-            }
-        }
-    }
-
-    fn purge_signals(&mut self) -> bool {
-        match chores::purge_signals(&mut self.purge_progress, &mut self.purged) {
-            Ok(more) => {
-                // What was passed over is reported until a whole pass went well.
-                if !more && !self.purge_progress.passed_something_over() {
-                    recovered(Work::PurgingSignals);
-                }
-                more
-            }
-            Err(failure) => match self.purge_progress.after_failure(&failure) {
-                Hindrance::Smaller => true,
-                Hindrance::Lasting if failure.is_lock_not_available() => true,
-                hindrance => {
-                    report(Work::PurgingSignals, &failure);
-                    hindrance == Hindrance::PassedOver
-                }
-            },
-        }
+        self.purge.run_if_due();
     }
 
     fn record_failed_calls(&mut self) {
@@ -372,43 +298,4 @@ fn wait_before_first_run() -> Result<Option<Duration>, Failure> {
         }
     }
     chores::wait_before_first_run().map(Some)
-}
-
-fn this_slot() -> Slot {
-    slots::slot(slots::this_database()).unwrap_or_default()
-}
-
-fn update_slot(change: impl FnOnce(&mut Slot)) {
-    slots::update(slots::this_database(), change);
-}
-
-fn leave_as(phase: Phase) {
-    update_slot(|slot| slot.phase = phase);
-}
-
-/// Forgets the failed calls of an extension that is gone.
-fn forget_failed_calls() {
-    failed_calls::remove_notes(&failed_calls::notes_of(slots::this_database()));
-}
-
-/// Shows what went wrong in signal_health, and logs it unless it was logged before.
-fn report(work: Work, failure: &Failure) {
-    let line = failure.line_with_remedy();
-    let mut is_new = false;
-    update_slot(|slot| is_new = slot.troubles.set(work, &line));
-    if is_new {
-        warn(&format!(
-            "signal_hub: {line} (SQLSTATE {})",
-            failure.sqlstate
-        ));
-    }
-}
-
-/// Clears the trouble of a kind of work that went well.
-fn recovered(work: Work) {
-    let mut was_in_trouble = false;
-    update_slot(|slot| was_in_trouble = slot.troubles.set(work, ""));
-    if was_in_trouble {
-        log!("signal_hub: recovered ({})", work.name());
-    }
 }

@@ -19,12 +19,6 @@ use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Release of this library; the installed SQL objects must be of the same.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// What signal_hub_build() returns where the SQL objects are of the same build; see build.rs.
-pub const SQL_BUILD: &str = env!("SIGNAL_HUB_SQL_BUILD");
-
 static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 static INTERVAL_S: GucSetting<i32> = GucSetting::<i32>::new(30);
 static EXCHANGE_URL: GucSetting<Option<CString>> =
