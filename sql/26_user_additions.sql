@@ -36,7 +36,7 @@ CREATE OR REPLACE FUNCTION @extschema@.dump_user_additions(OUT section text, OUT
          'exit_change_percent must not be negative|lifetime must be above 0|'
          'max_confidence must be from 0 to 100|max_signals_per_run must be above 0|'
          'max_ticker_age must be above 0|min_confidence must be from 0 to 100|'
-         'min_quality must be from 0 to 100|min_quote_volume must be above 0|signal_rules_pkey|'
+         'min_quality must be from 0 to 100|min_quote_volume must be above 0|signal_rules_pkey|signal_rules_usable|'
          'stop_loss_percent must be above 0 and below 100|signal_rules_strategy_check|'
          'take_profit_percents must be 1 to 10 numbers above 0',
          'signal_rules_pkey',
@@ -59,7 +59,7 @@ CREATE OR REPLACE FUNCTION @extschema@.dump_user_additions(OUT section text, OUT
         ('signal_symbols',
          'symbol enabled base_asset quote_asset tick_size status status_why last_seen_at checked_at shipped',
          'signal_symbols_pkey|signal_symbols_status_check|signal_symbols_symbol_check|'
-         'signal_symbols_tick_size_check',
+         'signal_symbols_tick_size_check|signal_symbols_tick_size_usable',
          'signal_symbols_pkey',
          'replace_shipped_row',
          ''),

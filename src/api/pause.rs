@@ -2,21 +2,28 @@
 
 use super::or_raise;
 use crate::ledger;
+use crate::postgres::encoding::ServerBytes;
 use crate::postgres::{Scope, as_owner};
 use pgrx::prelude::*;
 
 /// Characters of a reason that are kept.
 const LONGEST_REASON: usize = 1000;
+/// Bytes that hold as many characters in every encoding.
+const LONGEST_REASON_BYTES: usize = 4 * LONGEST_REASON;
 
 /// As the owner of the tables, so that a caller needs no rights on them, and in the operation in
 /// which no trigger gets more than the owner has.
 #[pg_extern(sql = false)]
-fn pause_signals(reason: Option<&str>) -> bool {
-    let reason = reason.map(|reason| match reason.char_indices().nth(LONGEST_REASON) {
-        Some((end, _)) => &reason[..end],
-        None => reason,
+fn pause_signals(reason: Option<ServerBytes<'_>>) -> bool {
+    let reason = reason.map(|reason| {
+        let beginning = reason.beginning(LONGEST_REASON_BYTES);
+        beginning.chars().take(LONGEST_REASON).collect::<String>()
     });
-    or_raise(|| as_owner(Scope::Caller, c"", |db| ledger::pause(db, reason)));
+    or_raise(|| {
+        as_owner(Scope::Caller, c"", |db| {
+            ledger::pause(db, reason.as_deref())
+        })
+    });
     true
 }
 

@@ -9,8 +9,9 @@
 //! `\x{C9}`.
 
 use super::scoped_settings::{SAFE_SEARCH_PATH, with_settings};
-use pgrx::callconv::{BoxRet, FcInfo};
+use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum;
+use pgrx::nullable::Nullable;
 use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
@@ -282,6 +283,47 @@ unsafe impl BoxRet for ServerText {
 
 // SAFETY: in SQL it is what a String is.
 unsafe impl SqlTranslatable for ServerText {
+    const TYPE_IDENT: &'static str = <String as SqlTranslatable>::TYPE_IDENT;
+    const TYPE_ORIGIN: TypeOrigin = <String as SqlTranslatable>::TYPE_ORIGIN;
+    const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> =
+        <String as SqlTranslatable>::ARGUMENT_SQL;
+    const RETURN_SQL: Result<ReturnsRef, ReturnsError> = <String as SqlTranslatable>::RETURN_SQL;
+}
+
+/// A text that is an argument of a function, as the server has it: one of hundreds of megabytes
+/// need not be copied to see its beginning.
+pub struct ServerBytes<'a>(&'a [u8]);
+
+impl ServerBytes<'_> {
+    /// The beginning, up to about `most` bytes, cut between characters.
+    pub fn beginning(&self, most: usize) -> String {
+        let length = self.0.len().min(most);
+        let (bytes, limit) = (self.0.as_ptr().cast(), length as i32);
+        let whole = self.0.len().min(i32::MAX as usize) as i32;
+        // SAFETY: reads as many bytes as there are.
+        let cut = unsafe { pg_sys::pg_mbcliplen(bytes, whole, limit) };
+        from_server(&self.0[..usize::try_from(cut).unwrap_or(0).min(length)])
+    }
+}
+
+// SAFETY: the bytes live as long as the call, like those of a `&[u8]`.
+unsafe impl<'fcx> ArgAbi<'fcx> for ServerBytes<'fcx> {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: a text has the same form as a bytea.
+        Self(unsafe { <&[u8] as ArgAbi>::unbox_arg_unchecked(arg) })
+    }
+
+    unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
+        // SAFETY: as above.
+        match unsafe { <&[u8] as ArgAbi>::unbox_nullable_arg(arg) } {
+            Nullable::Valid(bytes) => Nullable::Valid(Self(bytes)),
+            Nullable::Null => Nullable::Null,
+        }
+    }
+}
+
+// SAFETY: in SQL it is what a String is.
+unsafe impl SqlTranslatable for ServerBytes<'_> {
     const TYPE_IDENT: &'static str = <String as SqlTranslatable>::TYPE_IDENT;
     const TYPE_ORIGIN: TypeOrigin = <String as SqlTranslatable>::TYPE_ORIGIN;
     const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> =

@@ -48,12 +48,12 @@ fn as_whom_a_permission_is_missing_is_named() {
     let market = flat_market();
     let (_cluster, mut session) = installed_by_hand(&market);
     session.run(
-        "CREATE ROLE keeper; CREATE ROLE other;
+        "CREATE ROLE keeper;
          DO $$ DECLARE t regclass; BEGIN
              FOR t IN SELECT c.oid FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
              LOOP EXECUTE format('ALTER TABLE %s OWNER TO keeper', t); END LOOP;
          END $$;
-         ALTER TABLE signal_rules OWNER TO other",
+         REVOKE ALL ON signal_rules FROM keeper",
     );
     let error = session.error("SELECT generate_signals_now()");
     assert_eq!(error.code().code(), "42501");
