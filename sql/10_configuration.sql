@@ -35,7 +35,7 @@ CREATE TABLE @extschema@.signal_symbols (
     base_asset   text,
     quote_asset  text,
     tick_size    numeric CHECK (tick_size > 0),
-    status       text    CHECK (status IN ('TRADING', 'HALTED', 'STALE', 'INVALID', 'UNKNOWN')),
+    status       text    CHECK (status IN ('TRADING', 'HALTED', 'STALE', 'INVALID', 'UNKNOWN', 'MISSING')),
     status_why   text,
     last_seen_at timestamptz,
     checked_at   timestamptz,
@@ -52,12 +52,13 @@ COMMENT ON COLUMN @extschema@.signal_symbols.quote_asset IS
 COMMENT ON COLUMN @extschema@.signal_symbols.tick_size IS
     'smallest price step; null until learned from the prices the exchange reports';
 COMMENT ON COLUMN @extschema@.signal_symbols.status IS
-    'what the last look found: TRADING, HALTED (no bid or ask, or no trade), STALE (old statistics), INVALID '
-    '(numbers that contradict each other), UNKNOWN (not listed; asked for again after a day); null before the first '
-    'look';
+    'what the last look found: TRADING, HALTED (no bid or ask, or no trade), STALE (statistics that are old, or ahead '
+    'of this server''s clock), INVALID (fields missing, or numbers that contradict each other), UNKNOWN (the exchange '
+    'says that it does not list it; asked for again within a minute), MISSING (the last reply had no row of it; what '
+    'is known of it stays); null before the first look';
 COMMENT ON COLUMN @extschema@.signal_symbols.status_why IS 'the finding behind a status other than TRADING';
 COMMENT ON COLUMN @extschema@.signal_symbols.last_seen_at IS 'when the symbol was last found TRADING, to the hour';
-COMMENT ON COLUMN @extschema@.signal_symbols.checked_at IS 'when status was last written';
+COMMENT ON COLUMN @extschema@.signal_symbols.checked_at IS 'when status was last written; of an UNKNOWN symbol, when it was last asked for';
 COMMENT ON COLUMN @extschema@.signal_symbols.shipped IS
     'true on rows that came with the extension, so that a restored dump replaces them; leave it alone';
 

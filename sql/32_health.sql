@@ -11,6 +11,8 @@
 --   failing           the last run failed, the worker met an error since, or rows of the last
 --                     signals were given up
 --   starting          nothing has run yet
+--   blind             three runs in a row or more could judge none of the watched symbols
+--   unreached         there are subscriptions, and the last signal reached nobody
 --   running           all is well
 CREATE OR REPLACE VIEW @extschema@.signal_health AS
 WITH facts AS (
@@ -26,6 +28,8 @@ WITH facts AS (
            (SELECT count(*) FROM @extschema@.signal_runs f
              WHERE f.status = 'failed' AND f.trigger = 'worker' AND f.run_id > coalesce(s.last_success_id, 0)
            ) AS consecutive_failures,
+           b.blind_runs, b.blind_since, l.symbols_judged * 2 < l.symbols_watched AS half_blind,
+           c.unreached, c.message AS reach,
            f.error, f.failed_at, k.skipped_in_a_row, k.skipped_since, k.skipped_because,
            (SELECT count(*) FROM @extschema@.signals g
              WHERE g.created_at BETWEEN now() - interval '24 hours' AND clock_timestamp()) AS signals_24h,
@@ -55,6 +59,14 @@ WITH facts AS (
                                 max(r.message) AS skipped_because
                            FROM @extschema@.signal_runs r
                           WHERE r.status = 'skipped' AND r.run_id > coalesce(l.run_id, 0)) k ON true
+      LEFT JOIN LATERAL (SELECT count(*) AS blind_runs, min(j.started_at) AS blind_since
+                           FROM (SELECT r.started_at,
+                                        bool_and(coalesce(r.symbols_watched > 0 AND r.symbols_judged = 0, false))
+                                            OVER (ORDER BY r.run_id DESC) AS blind
+                                   FROM (SELECT * FROM @extschema@.signal_runs
+                                          WHERE status = 'ok' ORDER BY run_id DESC LIMIT 100) r) j
+                          WHERE j.blind) b ON true
+      LEFT JOIN @extschema@.signal_reach c ON true
       LEFT JOIN @extschema@.signal_pause p ON true
       -- Rows given up stay a trouble until a later signal reaches everybody.
       LEFT JOIN LATERAL (SELECT coalesce(r.delivery_failures, g.delivery_failures) AS given_up, r.error AS given_up_why
@@ -73,13 +85,15 @@ WITH facts AS (
                WHEN skipped_in_a_row >= 3 THEN 'blocked'
                WHEN last_status = 'failed' OR trouble IS NOT NULL OR given_up > 0 THEN 'failing'
                WHEN last_run IS NULL THEN 'starting'
+               WHEN blind_runs >= 3 THEN 'blind'
+               WHEN unreached THEN 'unreached'
                ELSE 'running'
            END AS state, facts.*
       FROM facts
 )
 SELECT state IN ('running', 'starting', 'standby') AS healthy,
        state,
-       CASE state
+       left(CASE state
            WHEN 'standby' THEN
                'this server is a standby: the primary generates signals, this one starts by itself when promoted'
            WHEN 'not_preloaded' THEN
@@ -133,9 +147,19 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
            WHEN 'starting' THEN
                CASE WHEN stage LIKE 'waiting for %' THEN 'the worker is up and ' || stage || ': its first run follows'
                     ELSE 'the worker is up, its first run has not ended yet' END
-           ELSE coalesce((SELECT d.progress FROM @extschema@.signal_delivery_progress d ORDER BY d.signal_id LIMIT 1),
-                         last_message, 'all is well')
-       END AS message,
+           WHEN 'blind' THEN
+               format('%s%s runs in a row since %s could judge no watched symbol: %s',
+                      CASE WHEN blind_runs >= 100 THEN 'at least ' END, blind_runs, blind_since::timestamptz(0),
+                      regexp_replace(last_message, '^no new signal: ', ''))
+           WHEN 'unreached' THEN reach
+           -- Beside a fan-out the last run is shown only when it could not judge most symbols.
+           ELSE (SELECT concat_ws('; ', d.progress,
+                                  CASE WHEN half_blind OR d.progress IS NULL
+                                       THEN coalesce(last_message, 'all is well') END,
+                                  reach)
+                   FROM (SELECT (SELECT p.progress FROM @extschema@.signal_delivery_progress p
+                                  ORDER BY p.signal_id LIMIT 1) AS progress) d)
+       END, 500) AS message,
        worker_pid,
        started_at,
        date_trunc('second', clock_timestamp() - started_at) AS uptime,
@@ -145,9 +169,9 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
        last_run,
        last_success,
        consecutive_failures,
-       CASE WHEN state IN ('running', 'starting', 'failing') THEN next_run END AS next_run,
-       CASE WHEN died_at > coalesce(failed_at, '-infinity') THEN 'the worker died: ' || died_of ELSE error
-        END AS last_error,
+       CASE WHEN state IN ('running', 'starting', 'blind', 'unreached', 'failing') THEN next_run END AS next_run,
+       left(CASE WHEN died_at > coalesce(failed_at, '-infinity') THEN 'the worker died: ' || died_of ELSE error
+            END, 200) AS last_error,
        greatest(died_at, failed_at) AS last_error_at,
        signals_24h,
        deliveries_24h,
@@ -158,8 +182,8 @@ COMMENT ON VIEW @extschema@.signal_health IS 'one row: is all well, and if not, 
 COMMENT ON COLUMN @extschema@.signal_health.healthy IS
     'true when nothing here needs a person: states running, starting and standby';
 COMMENT ON COLUMN @extschema@.signal_health.state IS
-    'running, starting, failing, blocked, stalled, stopped, paused, disabled, version_mismatch, not_preloaded or '
-    'standby';
+    'running, starting, blind, unreached, failing, blocked, stalled, stopped, paused, disabled, version_mismatch, '
+    'not_preloaded or standby';
 COMMENT ON COLUMN @extschema@.signal_health.message IS 'the state in words, with the remedy';
 COMMENT ON COLUMN @extschema@.signal_health.worker_pid IS 'process of this database''s worker; null when none runs';
 COMMENT ON COLUMN @extschema@.signal_health.started_at IS 'when the worker started';

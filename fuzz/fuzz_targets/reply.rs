@@ -18,7 +18,7 @@ fuzz_target!(|body: &[u8]| {
     match binance::parse(body, &HashSet::from(ASKED)) {
         Ok(rows) => judge_all(Tickers {
             rows,
-            unknown: Vec::new(),
+            ..Tickers::default()
         }),
         Err(error) => check_error(&error),
     }

@@ -8,7 +8,7 @@ use crate::postgres::process::unix_millis;
 use crate::postgres::{Db, Failure, Scope, as_owner, catch, interrupt, wanted};
 use crate::settings;
 use market::{Endpoint, MarketError, Tickers, UnixMillis};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 use strategy::{Episode, Verdict};
 
@@ -99,10 +99,7 @@ pub fn fetch(scope: Scope, plan: &Plan) -> Result<Result<Fetched, MarketError>, 
     let endpoint: Endpoint = settings::endpoint();
     let asked = plan.asked.clone();
     let tickers = if asked.is_empty() || plan.rules.is_empty() {
-        Ok(Tickers {
-            rows: HashMap::new(),
-            unknown: Vec::new(),
-        })
+        Ok(Tickers::default())
     } else {
         interrupt::run_on_helper(
             move || market::fetch_tickers(&endpoint, &asked),
@@ -112,12 +109,9 @@ pub fn fetch(scope: Scope, plan: &Plan) -> Result<Result<Fetched, MarketError>, 
             },
         )?
     };
-    Ok(tickers.map(|mut tickers| {
-        tickers.unknown.extend(plan.unlisted.clone());
-        Fetched {
-            tickers,
-            at: unix_millis(),
-        }
+    Ok(tickers.map(|tickers| Fetched {
+        tickers,
+        at: unix_millis(),
     }))
 }
 
@@ -213,10 +207,15 @@ pub fn record(
             .filter(|row| row.is_ok())
             .count();
         let message = summary(plan, verdicts());
+        let fit = verdicts().filter(|verdict| verdict.is_fit());
+        let judged_symbols: HashSet<&str> = fit.map(|verdict| verdict.symbol).collect();
+        let has_to_judge = !plan.rules.is_empty() && !plan.watched.is_empty();
 
         let recording = Instant::now();
         let run = Run {
             symbols_evaluated,
+            symbols_watched: has_to_judge.then_some(plan.watched.len()),
+            symbols_judged: has_to_judge.then_some(judged_symbols.len()),
             signals_generated,
             message: Some(message.clone()),
             ..times.run()

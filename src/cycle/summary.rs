@@ -1,12 +1,28 @@
-//! A run in words: its signals, or which gates refused which symbols.
+//! A run in words: its signals, or which gates refused which symbols. However many symbols there
+//! are, it is a few lines.
 
 use crate::ledger::Plan;
-use strategy::{Gate, Verdict};
+use strategy::Verdict;
 
 /// Longest list of signals or of rows; the rest is counted.
 const LISTED: usize = 20;
+/// Longest text of it, in bytes.
+const LONG_LIST: usize = 400;
+/// Most symbols of one reason that are named.
+const MOST_SYMBOLS: usize = 5;
+/// Length from which on symbols are counted and no longer named, in bytes.
+const LONG: usize = 240;
 
-/// The signals of a run, or which gate refused each symbol; then the rows that could not be used.
+/// Symbols that were refused for the same reason.
+struct Group<'a> {
+    words: &'static str,
+    symbols: Vec<&'a str>,
+    /// The first of them.
+    first: &'a Verdict<'a>,
+}
+
+/// The signals of a run, or which gate refused each symbol; what to do when most symbols could not
+/// be judged; then the rows that could not be used.
 pub fn summary<'a>(plan: &Plan, verdicts: impl Iterator<Item = &'a Verdict<'a>>) -> String {
     let signals = signals_or_refusals(plan, verdicts);
     match plan.unusable.is_empty() {
@@ -26,48 +42,87 @@ fn signals_or_refusals<'a>(plan: &Plan, verdicts: impl Iterator<Item = &'a Verdi
         return "no new signal: no symbol is enabled in signal_symbols".into();
     }
     let mut signals = Vec::new();
-    let mut refused: Vec<(Gate, Vec<&str>)> = Vec::new();
+    let (mut judged, mut refused) = (0, Vec::<Group>::new());
     for verdict in verdicts {
+        judged += usize::from(verdict.is_fit());
         if let Some(signal) = &verdict.signal {
             signals.push(format!("{} {}", signal.ticker.symbol, signal.side.as_str()));
-        } else if let Some(gate) = verdict.refused_by() {
-            match refused.iter_mut().find(|(name, _)| *name == gate) {
-                Some((_, symbols)) => symbols.push(verdict.symbol),
-                None => refused.push((gate, vec![verdict.symbol])),
+        } else if let Some(words) = verdict.of_refused_symbols() {
+            match refused.iter_mut().find(|group| group.words == words) {
+                Some(group) => group.symbols.push(verdict.symbol),
+                None => refused.push(Group {
+                    words,
+                    symbols: vec![verdict.symbol],
+                    first: verdict,
+                }),
             }
         }
     }
-    if !signals.is_empty() {
-        return format!(
+    let unfit: usize = unfit(&refused).map(|group| group.symbols.len()).sum();
+    let result = if signals.is_empty() {
+        format!("no new signal: {}", in_words(&refused))
+    } else {
+        format!(
             "{} new signal(s): {}",
             signals.len(),
             listed(&signals, ", ")
-        );
+        )
+    };
+    if unfit > judged {
+        format!("{result}; {}", warning(&refused, unfit, judged))
+    } else {
+        result
     }
-    let refused: Vec<String> = refused
-        .iter()
-        .map(|(gate, symbols)| in_words(*gate, symbols))
-        .collect();
-    format!("no new signal: {}", refused.join("; "))
 }
 
 /// The first of many, and how many more there are.
 fn listed(items: &[String], separator: &str) -> String {
-    let first = items[..items.len().min(LISTED)].join(separator);
-    match items.len().saturating_sub(LISTED) {
+    let mut length = 0;
+    let fit = items.iter().take(LISTED).take_while(|item| {
+        length += item.len() + separator.len();
+        length <= LONG_LIST
+    });
+    let listed = fit.count().max(1).min(items.len());
+    let first = items[..listed].join(separator);
+    match items.len() - listed {
         0 => first,
         more => format!("{first} and {more} more"),
     }
 }
 
-/// Which symbols one gate refused.
-fn in_words(gate: Gate, symbols: &[&str]) -> String {
-    const NAMED: usize = 5;
-    let what = gate.of_refused_symbols();
-    if symbols.len() > NAMED {
-        format!("{} {what}", symbols.len())
-    } else {
-        format!("{} {what} ({})", symbols.len(), symbols.join(", "))
+/// The groups of symbols that could not be judged.
+fn unfit<'a>(refused: &'a [Group]) -> impl Iterator<Item = &'a Group<'a>> {
+    refused.iter().filter(|group| !group.first.is_fit())
+}
+
+/// Which symbols were refused, and why.
+fn in_words(refused: &[Group]) -> String {
+    let mut words = String::new();
+    for group in refused {
+        let separator = if words.is_empty() { "" } else { "; " };
+        words += &format!("{separator}{} {}", group.symbols.len(), group.words);
+        let names = group.symbols.join(", ");
+        if group.symbols.len() <= MOST_SYMBOLS && words.len() + names.len() <= LONG {
+            words += &format!(" ({names})");
+        }
+    }
+    words
+}
+
+/// How many symbols could not be judged, and what to do about the most frequent reason.
+fn warning(refused: &[Group], unfit_symbols: usize, judged: usize) -> String {
+    let most = unfit(refused).max_by_key(|group| group.symbols.len());
+    let counted = match (judged, most) {
+        (1.., Some(group)) => format!(
+            "{unfit_symbols} of {} symbols could not be judged, most of them {}",
+            unfit_symbols + judged,
+            group.words
+        ),
+        _ => "none could be judged".to_owned(),
+    };
+    match most.and_then(|group| group.first.remedy()) {
+        Some(remedy) => format!("{counted}: {remedy}"),
+        None => counted,
     }
 }
 

@@ -31,6 +31,9 @@ pub struct Run {
     /// `None` is now.
     pub finished_at: Option<UnixMillis>,
     pub symbols_evaluated: usize,
+    /// Symbols that the run had to judge, and those of them that it could; `None` without any.
+    pub symbols_watched: Option<usize>,
+    pub symbols_judged: Option<usize>,
     pub signals_generated: usize,
     pub fetch_ms: Option<f64>,
     pub judge_ms: Option<f64>,
@@ -77,7 +80,7 @@ impl NewRun<'_> {
 }
 
 /// What is written of a run when it is entered; `finished_at` is written beside it.
-fn run_columns<'a>() -> [Column<NewRun<'a>>; 12] {
+fn run_columns<'a>() -> [Column<NewRun<'a>>; 14] {
     use Kind::{Double, Integer, Prose, Text, Time};
     [
         column("trigger", Text, |r| r.trigger.as_str().into()),
@@ -85,6 +88,12 @@ fn run_columns<'a>() -> [Column<NewRun<'a>>; 12] {
         column("started_at", Time, |r| r.run.started_at.into()),
         column("symbols_evaluated", Integer, |r| {
             count(r.run.symbols_evaluated).into()
+        }),
+        column("symbols_watched", Integer, |r| {
+            r.run.symbols_watched.map(count).into()
+        }),
+        column("symbols_judged", Integer, |r| {
+            r.run.symbols_judged.map(count).into()
         }),
         column("signals_generated", Integer, |r| {
             count(r.run.signals_generated).into()

@@ -3,9 +3,10 @@
 use crate::postgres::statements::{Row, text};
 use crate::postgres::{Db, Failure};
 use crate::settings;
-use market::UnixMillis;
+use market::{Asked, LastLook, UnixMillis};
 use rust_decimal::Decimal;
 use std::collections::HashMap;
+use std::time::Duration;
 use strategy::{Episode, Rule, Side, Watched};
 
 /// What a run needs to know before it asks the exchange.
@@ -13,10 +14,8 @@ use strategy::{Episode, Rule, Side, Watched};
 pub struct Plan {
     /// Enabled rows of the watchlist.
     pub watched: Vec<Watched>,
-    /// Those of them to ask for.
-    pub asked: Vec<String>,
-    /// The others: within the last day the exchange did not list them.
-    pub unlisted: Vec<String>,
+    /// The same symbols, with what the last look at them found.
+    pub asked: Vec<Asked>,
     /// Enabled strategies.
     pub rules: Vec<Rule>,
     /// Rows that a run cannot work with, and why: each costs only itself.
@@ -45,11 +44,11 @@ pub struct Standing {
 pub fn plan(db: &Db) -> Result<Plan, Failure> {
     let mut unusable = Vec::new();
     let symbols = db.read(
-        "SELECT symbol, tick_size::text,
+        "SELECT symbol, tick_size::text, status IN ('TRADING', 'HALTED', 'STALE', 'INVALID'), status = 'UNKNOWN',
                 -- A look in the future means that the clock was set back since.
-                status IS DISTINCT FROM 'UNKNOWN' OR checked_at NOT BETWEEN now() - interval '24 hours' AND now()
+                checked_at NOT BETWEEN now() - $1 * interval '1 millisecond' AND now()
            FROM @extschema@.signal_symbols WHERE enabled ORDER BY symbol",
-        &[],
+        &[ask_again_after(settings::interval()).into()],
         |row| {
             let symbol = text(row, 1)?;
             let stored = row.get::<String>(2)?;
@@ -60,16 +59,22 @@ pub fn plan(db: &Db) -> Result<Plan, Failure> {
                      set it to null"
                 ));
             }
+            let is = |ordinal| -> Result<bool, Failure> { Ok(row.get(ordinal)?.unwrap_or(false)) };
+            let last_look = match (is(3)?, is(4)?) {
+                (true, _) => LastLook::Listed,
+                (_, false) => LastLook::Never,
+                (_, true) if row.get(5)?.unwrap_or(true) => LastLook::UnknownDue,
+                (_, true) => LastLook::UnknownLately,
+            };
+            let asked = Asked {
+                symbol: symbol.clone(),
+                last_look,
+            };
             let watched = Watched { symbol, tick_size };
-            Ok((watched, row.get(3)?.unwrap_or(true)))
+            Ok((watched, asked))
         },
     )?;
-    let (ask, leave): (Vec<_>, Vec<_>) = symbols.iter().partition(|(_, ask)| *ask);
-    let names = |symbols: Vec<&(Watched, bool)>| -> Vec<String> {
-        symbols.into_iter().map(|(w, _)| w.symbol.clone()).collect()
-    };
-    let (asked, unlisted) = (names(ask), names(leave));
-    let watched = symbols.into_iter().map(|(watched, _)| watched).collect();
+    let (watched, asked) = symbols.into_iter().unzip();
     let undelivered = db.read(
         "SELECT EXISTS (SELECT FROM @extschema@.signals WHERE delivered_at IS NULL)",
         &[],
@@ -78,13 +83,22 @@ pub fn plan(db: &Db) -> Result<Plan, Failure> {
     Ok(Plan {
         watched,
         asked,
-        unlisted,
         rules: rules(db, &mut unusable)?,
         unusable,
         undelivered: undelivered.contains(&true),
         paused: paused(db)?,
         standing: standing(db)?,
     })
+}
+
+/// After how many milliseconds a symbol that the exchange did not know is asked for again: at the
+/// last run before a minute has passed, but not at every run when several come in a minute.
+fn ask_again_after(interval: Duration) -> f64 {
+    const ASK_AGAIN: Duration = Duration::from_secs(60);
+    let latest = ASK_AGAIN.saturating_sub(interval);
+    // A run begins a moment earlier or later than its time.
+    let slack = (interval / 2).min(Duration::from_secs(1));
+    (latest + slack).as_secs_f64() * 1000.0
 }
 
 /// Who paused and why, when signals are paused.

@@ -176,6 +176,8 @@ fn upsert_episodes(db: &Db, changed: Vec<(&str, &Verdict)>) -> Result<(), Failur
 
 fn update_symbols(db: &Db, verdicts: &[Verdict]) -> Result<(), Failure> {
     let columns = symbol_columns();
+    // Of one that was left out nothing new is known, and when it was asked for last has to stay.
+    let asked = verdicts.iter().filter(|verdict| !verdict.is_not_asked());
     db.run(
         &format!(
             "UPDATE @extschema@.signal_symbols s
@@ -187,10 +189,10 @@ fn update_symbols(db: &Db, verdicts: &[Verdict]) -> Result<(), Failure> {
                 AND (s.status IS DISTINCT FROM r.status
                      OR s.tick_size IS DISTINCT FROM coalesce(r.tick_size, s.tick_size)
                      OR r.status = 'TRADING' AND s.last_seen_at NOT BETWEEN now() - interval '1 hour' AND now()
-                     OR r.status = 'UNKNOWN' AND s.checked_at NOT BETWEEN now() - interval '24 hours' AND now())",
+                     OR r.status = 'UNKNOWN')",
             recordset::source(&columns)
         ),
-        &[recordset::rows(&columns, verdicts).into()],
+        &[recordset::rows(&columns, asked).into()],
     )?;
     Ok(())
 }

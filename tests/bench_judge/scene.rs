@@ -66,7 +66,7 @@ impl Scene {
         let asked: HashSet<&str> = self.watched.iter().map(|w| w.symbol.as_str()).collect();
         Tickers {
             rows: binance::parse(body, &asked).expect("a list of tickers"),
-            unknown: Vec::new(),
+            ..Tickers::default()
         }
     }
 

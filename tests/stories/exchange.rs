@@ -96,6 +96,27 @@ fn cases() -> Vec<(Fault, Recorded, AskedAgain)> {
         (Fault::Redirect, Failed("08P01", "status 302"), Soon),
         (Fault::Stale, AllUnusable("10 with old statistics"), Soon),
         (Fault::Zeros, AllUnusable("10 not trading"), Soon),
+        (
+            Fault::Shifted(120_000),
+            AllUnusable("10 ahead of this server's clock"),
+            Soon,
+        ),
+        (
+            Fault::Microseconds,
+            AllUnusable("10 with times in another unit"),
+            Soon,
+        ),
+        (
+            Fault::BadRows(Corruption::MissingAverageAndCount),
+            AllUnusable("10 whose ticker cannot be read"),
+            Soon,
+        ),
+        (
+            Fault::BadRows(Corruption::NoBook),
+            AllUnusable("10 without bid or ask"),
+            Soon,
+        ),
+        (Fault::Without(FIRST), FirstUnusable, Soon),
         (Fault::BadRow(Corruption::MissingField), FirstUnusable, Soon),
         (Fault::BadRow(Corruption::NotANumber), FirstUnusable, Soon),
         (Fault::BadRow(Corruption::WrongType), FirstUnusable, Soon),

@@ -2,6 +2,7 @@
 //!
 //! One subject in each file. Servers, sessions and waiting are those of `signal_hub_harness`.
 
+mod blind;
 mod by_hand;
 mod bystanders;
 mod callers;
@@ -17,6 +18,7 @@ mod health;
 mod numbers_used_before;
 mod other_encodings;
 mod own_rows;
+mod partial_replies;
 mod plain_words;
 mod preview;
 mod purges_that_fail;
@@ -28,6 +30,7 @@ mod rows_out_of_range;
 mod schema;
 mod settings_in_files;
 mod trust;
+mod unreached;
 mod update_respects_users;
 mod updates;
 mod uptime;

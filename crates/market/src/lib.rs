@@ -21,7 +21,7 @@ pub use binance::fetch_tickers;
 pub use candle::Candle;
 pub use error::MarketError;
 pub use http::check_url;
-pub use ticker::{Ticker, Tickers, UnixMillis};
+pub use ticker::{Asked, LastLook, Ticker, Tickers, UnixMillis};
 
 /// Where and how to ask.
 #[derive(Clone, Debug)]

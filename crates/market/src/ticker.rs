@@ -1,7 +1,7 @@
 //! What an exchange reports of one symbol, in exact numbers.
 
 use rust_decimal::Decimal;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Milliseconds since the Unix epoch, UTC.
 pub type UnixMillis = i64;
@@ -71,11 +71,39 @@ fn finest_place(finest: u32, price: Decimal) -> u32 {
     finest.max(places)
 }
 
+/// A symbol to ask for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub symbol: String,
+    pub last_look: LastLook,
+}
+
+/// What the last look at a symbol found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastLook {
+    /// A row of it, whatever that said.
+    Listed,
+    /// Nothing yet, or nothing certain: it was missing from the reply.
+    Never,
+    /// That the exchange does not know it, less than a minute ago.
+    UnknownLately,
+    /// The same, so long ago that it is time to ask again.
+    UnknownDue,
+}
+
 /// What one fetch brought.
 #[derive(Clone, Debug, Default)]
 pub struct Tickers {
     /// For each asked symbol that the exchange listed: its ticker, or why its row is unusable.
     pub rows: HashMap<String, Result<Ticker, String>>,
-    /// Asked symbols that the exchange did not list, in the order asked.
+    /// Asked symbols that the exchange does not know, in the order asked: it refused them, or the
+    /// list of all lacks them.
     pub unknown: Vec<String>,
+    /// Asked symbols that the reply lacks, without a word of whether they are listed. One that was
+    /// listed is among them, too, when the list of all lacks it for the first time.
+    pub missing: HashSet<String>,
+    /// The symbols of `unknown` that were left out this time.
+    pub not_asked: HashSet<String>,
+    /// The time by the exchange's clock, where its reply says so.
+    pub exchange_time: Option<UnixMillis>,
 }

@@ -44,7 +44,7 @@ impl<'a> Replay<'a> {
         let now = ticker.close_time;
         let tickers = Tickers {
             rows: HashMap::from([(ticker.symbol.clone(), Ok(ticker))]),
-            unknown: Vec::new(),
+            ..Tickers::default()
         };
         let verdicts = strategy::judge(self.rule, &self.watched, &tickers, &self.episodes, now);
         let Some(verdict) = verdicts.first() else {

@@ -52,6 +52,16 @@ pub enum Fault {
     Zeros,
     /// The first row of the reply is bad.
     BadRow(Corruption),
+    /// Every row of the reply is bad.
+    BadRows(Corruption),
+    /// A good reply that has only the first `n` of its rows.
+    Partial(usize),
+    /// A good reply without the row of this symbol.
+    Without(&'static str),
+    /// closeTime and openTime are this many milliseconds later than they should be, or earlier.
+    Shifted(i64),
+    /// closeTime and openTime are in microseconds.
+    Microseconds,
 }
 
 /// How often a fault strikes.
@@ -74,6 +84,12 @@ pub enum Corruption {
     NotANumber,
     /// lastPrice is an object.
     WrongType,
+    /// weightedAvgPrice and count are missing.
+    MissingAverageAndCount,
+    /// Bid and ask are zero.
+    NoBook,
+    /// Bid and ask are null.
+    NullBook,
     /// priceChangePercent says +50 % (or -50 % where it was above zero) and no price agrees.
     Inconsistent,
 }
@@ -90,6 +106,19 @@ impl Corruption {
             }
             Self::WrongType => {
                 row.insert(last_price, json!({ "amount": "1.00000000" }));
+            }
+            Self::MissingAverageAndCount => {
+                row.remove("weightedAvgPrice");
+                row.remove("count");
+            }
+            Self::NoBook | Self::NullBook => {
+                for side in ["bidPrice", "askPrice"] {
+                    let price = match self {
+                        Self::NullBook => Value::Null,
+                        _ => "0.00000000".into(),
+                    };
+                    row.insert(side.to_owned(), price);
+                }
             }
             Self::Inconsistent => {
                 let percent = row.get("priceChangePercent").and_then(Value::as_str);

@@ -112,7 +112,17 @@ impl Market {
         let fault = self.faults.next();
         let good = |market: &mut Self| reply(market.tickers(query, fault.as_ref()));
         match &fault {
-            None | Some(Fault::Stale | Fault::Zeros | Fault::BadRow(_)) => good(self),
+            None
+            | Some(
+                Fault::Stale
+                | Fault::Zeros
+                | Fault::BadRow(_)
+                | Fault::BadRows(_)
+                | Fault::Partial(_)
+                | Fault::Without(_)
+                | Fault::Shifted(_)
+                | Fault::Microseconds,
+            ) => good(self),
             Some(Fault::TooManyRequests { retry_after }) => stop(
                 429,
                 "Too much request weight used; current limit is 6000 request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API.".to_owned(),
@@ -183,23 +193,37 @@ impl Market {
             }
             Selection::All => self.exchange.rows(now),
         };
-        match fault {
-            Some(Fault::Stale) => rows
-                .iter_mut()
-                .for_each(|row| ticker::shift(row, -60 * 60 * 1_000)),
-            Some(Fault::Zeros) => rows.iter_mut().for_each(ticker::zero),
-            Some(Fault::BadRow(corruption)) => {
-                rows.first_mut()
-                    .into_iter()
-                    .for_each(|row| corruption.apply(row));
-            }
-            _ => {}
-        }
+        change_rows(&mut rows, fault);
         let rows: Vec<String> = rows.iter().map(|row| ticker::render(row, detail)).collect();
         Ok(match selection {
             Selection::One(_) => rows.concat(),
             Selection::List(_) | Selection::All => format!("[{}]", rows.join(",")),
         })
+    }
+}
+
+/// Lets a fault strike the rows of a good reply.
+fn change_rows(rows: &mut Vec<ticker::Row>, fault: Option<&Fault>) {
+    let mut each = |change: &dyn Fn(&mut ticker::Row)| rows.iter_mut().for_each(change);
+    match fault {
+        Some(Fault::Stale) => each(&|row| ticker::shift(row, -60 * 60 * 1_000)),
+        Some(Fault::Shifted(milliseconds)) => each(&|row| ticker::shift(row, *milliseconds)),
+        Some(Fault::Zeros) => each(&ticker::zero),
+        Some(Fault::BadRows(corruption)) => each(&|row| corruption.apply(row)),
+        Some(Fault::Microseconds) => each(&|row| {
+            for time in ["openTime", "closeTime"] {
+                let micros = row.get(time).and_then(serde_json::Value::as_i64);
+                row.insert(time.to_owned(), (micros.unwrap_or_default() * 1_000).into());
+            }
+        }),
+        Some(Fault::BadRow(corruption)) => {
+            rows.first_mut()
+                .into_iter()
+                .for_each(|row| corruption.apply(row));
+        }
+        Some(Fault::Partial(most)) => rows.truncate(*most),
+        Some(Fault::Without(symbol)) => rows.retain(|row| row["symbol"] != *symbol),
+        _ => {}
     }
 }
 

@@ -8,7 +8,7 @@
 //! passed: no gate is left out by its place.
 
 use crate::episode::Step;
-use crate::finding::{Finding, TRADING};
+use crate::finding::{Finding, MISSING, TRADING};
 use crate::text::{plain, seconds, utc};
 use crate::{Levels, Side};
 use market::UnixMillis;
@@ -107,23 +107,6 @@ impl Gate {
         }
     }
 
-    /// How a summary of a run describes the symbols that this gate refused.
-    pub fn of_refused_symbols(self) -> &'static str {
-        match self {
-            Self::Listed => "not listed by the exchange",
-            Self::Valid => "with numbers that contradict each other",
-            Self::Trading => "not trading",
-            Self::Fresh => "with old statistics",
-            Self::Momentum => "inside the entry threshold",
-            Self::Volume => "below the volume floor",
-            Self::Confidence => "below the least confidence",
-            Self::Quality => "below the least quality",
-            Self::Levels => "whose targets and stop cannot be made of price, percentages and tick",
-            Self::Episode => "signalled already in this episode",
-            Self::MaxPerRun => "left for a later run",
-        }
-    }
-
     /// Whether the gate could be measured and passed.
     pub(crate) fn passed(self, found: &Finding) -> bool {
         let rule = found.rule;
@@ -161,6 +144,7 @@ impl Gate {
     fn value(self, found: &Finding) -> Option<String> {
         Some(match self {
             Self::Listed if found.is_listed() => "listed".to_owned(),
+            Self::Listed if found.is_missing => "missing from the reply".to_owned(),
             Self::Listed => "not listed".to_owned(),
             Self::Valid => {
                 found.row?;
@@ -228,6 +212,7 @@ impl Gate {
     fn reason(self, found: &Finding) -> Option<String> {
         let rule = found.rule;
         Some(match self {
+            Self::Listed if found.is_missing => "the exchange's reply has no row of it".to_owned(),
             Self::Listed => "the exchange does not list it".to_owned(),
             Self::Valid => format!("its ticker is unusable: {}", found.fault.as_deref()?),
             Self::Trading => "its market is not trading".to_owned(),
@@ -282,7 +267,11 @@ pub(crate) fn status(found: &Finding) -> &'static str {
         Refusal::Unfit(status) => (!gate.passed(found)).then_some(status),
         Refusal::NoSignal | Refusal::PutOff => None,
     });
-    unfit.unwrap_or(TRADING)
+    match unfit {
+        Some(_) if found.is_missing => MISSING,
+        Some(status) => status,
+        None => TRADING,
+    }
 }
 
 /// Since when a side goes on.

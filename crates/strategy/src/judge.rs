@@ -5,7 +5,7 @@ use crate::finding::Finding;
 use crate::gates::{self, Gate, GateReading, Refusal};
 use crate::levels::Levels;
 use crate::text::plain;
-use crate::{Rule, Side, Watched, momentum};
+use crate::{Rule, Side, Watched, momentum, refused};
 use market::{Ticker, Tickers, UnixMillis};
 use rust_decimal::Decimal;
 use std::cmp::Reverse;
@@ -38,7 +38,7 @@ pub struct Verdict<'a> {
     pub episode: Episode,
     /// The tick as now known.
     pub tick_size: Option<Decimal>,
-    /// TRADING, HALTED, STALE, UNKNOWN or INVALID.
+    /// TRADING, HALTED, STALE, INVALID, UNKNOWN or MISSING.
     pub status: &'static str,
     finding: Finding<'a>,
 }
@@ -186,6 +186,28 @@ impl Verdict<'_> {
     pub fn refused_by(&self) -> Option<Gate> {
         let mut refused = Gate::ALL.iter().filter(|gate| !gate.passed(&self.finding));
         refused.next().copied()
+    }
+
+    /// Whether the symbol could be judged: its ticker is listed, valid, trading and fresh.
+    pub fn is_fit(&self) -> bool {
+        self.finding.is_fit()
+    }
+
+    /// Whether the symbol was left out of this fetch, as the exchange did not know it lately.
+    pub fn is_not_asked(&self) -> bool {
+        self.finding.is_not_asked
+    }
+
+    /// How a summary of a run describes the symbols that were refused like this one; `None` of a
+    /// signal.
+    pub fn of_refused_symbols(&self) -> Option<&'static str> {
+        let gate = self.refused_by()?;
+        Some(refused::of_refused_symbols(gate, &self.finding))
+    }
+
+    /// What to do when many symbols cannot be judged for the same reason as this one.
+    pub fn remedy(&self) -> Option<String> {
+        refused::remedy(self.refused_by()?, &self.finding)
     }
 
     /// Why there is a signal, or why there is none: one clause for a person.

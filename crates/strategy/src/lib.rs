@@ -17,6 +17,7 @@ mod judge;
 mod levels;
 mod momentum;
 pub mod outcome;
+mod refused;
 mod rule;
 pub mod shipped;
 mod text;

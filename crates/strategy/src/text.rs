@@ -17,6 +17,21 @@ pub fn seconds(ms: i64) -> String {
     format!("{:.1} s", ms as f64 / 1000.0)
 }
 
+/// A length of time as a person says it: `90 seconds`, `6 minutes`, `3 hours`, `20 days`.
+pub fn span(ms: i64) -> String {
+    const MINUTE: i64 = 60;
+    const HOUR: i64 = 60 * MINUTE;
+    const DAY: i64 = 24 * HOUR;
+    let seconds = ms / 1000;
+    let (unit, name) = match seconds {
+        ..100 => (1, "seconds"),
+        100..7200 => (MINUTE, "minutes"),
+        7200..172_800 => (HOUR, "hours"),
+        _ => (DAY, "days"),
+    };
+    format!("{} {name}", (seconds + unit / 2) / unit)
+}
+
 /// A time as `2026-11-21 10:00:00 UTC`.
 ///
 /// Days become dates as in H. Hinnant, "chrono-Compatible Low-Level Date Algorithms",
@@ -48,6 +63,17 @@ mod tests {
         assert_eq!(utc(951_827_696_789), "2000-02-29 12:34:56 UTC");
         assert_eq!(utc(1_678_458_874_536), "2023-03-10 14:34:34 UTC");
         assert_eq!(utc(1_796_083_199_999), "2026-11-30 23:59:59 UTC");
+    }
+
+    #[test]
+    fn spans_are_told_in_the_unit_that_fits() {
+        let told = |seconds: i64| span(seconds * 1000);
+        assert_eq!(told(61), "61 seconds");
+        assert_eq!(told(119), "2 minutes");
+        assert_eq!(told(360), "6 minutes");
+        assert_eq!(told(3 * 3600), "3 hours");
+        assert_eq!(told(20 * 86_400), "20 days");
+        span(i64::MAX);
     }
 
     #[test]

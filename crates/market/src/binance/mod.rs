@@ -2,16 +2,17 @@
 //!
 //! <https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints>
 
-use crate::error::{excerpt, sanitized};
+mod reply;
+mod row;
+
+pub use reply::{Rows, parse};
+
+use crate::error::excerpt;
 use crate::http::{Client, Reply};
-use crate::{Endpoint, MarketError, Ticker, Tickers, UnixMillis, check_url, decimal};
+use crate::{Asked, Endpoint, LastLook, MarketError, Tickers, UnixMillis, check_url};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use rust_decimal::Decimal;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
-use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use reply::refusal;
+use std::collections::{BTreeSet, HashSet};
 
 /// Most symbols asked for by name; above it, the list of all costs the exchange no more.
 const MOST_NAMED: usize = 100;
@@ -28,34 +29,150 @@ const ILLEGAL_CHARACTERS: i64 = -1100;
 /// "Invalid symbol."
 const INVALID_SYMBOL: i64 = -1121;
 
-/// By symbol: a ticker, or why its row is unusable.
-pub type Rows = HashMap<String, Result<Ticker, String>>;
-
-/// Gets the tickers of `symbols` in one request; in two when the exchange does not know them all,
-/// for one unknown symbol makes it refuse the whole list. Blocks, for the endpoint's timeout at
-/// most. Without symbols it asks nothing.
+/// Gets the tickers of `symbols`: one request in the common case, for those that the exchange
+/// lists; a second one when it refuses the whole list because of a symbol that it does not know,
+/// or when it is time to ask again of one. Above a hundred symbols, and to ask again of several,
+/// it is one request for the list of all. Blocks, for the endpoint's timeout at most. Without
+/// symbols it asks nothing.
 ///
 /// # Errors
 /// Whatever [`MarketError`] names. A row that cannot be used is not an error of the fetch: it is
 /// in [`Tickers::rows`] with its reason.
-pub fn fetch_tickers(endpoint: &Endpoint, symbols: &[String]) -> Result<Tickers, MarketError> {
+pub fn fetch_tickers(endpoint: &Endpoint, symbols: &[Asked]) -> Result<Tickers, MarketError> {
     check_url(&endpoint.base_url)?;
-    let asked: HashSet<&str> = symbols
+    let possible: Vec<&Asked> = symbols
         .iter()
-        .map(String::as_str)
-        .filter(|symbol| is_possible(symbol))
+        .filter(|asked| is_possible(&asked.symbol))
         .collect();
-    let rows = if asked.is_empty() {
-        Rows::new()
-    } else {
-        parse(&request(endpoint, &asked)?, &asked)?
+    let mut look = Look::default();
+    if !possible.is_empty() {
+        Exchange::new(endpoint)?.look(&possible, &mut look)?;
+    }
+    let mut tickers = Tickers {
+        exchange_time: look.exchange_time,
+        ..Tickers::default()
     };
-    let unknown = symbols
-        .iter()
-        .filter(|symbol| !rows.contains_key(*symbol))
-        .cloned()
-        .collect();
-    Ok(Tickers { rows, unknown })
+    for asked in symbols {
+        let symbol = &asked.symbol;
+        if look.rows.contains_key(symbol) {
+            continue;
+        }
+        if is_possible(symbol) && look.is_missing(asked) {
+            tickers.missing.insert(symbol.clone());
+            continue;
+        }
+        tickers.unknown.push(symbol.clone());
+        if asked.last_look == LastLook::UnknownLately && !look.saw_all {
+            tickers.not_asked.insert(symbol.clone());
+        }
+    }
+    tickers.rows = look.rows;
+    Ok(tickers)
+}
+
+/// What the requests of one fetch showed.
+#[derive(Default)]
+struct Look {
+    rows: Rows,
+    /// Whether it was the list of all symbols.
+    saw_all: bool,
+    /// The one symbol that the list of all lacks after the exchange refused to know all of those
+    /// asked for by name: this refusal is of it.
+    refused: Option<String>,
+    exchange_time: Option<UnixMillis>,
+}
+
+impl Look {
+    /// Whether all that is known of a symbol without a row is that a reply lacked it.
+    fn is_missing(&self, asked: &Asked) -> bool {
+        match asked.last_look {
+            LastLook::Listed if self.saw_all => self.refused.as_ref() != Some(&asked.symbol),
+            LastLook::Listed | LastLook::Never => !self.saw_all,
+            LastLook::UnknownLately | LastLook::UnknownDue => false,
+        }
+    }
+}
+
+/// The requests of one fetch.
+struct Exchange<'a> {
+    client: Client<'a>,
+    /// URL of the list of all symbols.
+    all: String,
+}
+
+impl<'a> Exchange<'a> {
+    fn new(endpoint: &'a Endpoint) -> Result<Self, MarketError> {
+        Ok(Self {
+            client: Client::new(endpoint)?,
+            all: format!(
+                "{}/api/v3/ticker/24hr",
+                endpoint.base_url.trim_end_matches('/')
+            ),
+        })
+    }
+
+    fn look(&self, symbols: &[&Asked], look: &mut Look) -> Result<(), MarketError> {
+        let wanted: HashSet<&str> = symbols.iter().map(|asked| asked.symbol.as_str()).collect();
+        let of = |is_of: fn(LastLook) -> bool| -> BTreeSet<&str> {
+            let symbols = symbols.iter().filter(|asked| is_of(asked.last_look));
+            symbols.map(|asked| asked.symbol.as_str()).collect()
+        };
+        let by_name = of(|last| matches!(last, LastLook::Listed | LastLook::Never));
+        let again = of(|last| last == LastLook::UnknownDue);
+        if symbols.len() > MOST_NAMED || again.len() > 1 {
+            return self.look_at_all(&wanted, look);
+        }
+        if !by_name.is_empty() {
+            let reply = self.get(&named(&self.all, &by_name), look)?;
+            if refuses_a_symbol(&reply) {
+                self.look_at_all(&wanted, look)?;
+                let mut lacking = by_name
+                    .iter()
+                    .filter(|name| !look.rows.contains_key(**name));
+                look.refused = lacking
+                    .next()
+                    .filter(|_| lacking.next().is_none())
+                    .map(|name| (*name).to_owned());
+                return Ok(());
+            }
+            look.rows = parse(&accept(reply)?, &wanted)?;
+        }
+        if again.is_empty() {
+            return Ok(());
+        }
+        self.ask_again(&named(&self.all, &again), &wanted, look)
+    }
+
+    fn look_at_all(&self, wanted: &HashSet<&str>, look: &mut Look) -> Result<(), MarketError> {
+        look.rows = parse(&accept(self.get(&self.all, look)?)?, wanted)?;
+        look.saw_all = true;
+        Ok(())
+    }
+
+    /// Asks for the one symbol that the exchange did not know. The others have their rows by now:
+    /// only that the exchange says stop is an error.
+    fn ask_again(
+        &self,
+        url: &str,
+        wanted: &HashSet<&str>,
+        look: &mut Look,
+    ) -> Result<(), MarketError> {
+        let rows = self
+            .get(url, look)
+            .and_then(|reply| parse(&accept(reply)?, wanted));
+        match rows {
+            Ok(rows) => look.rows.extend(rows),
+            Err(stop @ MarketError::LeftAlone { .. }) => return Err(stop),
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    fn get(&self, url: &str, look: &mut Look) -> Result<Reply, MarketError> {
+        let reply = self.client.get(url)?;
+        look.exchange_time = reply.date.or(look.exchange_time);
+        Ok(reply)
+    }
 }
 
 /// Whether the exchange could list such a symbol. What it could not is never sent: an illegal
@@ -70,34 +187,22 @@ fn is_possible(symbol: &str) -> bool {
     (1..=LONGEST_SYMBOL).contains(&symbol.chars().count()) && symbol.chars().all(allowed)
 }
 
-/// The body of a reply that holds tickers, those of `asked` among them.
-fn request(endpoint: &Endpoint, asked: &HashSet<&str>) -> Result<Vec<u8>, MarketError> {
-    let client = Client::new(endpoint)?;
-    let all = format!(
-        "{}/api/v3/ticker/24hr",
-        endpoint.base_url.trim_end_matches('/')
-    );
-    if asked.len() > MOST_NAMED {
-        return accept(client.get(&all)?);
-    }
-    let reply = client.get(&format!("{all}?symbols={}", json_list(asked)))?;
-    let refusal = (reply.status == 400)
-        .then(|| refusal(&reply.body))
-        .flatten();
-    match refusal {
-        Some((INVALID_SYMBOL | ILLEGAL_CHARACTERS, _)) => accept(client.get(&all)?),
-        _ => accept(reply),
-    }
-}
-
-/// `["A","B"]`, in their order and percent-encoded for a query.
-fn json_list(symbols: &HashSet<&str>) -> String {
-    let sorted: BTreeSet<&&str> = symbols.iter().collect();
-    let names: Vec<String> = sorted
+/// The URL that asks for these symbols, percent-encoded as a query has to be.
+fn named(all: &str, symbols: &BTreeSet<&str>) -> String {
+    let names: Vec<String> = symbols
         .iter()
         .map(|symbol| format!("%22{}%22", utf8_percent_encode(symbol, RESERVED)))
         .collect();
-    format!("%5B{}%5D", names.join("%2C"))
+    format!("{all}?symbols=%5B{}%5D", names.join("%2C"))
+}
+
+/// Whether the exchange does not know a symbol of those asked for, which it does not name.
+fn refuses_a_symbol(reply: &Reply) -> bool {
+    reply.status == 400
+        && matches!(
+            refusal(&reply.body),
+            Some((INVALID_SYMBOL | ILLEGAL_CHARACTERS, _))
+        )
 }
 
 fn accept(reply: Reply) -> Result<Vec<u8>, MarketError> {
@@ -121,189 +226,6 @@ fn accept(reply: Reply) -> Result<Vec<u8>, MarketError> {
             status,
             body: body(),
         }),
-    }
-}
-
-/// Code and text of the exchange's error object.
-fn refusal(body: &[u8]) -> Option<(i64, String)> {
-    #[derive(Deserialize)]
-    struct Refusal {
-        code: i64,
-        msg: String,
-    }
-    let refusal: Refusal = serde_json::from_slice(body).ok()?;
-    Some((refusal.code, sanitized(&refusal.msg)))
-}
-
-/// The rows of `asked` in a reply. A symbol that comes twice is unusable: nothing says which of
-/// its rows is right.
-///
-/// # Errors
-/// [`MarketError::NotJson`], and [`MarketError::Rejected`] for the exchange's error object.
-pub fn parse(body: &[u8], asked: &HashSet<&str>) -> Result<Rows, MarketError> {
-    let refuse = |reason: String| MarketError::NotJson {
-        reason,
-        body: excerpt(body),
-    };
-    let text = std::str::from_utf8(body).map_err(|_| refuse("it is not UTF-8".to_owned()))?;
-    if text.trim().is_empty() {
-        return Err(refuse("it is empty".to_owned()));
-    }
-    let list = list(text).map_err(|_| {
-        if let Some((code, message)) = refusal(body) {
-            return MarketError::Rejected { code, message };
-        }
-        match serde_json::from_str::<IgnoredAny>(text) {
-            Ok(_) => refuse("it is JSON, but not a list".to_owned()),
-            // Of the grammar alone: an error of type would quote the reply at any length.
-            Err(error) => refuse(format!("it is not JSON: {error}")),
-        }
-    })?;
-    let mut rows = Rows::with_capacity(asked.len().min(list.len()));
-    let mut named = false;
-    for row in &list {
-        let Some(symbol) = row.symbol() else {
-            continue;
-        };
-        named = true;
-        if !asked.contains(symbol.as_ref()) {
-            continue;
-        }
-        let ticker = row.ticker(&symbol);
-        rows.entry(symbol.into_owned())
-            .and_modify(|row| *row = Err("the reply holds this symbol twice".to_owned()))
-            .or_insert(ticker);
-    }
-    if !named {
-        return Err(refuse("no row of it names a symbol".to_owned()));
-    }
-    Ok(rows)
-}
-
-/// The rows of a list, in one pass when all are objects. An element that is not an object would
-/// end that pass: then each is read by itself.
-fn list(text: &str) -> serde_json::Result<Vec<Row<'_>>> {
-    serde_json::from_str(text).or_else(|_| {
-        let list: Vec<&RawValue> = serde_json::from_str(text)?;
-        Ok(list.into_iter().filter_map(Row::alone).collect())
-    })
-}
-
-/// A row whose fields are still text, so that each bad one can be named.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Row<'a> {
-    #[serde(borrow)]
-    symbol: Option<&'a RawValue>,
-    price_change: Option<&'a RawValue>,
-    price_change_percent: Option<&'a RawValue>,
-    weighted_avg_price: Option<&'a RawValue>,
-    last_price: Option<&'a RawValue>,
-    open_price: Option<&'a RawValue>,
-    high_price: Option<&'a RawValue>,
-    low_price: Option<&'a RawValue>,
-    bid_price: Option<&'a RawValue>,
-    ask_price: Option<&'a RawValue>,
-    volume: Option<&'a RawValue>,
-    quote_volume: Option<&'a RawValue>,
-    open_time: Option<&'a RawValue>,
-    close_time: Option<&'a RawValue>,
-    count: Option<&'a RawValue>,
-    /// Why the other fields were not read.
-    #[serde(skip)]
-    fault: Option<String>,
-}
-
-impl<'a> Row<'a> {
-    /// `None` of what cannot be a row.
-    fn alone(raw: &'a RawValue) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Named<'a> {
-            #[serde(borrow)]
-            symbol: &'a RawValue,
-        }
-        let fault = match serde_json::from_str(raw.get()) {
-            Ok(row) => return Some(row),
-            Err(error) => Some(error.to_string()),
-        };
-        let Named { symbol } = serde_json::from_str(raw.get()).ok()?;
-        Some(Self {
-            symbol: Some(symbol),
-            fault,
-            ..Self::default()
-        })
-    }
-
-    fn symbol(&self) -> Option<Cow<'a, str>> {
-        string(self.symbol?)?.ok()
-    }
-
-    fn ticker(&self, symbol: &str) -> Result<Ticker, String> {
-        if let Some(fault) = &self.fault {
-            return Err(fault.clone());
-        }
-        Ok(Ticker {
-            symbol: symbol.to_owned(),
-            price_change: signed("priceChange", self.price_change)?,
-            price_change_percent: signed("priceChangePercent", self.price_change_percent)?,
-            weighted_average_price: unsigned("weightedAvgPrice", self.weighted_avg_price)?,
-            last_price: unsigned("lastPrice", self.last_price)?,
-            open_price: unsigned("openPrice", self.open_price)?,
-            high_price: unsigned("highPrice", self.high_price)?,
-            low_price: unsigned("lowPrice", self.low_price)?,
-            bid_price: unsigned("bidPrice", self.bid_price)?,
-            ask_price: unsigned("askPrice", self.ask_price)?,
-            base_volume: unsigned("volume", self.volume)?,
-            quote_volume: unsigned("quoteVolume", self.quote_volume)?,
-            open_time: whole("openTime", self.open_time)?,
-            close_time: whole("closeTime", self.close_time)?,
-            trade_count: whole("count", self.count)?,
-        })
-    }
-}
-
-/// The content of a JSON string; `None` of anything else.
-fn string(value: &RawValue) -> Option<serde_json::Result<Cow<'_, str>>> {
-    let quoted = value.get().strip_prefix('"')?;
-    Some(match quoted.strip_suffix('"') {
-        // Without an escape, what is between the quotes is the content.
-        Some(content) if !content.contains('\\') => Ok(Cow::Borrowed(content)),
-        _ => serde_json::from_str(value.get()).map(Cow::Owned),
-    })
-}
-
-/// The text of a number, which the exchange writes as a string and others write bare.
-fn text<'a>(name: &str, value: Option<&'a RawValue>) -> Result<Cow<'a, str>, String> {
-    let Some(value) = value else {
-        return Err(format!("{name} is missing"));
-    };
-    string(value)
-        .unwrap_or(Ok(Cow::Borrowed(value.get())))
-        .map_err(|error| format!("{name}: {error}"))
-}
-
-fn signed(name: &str, value: Option<&RawValue>) -> Result<Decimal, String> {
-    let text = text(name, value)?;
-    decimal::parse(&text).map_err(|reason| format!("{name} {reason}: {}", sanitized(&text)))
-}
-
-fn unsigned(name: &str, value: Option<&RawValue>) -> Result<Decimal, String> {
-    let number = signed(name, value)?;
-    if number.is_sign_negative() && !number.is_zero() {
-        return Err(format!("{name} is negative: {number}"));
-    }
-    Ok(number)
-}
-
-/// A whole number that is zero or more: a count, or a time in milliseconds.
-fn whole(name: &str, value: Option<&RawValue>) -> Result<UnixMillis, String> {
-    let text = text(name, value)?;
-    match text.parse() {
-        Ok(number @ 0..) => Ok(number),
-        _ => Err(format!(
-            "{name} is not a whole number: {}",
-            sanitized(&text)
-        )),
     }
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 fn row(symbol: &str) -> Value {
@@ -162,8 +163,8 @@ fn symbols_in_other_scripts_are_read_and_asked_for() {
     let rows = parse(format!("[{escaped}]").as_bytes(), &HashSet::from([symbol])).unwrap();
     assert!(rows[symbol].is_ok());
     assert_eq!(
-        json_list(&HashSet::from(["BTCUSDT", symbol])),
-        "%5B%22BTCUSDT%22%2C%22%E5%B8%81%E5%AE%89USDT%22%5D"
+        named("", &BTreeSet::from(["BTCUSDT", symbol])),
+        "?symbols=%5B%22BTCUSDT%22%2C%22%E5%B8%81%E5%AE%89USDT%22%5D"
     );
 }
 

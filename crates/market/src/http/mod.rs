@@ -1,6 +1,6 @@
 //! One bounded GET request: TLS or loopback, no redirects, one deadline, a limit on bytes.
 
-use crate::{Endpoint, MarketError};
+use crate::{Endpoint, MarketError, UnixMillis};
 use std::io::{self, ErrorKind, Read};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub struct Reply {
     pub status: u16,
     /// What the exchange asks to wait.
     pub retry_after: Option<Duration>,
+    /// The time by the exchange's clock.
+    pub date: Option<UnixMillis>,
     pub body: Vec<u8>,
 }
 
@@ -83,6 +85,7 @@ impl<'a> Client<'a> {
             .map_err(|error| self.translate(error))?;
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
+        let date = unix_millis(response.headers());
         let announced = number(response.headers(), CONTENT_LENGTH);
         let reader = response.body_mut().as_reader();
         let body = if status == 200 {
@@ -93,6 +96,7 @@ impl<'a> Client<'a> {
         Ok(Reply {
             status,
             retry_after,
+            date,
             body,
         })
     }
@@ -116,6 +120,8 @@ impl<'a> Client<'a> {
         if body.len() as u64 > limit {
             return too_large;
         }
+        // Reading doubles the room as it goes.
+        body.shrink_to_fit();
         Ok(body)
     }
 
@@ -133,12 +139,13 @@ impl<'a> Client<'a> {
             ureq::Error::HostNotFound => {
                 MarketError::Unreachable(named("host not found".to_owned()))
             }
-            ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
-                MarketError::NotJson {
-                    reason: format!("it breaks the HTTP protocol ({error})"),
-                    body: String::new(),
-                }
-            }
+            ureq::Error::Protocol(_)
+            | ureq::Error::LargeResponseHeader(..)
+            // What says how long a chunk is has no end.
+            | ureq::Error::BodyStalled => MarketError::NotJson {
+                reason: format!("it breaks the HTTP protocol ({error})"),
+                body: String::new(),
+            },
             other => MarketError::Unreachable(named(other.to_string())),
         }
     }
@@ -208,6 +215,12 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
     let text = headers.get(name)?.to_str().ok()?;
     httpdate::parse_http_date(text.trim()).ok()
+}
+
+/// The header Date.
+fn unix_millis(headers: &HeaderMap) -> Option<UnixMillis> {
+    let since = date(headers, DATE)?.duration_since(SystemTime::UNIX_EPOCH);
+    since.ok()?.as_millis().try_into().ok()
 }
 
 fn number(headers: &HeaderMap, name: HeaderName) -> Option<u64> {

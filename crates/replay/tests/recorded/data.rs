@@ -71,7 +71,7 @@ pub fn parsed(body: &[u8]) -> Recording {
         symbols,
         tickers: Tickers {
             rows,
-            unknown: Vec::new(),
+            ..Tickers::default()
         },
         taken_at: taken_at.expect("some rows"),
     }

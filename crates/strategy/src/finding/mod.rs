@@ -13,6 +13,8 @@ use std::collections::HashMap;
 
 /// How far the exchange's clock may be ahead of this server's.
 const CLOCK_TOLERANCE_MS: i64 = 60_000;
+/// The status of a symbol that the reply lacks, without a word of whether it is listed.
+pub const MISSING: &str = "MISSING";
 /// The status of a market whose ticker is fit to be judged.
 pub const TRADING: &str = "TRADING";
 
@@ -22,6 +24,12 @@ pub struct Finding<'a> {
     pub rule: &'a Rule,
     pub watched: &'a Watched,
     pub row: Option<&'a Result<Ticker, String>>,
+    /// Whether the reply lacks the symbol, without a word of whether it is listed.
+    pub is_missing: bool,
+    /// Whether the symbol was left out of this fetch.
+    pub is_not_asked: bool,
+    /// The time by the exchange's clock, if its reply says so.
+    pub exchange_time: Option<UnixMillis>,
     /// Why the row is unusable, if there is one and it is.
     pub fault: Option<Cow<'a, str>>,
     pub now: UnixMillis,
@@ -53,6 +61,9 @@ impl<'a> Finding<'a> {
             rule,
             watched,
             row,
+            is_missing: row.is_none() && tickers.missing.contains(&watched.symbol),
+            is_not_asked: row.is_none() && tickers.not_asked.contains(&watched.symbol),
+            exchange_time: tickers.exchange_time,
             fault: row.and_then(fault),
             now,
             status: TRADING,
@@ -133,6 +144,21 @@ impl<'a> Finding<'a> {
         self.ticker().is_some_and(is_trading)
     }
 
+    /// Whether all that keeps it from trading is that its book has no bid or no ask.
+    pub fn has_no_book(&self) -> bool {
+        self.ticker().is_some_and(has_no_book)
+    }
+
+    /// The unit of the ticker's time, when that cannot be milliseconds.
+    pub fn unit_of_time(&self) -> Option<&'static str> {
+        unit_of_time(self.ticker()?.close_time)
+    }
+
+    /// Whether its ticker is ahead of this server's clock.
+    pub fn is_ahead(&self) -> bool {
+        self.age_ms().is_some_and(|age| age < 0)
+    }
+
     /// Whether its ticker is not too old, nor ahead.
     pub fn is_fresh(&self) -> bool {
         self.age_ms()
@@ -178,6 +204,9 @@ fn contradiction(ticker: &Ticker) -> Option<String> {
     if let Some((name, _)) = prices.iter().find(|(_, p)| !(low..=high).contains(p)) {
         return Some(format!("{name} is outside low to high"));
     }
+    if let Some(unit) = unit_of_time(ticker.close_time) {
+        return Some(format!("closeTime is in {unit}, not in milliseconds"));
+    }
     if ticker.open_time > ticker.close_time {
         return Some("window ends before it begins".to_owned());
     }
@@ -197,6 +226,25 @@ fn contradiction(ticker: &Ticker) -> Option<String> {
 fn is_trading(ticker: &Ticker) -> bool {
     ticker.bid_price > Decimal::ZERO
         && ticker.ask_price >= ticker.bid_price
+        && ticker.last_price > Decimal::ZERO
+        && ticker.open_price > Decimal::ZERO
+        && ticker.trade_count > 0
+}
+
+/// The unit of a time that cannot be in milliseconds.
+fn unit_of_time(time: UnixMillis) -> Option<&'static str> {
+    match time {
+        // In milliseconds these would be a day in January 1970, or after the year 5000.
+        1_000_000_000..10_000_000_000 => Some("seconds"),
+        100_000_000_000_000..100_000_000_000_000_000 => Some("microseconds"),
+        100_000_000_000_000_000.. => Some("nanoseconds"),
+        _ => None,
+    }
+}
+
+/// Whether a book without bid or ask is all that keeps a symbol from trading.
+fn has_no_book(ticker: &Ticker) -> bool {
+    (ticker.bid_price.is_zero() || ticker.ask_price.is_zero())
         && ticker.last_price > Decimal::ZERO
         && ticker.open_price > Decimal::ZERO
         && ticker.trade_count > 0

@@ -71,7 +71,7 @@ pub fn tickers(list: impl IntoIterator<Item = Ticker>) -> Tickers {
         .map(|ticker| (ticker.symbol.clone(), Ok(ticker)));
     Tickers {
         rows: rows.collect(),
-        unknown: Vec::new(),
+        ..Tickers::default()
     }
 }
 
