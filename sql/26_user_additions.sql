@@ -1,110 +1,65 @@
 -- Part: replaceable
+CREATE OR REPLACE VIEW @extschema@.signal_hub_table_parts AS
+    SELECT c.relname AS table_name, p.kind, p.name
+      FROM pg_extension e
+      JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+                      AND d.classid = 'pg_class'::regclass
+      JOIN pg_class c ON c.oid = d.objid AND c.relkind IN ('r', 'p')
+     CROSS JOIN LATERAL (
+         SELECT 'column' AS kind, a.attname AS name
+           FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+          UNION ALL
+         SELECT 'constraint', k.conname FROM pg_constraint k WHERE k.conrelid = c.oid
+          UNION ALL
+         SELECT 'index', i.relname
+           FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE x.indrelid = c.oid
+          UNION ALL
+         SELECT 'trigger', t.tgname FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal
+          UNION ALL
+         SELECT 'policy', p.polname FROM pg_policy p WHERE p.polrelid = c.oid
+          UNION ALL
+         SELECT 'rule', r.rulename FROM pg_rewrite r WHERE r.ev_class = c.oid
+          UNION ALL
+         SELECT 'row security', 'enabled' WHERE c.relrowsecurity) p
+     WHERE e.extname = 'signal_hub';
+COMMENT ON VIEW @extschema@.signal_hub_table_parts IS
+    'what the tables of the extension consist of, whoever made it';
+COMMENT ON COLUMN @extschema@.signal_hub_table_parts.table_name IS 'table of the extension';
+COMMENT ON COLUMN @extschema@.signal_hub_table_parts.kind IS
+    'column, constraint, index, trigger, policy, rule or row security';
+COMMENT ON COLUMN @extschema@.signal_hub_table_parts.name IS 'its name';
+
 -- PostgreSQL takes the definition of an extension's tables from CREATE EXTENSION alone,
--- so no dump has what users add to them. The names below are what the extension ships; a
--- test finds what is missing there.
+-- so no dump has what users add to them.
 CREATE OR REPLACE FUNCTION @extschema@.dump_user_additions(OUT section text, OUT statement text)
     RETURNS SETOF record
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
     AS $$
-    WITH shipped (table_name, columns, constraints, indexes, triggers, policies) AS (
-        VALUES
-        ('signal_delivery_ranges',
-         'range_id signal_id tier changed_only next_user_id last_user_id deliveries',
-         'signal_delivery_ranges_pkey',
-         'signal_delivery_ranges_pkey',
-         '',
-         ''),
-        ('signal_episodes',
-         'strategy symbol side since last_signal_at',
-         'signal_episodes_pkey|signal_episodes_side_check',
-         'signal_episodes_pkey',
-         '',
-         ''),
-        ('signal_pause',
-         'only_row reason paused_at paused_by',
-         'signal_pause_only_row_check|signal_pause_pkey',
-         'signal_pause_pkey',
-         '',
-         ''),
-        ('signal_rules',
-         'strategy enabled enter_change_percent exit_change_percent min_quote_volume confidence_per_percent '
-         'max_confidence min_confidence min_quality stop_loss_percent take_profit_percents lifetime cooldown '
-         'max_ticker_age max_signals_per_run shipped',
-         'exit_change_percent must be below enter_change_percent|confidence_per_percent must be above 0|'
-         'cooldown must not be negative|enter_change_percent must be above 0|'
-         'exit_change_percent must not be negative|lifetime must be above 0|'
-         'max_confidence must be from 0 to 100|max_signals_per_run must be above 0|'
-         'max_ticker_age must be above 0|min_confidence must be from 0 to 100|'
-         'min_quality must be from 0 to 100|min_quote_volume must be above 0|signal_rules_pkey|signal_rules_usable|'
-         'stop_loss_percent must be above 0 and below 100|signal_rules_strategy_check|'
-         'take_profit_percents must be 1 to 10 numbers above 0',
-         'signal_rules_pkey',
-         'replace_shipped_row',
-         ''),
-        ('signal_run_days',
-         'day due made failed paused disabled longest_gap state accounted_until last_good_at run_interval',
-         'signal_run_days_pkey|state is running, paused or disabled',
-         'signal_run_days_pkey',
-         '',
-         ''),
-        ('signal_runs',
-         'run_id trigger status started_at finished_at symbols_evaluated signals_generated deliveries '
-         'delivery_failures fetch_ms judge_ms record_ms deliver_ms message error sqlstate retry_at '
-         'exchange_url',
-         'signal_runs_pkey|signal_runs_status_check|signal_runs_trigger_check',
-         'signal_runs_error_idx signal_runs_pkey signal_runs_signals_idx signal_runs_started_at_idx',
-         '',
-         ''),
-        ('signal_symbols',
-         'symbol enabled base_asset quote_asset tick_size status status_why last_seen_at checked_at shipped',
-         'signal_symbols_pkey|signal_symbols_status_check|signal_symbols_symbol_check|'
-         'signal_symbols_tick_size_check|signal_symbols_tick_size_usable',
-         'signal_symbols_pkey',
-         'replace_shipped_row',
-         ''),
-        ('signal_tiers',
-         'tier enabled daily_quota full_details priority shipped',
-         'daily_quota must not be negative|signal_tiers_pkey|tier must not be empty',
-         'signal_tiers_pkey',
-         'replace_shipped_row',
-         ''),
-        ('signals',
-         'signal_id run_id strategy symbol signal_type reason why confidence quality_score entry_price '
-         'take_profit stop_loss expires_at price_change_percent last_price open_price high_price low_price '
-         'bid_price ask_price weighted_average_price base_volume quote_volume trade_count open_time '
-         'close_time gates created_at delivered_tiers delivery_changed_only delivery_tier '
-         'delivery_next_user_id delivery_started_at deliveries delivery_failures delivered_at',
-         'signals_check|signals_confidence_check|signals_entry_price_check|signals_pkey|'
-         'signals_quality_score_check|signals_signal_type_check|signals_stop_loss_check',
-         'signals_created_at_idx signals_pkey signals_undelivered_idx',
-         '',
-         ''),
-        ('user_signals',
-         'user_id signal_id tier symbol signal_type confidence quality_score entry_price take_profit '
-         'stop_loss expires_at full_details metadata viewed viewed_at clicked clicked_at created_at',
-         'user_signals_pkey|user_signals_signal_type_check',
-         'user_signals_pkey',
-         'stamp_marks',
-         'own_rows own_rows_marked'),
-        ('user_subscriptions',
-         'user_id tier status current_period_end created_at updated_at',
-         'user_subscriptions_pkey|status must be active, trialing, past_due, canceled or paused|'
-         'user_subscriptions_tier_fkey',
-         'user_subscriptions_pkey user_subscriptions_tier_user_id_idx user_subscriptions_updated_at_idx',
-         'set_updated_at tier_exists',
-         'own_rows')
+    WITH shipped AS (
+        SELECT p.table_name, p.kind, array_agg(p.name::text) AS names
+          FROM @extschema@.signal_hub_shipped_parts p GROUP BY p.table_name, p.kind
     ), member AS (
         SELECT c.oid, c.oid::regclass::text AS name, c.relname, c.relowner, c.relreplident, c.relrowsecurity,
                c.relforcerowsecurity, e.extowner,
-               string_to_array(s.columns, ' ') AS columns, string_to_array(s.constraints, '|') AS constraints,
-               string_to_array(s.indexes, ' ') AS indexes, string_to_array(s.triggers, ' ') AS triggers,
-               string_to_array(s.policies, ' ') AS policies
+               coalesce((SELECT s.names FROM shipped s WHERE s.table_name = c.relname AND s.kind = 'column'), '{}')
+                   AS columns,
+               coalesce((SELECT s.names FROM shipped s WHERE s.table_name = c.relname AND s.kind = 'constraint'), '{}')
+                   AS constraints,
+               coalesce((SELECT s.names FROM shipped s WHERE s.table_name = c.relname AND s.kind = 'index'), '{}')
+                   AS indexes,
+               coalesce((SELECT s.names FROM shipped s WHERE s.table_name = c.relname AND s.kind = 'trigger'), '{}')
+                   AS triggers,
+               coalesce((SELECT s.names FROM shipped s WHERE s.table_name = c.relname AND s.kind = 'policy'), '{}')
+                   AS policies,
+               coalesce((SELECT s.names FROM shipped s WHERE s.table_name = c.relname AND s.kind = 'rule'), '{}')
+                   AS rules,
+               EXISTS (SELECT FROM shipped s WHERE s.table_name = c.relname AND s.kind = 'row security')
+                   AS ships_row_security
           FROM pg_extension e
           JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
                           AND d.classid = 'pg_class'::regclass
           JOIN pg_class c ON c.oid = d.objid AND c.relkind IN ('r', 'p')
-          JOIN shipped s ON s.table_name = c.relname
          WHERE e.extname = 'signal_hub'
     ), added (section, place, name, statement) AS (
         SELECT 'pre-data', 1, format('%s %s', m.name, to_char(a.attnum, '00000')),
@@ -171,7 +126,7 @@ CREATE OR REPLACE FUNCTION @extschema@.dump_user_additions(OUT section text, OUT
                 AND t.tgenabled <> 'O') g
          UNION ALL
         SELECT 'post-data', 8, format('%s %s', m.name, r.rulename), rtrim(pg_get_ruledef(r.oid), ';')
-          FROM member m JOIN pg_rewrite r ON r.ev_class = m.oid
+          FROM member m JOIN pg_rewrite r ON r.ev_class = m.oid AND r.rulename::text <> ALL (m.rules)
          UNION ALL
         SELECT 'post-data', 9, format('%s %s', m.name, p.polname),
                format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', p.polname, m.name,
@@ -187,7 +142,7 @@ CREATE OR REPLACE FUNCTION @extschema@.dump_user_additions(OUT section text, OUT
         SELECT 'post-data', 10, m.name,
                format('ALTER TABLE %s %s ROW LEVEL SECURITY', m.name,
                       CASE WHEN m.relrowsecurity THEN 'ENABLE' ELSE 'DISABLE' END)
-          FROM member m WHERE m.relrowsecurity <> (m.policies <> '{}')
+          FROM member m WHERE m.relrowsecurity <> m.ships_row_security
          UNION ALL
         SELECT 'post-data', 10, m.name, format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', m.name)
           FROM member m WHERE m.relforcerowsecurity

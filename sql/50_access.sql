@@ -82,5 +82,6 @@ GRANT SELECT ON @extschema@.signal_delivery_progress TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_reach TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_worker_status() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.dump_user_additions() TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_hub_shipped_parts TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_worker_history() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_replication() TO pg_monitor;

@@ -99,7 +99,6 @@ fn a_fresh_installation_has_no_additions() {
     let cluster = Options::not_preloaded().start();
     let mut session = cluster.session(POSTGRES);
     session.run("CREATE EXTENSION signal_hub");
-    // A table of the extension is missing in the function where it has all of its columns here.
     let tables: Vec<String> = session.list(
         "SELECT c.relname::text FROM pg_class c JOIN pg_depend d ON d.objid = c.oid AND d.deptype = 'e'
            JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'signal_hub' WHERE c.relkind = 'r'",
@@ -186,4 +185,26 @@ fn a_plain_dump_and_the_statements_bring_all_back() {
         psql(&cluster, file, true);
     }
     is_all_there(&cluster, &before);
+}
+
+#[test]
+fn an_update_takes_nothing_of_a_user_for_its_own() {
+    let cluster = Options::not_preloaded().start();
+    for release in ["0.1.0", "0.2.0"] {
+        let mut session = cluster.create_database(&format!("since {release}"));
+        session.run(&format!("CREATE EXTENSION signal_hub VERSION '{release}'"));
+        session.run(
+            "ALTER TABLE user_subscriptions ADD COLUMN plan text;
+             CREATE INDEX by_plan ON user_subscriptions (plan);
+             ALTER EXTENSION signal_hub UPDATE",
+        );
+        assert_eq!(
+            additions(&mut session),
+            [
+                "pre-data: ALTER TABLE public.user_subscriptions ADD COLUMN plan text;",
+                "post-data: CREATE INDEX by_plan ON public.user_subscriptions USING btree (plan);",
+            ],
+            "{release}"
+        );
+    }
 }
