@@ -1,7 +1,7 @@
 //! The worker of the database: what it does, and starting it.
 
 use crate::board::slots::{self, Micros, Phase, Restorer, Slot};
-use crate::postgres::encoding::ServerText;
+use crate::postgres::encoding::{ServerText, prose};
 use crate::postgres::{installation, process};
 use crate::settings;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -57,7 +57,7 @@ fn signal_worker_history() -> TableIterator<
     'static,
     (
         name!(died_at, Option<TimestampWithTimeZone>),
-        name!(died_of, Option<String>),
+        name!(died_of, Option<ServerText>),
         name!(waits_for, Option<&'static str>),
     ),
 > {
@@ -65,7 +65,7 @@ fn signal_worker_history() -> TableIterator<
         return TableIterator::once((None, None, None));
     }
     let slot = slots::slot(slots::this_database()).unwrap_or_default();
-    let died_of = slot.last_words.get();
+    let died_of = slot.last_words.get().map(|words| ServerText(prose(&words)));
     let died_at = TimestampWithTimeZone::try_from(slot.died_at).ok();
     TableIterator::once((
         died_at.filter(|_| died_of.is_some()),

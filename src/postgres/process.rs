@@ -57,7 +57,7 @@ pub fn role_name(role: pg_sys::Oid) -> String {
         if name.is_null() {
             role.to_u32().to_string()
         } else {
-            CStr::from_ptr(name).to_string_lossy().into_owned()
+            encoding::from_server_c(CStr::from_ptr(name))
         }
     }
 }
@@ -73,7 +73,9 @@ pub fn on_fatal(note: fn(&str)) {
             unsafe { (*report).elevel >= pg_sys::FATAL as i32 && !(*report).message.is_null() };
         if let (true, Some(note)) = (fatal, NOTE.get()) {
             // SAFETY: the message ends with a zero.
-            note(&unsafe { CStr::from_ptr((*report).message) }.to_string_lossy());
+            note(&encoding::from_server_c(unsafe {
+                CStr::from_ptr((*report).message)
+            }));
         }
         if let Some(Some(before)) = BEFORE.get() {
             // SAFETY: the hook that was there, called as PostgreSQL calls it.

@@ -210,12 +210,12 @@ impl Worker {
         };
         self.resume_at = delivered.incomplete.then(|| Instant::now() + pause);
         if let Some(refusal) = &delivered.refusal {
-            warning!(
+            warn(&format!(
                 "signal_hub: gave up {} delivery(s), such as: {} (SQLSTATE {})",
                 delivered.passed_over,
                 refusal.line(),
                 refusal.sqlstate
-            );
+            ));
         }
         let waits_for = delivered.waits_for;
         self.held_up = waits_for.as_ref().map_or(0, |_| self.held_up + 1);
