@@ -14,7 +14,7 @@ DECLARE
     -- By membership, not by name: whoever renames the schema of the extension can put other
     -- objects under its old name.
     wanted regclass[] := ARRAY(
-        SELECT c.oid
+        SELECT c.oid::regclass
           FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
           JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
          WHERE e.extname = 'signal_hub' AND d.deptype = 'e'
@@ -23,7 +23,7 @@ DECLARE
     target regclass;
     owner oid;
     existing pg_publication;
-    done text[] := '{}';
+    done text[] := ARRAY[]::text[];
 BEGIN
     IF publication IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'publication must not be null';
@@ -104,7 +104,7 @@ CREATE OR REPLACE FUNCTION @extschema@.disable_realtime(publication name DEFAULT
 DECLARE
     target regclass;
     existing pg_publication;
-    done text[] := '{}';
+    done text[] := ARRAY[]::text[];
 BEGIN
     IF publication IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'publication must not be null';
@@ -120,7 +120,7 @@ BEGIN
     END IF;
     FOR target IN
         -- By membership, as in enable_realtime().
-        SELECT c.oid
+        SELECT c.oid::regclass
           FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
           JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
          WHERE e.extname = 'signal_hub' AND d.deptype = 'e' AND c.relname IN ('user_signals', 'signals')

@@ -36,7 +36,8 @@ DECLARE
     parts text[] := regexp_match(
         left(watermark, 200), '^([0-9a-f]{16})-([0-9]{1,18})(?:-([0-9]{1,18})-([0-9]{1,18})-([0-9a-f]{32}))?$');
     oldest_running bigint := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
-    here record;
+    history text;
+    next_xid bigint;
     since bigint := 0;
     last_xid bigint;
     last_row record;
@@ -58,7 +59,7 @@ BEGIN
             MESSAGE = format('invalid watermark: "%s"', left(watermark, 100)),
             HINT = 'Pass what signals_since() returned last, or null to begin.';
     END IF;
-    EXECUTE format('SELECT * FROM %s()', transactions) INTO STRICT here;
+    EXECUTE format('SELECT * FROM %s()', transactions) INTO STRICT history, next_xid;
 
     IF watermark IS NULL THEN
         EXECUTE format(
@@ -68,12 +69,12 @@ BEGIN
                            ORDER BY (n.signal).signal_id, (n.signal).user_id)', user_signals)
            INTO signals USING max_rows;
         more := false;
-        watermark := format('%s-%s', here.history, oldest_running);
+        watermark := format('%s-%s', history, oldest_running);
         RETURN;
     END IF;
 
     -- A standby that lags is behind its primary's watermark, and has nothing new.
-    IF parts[1] = here.history AND (parts[2]::bigint <= here.next_xid OR pg_is_in_recovery()) THEN
+    IF parts[1] = history AND (parts[2]::bigint <= next_xid OR pg_is_in_recovery()) THEN
         since := parts[2]::bigint;
         -- Nor does it have all the pages that the primary has.
         IF parts[3] IS NOT NULL AND oldest_running < since THEN
@@ -95,7 +96,7 @@ BEGIN
                              ELSE (x.xid, s.signal_id, s.user_id) > ($2[3]::bigint, $2[4]::bigint, $2[5]::uuid) END
                   ORDER BY x.xid, s.signal_id, s.user_id
                   LIMIT $4) p', user_signals)
-       INTO signals, last_xid USING here.next_xid, parts, since, max_rows;
+       INTO signals, last_xid USING next_xid, parts, since, max_rows;
     more := coalesce(cardinality(signals) >= max_rows, false);
 
     -- While there are pages, the number is that of the first: what commits between
@@ -103,7 +104,7 @@ BEGIN
     IF parts[3] IS NULL THEN
         since := greatest(since, oldest_running);
     END IF;
-    watermark := format('%s-%s', here.history, since);
+    watermark := format('%s-%s', history, since);
     IF more THEN
         last_row := signals[cardinality(signals)];
         watermark := format('%s-%s-%s-%s', watermark, last_xid, last_row.signal_id,

@@ -11,9 +11,9 @@ DECLARE
     role name;
     member record;
     -- The schema of the extension, which may have been renamed.
-    hub text := (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+    hub name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
                   WHERE e.extname = 'signal_hub');
-    user_signals regclass := hub || '.user_signals';
+    user_signals regclass := format('%I.user_signals', hub);
 BEGIN
     IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = user_signals), 'USAGE') THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
@@ -37,12 +37,12 @@ BEGIN
     END LOOP;
 
     IF EXISTS (SELECT FROM pg_roles r WHERE r.rolname = subscribers) THEN
-        EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', hub, subscribers);
-        EXECUTE format('GRANT SELECT ON %1$s.user_signals, %1$s.user_subscriptions, %1$s.user_signal_quotas TO %2$I',
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', hub, subscribers);
+        EXECUTE format('GRANT SELECT ON %1$I.user_signals, %1$I.user_subscriptions, %1$I.user_signal_quotas TO %2$I',
                        hub, subscribers);
-        EXECUTE format('GRANT UPDATE (viewed, clicked) ON %s.user_signals TO %I', hub, subscribers);
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %1$s.signals_since(text, integer), '
-                       '%1$s.signal_hub_transactions() TO %2$I', hub, subscribers);
+        EXECUTE format('GRANT UPDATE (viewed, clicked) ON %I.user_signals TO %I', hub, subscribers);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %1$I.signals_since(text, integer), '
+                       '%1$I.signal_hub_transactions() TO %2$I', hub, subscribers);
         RETURN NEXT format('%s: reads its own rows of user_signals, user_subscriptions and user_signal_quotas; '
                            'changes viewed and clicked; calls signals_since()', subscribers);
     ELSIF subscribers IS NOT NULL THEN
@@ -56,22 +56,23 @@ BEGIN
     END IF;
 
     IF EXISTS (SELECT FROM pg_roles r WHERE r.rolname = service) THEN
-        EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', hub, service);
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s.user_subscriptions TO %I', hub, service);
-        EXECUTE format('GRANT SELECT ON %1$s.user_signals, %1$s.user_signal_quotas, %1$s.signals, %1$s.signal_tiers, '
-                       '%1$s.signal_symbols, %1$s.signal_rules, %1$s.signal_pause, %1$s.signal_health, '
-                       '%1$s.signal_stats, %1$s.signal_uptime, %1$s.signal_delivery_progress TO %2$I', hub, service);
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', hub, service);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_subscriptions TO %I', hub, service);
+        EXECUTE format('GRANT SELECT ON %1$I.user_signals, %1$I.user_signal_quotas, %1$I.signals, %1$I.signal_tiers, '
+                       '%1$I.signal_symbols, %1$I.signal_rules, %1$I.signal_pause, %1$I.signal_health, '
+                       '%1$I.signal_stats, %1$I.signal_uptime, %1$I.signal_delivery_progress TO %2$I', hub, service);
         -- Where the exchange is asked is for those to know who may read the setting. Releases
         -- before 0.3.0 gave the whole table.
-        EXECUTE format('REVOKE SELECT ON %s.signal_runs FROM %I', hub, service);
-        EXECUTE (SELECT format('GRANT SELECT (%s) ON %s.signal_runs TO %I',
+        EXECUTE format('REVOKE SELECT ON %I.signal_runs FROM %I', hub, service);
+        EXECUTE (SELECT format('GRANT SELECT (%s) ON %I.signal_runs TO %I',
                                string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), hub, service)
                    FROM pg_attribute a
-                  WHERE a.attrelid = (hub || '.signal_runs')::regclass AND a.attnum > 0 AND NOT a.attisdropped
+                  WHERE a.attrelid = format('%I.signal_runs', hub)::regclass AND a.attnum > 0 AND NOT a.attisdropped
                     AND a.attname <> 'exchange_url');
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %1$s.signals_since(text, integer), '
-                       '%1$s.signal_hub_transactions(), %1$s.signal_worker_status(), '
-                       '%1$s.signal_hub_replication(), %1$s.generate_signals_now() TO %2$I', hub, service);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %1$I.signals_since(text, integer), '
+                       '%1$I.signal_hub_transactions(), %1$I.signal_worker_status(), '
+                       '%1$I.signal_worker_history(), %1$I.signal_hub_replication(), '
+                       '%1$I.generate_signals_now() TO %2$I', hub, service);
         RETURN NEXT format('%s: reads the rows of all, settings, history and health; keeps user_subscriptions; '
                            'calls signals_since() and generate_signals_now()', service)
             || CASE WHEN (SELECT r.rolbypassrls OR r.rolsuper FROM pg_roles r WHERE r.rolname = service) THEN ''

@@ -62,6 +62,8 @@ fn a_lock_on_the_extension_that_anybody_can_hold_stops_nothing() {
     signals_flow(&market, &mut session, ("BTCUSDT", "3.5"), 3);
     // One more waits behind it for as long.
     let mut other = cluster.session_as("mallory", POSTGRES);
+    // Not for ever, should the test fail.
+    other.run("SET statement_timeout = '60s'");
     std::thread::scope(|scope| {
         let waiting = scope.spawn(move || other.error("COMMENT ON EXTENSION signal_hub IS 'mine'"));
         eventually(SOON, "it waits", || {
@@ -241,6 +243,8 @@ fn a_drop_of_the_database_that_waits_to_be_refused_sends_no_worker_away() {
     holder.run("BEGIN; ALTER ROLE mallory IN DATABASE postgres SET work_mem = '8MB'");
     let mut mallory = cluster.session_as("mallory", "template1");
     std::thread::scope(|scope| {
+        // Not for ever, should the test fail.
+        mallory.run("SET statement_timeout = '60s'");
         let dropping = scope.spawn(move || mallory.error("DROP DATABASE postgres"));
         eventually(SOON, "it waits", || {
             session.one::<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")

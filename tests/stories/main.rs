@@ -10,6 +10,7 @@ mod code_of_others;
 mod databases;
 mod daylight_saving;
 mod entitlement;
+mod every_name;
 mod exchange;
 mod failed_calls;
 mod fan_out;
