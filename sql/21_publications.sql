@@ -56,8 +56,9 @@ BEGIN
         EXECUTE format('COMMENT ON PUBLICATION %I IS %L', publication, 'created by enable_realtime() of signal_hub');
         SELECT p.* INTO STRICT existing FROM pg_publication p WHERE p.pubname = publication;
         done := ARRAY[format('publication "%s" created', publication)];
-    ELSIF NOT pg_has_role(existing.pubowner, owner, 'MEMBER') THEN
-        -- It could be altered or dropped by somebody who has no say in the table.
+    ELSIF publication = 'signal_hub' AND NOT pg_has_role(existing.pubowner, owner, 'MEMBER') THEN
+        -- Whoever took the name in advance could alter or drop what clients rely on. A publication
+        -- of a platform has another name, and whoever names it knows whose it is.
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = format('publication "%s" belongs to %s', publication, pg_get_userbyid(existing.pubowner)),
             DETAIL = format('Only a role that may act as %s, the owner of %s, is to decide what is published of it.',
@@ -87,6 +88,10 @@ BEGIN
             done := done || format('%s added to publication "%s"', target, publication);
         END IF;
     END LOOP;
+    IF NOT pg_has_role(existing.pubowner, owner, 'MEMBER') THEN
+        done := done || format('publication "%s" belongs to %s, who can change what it publishes', publication,
+                               pg_get_userbyid(existing.pubowner));
+    END IF;
     RETURN array_to_string(done, '; ');
 END
 $$;

@@ -36,10 +36,17 @@ pub fn try_lock_tables(tables: &[pg_sys::Oid]) -> bool {
     tables.iter().copied().all(try_lock_table)
 }
 
-/// Locks a table, as a statement that reads or writes it is about to do anyway.
-pub fn lock_table(table: pg_sys::Oid, mode: u32) {
+/// Locks a table, as a statement that writes to it is about to do anyway. `when_others_are_first`
+/// is called before a wait.
+pub fn lock_to_write(table: pg_sys::Oid, when_others_are_first: impl FnOnce()) {
+    let mode = pg_sys::RowExclusiveLock as i32;
     // SAFETY: inside a transaction, whose end releases.
-    unsafe { pg_sys::LockRelationOid(table, mode as i32) }
+    unsafe {
+        if !pg_sys::ConditionalLockRelationOid(table, mode) {
+            when_others_are_first();
+            pg_sys::LockRelationOid(table, mode);
+        }
+    }
 }
 
 /// Whether somebody holds, or waits for, a lock on this database as a whole: DROP DATABASE,

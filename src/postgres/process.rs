@@ -241,6 +241,21 @@ pub fn at_exit(callback: extern "C-unwind" fn(i32, pg_sys::Datum)) {
     unsafe { pg_sys::on_shmem_exit(Some(callback), pg_sys::Datum::from(0)) }
 }
 
+/// Whether this is a background worker, as the worker of a database and its helpers are.
+pub fn is_background_worker() -> bool {
+    // SAFETY: set before any of our code runs.
+    unsafe { !pg_sys::MyBgworkerEntry.is_null() }
+}
+
+/// Cancels the statement of another session of this server.
+pub fn cancel(pid: i32) {
+    // SAFETY: what pg_cancel_backend() does. A session that has just gone makes the call fail,
+    // which is as good.
+    unsafe {
+        libc::kill(pid, libc::SIGINT);
+    }
+}
+
 /// Sets the latch of another process of this server.
 pub fn wake(pid: i32) {
     // SAFETY: PostgreSQL's processes take SIGUSR1 as a wake-up. A process that has just gone

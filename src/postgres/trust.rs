@@ -7,7 +7,7 @@
 //! transaction nobody can add a trigger.
 
 use super::statements::text;
-use super::{Db, Failure, lock};
+use super::{Db, Failure, lock, process};
 use pgrx::prelude::*;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -85,13 +85,45 @@ pub fn ensure_trusted_to_write(db: &Db, statement: &str) -> Result<(), Failure> 
             };
             for (name, oid) in before.tables.iter().chain(with_it) {
                 if name == table {
-                    lock::lock_table(*oid, pg_sys::RowExclusiveLock);
+                    lock::lock_to_write(*oid, || push_ahead(db, *oid));
                 }
             }
         }
         // Taking a lock is where a process is told of changes.
         if answer(db)?.changes == before.changes {
             return Ok(());
+        }
+    }
+}
+
+/// Cancels statements that wait for a strong lock on a table without any right to change it: they
+/// are refused once they have it, but until then everybody has to wait behind them, for as long as
+/// somebody holds a weak one. Only the worker does this, which nobody else looks after.
+fn push_ahead(db: &Db, table: pg_sys::Oid) {
+    if !process::is_background_worker() {
+        return;
+    }
+    let in_the_way = db.read(
+        "SELECT l.pid, a.usename::text
+           FROM pg_locks l
+           JOIN pg_stat_activity a ON a.pid = l.pid
+           JOIN pg_class c ON c.oid = l.relation
+           JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
+          WHERE l.relation = $1 AND NOT l.granted
+            AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+            AND a.backend_type = 'client backend'
+            AND NOT pg_has_role(a.usesysid, c.relowner, 'MEMBER')
+            AND NOT has_table_privilege(a.usesysid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+            AND NOT has_any_column_privilege(a.usesysid, c.oid, 'INSERT, UPDATE, REFERENCES')",
+        &[table.into()],
+        |row| Ok((row.get::<i32>(1)?.unwrap_or_default(), text(row, 2)?)),
+    );
+    for (pid, role) in in_the_way.unwrap_or_default() {
+        if pid > 0 {
+            process::cancel(pid);
+            log!(
+                "signal_hub: canceled the statement of process {pid} ({role}), which waited for a lock that it has no right to"
+            );
         }
     }
 }

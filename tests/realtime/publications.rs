@@ -218,7 +218,7 @@ fn a_publication_of_somebody_without_a_say_in_the_table_is_not_adopted() {
     for call in [
         "enable_realtime()",
         "enable_realtime(include_signals => true)",
-        "enable_realtime('other')",
+        "enable_realtime('signal_hub')",
     ] {
         let error = admin.error(&format!("SELECT {call}"));
         assert_eq!(error.code().code(), "42501", "{}", error.message());
@@ -237,6 +237,9 @@ fn a_publication_of_somebody_without_a_say_in_the_table_is_not_adopted() {
     assert_eq!(error.code().code(), "42501", "{}", error.message());
     admin.run("ALTER PUBLICATION signal_hub OWNER TO postgres; SELECT enable_realtime()");
     assert_eq!(published(&mut admin), ["signal_hub user_signals iud"]);
+    // Whoever names another one knows whose it is, and is told.
+    let done: String = admin.one("SELECT enable_realtime('other')");
+    assert!(done.contains("\"other\" belongs to squatter"), "{done}");
 }
 
 #[test]

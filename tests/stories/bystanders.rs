@@ -156,6 +156,56 @@ fn statements_that_are_refused_delay_nothing_however_often_they_are_tried() {
     });
 }
 
+/// A statement that will be refused waits for a strong lock behind a weak one that anybody can hold,
+/// and everybody else behind it.
+#[test]
+fn a_statement_that_waits_to_be_refused_holds_up_no_delivery() {
+    let market = flat_market();
+    let (cluster, mut session) = shop(&market);
+    session.run("GRANT TEMPORARY ON DATABASE postgres TO mallory");
+    let mut holder = cluster.session_as("mallory", POSTGRES);
+    holder.run(
+        "BEGIN;
+         PREPARE a AS INSERT INTO public.user_signals SELECT * FROM public.user_signals;
+         PREPARE b AS DELETE FROM public.signals;
+         PREPARE c AS DELETE FROM public.signal_runs",
+    );
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for columns in [
+            "(u uuid, s bigint, FOREIGN KEY (u, s) REFERENCES public.user_signals)",
+            "(s bigint REFERENCES public.signals)",
+            "(r bigint REFERENCES public.signal_runs)",
+        ] {
+            let mut mallory = cluster.session_as("mallory", POSTGRES);
+            let stop = &stop;
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    mallory.run("SET statement_timeout = '60s'");
+                    mallory.error(&format!("CREATE TEMP TABLE theirs {columns}"));
+                }
+            });
+        }
+        eventually(SOON, "they wait", || {
+            session.one::<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        });
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let before = runs(&mut session, "ok");
+            market.set_change("BTCUSDT", "3.5");
+            wait_for_deliveries(&mut session, 3);
+            market.set_change("ETHUSDT", "-3.5");
+            wait_for_deliveries(&mut session, 6);
+            eventually(SOON, "more runs", || runs(&mut session, "ok") >= before + 5);
+            assert_eq!(runs(&mut session, "skipped"), 0);
+        }));
+        stop.store(true, Ordering::Relaxed);
+        holder.run("ROLLBACK");
+        if let Err(panic) = ended {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
 #[test]
 fn a_fan_out_goes_on_while_somebody_locks_the_extension_and_its_owner_can_drop_it() {
     let market = flat_market();
