@@ -6,6 +6,7 @@
 //! role can take an advisory lock.
 
 use pgrx::prelude::*;
+use std::time::Duration;
 
 /// Takes the lock that makes the cycles of this database exclude each other. SQL statements lock
 /// an object as a whole, with a 0 for its part: a part of the extension's entry is ours alone.
@@ -36,17 +37,32 @@ pub fn try_lock_tables(tables: &[pg_sys::Oid]) -> bool {
     tables.iter().copied().all(try_lock_table)
 }
 
-/// Locks a table, as a statement that writes to it is about to do anyway. `when_others_are_first`
-/// is called before a wait.
-pub fn lock_to_write(table: pg_sys::Oid, when_others_are_first: impl FnOnce()) {
-    let mode = pg_sys::RowExclusiveLock as i32;
+/// Locks a table or an index, as a statement is about to do anyway. As long as others are first,
+/// `send_away` is called, and says whether it sent somebody away; if not, this waits for its turn.
+pub fn lock_relation(relation: pg_sys::Oid, mode: u32, mut send_away: impl FnMut() -> bool) {
+    /// Whoever was sent away may come again, which takes longer than a few of these.
+    const LOOK_AGAIN_AFTER: Duration = Duration::from_micros(50);
+    const LOOKS: usize = 40;
+    const TIMES: usize = 20;
+    let mode = mode as i32;
     // SAFETY: inside a transaction, whose end releases.
-    unsafe {
-        if !pg_sys::ConditionalLockRelationOid(table, mode) {
-            when_others_are_first();
-            pg_sys::LockRelationOid(table, mode);
+    let taken = || unsafe { pg_sys::ConditionalLockRelationOid(relation, mode) };
+    if taken() {
+        return;
+    }
+    for _ in 0..TIMES {
+        if !send_away() {
+            break;
+        }
+        for _ in 0..LOOKS {
+            if taken() {
+                return;
+            }
+            std::thread::sleep(LOOK_AGAIN_AFTER);
         }
     }
+    // SAFETY: as above.
+    unsafe { pg_sys::LockRelationOid(relation, mode) }
 }
 
 /// Whether somebody holds, or waits for, a lock on this database as a whole: DROP DATABASE,

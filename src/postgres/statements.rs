@@ -48,6 +48,9 @@ impl Db {
         args: &[DatumWithOid],
         mut row: impl FnMut(&Row) -> Result<T, Failure>,
     ) -> Result<Vec<T>, Failure> {
+        if query.contains("@extschema@") {
+            trust::hold_indexes(self, query)?;
+        }
         // SAFETY: popped below; an abort pops what an error leaves.
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
         let rows = Spi::connect(|client| {
@@ -71,6 +74,7 @@ impl Db {
         mut row: impl FnMut(&Row) -> Result<T, Failure>,
     ) -> Result<Vec<T>, Failure> {
         trust::ensure_trusted_to_write(self, statement)?;
+        trust::hold_indexes(self, statement)?;
         Spi::connect_mut(|client| {
             let statement = kept(client, Kind::Writes, &self.with_schema(statement), args)?;
             let rows = client.update(statement, None, &in_server_encoding(args))?;
@@ -84,6 +88,7 @@ impl Db {
     /// What the statement raises.
     pub fn run(&self, statement: &str, args: &[DatumWithOid]) -> Result<usize, Failure> {
         trust::ensure_trusted_to_write(self, statement)?;
+        trust::hold_indexes(self, statement)?;
         let touched = Spi::connect_mut(|client| {
             let statement = kept(client, Kind::Writes, &self.with_schema(statement), args)?;
             let rows = client.update(statement, None, &in_server_encoding(args))?;

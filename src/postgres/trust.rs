@@ -41,6 +41,15 @@ const TABLES: &str = "
      GROUP BY c.relname, t.top, t.oid
      ORDER BY t.top = t.oid DESC, t.top, t.oid";
 
+const INDEXES: &str = "
+    SELECT c.relname::text, i.indexrelid
+      FROM pg_depend d
+      JOIN pg_class c ON c.oid = d.objid AND c.relkind IN ('r', 'p')
+      JOIN pg_index i ON i.indrelid = c.oid
+     WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = $1 AND d.deptype = 'e'
+       AND d.classid = 'pg_class'::regclass
+     ORDER BY i.indexrelid";
+
 /// Grows with every change of something that was asked about.
 static CHANGES: AtomicU64 = AtomicU64::new(1);
 static IS_TOLD_OF_CHANGES: AtomicBool = AtomicBool::new(false);
@@ -61,6 +70,8 @@ struct Answer {
     tables: Vec<(String, pg_sys::Oid)>,
     /// Other tables that a DELETE from one of ours changes.
     cascades: Vec<(String, pg_sys::Oid)>,
+    /// The indexes of the extension's own tables, by the name of the table.
+    indexes: Vec<(String, pg_sys::Oid)>,
 }
 
 /// Makes sure that nobody's code would run who may not act as the owner of the tables.
@@ -85,7 +96,8 @@ pub fn ensure_trusted_to_write(db: &Db, statement: &str) -> Result<(), Failure> 
             };
             for (name, oid) in before.tables.iter().chain(with_it) {
                 if name == table {
-                    lock::lock_to_write(*oid, || push_ahead(db, *oid));
+                    let mode = pg_sys::RowExclusiveLock;
+                    lock::lock_relation(*oid, mode, || push_ahead(db, *oid));
                 }
             }
         }
@@ -96,12 +108,31 @@ pub fn ensure_trusted_to_write(db: &Db, statement: &str) -> Result<(), Failure> 
     }
 }
 
-/// Cancels statements that wait for a strong lock on a table without any right to change it: they
-/// are refused once they have it, but until then everybody has to wait behind them, for as long as
-/// somebody holds a weak one. Only the worker does this, which nobody else looks after.
-fn push_ahead(db: &Db, table: pg_sys::Oid) {
+/// Locks the indexes of the tables that a statement is about, in the weakest mode. The worker only:
+/// some statements lock an index before they are refused, and would make it wait.
+///
+/// # Errors
+/// What reading the catalogs raises, and that a lock is not to be had in time.
+pub fn hold_indexes(db: &Db, statement: &str) -> Result<(), Failure> {
     if !process::is_background_worker() {
-        return;
+        return Ok(());
+    }
+    let answer = answer(db)?;
+    for table in names_after(statement, "@extschema@.") {
+        for (_, index) in answer.indexes.iter().filter(|(name, _)| name == table) {
+            lock::lock_relation(*index, pg_sys::AccessShareLock, || push_ahead(db, *index));
+        }
+    }
+    Ok(())
+}
+
+/// Cancels statements that wait for a strong lock on a table or index without any right to change
+/// it: they are refused once they have it, but until then everybody has to wait behind them, for as
+/// long as somebody holds a weak one. Only the worker does this, which nobody else looks after.
+/// Returns whether there was one.
+fn push_ahead(db: &Db, relation: pg_sys::Oid) -> bool {
+    if !process::is_background_worker() {
+        return false;
     }
     let in_the_way = db.read(
         "SELECT l.pid, a.usename::text
@@ -115,17 +146,21 @@ fn push_ahead(db: &Db, table: pg_sys::Oid) {
             AND NOT pg_has_role(a.usesysid, c.relowner, 'MEMBER')
             AND NOT has_table_privilege(a.usesysid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
             AND NOT has_any_column_privilege(a.usesysid, c.oid, 'INSERT, UPDATE, REFERENCES')",
-        &[table.into()],
-        |row| Ok((row.get::<i32>(1)?.unwrap_or_default(), text(row, 2)?)),
+        &[relation.into()],
+        |row| {
+            let pid = row.get::<i32>(1)?;
+            let pid = pid.ok_or_else(|| Failure::internal("a lock has no process"))?;
+            Ok((pid, text(row, 2)?))
+        },
     );
-    for (pid, role) in in_the_way.unwrap_or_default() {
-        if pid > 0 {
-            process::cancel(pid);
-            log!(
-                "signal_hub: canceled the statement of process {pid} ({role}), which waited for a lock that it has no right to"
-            );
-        }
+    let in_the_way = in_the_way.unwrap_or_default();
+    for (pid, role) in &in_the_way {
+        process::cancel(*pid);
+        debug1!(
+            "signal_hub: canceled process {pid} ({role}), which waited for a lock that it has no right to"
+        );
     }
+    !in_the_way.is_empty()
 }
 
 /// The tables of the extension.
@@ -155,6 +190,9 @@ fn ask(db: &Db, changes: u64) -> Result<Rc<Answer>, Failure> {
         let oid: pg_sys::Oid = row.get(2)?.unwrap_or(pg_sys::InvalidOid);
         Ok((text(row, 1)?, oid, row.get(3)?.unwrap_or(false)))
     })?;
+    let indexes = db.read(INDEXES, &[db.extension().into()], |row| {
+        Ok((text(row, 1)?, row.get(2)?.unwrap_or(pg_sys::InvalidOid)))
+    })?;
     watch(rows.iter().map(|(_, oid, _)| oid.to_u32()));
     let objections = db.read(UNTRUSTED_CODE, &[], |row| text(row, 2))?;
     if let [first, others @ ..] = &objections[..] {
@@ -169,6 +207,7 @@ fn ask(db: &Db, changes: u64) -> Result<Rc<Answer>, Failure> {
         changes,
         tables: names(own),
         cascades: names(cascades),
+        indexes,
     });
     ANSWER.set(Some(answer.clone()));
     Ok(answer)
@@ -193,10 +232,15 @@ fn written_by(statement: &str) -> impl Iterator<Item = (&str, bool)> {
         ("DELETE FROM @extschema@.", true),
     ];
     verbs.into_iter().flat_map(move |(verb, deletes)| {
-        statement.split(verb).skip(1).map(move |rest| {
-            let end = rest.find(|c: char| c != '_' && !c.is_ascii_alphanumeric());
-            (&rest[..end.unwrap_or(rest.len())], deletes)
-        })
+        names_after(statement, verb).map(move |table| (table, deletes))
+    })
+}
+
+/// The names that follow `mark` in a statement.
+fn names_after<'a>(statement: &'a str, mark: &'a str) -> impl Iterator<Item = &'a str> {
+    statement.split(mark).skip(1).map(|rest| {
+        let end = rest.find(|c: char| c != '_' && !c.is_ascii_alphanumeric());
+        &rest[..end.unwrap_or(rest.len())]
     })
 }
 

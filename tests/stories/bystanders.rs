@@ -206,6 +206,62 @@ fn a_statement_that_waits_to_be_refused_holds_up_no_delivery() {
     });
 }
 
+/// The same of an index: whoever makes the planner slow holds it without any right.
+#[test]
+fn a_statement_that_waits_to_be_refused_an_index_holds_up_no_delivery() {
+    let market = flat_market();
+    let (cluster, mut session) = shop(&market);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let mut holder = cluster.session_as("mallory", POSTGRES);
+        holder.run(
+            "SET statement_timeout = '40s';
+             CREATE FUNCTION pg_temp.slow() RETURNS uuid STABLE LANGUAGE plpgsql
+                 AS 'BEGIN PERFORM pg_sleep(600); RETURN NULL; END'",
+        );
+        let holder_pid: i32 = holder.one("SELECT pg_backend_pid()");
+        scope.spawn(move || {
+            holder.error("SELECT 1 FROM public.user_signals, public.signals s WHERE user_id = pg_temp.slow()")
+        });
+        eventually(SOON, "an index is held", || {
+            session.one::<bool>(&format!(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = {holder_pid} AND relation = 'user_signals_pkey'::regclass)"
+            ))
+        });
+        for index in ["user_signals_pkey", "signals_pkey"] {
+            let mut mallory = cluster.session_as("mallory", POSTGRES);
+            let stop = &stop;
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    mallory.run("SET statement_timeout = '60s'");
+                    mallory.error(&format!(
+                        "ALTER INDEX {index} DEPENDS ON EXTENSION signal_hub"
+                    ));
+                }
+            });
+        }
+        eventually(SOON, "one waits", || {
+            session.one::<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        });
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let ok = "SELECT count(*) FROM signal_runs WHERE status = 'ok'";
+            let before: i64 = session.one(ok);
+            market.set_change("BTCUSDT", "3.5");
+            eventually(SOON, "a signal is delivered, and more runs made", || {
+                session.one::<i64>("SELECT coalesce(sum(deliveries), 0)::bigint FROM signal_runs")
+                    == 3
+                    && session.one::<i64>(ok) >= before + 5
+            });
+            assert_eq!(runs(&mut session, "skipped"), 0);
+        }));
+        stop.store(true, Ordering::Relaxed);
+        session.run(&format!("SELECT pg_cancel_backend({holder_pid})"));
+        if let Err(panic) = ended {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
 #[test]
 fn a_fan_out_goes_on_while_somebody_locks_the_extension_and_its_owner_can_drop_it() {
     let market = flat_market();
