@@ -9,6 +9,7 @@ use crate::board::slots::{self, Phase, Restorer, Stage};
 use crate::board::trouble::{Troubles, Work};
 use crate::cycle::scheduled::{Ended, run_scheduled};
 use crate::delivery::{self, Delivered, Role};
+use crate::postgres::report::warn;
 use crate::postgres::transaction::idle;
 use crate::postgres::{Failure, Installation, Scope, process, wanted};
 use crate::settings;
