@@ -13,6 +13,7 @@ CHECKS=(
     "realtime     clients that follow user_signals"
     "live         the live service"
     "browser      the live page in a browser"
+    "pgspot       names in the install script that could be others' objects"
     "shellcheck   the shell scripts"
     "licenses     licenses, bans and sources of dependencies"
 )
@@ -64,6 +65,19 @@ test_on_servers() { run_cargo test --locked -p signal_hub_tests --examples --tes
 check_live() { run_cargo test --locked -p signal_hub_live -- "$@"; }
 
 check_browser() { as_builder env PG_CONFIG="$pg_config" live/tests/browser/run "$@"; }
+
+check_pgspot() {
+    command -v pgspot >/dev/null || cannot "pgspot is not installed (pip install pgspot)"
+    local version made=$CARGO_TARGET_DIR/pgspot rewritten
+    version=$(sed -nE "s/^default_version = '(.*)'/\1/p" signal_hub.control)
+    run_cargo run --quiet --locked -p install_scripts -- sql "$version" "$made" || return
+    # It reads neither a body that begins with BEGIN ATOMIC nor all of PL/pgSQL, for which story
+    # every_name has plpgsql_check.
+    # shellcheck disable=SC2016 # these are Perl's
+    rewritten=$(perl -0pe 's/BEGIN ATOMIC\n(.*?)\n    END;/AS \$atomic\$\n$1\n    \$atomic\$;/sg; s/\@extschema\@/hub/g' \
+        "$made/signal_hub--$version.sql")
+    pgspot --no-plpgsql <<<"$rewritten"
+}
 
 check_shellcheck() {
     command -v shellcheck >/dev/null || cannot "shellcheck is not installed"

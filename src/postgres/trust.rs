@@ -9,9 +9,10 @@
 use super::statements::text;
 use super::{Db, Failure, lock, process};
 use pgrx::prelude::*;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// The query that finds the code of others. Update scripts have it, too.
 const UNTRUSTED_CODE: &str = include_str!("../../sql/queries/untrusted_code.sql");
@@ -57,7 +58,11 @@ static IS_TOLD_OF_CHANGES: AtomicBool = AtomicBool::new(false);
 static TABLES_ASKED_ABOUT: [AtomicU32; 64] = [const { AtomicU32::new(0) }; 64];
 static HOW_MANY: AtomicUsize = AtomicUsize::new(usize::MAX);
 
+/// Time between two lines in the log about statements that were in the way.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
 thread_local! {
+    static TOLD_AT: Cell<Option<Instant>> = const { Cell::new(None) };
     /// What the catalogs said, while nothing has changed.
     static ANSWER: RefCell<Option<Rc<Answer>>> = const { RefCell::new(None) };
 }
@@ -156,9 +161,12 @@ fn push_ahead(db: &Db, relation: pg_sys::Oid) -> bool {
     let in_the_way = in_the_way.unwrap_or_default();
     for (pid, role) in &in_the_way {
         process::cancel(*pid);
-        debug1!(
-            "signal_hub: canceled process {pid} ({role}), which waited for a lock that it has no right to"
-        );
+        if TOLD_AT.get().is_none_or(|at| at.elapsed() > TELL_EVERY) {
+            TOLD_AT.set(Some(Instant::now()));
+            log!(
+                "signal_hub: canceled a statement of process {pid} ({role}), which waited for a lock that it has no right to"
+            );
+        }
     }
     !in_the_way.is_empty()
 }
