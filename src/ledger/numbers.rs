@@ -55,15 +55,15 @@ pub fn catch_up(db: &Db) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Moves the sequence of signals beyond the numbers that rows of `user_signals` have, and logs
-/// that. Called before signals are recorded.
+/// Moves the sequence of signals beyond all numbers that rows of `user_signals` have, when the next
+/// `count` of it are among them, and logs that. Called before signals are recorded.
 ///
 /// All these rows are read only when there is a sign of it: the ledger is empty, or some of those
-/// who are looked up have rows of numbers to come.
+/// who are looked up have rows of the next numbers.
 ///
 /// # Errors
 /// What the statements raise.
-pub fn go_beyond_deliveries(db: &Db) -> Result<(), Failure> {
+pub fn go_beyond_deliveries(db: &Db, count: i64) -> Result<(), Failure> {
     let is_suspicious = db.walking_indexes(|db| {
         db.read(
             "WITH next AS MATERIALIZED (
@@ -81,10 +81,10 @@ pub fn go_beyond_deliveries(db: &Db) -> Result<(), Failure> {
              SELECT NOT EXISTS (SELECT FROM @extschema@.signals)
                     OR EXISTS (SELECT FROM looked_up l CROSS JOIN next n
                                 WHERE EXISTS (SELECT FROM @extschema@.user_signals e
-                                               WHERE e.user_id = l.user_id AND e.signal_id >= n.number))
+                                               WHERE e.user_id = l.user_id AND e.signal_id >= n.number AND e.signal_id < n.number + $1))
                     OR EXISTS (SELECT FROM @extschema@.signal_delivery_ranges r CROSS JOIN next n
-                                WHERE r.signal_id >= n.number)",
-            &[],
+                                WHERE r.signal_id >= n.number AND r.signal_id < n.number + $1)",
+            &[count.into()],
             |row| Ok(row.get(1)?.unwrap_or(true)),
         )
     })?;
@@ -92,12 +92,14 @@ pub fn go_beyond_deliveries(db: &Db) -> Result<(), Failure> {
         return Ok(());
     }
     let beyond = db.read(
-        "SELECT d.highest, s.last_value
-           FROM (SELECT greatest((SELECT max(signal_id) FROM @extschema@.user_signals),
-                                 (SELECT max(signal_id) FROM @extschema@.signal_delivery_ranges)) AS highest) d,
-                @extschema@.signals_signal_id_seq s
-          WHERE d.highest >= s.last_value + CASE WHEN s.is_called THEN 1 ELSE 0 END",
-        &[],
+        "WITH next AS MATERIALIZED (
+             SELECT last_value, last_value + CASE WHEN is_called THEN 1 ELSE 0 END AS number FROM @extschema@.signals_signal_id_seq
+         )
+         SELECT max(d.signal_id), min(n.last_value)
+           FROM (SELECT signal_id FROM @extschema@.user_signals UNION ALL
+                 SELECT signal_id FROM @extschema@.signal_delivery_ranges) d CROSS JOIN next n
+         HAVING bool_or(d.signal_id >= n.number AND d.signal_id < n.number + $1)",
+        &[count.into()],
         |row| Ok((row.get::<i64>(1)?.unwrap_or_default(), row.get::<i64>(2)?.unwrap_or_default())),
     )?;
     for (highest, last) in beyond {
