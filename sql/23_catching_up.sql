@@ -14,14 +14,17 @@
 --    the latest possible, so a row may seem younger than it is, not older.
 -- 3. Numbers mean something in one history of one cluster only: another one, as
 --    after a failover or a restored dump, starts again at the beginning. Nor does
---    a crash use a number twice: what a watermark has passed is flushed first.
+--    a crash use a number twice: what a watermark has passed is flushed first. A disk
+--    whose snapshot was put back does, so a history has a name for each start of the
+--    server, and numbers of an earlier start count up to its end in this history.
 
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_transactions(OUT history text, OUT next_xid bigint)
     RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1
     AS 'MODULE_PATHNAME', 'signal_hub_transactions_wrapper';
 COMMENT ON FUNCTION @extschema@.signal_hub_transactions() IS
-    'for signals_since(): history names the server, timeline, database, role and subscriber for whom transaction '
-    'numbers can be compared; next_xid is above all that exist. On a primary, WAL is flushed to the end first';
+    'for signals_since(): history names the server and its start, timeline, database, role and subscriber for whom '
+    'transaction numbers can be compared, then histories that are the same up to a number, as NAME:NUMBER; next_xid '
+    'is above all that exist. On a primary, WAL is flushed to the end first';
 
 CREATE OR REPLACE FUNCTION @extschema@.signals_since(
     INOUT watermark text DEFAULT NULL, IN max_rows integer DEFAULT 500,
@@ -37,7 +40,10 @@ DECLARE
         left(watermark, 200), '^([0-9a-f]{16})-([0-9]{1,18})(?:-([0-9]{1,18})-([0-9]{1,18})-([0-9a-f]{32}))?$');
     oldest_running bigint := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
     history text;
+    histories text[];
     next_xid bigint;
+    -- Up to which number the watermark's history is the same as this one.
+    same_up_to bigint;
     since bigint := 0;
     last_xid bigint;
     last_row record;
@@ -60,6 +66,8 @@ BEGIN
             HINT = 'Pass what signals_since() returned last, or null to begin.';
     END IF;
     EXECUTE format('SELECT * FROM %s()', transactions) INTO STRICT history, next_xid;
+    histories := string_to_array(history, ' ');
+    history := histories[1];
 
     IF watermark IS NULL THEN
         EXECUTE format(
@@ -73,9 +81,23 @@ BEGIN
         RETURN;
     END IF;
 
+    IF pg_is_in_recovery() AND left(parts[1], 8) = left(history, 8) THEN
+        history := parts[1];
+    END IF;
+    IF parts[1] = history THEN
+        same_up_to := 9223372036854775807;
+    ELSE
+        SELECT split_part(h.name, ':', 2)::bigint INTO same_up_to
+          FROM unnest(histories[2:]) h (name) WHERE split_part(h.name, ':', 1) = parts[1] LIMIT 1;
+    END IF;
     -- A standby that lags is behind its primary's watermark, and has nothing new.
-    IF parts[1] = history AND (parts[2]::bigint <= next_xid OR pg_is_in_recovery()) THEN
-        since := parts[2]::bigint;
+    IF same_up_to IS NOT NULL
+       AND (least(parts[2]::bigint, same_up_to) <= next_xid OR pg_is_in_recovery()) THEN
+        since := least(parts[2]::bigint, same_up_to);
+        -- A page that reaches beyond is begun again.
+        IF parts[3]::bigint >= same_up_to OR parts[2]::bigint > same_up_to THEN
+            parts[3] := NULL;
+        END IF;
         -- Nor does it have all the pages that the primary has.
         IF parts[3] IS NOT NULL AND oldest_running < since THEN
             signals := '{}';
@@ -119,5 +141,6 @@ Without a watermark: the newest max_rows (null is no limit). With the one of the
 'changed since, oldest first; more says that a further page waits behind the new watermark. No row is missed, '
 'however late its transaction commits; some may come twice: tell them by signal_id.
 A watermark is good for the same subscriber and role on the same server; one of another, or from before a failover '
-'or a restored dump, starts at the beginning. Deleted rows are not reported. Raises 22P02 when the text is not a '
+'or a restored dump, starts at the beginning; so does one from before a disk was put back to an earlier state, or it '
+'starts where the histories part. Deleted rows are not reported. Raises 22P02 when the text is not a '
 'watermark';

@@ -26,6 +26,7 @@ pgrx::pg_module_magic!(name, version);
 pub extern "C-unwind" fn _PG_init() {
     settings::define();
     if postgres::process::preloading() && !postgres::process::binary_upgrade() {
+        postgres::server_starts::remember_first_number();
         board::slots::reserve_shared_memory();
         board::failed_calls::reserve_shared_memory();
         service::launcher::register();

@@ -2,7 +2,7 @@
 //! number holds: in which history such numbers can be compared, and that no crash uses one twice.
 
 use super::claims;
-use crate::postgres::process;
+use crate::postgres::{process, server_starts};
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
@@ -11,10 +11,36 @@ fn signal_hub_transactions()
     // SAFETY: a plain read of shared memory.
     let next = unsafe { pg_sys::ReadNextFullTransactionId() }.value;
     flush_wal();
-    TableIterator::once((
-        format!("{:016x}", history()),
-        i64::try_from(next).unwrap_or(i64::MAX),
-    ))
+    TableIterator::once((histories(), i64::try_from(next).unwrap_or(i64::MAX)))
+}
+
+/// The name of the history that goes on, and behind it those in which numbers up to an end are the
+/// same as in this one: `NAME NAME:END NAME:END`. A name is what [`history`] says, in short, and
+/// the start of the server.
+///
+/// A standby does not know the starts of its primary, and a history that was thrown away with a
+/// disk has no standby. So there a name is known by its first half, and goes on.
+fn histories() -> String {
+    let history = history();
+    let short = (history ^ (history >> 32)) as u32;
+    // SAFETY: a read of shared memory.
+    if unsafe { pg_sys::RecoveryInProgress() } {
+        return format!("{short:08x}{:08x}", 0);
+    }
+    let starts = server_starts::starts();
+    let Some((this, earlier)) = starts.split_last() else {
+        return format!("{short:08x}{:08x}", 0);
+    };
+    let mut names = format!("{short:08x}{:08x}", this.id);
+    // Of a standby, and of releases before 0.3.0, which named no start.
+    names += &format!(" {short:08x}{:08x}:{}", 0, this.first);
+    names += &format!(" {history:016x}:{}", this.first);
+    let mut end = this.first;
+    for start in earlier.iter().rev() {
+        names += &format!(" {short:08x}{:08x}:{end}", start.id);
+        end = end.min(start.first);
+    }
+    names
 }
 
 /// Names the server, its timeline, the database, the role and the subscriber who reads. A failover begins a

@@ -5,7 +5,7 @@ use crate::board::failed_calls;
 use crate::delivery::{self, Role};
 use crate::ledger::{self, Plan, Standing, Trigger};
 use crate::postgres::process::unix_millis;
-use crate::postgres::{Db, Failure, Scope, as_owner, catch, process, transaction};
+use crate::postgres::{Db, Failure, Scope, as_owner, catch, process, server_starts, transaction};
 use market::{MarketError, UnixMillis, backoff};
 use std::time::{Duration, Instant};
 use strategy::{Explanation, Verdict};
@@ -22,6 +22,8 @@ const CALLER_RETRY: Duration = Duration::from_millis(20);
 pub fn run_by_hand() -> Result<Outcome, Failure> {
     let scope = Scope::Caller;
     process::refuse_if_read_only(c"generate_signals_now()");
+    // Without a launcher, whoever delivers first records this start of the server.
+    server_starts::starts();
     if transaction::has_one_snapshot() {
         return Err(Failure::one_snapshot());
     }

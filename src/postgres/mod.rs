@@ -12,6 +12,7 @@ pub mod lock;
 pub mod process;
 pub mod report;
 mod scoped_settings;
+pub mod server_starts;
 pub mod statements;
 pub mod transaction;
 mod trust;

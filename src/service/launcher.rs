@@ -9,7 +9,7 @@
 
 use crate::board::slots::{self, Micros, Phase, Restorer, SLOTS, Slot};
 use crate::postgres::transaction::idle;
-use crate::postgres::{Failure, Scope, process};
+use crate::postgres::{Failure, Scope, process, server_starts};
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BgWorkerStartTime};
 use pgrx::prelude::*;
 use std::collections::HashSet;
@@ -49,6 +49,8 @@ pub extern "C-unwind" fn signal_hub_launcher_main(_arg: pg_sys::Datum) {
     process::take_up_signals();
     process::connect_to_no_database();
     slots::enter_launcher();
+    // Also when no client asks while this start lasts.
+    server_starts::starts();
     let mut without_extension = HashSet::new();
     let mut forget_at = Instant::now() + FORGET_AFTER;
     let mut starts = Starts::default();
