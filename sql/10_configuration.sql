@@ -58,7 +58,8 @@ COMMENT ON COLUMN @extschema@.signal_symbols.status IS
     'is known of it stays); null before the first look';
 COMMENT ON COLUMN @extschema@.signal_symbols.status_why IS 'the finding behind a status other than TRADING';
 COMMENT ON COLUMN @extschema@.signal_symbols.last_seen_at IS 'when the symbol was last found TRADING, to the hour';
-COMMENT ON COLUMN @extschema@.signal_symbols.checked_at IS 'when status was last written; of an UNKNOWN symbol, when it was last asked for';
+COMMENT ON COLUMN @extschema@.signal_symbols.checked_at IS
+    'when status was last written; of an UNKNOWN symbol, when it was last asked for';
 COMMENT ON COLUMN @extschema@.signal_symbols.shipped IS
     'true on rows that came with the extension, so that a restored dump replaces them; leave it alone';
 

@@ -29,9 +29,10 @@ WITH recent AS (
                    OR (SELECT count(*)
                          FROM (SELECT FROM @extschema@.user_signals e
                                 WHERE e.user_id = c.user_id
-                                  AND e.signal_id >= (SELECT min(d.signal_id) FROM @extschema@.signals d
-                                                       WHERE d.created_at >= date_trunc('day', now() AT TIME ZONE 'UTC')
-                                                                             AT TIME ZONE 'UTC')
+                                  AND e.signal_id >= (
+                                          SELECT min(d.signal_id) FROM @extschema@.signals d
+                                           WHERE d.created_at >= date_trunc('day', now() AT TIME ZONE 'UTC')
+                                                                 AT TIME ZONE 'UTC')
                                 LIMIT c.daily_quota) used) < c.daily_quota)
            END AS is_ready,
            CASE WHEN m.signals > 0 AND m.has_subscriptions THEN (
@@ -90,5 +91,6 @@ COMMENT ON COLUMN @extschema@.signal_reach.signals IS
     'how many of the last signals, up to 100, reached nobody; 0 when the last one reached somebody';
 COMMENT ON COLUMN @extschema@.signal_reach.since IS 'when the first of them was recorded';
 COMMENT ON COLUMN @extschema@.signal_reach.unreached IS
-    'whether that needs somebody: there are subscriptions, and as they are now the next signal would reach nobody either';
+    'whether that needs somebody: there are subscriptions, and as they are now the next signal would reach nobody '
+    'either';
 COMMENT ON COLUMN @extschema@.signal_reach.message IS 'the cause in words, with the remedy; null when signals arrive';

@@ -2,208 +2,28 @@
 //!
 //! <https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints>
 
+mod fields;
 mod reply;
-mod row;
+mod requests;
 
-pub use reply::{Rows, parse};
+pub use requests::fetch_tickers;
 
-use crate::error::excerpt;
-use crate::http::{Client, Reply};
-use crate::{Asked, Endpoint, LastLook, MarketError, Tickers, UnixMillis, check_url};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reply::refusal;
-use std::collections::{BTreeSet, HashSet};
+use crate::error::{excerpt, sanitized};
+use crate::http::Reply;
+use crate::{MarketError, Ticker, UnixMillis, decimal};
+use fields::{Field, Name};
+use reply::{Content, Way, refusal, string};
+use rust_decimal::Decimal;
+use serde::de::{IgnoredAny, MapAccess};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
-/// Most symbols asked for by name; above it, the list of all costs the exchange no more.
-const MOST_NAMED: usize = 100;
-/// Longest symbol the exchange accepts, in characters.
-const LONGEST_SYMBOL: usize = 20;
-/// What a query cannot hold as it is: all but the unreserved characters of RFC 3986, 2.3.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
-/// "Illegal characters found in a parameter."
-const ILLEGAL_CHARACTERS: i64 = -1100;
-/// "Invalid symbol."
-const INVALID_SYMBOL: i64 = -1121;
+/// Shortest row of an exchange, about, in bytes.
+const SHORTEST_ROW: usize = 400;
 
-/// Gets the tickers of `symbols`: one request in the common case, for those that the exchange
-/// lists; a second one when it refuses the whole list because of a symbol that it does not know,
-/// or when it is time to ask again of one. Above a hundred symbols, and to ask again of several,
-/// it is one request for the list of all. Blocks, for the endpoint's timeout at most. Without
-/// symbols it asks nothing.
-///
-/// # Errors
-/// Whatever [`MarketError`] names. A row that cannot be used is not an error of the fetch: it is
-/// in [`Tickers::rows`] with its reason.
-pub fn fetch_tickers(endpoint: &Endpoint, symbols: &[Asked]) -> Result<Tickers, MarketError> {
-    check_url(&endpoint.base_url)?;
-    let possible: Vec<&Asked> = symbols
-        .iter()
-        .filter(|asked| is_possible(&asked.symbol))
-        .collect();
-    let mut look = Look::default();
-    if !possible.is_empty() {
-        Exchange::new(endpoint)?.look(&possible, &mut look)?;
-    }
-    let mut tickers = Tickers {
-        exchange_time: look.exchange_time,
-        ..Tickers::default()
-    };
-    for asked in symbols {
-        let symbol = &asked.symbol;
-        if look.rows.contains_key(symbol) {
-            continue;
-        }
-        if is_possible(symbol) && look.is_missing(asked) {
-            tickers.missing.insert(symbol.clone());
-            continue;
-        }
-        tickers.unknown.push(symbol.clone());
-        if asked.last_look == LastLook::UnknownLately && !look.saw_all {
-            tickers.not_asked.insert(symbol.clone());
-        }
-    }
-    tickers.rows = look.rows;
-    Ok(tickers)
-}
-
-/// What the requests of one fetch showed.
-#[derive(Default)]
-struct Look {
-    rows: Rows,
-    /// Whether it was the list of all symbols.
-    saw_all: bool,
-    /// The one symbol that the list of all lacks after the exchange refused to know all of those
-    /// asked for by name: this refusal is of it.
-    refused: Option<String>,
-    exchange_time: Option<UnixMillis>,
-}
-
-impl Look {
-    /// Whether all that is known of a symbol without a row is that a reply lacked it.
-    fn is_missing(&self, asked: &Asked) -> bool {
-        match asked.last_look {
-            LastLook::Listed if self.saw_all => self.refused.as_ref() != Some(&asked.symbol),
-            LastLook::Listed | LastLook::Never => !self.saw_all,
-            LastLook::UnknownLately | LastLook::UnknownDue => false,
-        }
-    }
-}
-
-/// The requests of one fetch.
-struct Exchange<'a> {
-    client: Client<'a>,
-    /// URL of the list of all symbols.
-    all: String,
-}
-
-impl<'a> Exchange<'a> {
-    fn new(endpoint: &'a Endpoint) -> Result<Self, MarketError> {
-        Ok(Self {
-            client: Client::new(endpoint)?,
-            all: format!(
-                "{}/api/v3/ticker/24hr",
-                endpoint.base_url.trim_end_matches('/')
-            ),
-        })
-    }
-
-    fn look(&self, symbols: &[&Asked], look: &mut Look) -> Result<(), MarketError> {
-        let wanted: HashSet<&str> = symbols.iter().map(|asked| asked.symbol.as_str()).collect();
-        let of = |is_of: fn(LastLook) -> bool| -> BTreeSet<&str> {
-            let symbols = symbols.iter().filter(|asked| is_of(asked.last_look));
-            symbols.map(|asked| asked.symbol.as_str()).collect()
-        };
-        let by_name = of(|last| matches!(last, LastLook::Listed | LastLook::Never));
-        let again = of(|last| last == LastLook::UnknownDue);
-        if symbols.len() > MOST_NAMED || again.len() > 1 {
-            return self.look_at_all(&wanted, look);
-        }
-        if !by_name.is_empty() {
-            let reply = self.get(&named(&self.all, &by_name), look)?;
-            if refuses_a_symbol(&reply) {
-                self.look_at_all(&wanted, look)?;
-                let mut lacking = by_name
-                    .iter()
-                    .filter(|name| !look.rows.contains_key(**name));
-                look.refused = lacking
-                    .next()
-                    .filter(|_| lacking.next().is_none())
-                    .map(|name| (*name).to_owned());
-                return Ok(());
-            }
-            look.rows = parse(&accept(reply)?, &wanted)?;
-        }
-        if again.is_empty() {
-            return Ok(());
-        }
-        self.ask_again(&named(&self.all, &again), &wanted, look)
-    }
-
-    fn look_at_all(&self, wanted: &HashSet<&str>, look: &mut Look) -> Result<(), MarketError> {
-        look.rows = parse(&accept(self.get(&self.all, look)?)?, wanted)?;
-        look.saw_all = true;
-        Ok(())
-    }
-
-    /// Asks for the one symbol that the exchange did not know. The others have their rows by now:
-    /// only that the exchange says stop is an error.
-    fn ask_again(
-        &self,
-        url: &str,
-        wanted: &HashSet<&str>,
-        look: &mut Look,
-    ) -> Result<(), MarketError> {
-        let rows = self
-            .get(url, look)
-            .and_then(|reply| parse(&accept(reply)?, wanted));
-        match rows {
-            Ok(rows) => look.rows.extend(rows),
-            Err(stop @ MarketError::LeftAlone { .. }) => return Err(stop),
-            Err(_) => {}
-        }
-        Ok(())
-    }
-
-    fn get(&self, url: &str, look: &mut Look) -> Result<Reply, MarketError> {
-        let reply = self.client.get(url)?;
-        look.exchange_time = reply.date.or(look.exchange_time);
-        Ok(reply)
-    }
-}
-
-/// Whether the exchange could list such a symbol. What it could not is never sent: an illegal
-/// character would make it refuse the whole list.
-fn is_possible(symbol: &str) -> bool {
-    let allowed = |c: char| {
-        c.is_ascii_uppercase()
-            || c.is_ascii_digit()
-            || "-_.".contains(c)
-            || !c.is_ascii() && c.is_alphanumeric()
-    };
-    (1..=LONGEST_SYMBOL).contains(&symbol.chars().count()) && symbol.chars().all(allowed)
-}
-
-/// The URL that asks for these symbols, percent-encoded as a query has to be.
-fn named(all: &str, symbols: &BTreeSet<&str>) -> String {
-    let names: Vec<String> = symbols
-        .iter()
-        .map(|symbol| format!("%22{}%22", utf8_percent_encode(symbol, RESERVED)))
-        .collect();
-    format!("{all}?symbols=%5B{}%5D", names.join("%2C"))
-}
-
-/// Whether the exchange does not know a symbol of those asked for, which it does not name.
-fn refuses_a_symbol(reply: &Reply) -> bool {
-    reply.status == 400
-        && matches!(
-            refusal(&reply.body),
-            Some((INVALID_SYMBOL | ILLEGAL_CHARACTERS, _))
-        )
-}
+/// By symbol: a ticker, or why its row is unusable.
+pub type Rows = HashMap<String, Result<Ticker, String>>;
 
 fn accept(reply: Reply) -> Result<Vec<u8>, MarketError> {
     let status = reply.status;
@@ -226,6 +46,158 @@ fn accept(reply: Reply) -> Result<Vec<u8>, MarketError> {
             status,
             body: body(),
         }),
+    }
+}
+
+/// The rows of `asked` in a reply. A symbol that comes twice is unusable: nothing says which of
+/// its rows is right.
+///
+/// Rows are read one after the other, and of those that nobody asked for nothing is kept. So a
+/// reply takes no more than a small multiple of its length, whatever it holds; what is kept grows
+/// with the symbols asked for, not with the reply.
+///
+/// # Errors
+/// [`MarketError::NotJson`], and [`MarketError::Rejected`] for the exchange's error object.
+pub fn parse(body: &[u8], asked: &HashSet<&str>) -> Result<Rows, MarketError> {
+    let refuse = |reason: String| MarketError::NotJson {
+        reason,
+        body: excerpt(body),
+    };
+    let text = std::str::from_utf8(body).map_err(|_| refuse("it is not UTF-8".to_owned()))?;
+    if text.trim().is_empty() {
+        return Err(refuse("it is empty".to_owned()));
+    }
+    let most = asked.len().min(text.len() / SHORTEST_ROW);
+    let read = |way| {
+        let mut rows = Rows::with_capacity(most);
+        let mut names_a_symbol = false;
+        let content = reply::read(text, way, &mut |row: Row| {
+            let Some(symbol) = row.symbol() else {
+                return;
+            };
+            names_a_symbol = true;
+            if asked.contains(symbol.as_ref()) {
+                let ticker = row.ticker(&symbol);
+                rows.entry(symbol.into_owned())
+                    .and_modify(|row| *row = Err("the reply holds this symbol twice".to_owned()))
+                    .or_insert(ticker);
+            }
+        })?;
+        Ok((content, rows, names_a_symbol))
+    };
+    let (content, rows, names_a_symbol) = read(Way::AtOnce)
+        .or_else(|_: serde_json::Error| read(Way::OneByOne))
+        .map_err(|error| refuse(format!("it is not JSON: {error}")))?;
+    match content {
+        Content::List if names_a_symbol => Ok(rows),
+        Content::List => Err(refuse("no row of it names a symbol".to_owned())),
+        Content::Refusal { code, message } => Err(MarketError::Rejected { code, message }),
+        Content::Other => Err(refuse("it is JSON, but not a list".to_owned())),
+    }
+}
+
+/// A row of a list, whose fields are text until they are asked for, so that each bad one can be
+/// named.
+#[derive(Default)]
+pub struct Row<'a> {
+    values: [Option<&'a RawValue>; Field::NAMES.len()],
+    /// A field that comes twice: nothing says which of its values is right.
+    twice: Option<Field>,
+    names_itself_twice: bool,
+}
+
+impl<'a> Row<'a> {
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// Those of the grammar alone.
+    pub fn read<A: MapAccess<'a>>(mut object: A) -> Result<Self, A::Error> {
+        let mut row = Self::default();
+        while let Some(field) = object.next_key_seed(Name)? {
+            let Some(field) = field else {
+                object.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let value = object.next_value()?;
+            if row.values[field as usize].replace(value).is_some() {
+                row.names_itself_twice |= matches!(field, Field::Symbol);
+                row.twice.get_or_insert(field);
+            }
+        }
+        Ok(row)
+    }
+
+    /// The symbol that it names, once.
+    pub fn symbol(&self) -> Option<Cow<'a, str>> {
+        if self.names_itself_twice {
+            return None;
+        }
+        string(self.value(Field::Symbol)?)?.ok()
+    }
+
+    /// The ticker of `symbol`, or why the row is unusable.
+    pub fn ticker(&self, symbol: &str) -> Result<Ticker, String> {
+        if let Some(field) = self.twice {
+            return Err(format!("duplicate field `{}`", field.name()));
+        }
+        Ok(Ticker {
+            symbol: symbol.to_owned(),
+            price_change: self.signed(Field::PriceChange)?,
+            price_change_percent: self.signed(Field::PriceChangePercent)?,
+            weighted_average_price: self.unsigned(Field::WeightedAvgPrice)?,
+            last_price: self.unsigned(Field::LastPrice)?,
+            open_price: self.unsigned(Field::OpenPrice)?,
+            high_price: self.unsigned(Field::HighPrice)?,
+            low_price: self.unsigned(Field::LowPrice)?,
+            bid_price: self.unsigned(Field::BidPrice)?,
+            ask_price: self.unsigned(Field::AskPrice)?,
+            base_volume: self.unsigned(Field::Volume)?,
+            quote_volume: self.unsigned(Field::QuoteVolume)?,
+            open_time: self.whole(Field::OpenTime)?,
+            close_time: self.whole(Field::CloseTime)?,
+            trade_count: self.whole(Field::Count)?,
+        })
+    }
+
+    fn value(&self, field: Field) -> Option<&'a RawValue> {
+        self.values[field as usize].filter(|value| value.get() != "null")
+    }
+
+    /// The text of a number, which the exchange writes as a string and others write bare.
+    fn text(&self, field: Field) -> Result<Cow<'a, str>, String> {
+        let Some(value) = self.value(field) else {
+            return Err(format!("{} is missing", field.name()));
+        };
+        string(value)
+            .unwrap_or(Ok(Cow::Borrowed(value.get())))
+            .map_err(|error| format!("{}: {error}", field.name()))
+    }
+
+    fn signed(&self, field: Field) -> Result<Decimal, String> {
+        let text = self.text(field)?;
+        decimal::parse(&text)
+            .map_err(|reason| format!("{} {reason}: {}", field.name(), sanitized(&text)))
+    }
+
+    fn unsigned(&self, field: Field) -> Result<Decimal, String> {
+        let number = self.signed(field)?;
+        if number.is_sign_negative() && !number.is_zero() {
+            return Err(format!("{} is negative: {number}", field.name()));
+        }
+        Ok(number)
+    }
+
+    /// A whole number that is zero or more: a count, or a time in milliseconds.
+    fn whole(&self, field: Field) -> Result<UnixMillis, String> {
+        let text = self.text(field)?;
+        match text.parse() {
+            Ok(number @ 0..) => Ok(number),
+            _ => Err(format!(
+                "{} is not a whole number: {}",
+                field.name(),
+                sanitized(&text)
+            )),
+        }
     }
 }
 

@@ -1,7 +1,9 @@
+use super::requests::{is_possible, named};
 use super::*;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 fn row(symbol: &str) -> Value {
     json!({

@@ -267,6 +267,10 @@ fn read_file(path: &str) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
+mod asking_tests;
+#[cfg(test)]
+mod endless_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod url_tests;

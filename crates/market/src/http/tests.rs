@@ -7,17 +7,17 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-type Act = Box<dyn FnOnce(&mut TcpStream) + Send>;
+pub(super) type Act = Box<dyn FnOnce(&mut TcpStream) + Send>;
 
 /// A listener that plays one act per connection, and then accepts no more.
-struct Peer {
-    endpoint: Endpoint,
+pub(super) struct Peer {
+    pub(super) endpoint: Endpoint,
     /// The request heads it read.
     requests: Receiver<String>,
 }
 
 impl Peer {
-    fn playing(acts: Vec<Act>) -> Self {
+    pub(super) fn playing(acts: Vec<Act>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base_url = format!("http://{}/", listener.local_addr().unwrap());
         let (sender, requests) = channel();
@@ -37,40 +37,40 @@ impl Peer {
         Self { endpoint, requests }
     }
 
-    fn answering(answers: &[&str]) -> Self {
+    pub(super) fn answering(answers: &[&str]) -> Self {
         Self::playing(answers.iter().map(|answer| says(answer)).collect())
     }
 
-    fn within(mut self, ms: u64) -> Self {
+    pub(super) fn within(mut self, ms: u64) -> Self {
         self.endpoint.timeout = Duration::from_millis(ms);
         self
     }
 
-    fn fetch(&self) -> Result<Tickers, MarketError> {
+    pub(super) fn fetch(&self) -> Result<Tickers, MarketError> {
         self.fetch_after(LastLook::Never)
     }
 
     /// Fetches BTCUSDT, and GONEUSDT after this last look.
-    fn fetch_after(&self, last_look: LastLook) -> Result<Tickers, MarketError> {
+    pub(super) fn fetch_after(&self, last_look: LastLook) -> Result<Tickers, MarketError> {
         let gone = asked("GONEUSDT", last_look);
         fetch_tickers(&self.endpoint, &[asked("BTCUSDT", LastLook::Listed), gone])
     }
 
     /// The first lines of the requests so far.
-    fn request_lines(&self) -> Vec<String> {
+    pub(super) fn request_lines(&self) -> Vec<String> {
         let first_line = |head: String| head.lines().next().unwrap_or_default().to_owned();
         self.requests.try_iter().map(first_line).collect()
     }
 }
 
-fn asked(symbol: &str, last_look: LastLook) -> Asked {
+pub(super) fn asked(symbol: &str, last_look: LastLook) -> Asked {
     Asked {
         symbol: symbol.to_owned(),
         last_look,
     }
 }
 
-fn read_head(stream: &mut TcpStream) -> String {
+pub(super) fn read_head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
@@ -79,23 +79,23 @@ fn read_head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
-fn says(answer: &str) -> Act {
+pub(super) fn says(answer: &str) -> Act {
     let answer = answer.to_owned();
     Box::new(move |stream| stream.write_all(answer.as_bytes()).unwrap())
 }
 
-fn answer(status: &str, headers: &str, body: &str) -> String {
+pub(super) fn answer(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
         "HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     )
 }
 
-fn ticker_list() -> String {
+pub(super) fn ticker_list() -> String {
     answer("200 OK", "", &format!("[{}]", include_str!("ticker.json")))
 }
 
-const UNKNOWN_SYMBOL: &str = r#"{"code":-1121,"msg":"Invalid symbol."}"#;
+pub(super) const UNKNOWN_SYMBOL: &str = r#"{"code":-1121,"msg":"Invalid symbol."}"#;
 
 #[test]
 fn a_good_reply_is_read() {
@@ -154,119 +154,11 @@ fn more_than_a_hundred_symbols_are_asked_for_as_all() {
 }
 
 #[test]
-fn a_symbol_that_was_listed_is_not_unknown_because_one_list_of_all_lacks_it() {
-    let peer = Peer::answering(&[&ticker_list(), &ticker_list()]);
-    let listed = |last_look| -> Vec<Asked> {
-        let symbols = (0..101).map(|n| asked(&format!("S{n}USDT"), last_look));
-        symbols.collect()
-    };
-    let tickers = fetch_tickers(&peer.endpoint, &listed(LastLook::Listed)).unwrap();
-    assert_eq!(tickers.missing.len(), 101);
-    // A row in it is used whatever was known before.
-    let mut symbols = listed(LastLook::UnknownLately);
-    symbols.push(asked("BTCUSDT", LastLook::UnknownLately));
-    let tickers = fetch_tickers(&peer.endpoint, &symbols).unwrap();
-    assert!(tickers.rows["BTCUSDT"].is_ok());
-    assert_eq!(tickers.unknown.len(), 101);
-    assert!(tickers.not_asked.is_empty(), "all were looked for");
-}
-
-#[test]
-fn of_several_that_are_gone_from_the_list_of_all_none_is_the_one_refused() {
-    let refusal = answer("400 Bad Request", "", UNKNOWN_SYMBOL);
-    let peer = Peer::answering(&[&refusal, &ticker_list(), &refusal, &ticker_list()]);
-    let both = ["ETHUSDT", "GONEUSDT"].map(|symbol| asked(symbol, LastLook::Listed));
-    let tickers = fetch_tickers(&peer.endpoint, &both).unwrap();
-    assert_eq!(tickers.unknown, [""; 0]);
-    assert_eq!(tickers.missing.len(), 2);
-    let tickers = peer.fetch_after(LastLook::Listed).unwrap();
-    assert_eq!(tickers.unknown, ["GONEUSDT"], "it can only be this one");
-}
-
-#[test]
-fn an_unknown_symbol_is_left_out_and_then_asked_for_alone() {
-    let refusal = answer("400 Bad Request", "", UNKNOWN_SYMBOL);
-    let peer = Peer::answering(&[&ticker_list(), &ticker_list(), &refusal]);
-    let tickers = peer.fetch_after(LastLook::UnknownLately).unwrap();
-    assert_eq!(tickers.unknown, ["GONEUSDT"]);
-    assert!(tickers.not_asked.contains("GONEUSDT"));
-    let tickers = peer.fetch_after(LastLook::UnknownDue).unwrap();
-    assert!(tickers.rows["BTCUSDT"].is_ok());
-    assert_eq!(tickers.unknown, ["GONEUSDT"]);
-    assert!(tickers.not_asked.is_empty());
-    let of = |symbol| format!("GET /api/v3/ticker/24hr?symbols=%5B%22{symbol}%22%5D HTTP/1.1");
-    assert_eq!(
-        peer.request_lines(),
-        [of("BTCUSDT"), of("BTCUSDT"), of("GONEUSDT")]
-    );
-}
-
-#[test]
-fn whether_an_unknown_symbol_is_listed_by_now_costs_the_others_nothing() {
-    let trouble = answer("500 No", "", "busy");
-    let peer = Peer::answering(&[&ticker_list(), &trouble]);
-    let tickers = peer.fetch_after(LastLook::UnknownDue).unwrap();
-    assert!(tickers.rows["BTCUSDT"].is_ok());
-    let stop = answer("429 Stop", "Retry-After: 7\r\n", "");
-    let peer = Peer::answering(&[&ticker_list(), &stop]);
-    assert!(matches!(
-        peer.fetch_after(LastLook::UnknownDue),
-        Err(MarketError::LeftAlone { .. })
-    ));
-}
-
-#[test]
-fn several_unknown_symbols_are_asked_for_again_in_one_request() {
-    let peer = Peer::answering(&[&ticker_list()]);
-    let symbols = ["BTCUSDT", "GONEUSDT", "AWAYUSDT"].map(|s| asked(s, LastLook::UnknownDue));
-    let tickers = fetch_tickers(&peer.endpoint, &symbols).unwrap();
-    assert!(tickers.rows["BTCUSDT"].is_ok());
-    assert_eq!(tickers.unknown, ["GONEUSDT", "AWAYUSDT"]);
-    assert_eq!(peer.request_lines(), ["GET /api/v3/ticker/24hr HTTP/1.1"]);
-}
-
-#[test]
 fn the_time_of_the_exchange_is_that_of_its_reply() {
     let list = format!("[{}]", include_str!("ticker.json"));
     let date = "Date: Fri, 10 Mar 2023 14:34:34 GMT\r\n";
     let peer = Peer::answering(&[&answer("200 OK", date, &list)]);
     assert_eq!(peer.fetch().unwrap().exchange_time, Some(1_678_458_874_000));
-}
-
-/// A peer that sends `head`, and then `piece` without end.
-fn endless(head: &'static str, piece: &'static [u8]) -> Act {
-    Box::new(move |stream| {
-        let _ = stream.write_all(head.as_bytes());
-        while stream.write_all(&piece.repeat(4096)).is_ok() {}
-    })
-}
-
-#[test]
-fn what_breaks_the_protocol_without_end_is_not_called_unreachable() {
-    let ok = "HTTP/1.1 200 OK\r\n";
-    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-    let first = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n";
-    let cases: [(&str, &str, &[u8]); 11] = [
-        ("an endless status line", "HTTP/1.1 200 ", b"a"),
-        ("no status line", "", b"a"),
-        ("an endless version", "HTTP/", b"1"),
-        ("blanks before the status line", "", b"\r\n"),
-        ("an endless header", "HTTP/1.1 200 OK\r\nA: ", b"a"),
-        ("a header's endless name", ok, b"a"),
-        ("headers without end", ok, b"A: b\r\n"),
-        ("an endless first chunk's length", chunked, b"0"),
-        ("an endless chunk's length", first, b"0"),
-        ("an endless chunk's extension", chunked, b"1;a"),
-        ("a chunk's length that is no number", chunked, b"z"),
-    ];
-    for (what, head, piece) in cases {
-        let peer = Peer::playing(vec![endless(head, piece)]).within(3000);
-        let error = peer.fetch().unwrap_err();
-        assert!(
-            matches!(&error, MarketError::NotJson { reason, .. } if reason.contains("HTTP protocol")),
-            "{what}: {error:?}"
-        );
-    }
 }
 
 #[test]

@@ -1,0 +1,199 @@
+//! The requests of one fetch: which symbols are asked for by name, and when the list of all is.
+
+use super::reply::refusal;
+use super::{Rows, accept, parse};
+use crate::http::{Client, Reply};
+use crate::{Asked, Endpoint, LastLook, MarketError, Tickers, UnixMillis, check_url};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::collections::{BTreeSet, HashSet};
+
+/// Most symbols asked for by name; above it, the list of all costs the exchange no more.
+const MOST_NAMED: usize = 100;
+/// Longest symbol the exchange accepts, in characters.
+const LONGEST_SYMBOL: usize = 20;
+/// What a query cannot hold as it is: all but the unreserved characters of RFC 3986, 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+/// "Illegal characters found in a parameter."
+const ILLEGAL_CHARACTERS: i64 = -1100;
+/// "Invalid symbol."
+const INVALID_SYMBOL: i64 = -1121;
+
+/// Gets the tickers of `symbols`: one request in the common case, for those that the exchange
+/// lists; a second one when it refuses the whole list because of a symbol that it does not know,
+/// or when it is time to ask again of one. Above a hundred symbols, and to ask again of several,
+/// it is one request for the list of all. Blocks, for the endpoint's timeout at most. Without
+/// symbols it asks nothing.
+///
+/// # Errors
+/// Whatever [`MarketError`] names. A row that cannot be used is not an error of the fetch: it is
+/// in [`Tickers::rows`] with its reason.
+pub fn fetch_tickers(endpoint: &Endpoint, symbols: &[Asked]) -> Result<Tickers, MarketError> {
+    check_url(&endpoint.base_url)?;
+    let possible: Vec<&Asked> = symbols
+        .iter()
+        .filter(|asked| is_possible(&asked.symbol))
+        .collect();
+    let mut look = Look::default();
+    if !possible.is_empty() {
+        Exchange::new(endpoint)?.look(&possible, &mut look)?;
+    }
+    let mut tickers = Tickers {
+        exchange_time: look.exchange_time,
+        ..Tickers::default()
+    };
+    for asked in symbols {
+        let symbol = &asked.symbol;
+        if look.rows.contains_key(symbol) {
+            continue;
+        }
+        if is_possible(symbol) && look.is_missing(asked) {
+            tickers.missing.insert(symbol.clone());
+            continue;
+        }
+        tickers.unknown.push(symbol.clone());
+        if asked.last_look == LastLook::UnknownLately && !look.saw_all {
+            tickers.not_asked.insert(symbol.clone());
+        }
+    }
+    tickers.rows = look.rows;
+    Ok(tickers)
+}
+
+/// What the requests of one fetch showed.
+#[derive(Default)]
+struct Look {
+    rows: Rows,
+    /// Whether it was the list of all symbols.
+    saw_all: bool,
+    /// The one symbol that the list of all lacks after the exchange refused to know all of those
+    /// asked for by name: this refusal is of it.
+    refused: Option<String>,
+    exchange_time: Option<UnixMillis>,
+}
+
+impl Look {
+    /// Whether all that is known of a symbol without a row is that a reply lacked it.
+    fn is_missing(&self, asked: &Asked) -> bool {
+        match asked.last_look {
+            LastLook::Listed if self.saw_all => self.refused.as_ref() != Some(&asked.symbol),
+            LastLook::Listed | LastLook::Never => !self.saw_all,
+            LastLook::UnknownLately | LastLook::UnknownDue => false,
+        }
+    }
+}
+
+/// The requests of one fetch.
+struct Exchange<'a> {
+    client: Client<'a>,
+    /// URL of the list of all symbols.
+    all: String,
+}
+
+impl<'a> Exchange<'a> {
+    fn new(endpoint: &'a Endpoint) -> Result<Self, MarketError> {
+        Ok(Self {
+            client: Client::new(endpoint)?,
+            all: format!(
+                "{}/api/v3/ticker/24hr",
+                endpoint.base_url.trim_end_matches('/')
+            ),
+        })
+    }
+
+    fn look(&self, symbols: &[&Asked], look: &mut Look) -> Result<(), MarketError> {
+        let wanted: HashSet<&str> = symbols.iter().map(|asked| asked.symbol.as_str()).collect();
+        let of = |is_of: fn(LastLook) -> bool| -> BTreeSet<&str> {
+            let symbols = symbols.iter().filter(|asked| is_of(asked.last_look));
+            symbols.map(|asked| asked.symbol.as_str()).collect()
+        };
+        let by_name = of(|last| matches!(last, LastLook::Listed | LastLook::Never));
+        let again = of(|last| last == LastLook::UnknownDue);
+        if symbols.len() > MOST_NAMED || again.len() > 1 {
+            return self.look_at_all(&wanted, look);
+        }
+        if !by_name.is_empty() {
+            let reply = self.get(&named(&self.all, &by_name), look)?;
+            if refuses_a_symbol(&reply) {
+                self.look_at_all(&wanted, look)?;
+                let mut lacking = by_name
+                    .iter()
+                    .filter(|name| !look.rows.contains_key(**name));
+                look.refused = lacking
+                    .next()
+                    .filter(|_| lacking.next().is_none())
+                    .map(|name| (*name).to_owned());
+                return Ok(());
+            }
+            look.rows = parse(&accept(reply)?, &wanted)?;
+        }
+        if again.is_empty() {
+            return Ok(());
+        }
+        self.ask_again(&named(&self.all, &again), &wanted, look)
+    }
+
+    fn look_at_all(&self, wanted: &HashSet<&str>, look: &mut Look) -> Result<(), MarketError> {
+        look.rows = parse(&accept(self.get(&self.all, look)?)?, wanted)?;
+        look.saw_all = true;
+        Ok(())
+    }
+
+    /// Asks for the one symbol that the exchange did not know. The others have their rows by now:
+    /// only that the exchange says stop is an error.
+    fn ask_again(
+        &self,
+        url: &str,
+        wanted: &HashSet<&str>,
+        look: &mut Look,
+    ) -> Result<(), MarketError> {
+        let rows = self
+            .get(url, look)
+            .and_then(|reply| parse(&accept(reply)?, wanted));
+        match rows {
+            Ok(rows) => look.rows.extend(rows),
+            Err(stop @ MarketError::LeftAlone { .. }) => return Err(stop),
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    fn get(&self, url: &str, look: &mut Look) -> Result<Reply, MarketError> {
+        let reply = self.client.get(url)?;
+        look.exchange_time = reply.date.or(look.exchange_time);
+        Ok(reply)
+    }
+}
+
+/// Whether the exchange could list such a symbol. What it could not is never sent: an illegal
+/// character would make it refuse the whole list.
+pub(super) fn is_possible(symbol: &str) -> bool {
+    let allowed = |c: char| {
+        c.is_ascii_uppercase()
+            || c.is_ascii_digit()
+            || "-_.".contains(c)
+            || !c.is_ascii() && c.is_alphanumeric()
+    };
+    (1..=LONGEST_SYMBOL).contains(&symbol.chars().count()) && symbol.chars().all(allowed)
+}
+
+/// The URL that asks for these symbols, percent-encoded as a query has to be.
+pub(super) fn named(all: &str, symbols: &BTreeSet<&str>) -> String {
+    let names: Vec<String> = symbols
+        .iter()
+        .map(|symbol| format!("%22{}%22", utf8_percent_encode(symbol, RESERVED)))
+        .collect();
+    format!("{all}?symbols=%5B{}%5D", names.join("%2C"))
+}
+
+/// Whether the exchange does not know a symbol of those asked for, which it does not name.
+fn refuses_a_symbol(reply: &Reply) -> bool {
+    reply.status == 400
+        && matches!(
+            refusal(&reply.body),
+            Some((INVALID_SYMBOL | ILLEGAL_CHARACTERS, _))
+        )
+}
