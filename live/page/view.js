@@ -62,7 +62,9 @@ export class View {
   }
 
   open(id) {
-    while (!this.#cards.has(String(id)) && String(id) in (this.#shown?.signals ?? {})) this.#renderRest();
+    // A link may name anything, also what every object has without being a signal ("constructor").
+    const isKnown = Object.hasOwn(this.#shown?.signals ?? {}, id);
+    while (isKnown && !this.#cards.has(String(id))) this.#renderRest();
     this.#cards.get(String(id))?.open();
   }
 
