@@ -98,7 +98,7 @@ export class Card {
       element('dl', { class: 'scores' },
         score('Strength of the move', signal.confidence, 'not a chance of profit'),
         score('Quality', signal.quality_score, 'how tradable it was')),
-      element('p', { class: 'why' }, signal.metadata?.why ?? ''),
+      element('p', { class: 'why' }, plain(signal.metadata?.why) ?? ''),
       this.#details,
     );
     this.element = element('li', { 'data-signal-id': signal.signal_id }, this.article);
@@ -135,10 +135,10 @@ function bar(value) {
 
 function details(signal) {
   const facts = [['Signal', String(signal.signal_id)], ['Tier', signal.tier], ['Received', wholeTime(signal.created_at)], ['Expires', wholeTime(signal.expires_at)]];
-  const reason = signal.metadata?.reason;
+  const reason = plain(signal.metadata?.reason);
   if (reason) facts.unshift(['Reason', reason]);
-  const change = Number(signal.metadata?.changePercent);
-  if (signal.metadata?.changePercent !== undefined && !Number.isNaN(change)) facts.unshift(['Change in 24 hours', percentText(change)]);
+  const change = Number(plain(signal.metadata?.changePercent) ?? NaN);
+  if (!Number.isNaN(change)) facts.unshift(['Change in 24 hours', percentText(change)]);
   const parts = [];
   if (levelsOf(signal) !== null) {
     const ratio = rewardToRisk(signal);
@@ -147,6 +147,11 @@ function details(signal) {
   }
   const rows = facts.map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value)));
   return [...parts, element('dl', { class: 'facts' }, ...rows)];
+}
+
+/** A text or number as text, else null: objects of JSON cannot always be converted, and an error here would leave the list empty. */
+function plain(value) {
+  return ['string', 'number'].includes(typeof value) ? String(value) : null;
 }
 
 /** With at most one digit after the point. */
