@@ -21,9 +21,7 @@ pub async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let Query(Since { since, .. }) = query.map_err(Refusal::from)?;
-    let last = headers.get("last-event-id");
-    let last = last.and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let since = since.or(last).filter(|since| !since.is_empty());
+    let since = last_event_id(&headers)?.or(since.filter(|since| !since.is_empty()));
     let events = stream::open(app, subscriber, since).await?;
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
@@ -31,6 +29,19 @@ pub async fn stream(
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     Ok((headers, Body::from_stream(events)).into_response())
+}
+
+/// Where a client that comes back by itself was. It is newer than what the address says, which such
+/// a client repeats as it was at first. One that cannot be read must not count as none: rows would
+/// be missing.
+fn last_event_id(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    let Some(id) = headers.get("last-event-id") else {
+        return Ok(None);
+    };
+    let id = id
+        .to_str()
+        .map_err(|_| Refusal::Invalid("Last-Event-ID cannot be read".to_owned()))?;
+    Ok(Some(id.to_owned()).filter(|id| !id.is_empty()))
 }
 
 /// What the generator reports.

@@ -2,9 +2,11 @@
 
 use crate::client::Stream;
 use crate::cluster::POSTGRES;
-use crate::service::{Service, open};
+use crate::service::{Service, agent, open};
 use crate::shop::{Shop, import};
+use serde_json::Value;
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::thread;
 
 #[test]
@@ -133,4 +135,50 @@ fn a_wrong_resume_point_is_refused() {
     // The resume point of another subscriber starts at the beginning.
     let of_another = service.json("/api/signals", &service.token(3))["watermark"].clone();
     Stream::open(&service, 2, of_another.as_str());
+}
+
+/// What a client sends that comes back by itself: the address as it was at first, and in a header
+/// where it was last.
+#[test]
+fn a_client_that_comes_back_by_itself_misses_nothing() {
+    let (mut shop, service) = open();
+    let token = service.token(2);
+    let point = |service: &Service| service.json("/api/signals", &token)["watermark"].clone();
+    let first = point(&service);
+    let first = first.as_str().expect("text");
+    shop.admin.run(&import(2, 1));
+    let second = point(&service);
+    let second = second.as_str().expect("text");
+    shop.admin.run(&import(2, 2));
+    let come_back = |path: &str, id: &[u8]| {
+        let id = ureq::http::HeaderValue::from_bytes(id).expect("a header");
+        let request = agent().get(service.url(path));
+        let request = request.header("Authorization", format!("Bearer {token}"));
+        let response = request.header("Last-Event-ID", id).call();
+        let response = response.expect("the service answers");
+        if response.status() != 200 {
+            return Err(response.status().as_u16());
+        }
+        let lines = BufReader::new(response.into_body().into_reader()).lines();
+        let mut came = Vec::new();
+        for line in lines.map(|line| line.expect("text")) {
+            if let Some(("data", data)) = line.split_once(": ") {
+                let data: Value = serde_json::from_str(data).expect("JSON");
+                came.extend(data["signal_id"].as_i64());
+            } else if line == "event: watermark" {
+                break;
+            }
+        }
+        Ok(came)
+    };
+    let old = format!("/api/stream?since={first}");
+    assert_eq!(come_back("/api/stream", second.as_bytes()), Ok(vec![2]));
+    assert_eq!(
+        come_back("/api/stream?since=", second.as_bytes()),
+        Ok(vec![2])
+    );
+    assert_eq!(come_back(&old, second.as_bytes()), Ok(vec![2]));
+    assert_eq!(come_back(&old, b""), Ok(vec![1, 2]));
+    assert_eq!(come_back(&old, b"junk"), Err(400));
+    assert_eq!(come_back("/api/stream", b"\xff"), Err(400));
 }
