@@ -21,12 +21,16 @@ const CONNECTIONS: usize = 8;
 pub const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest wait for a lock. It is short because a statement that waits keeps its connection.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);
-/// Settings of every session: the form of times, and that no object of another schema can take the
-/// place of one of pg_catalog. Options of the session come before those of the role and the
-/// database.
-pub const SESSION_OPTIONS: &str =
-    "-c TimeZone=UTC -c DateStyle=ISO -c search_path=pg_catalog,pg_temp";
-/// How the server shows the last of them.
+/// Settings of every session: the form of times, that no object of another schema can take the place
+/// of one of pg_catalog, that row-level security applies instead of failing, and that transactions
+/// may write and sessions may wait. Options of the session come before those of the role and the
+/// database, which others may have set for other reasons.
+pub const SESSION_OPTIONS: &str = "-c TimeZone=UTC -c DateStyle=ISO \
+     -c search_path=pg_catalog,pg_temp -c row_security=on \
+     -c default_transaction_read_only=off -c default_transaction_deferrable=off \
+     -c default_transaction_isolation=read\\ committed \
+     -c idle_session_timeout=0 -c idle_in_transaction_session_timeout=10s";
+/// How the server shows the search path.
 pub const SEARCH_PATH: &str = "pg_catalog,pg_temp";
 
 /// All connections except the one for replication.
