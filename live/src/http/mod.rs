@@ -26,8 +26,7 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/api/signals/{signal_id}", post(signals::mark))
         .route("/api/stream", get(live::stream))
         .route("/api/health", get(live::health))
-        .fallback(|| async { error(StatusCode::NOT_FOUND, "there is no such address") })
-        .layer(middleware::from_fn(forbid_storing));
+        .fallback(|| async { error(StatusCode::NOT_FOUND, "there is no such address") });
     Router::new()
         .route("/healthz", get(operating::healthz))
         .route("/metrics", get(operating::metrics))
@@ -39,32 +38,35 @@ pub fn routes(app: Arc<App>) -> Router {
                 "this address does not take this method",
             )
         })
-        .layer(middleware::from_fn(check_host))
+        .layer(middleware::from_fn(check_repeated))
         .layer(middleware::from_fn(protect))
         .with_state(app)
 }
 
-async fn forbid_storing(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-/// Refuses requests that a proxy in front may have understood in another way: HTTP/1.1 demands
-/// exactly one Host.
-async fn check_host(request: Request, next: Next) -> Response {
-    let hosts = request.headers().get_all(header::HOST).iter().count();
-    if hosts > 1 || hosts == 0 && request.version() == Version::HTTP_11 {
-        return error(
-            StatusCode::BAD_REQUEST,
-            "the request must have exactly one Host",
-        );
+/// Refuses requests that a proxy in front may have understood in another way.
+async fn check_repeated(request: Request, next: Next) -> Response {
+    match ambiguity(&request) {
+        Some(why) => error(StatusCode::BAD_REQUEST, why),
+        None => next.run(request).await,
     }
-    next.run(request).await
 }
 
-/// Adds what protects browsers to every reply.
+/// HTTP/1.1 demands exactly one Host. Of several tokens or resume points, the proxy may have looked at
+/// another one.
+fn ambiguity(request: &Request) -> Option<&'static str> {
+    let count = |name: HeaderName| request.headers().get_all(name).iter().count();
+    let hosts = count(header::HOST);
+    if hosts > 1 || hosts == 0 && request.version() == Version::HTTP_11 {
+        return Some("the request must have exactly one Host");
+    }
+    if count(header::AUTHORIZATION) > 1 || count(HeaderName::from_static("last-event-id")) > 1 {
+        return Some("the request must not have two of Authorization or of Last-Event-ID");
+    }
+    None
+}
+
+/// Adds what protects browsers to every reply. None may be kept by anybody on the way, unless it says
+/// otherwise: an old answer of `/healthz` would hide a failure.
 async fn protect(request: Request, next: Next) -> Response {
     const HEADERS: [(HeaderName, &str); 5] = [
         (
@@ -83,10 +85,12 @@ async fn protect(request: Request, next: Next) -> Response {
         ),
     ];
     let mut response = next.run(request).await;
+    let headers = response.headers_mut();
     for (name, value) in HEADERS {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
     }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }

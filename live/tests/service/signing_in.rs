@@ -270,6 +270,15 @@ fn a_request_has_exactly_one_host() {
         ("GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n", "HTTP/1.1 400"),
         ("GET / HTTP/1.1\r\nHost: x\r\nhost: y\r\n", "HTTP/1.1 400"),
         ("GET / HTTP/1.0\r\nHost: x\r\nHost: y\r\n", "HTTP/1.0 400"),
+        // Nor two tokens, or two resume points: a proxy may have looked at the other one.
+        (
+            "GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\r\nauthorization: Bearer b\r\n",
+            "HTTP/1.1 400",
+        ),
+        (
+            "GET / HTTP/1.1\r\nHost: x\r\nLast-Event-ID: a\r\nlast-event-id: a\r\n",
+            "HTTP/1.1 400",
+        ),
     ] {
         let mut socket = TcpStream::connect(service.address()).expect("it listens");
         let request = format!("{head}Connection: close\r\n\r\n");
@@ -318,4 +327,31 @@ fn key_sets_without_an_audience_are_warned_about() {
     let warning = "warning: --jwt-audience is not given";
     assert!(start(&[]).contains(warning));
     assert!(!start(&["--jwt-audience", "signals"]).contains(warning));
+}
+
+#[test]
+fn no_answer_may_be_kept_on_the_way_but_the_files_of_the_page() {
+    let (_shop, service) = open();
+    let token = service.token(2);
+    let control = |response: ureq::http::Response<ureq::Body>| {
+        let values = response.headers().get_all("cache-control");
+        let values: Vec<_> = values.iter().map(|v| v.to_str().expect("text")).collect();
+        values.join(", ")
+    };
+    for path in [
+        "/healthz",
+        "/metrics",
+        "/api/health",
+        "/api/signals",
+        // It takes no GET.
+        "/api/signals/1",
+        "/nowhere",
+    ] {
+        for token in [None, Some(token.as_str())] {
+            assert_eq!(control(service.get(path, token)), "no-store", "{path}");
+        }
+    }
+    for path in ["/", "/app.js", "/sw.js"] {
+        assert_eq!(control(service.get(path, None)), "no-cache", "{path}");
+    }
 }
