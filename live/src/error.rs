@@ -30,10 +30,44 @@ impl Failure {
 /// The server's own words if it sent any; the client library alone would say "db error".
 pub fn database_error(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
-        Some(report) => format!("{} (SQLSTATE {})", report.message(), report.code().code()),
+        Some(report) => one_line(&format!(
+            "{} (SQLSTATE {})",
+            report.message(),
+            report.code().code()
+        )),
         None => match error.source() {
             Some(cause) => format!("{error}: {cause}"),
             None => error.to_string(),
         },
+    }
+}
+
+/// Text from outside as one line without control characters: the server's messages repeat what
+/// clients sent, which must not look like further lines of the log, nor steer a terminal.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            // Also those that reverse the direction of what follows.
+            '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => line.extend(c.escape_unicode()),
+            c if c.is_control() => line.extend(c.escape_default()),
+            c => line.push(c),
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_is_one_line() {
+        let hostile = "a\nsignal_hub_live: forged\r\u{1b}[2J\u{202e}\u{85}b\t\u{e4}";
+        assert_eq!(
+            one_line(hostile),
+            r"a\nsignal_hub_live: forged\r\u{1b}[2J\u{202e}\u{85}b\t\u{e4}"
+                .replace(r"\u{e4}", "\u{e4}")
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! Why a replication stream ended, in words for an operator.
 
 use super::pgoutput::Malformed;
+use crate::error::one_line;
 use pgwire_replication::PgWireError;
 use thiserror::Error;
 
@@ -8,7 +9,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum Broken {
     /// The server ended it, or the network.
-    #[error("{0}{hint}", hint = hint(&.0.to_string()))]
+    #[error("{words}{hint}", words = one_line(&.0.to_string()), hint = hint(&.0.to_string()))]
     Connection(#[from] PgWireError),
     /// What came is not as documented.
     #[error(transparent)]

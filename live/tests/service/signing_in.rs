@@ -355,3 +355,22 @@ fn no_answer_may_be_kept_on_the_way_but_the_files_of_the_page() {
         assert_eq!(control(service.get(path, None)), "no-cache", "{path}");
     }
 }
+
+#[test]
+fn what_clients_send_cannot_forge_lines_of_the_log() {
+    let mut shop = crate::shop::Shop::open();
+    shop.admin.run("SELECT enable_realtime()");
+    let mut service = crate::service::Service::of(&shop.cluster, &mut shop.admin);
+    service.start(&["--create-slot", "--log-level", "debug"]);
+    let path = "/api/signals?since=a%0Asignal_hub_live:%20forged%1B%5B2J";
+    assert_eq!(service.get(path, Some(&service.token(2))).status(), 400);
+    let line = eventually(SOON, "the refusal is logged", || {
+        let said = service.said();
+        let line = said.lines().find(|line| line.contains("forged"));
+        line.map(str::to_owned)
+    });
+    assert!(
+        line.contains(r"a\nsignal_hub_live: forged\u{1b}[2J"),
+        "{line}"
+    );
+}
