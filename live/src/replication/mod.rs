@@ -13,8 +13,10 @@ use broken::Broken;
 use pgwire_replication::{ReplicationClient, ReplicationConfig, TlsConfig};
 use postgres_protocol::escape::escape_identifier;
 use reader::{ROWS_AT_ONCE, Reader};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use stringprep::saslprep;
 use tokio_postgres::config::Host;
 use tracing::warn;
 
@@ -112,6 +114,9 @@ fn config(app: &App) -> ReplicationConfig {
     // The options made sure that there is a host and a user.
     let user = database.get_user().unwrap_or_default();
     let password = String::from_utf8_lossy(database.get_password().unwrap_or_default());
+    // The server keeps the normal form of a password, and the library for replication does not make
+    // it. Where there is none, the password counts as it is.
+    let password = saslprep(&password).unwrap_or(Cow::Borrowed(&password));
     // Without quotes, pgoutput folds the name to lower case.
     let publication = escape_identifier(&app.options.publication);
     ReplicationConfig::new(

@@ -12,6 +12,7 @@ mod catching_up;
 mod crowd;
 mod killed;
 mod operating;
+mod passwords;
 mod proxy;
 mod published;
 mod signing_in;
