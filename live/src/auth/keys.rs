@@ -196,9 +196,11 @@ impl Key {
                 _ => return None,
             },
         };
-        Some(Self {
+        let key = DecodingKey::from_jwk(jwk).ok()?;
+        // A key that names an algorithm of another kind can check no signature.
+        (key.family() == algorithm.family()).then(|| Self {
             id: jwk.common.key_id.clone(),
-            key: DecodingKey::from_jwk(jwk).ok()?,
+            key,
             algorithm,
         })
     }

@@ -263,3 +263,23 @@ fn an_array_is_not_taken_for_an_object() {
     }
     assert!(keys_of(r#"[[{"kty": "RSA", "n": "AQ", "e": "AQAB"}]]"#).is_err());
 }
+
+#[test]
+fn a_set_without_any_key_that_can_check_a_signature_is_refused() {
+    let secret = json!({"kty": "oct", "k": "AAAA"});
+    let mismatched = json!({"kty": "oct", "alg": "RS256", "k": "AAAA"});
+    let other_kind = json!({"kty": "RSA", "alg": "ES256", "n": "AQAB", "e": "AQAB"});
+    let unknown = json!({"kty": "AKP", "alg": "ML-DSA-65", "pub": "AAAA"});
+    for keys in [
+        json!([]),
+        json!([secret]),
+        json!([mismatched]),
+        json!([other_kind]),
+        json!([unknown]),
+        json!([secret, mismatched, other_kind, unknown]),
+    ] {
+        let refused = keys_of(&json!({ "keys": keys }).to_string()).err();
+        let refused = refused.unwrap_or_else(|| panic!("{keys} is accepted"));
+        assert!(refused.to_string().contains("no public key"), "{refused}");
+    }
+}
