@@ -28,6 +28,8 @@ pub async fn accept(
     let failed = |error| Failure::Other(format!("cannot wait for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    // Sent by a terminal that is closed, and by some programs that rotate logs.
+    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
     let routes = TowerToHyperService::new(http::routes(Arc::clone(app)));
     let connections = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)));
@@ -45,6 +47,7 @@ pub async fn accept(
             next = next => next,
             _ = terminate.recv() => return Ok(connections),
             _ = interrupt.recv() => return Ok(connections),
+            _ = hangup.recv() => return Ok(connections),
         };
         match accepted {
             Ok((socket, _)) => serve_connection(socket, routes.clone(), &connections, place.ok()),

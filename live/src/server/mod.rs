@@ -26,7 +26,7 @@ use tracing::info;
 /// At the end, clients have this much time to receive their last event.
 const GOODBYE_LIMIT: Duration = Duration::from_millis(1200);
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM, SIGINT or SIGHUP.
 ///
 /// # Errors
 /// What is missing, in words.

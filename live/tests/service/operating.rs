@@ -4,6 +4,7 @@ use crate::client::Stream;
 use crate::scene::SOON;
 use crate::service::open;
 use crate::wait::eventually;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::Read;
 use std::time::{Duration, Instant};
@@ -175,4 +176,23 @@ fn the_page_comes_with_all_its_files_and_a_strict_policy() {
     let token = service.token(2);
     let read = service.get("/api/signals", Some(&token));
     assert_eq!(read.headers()["cache-control"], "no-store");
+}
+
+/// A hangup too: of a terminal that is closed, or from a program that rotates logs.
+#[test]
+fn each_usual_signal_ends_the_service_in_order() {
+    let (_shop, mut service) = open();
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let mut stream = Stream::open(&service, 2, None);
+        let process = Pid::from_raw(service.pid()).expect("a process");
+        // Repeated, as by several managers at once.
+        for _ in 0..3 {
+            kill_process(process, signal).expect("it is ours");
+        }
+        let bye = stream.expect("bye");
+        assert_eq!(bye.data["reason"], "shutdown", "{signal:?}");
+        assert!(service.stop().success(), "{signal:?}");
+        assert!(service.said().contains("stays and keeps WAL"), "{signal:?}");
+        service.start(&[]);
+    }
 }
