@@ -2,7 +2,7 @@
 
 use super::or_raise;
 use crate::ledger;
-use crate::postgres::encoding::ServerBytes;
+use crate::postgres::server_values::ServerBytes;
 use crate::postgres::{Scope, as_owner};
 use pgrx::prelude::*;
 

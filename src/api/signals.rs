@@ -2,8 +2,9 @@
 
 use super::or_raise;
 use crate::cycle::by_hand;
-use crate::postgres::encoding::{ServerJson, ServerText, prose};
+use crate::postgres::encoding::prose;
 use crate::postgres::process;
+use crate::postgres::server_values::{ServerJson, ServerText};
 use pgrx::prelude::*;
 use serde_json::json;
 

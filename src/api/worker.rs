@@ -1,7 +1,8 @@
 //! The worker of the database: what it does, and starting it.
 
 use crate::board::slots::{self, Micros, Phase, Restorer, Slot};
-use crate::postgres::encoding::{ServerText, prose};
+use crate::postgres::encoding::prose;
+use crate::postgres::server_values::ServerText;
 use crate::postgres::{installation, process};
 use crate::settings;
 use pgrx::pg_sys::panic::ErrorReport;

@@ -1,7 +1,8 @@
 //! Rows on their way into a statement: each column is listed once, with its name, its type and
 //! where its value comes from.
 
-use crate::postgres::encoding::{ServerJson, prose};
+use crate::postgres::encoding::prose;
+use crate::postgres::server_values::ServerJson;
 use serde_json::{Map, Value};
 
 /// A column of a row made of a `T`.

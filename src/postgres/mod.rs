@@ -13,6 +13,7 @@ pub mod process;
 pub mod report;
 mod scoped_settings;
 pub mod server_starts;
+pub mod server_values;
 pub mod statements;
 pub mod transaction;
 mod trust;

@@ -1,8 +1,9 @@
 //! Statements on the extension's tables, each prepared once per process and kept: most of them are
 //! short, and planning them for every run would cost more than running them.
 
-use super::encoding::{self, ServerText};
+use super::encoding;
 use super::scoped_settings::{SAFE_SEARCH_PATH, WALK_INDEXES, with_settings};
+use super::server_values::ServerText;
 use super::{Failure, lock, trust};
 use pgrx::datum::{DatumWithOid, Uuid};
 use pgrx::pg_sys::PgOid;
