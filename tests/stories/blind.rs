@@ -172,7 +172,7 @@ fn a_run_of_many_signals_has_a_short_message() {
     let market = flat_market();
     let (_cluster, mut session) = started(&market);
     session.run("UPDATE signal_rules SET max_signals_per_run = 1000");
-    for n in 0..300 {
+    for n in 0..80 {
         let symbol = format!("LONGSYMBOL{n}");
         market.add_symbol(signal_hub_simulator::Instrument::usdt(
             &symbol,
@@ -182,14 +182,14 @@ fn a_run_of_many_signals_has_a_short_message() {
         ));
         market.set_change(&format!("{symbol}USDT"), "4");
     }
-    session.run("INSERT INTO signal_symbols (symbol) SELECT 'LONGSYMBOL' || i || 'USDT' FROM generate_series(0, 299) i");
+    session.run("INSERT INTO signal_symbols (symbol) SELECT 'LONGSYMBOL' || i || 'USDT' FROM generate_series(0, 79) i");
     eventually(SOON, "the run", || {
-        session.one::<i64>("SELECT count(*) FROM signals") == 300
+        session.one::<i64>("SELECT count(*) FROM signals") == 80
     });
     let message: String =
-        session.one("SELECT message FROM signal_runs WHERE signals_generated = 300");
+        session.one("SELECT message FROM signal_runs WHERE signals_generated = 80");
     assert!(
-        message.starts_with("300 new signal(s): LONGSYMBOL"),
+        message.starts_with("80 new signal(s): LONGSYMBOL"),
         "{message}"
     );
     assert!(message.ends_with(" more"), "{message}");
