@@ -58,6 +58,7 @@ fn sentence(state: &str, is_healthy: bool) -> &'static str {
         "disabled" => "Signals are switched off.",
         "not_preloaded" | "stopped" => "No signals are generated at present.",
         "blind" => "The market cannot be judged at present, so there are no new signals.",
+        "unreached" => "New signals do not reach subscribers at present.",
         "unknown" => "It is not known at present whether signals are generated.",
         _ if is_healthy => "Signals are generated.",
         _ => "Signals may be late or missing because of a technical problem.",
