@@ -3,7 +3,8 @@
 
 use signal_hub_harness::cluster::POSTGRES;
 use signal_hub_harness::scene::{
-    SOON, by_itself, flat_market, generate, installed_by_hand, subscribe, wait_for_good_run,
+    SOON, by_hand, by_itself, flat_market, generate, installed_by_hand, subscribe,
+    wait_for_good_run,
 };
 use signal_hub_harness::wait::eventually;
 
@@ -114,4 +115,30 @@ fn times_without_end_in_the_memory_of_runs_stop_no_run() {
     market.set_change("BTCUSDT", "3.5");
     let report = generate(&mut session);
     assert_eq!(report["signals_generated"], 1, "{report}");
+}
+
+#[test]
+fn an_update_meets_such_numbers_and_applies() {
+    let market = flat_market();
+    let cluster = by_hand(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run(
+        "CREATE EXTENSION signal_hub VERSION '0.2.0';
+         UPDATE signal_symbols SET tick_size = 'NaN' WHERE symbol = 'BTCUSDT';
+         UPDATE signal_rules SET min_quote_volume = 'NaN';
+         ALTER EXTENSION signal_hub UPDATE",
+    );
+    assert!(
+        session
+            .one::<bool>("SELECT tick_size IS NULL FROM signal_symbols WHERE symbol = 'BTCUSDT'")
+    );
+    let report = generate(&mut session);
+    let message = report["message"].as_str().unwrap_or_default();
+    assert!(message.contains("min_quote_volume (NaN)"), "{report}");
+    session.run(
+        "UPDATE signal_rules SET min_quote_volume = 1000000;
+         ALTER TABLE signal_rules VALIDATE CONSTRAINT signal_rules_usable",
+    );
+    market.set_change("BTCUSDT", "3.5");
+    assert_eq!(generate(&mut session)["signals_generated"], 1);
 }
