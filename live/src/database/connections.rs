@@ -11,6 +11,7 @@ use deadpool_postgres::{
     BuildError, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
     Timeouts,
 };
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio_postgres::{Config, NoTls};
@@ -38,6 +39,9 @@ pub struct Connections {
     clients: Pool,
     own: Pool,
     valid: Valid,
+    /// The last client that needed a new connection did not get it. The login of subscribers may
+    /// be refused while that of the service is not.
+    is_refusing_clients: AtomicBool,
 }
 
 /// Connections made before this time are not used again.
@@ -58,12 +62,35 @@ impl Connections {
             clients: pool(source.for_subscribers(), CONNECTIONS, &valid)?,
             own: pool(&source.database, 1, &valid)?,
             valid,
+            is_refusing_clients: AtomicBool::new(false),
         })
     }
 
     /// A connection for what a client asks.
     pub async fn for_client(&self) -> Result<Object, Refusal> {
-        self.clients.get().await.map_err(Refusal::from)
+        let connection = self.clients.get().await.map_err(Refusal::from);
+        match &connection {
+            Ok(_) => self.is_refusing_clients.store(false, Ordering::Relaxed),
+            Err(Refusal::Away(_)) => self.is_refusing_clients.store(true, Ordering::Relaxed),
+            Err(_) => {}
+        }
+        connection
+    }
+
+    /// Whether clients get connections. Asks only after one did not, to notice when they do again.
+    pub async fn check_for_clients(&self) -> Result<(), Refusal> {
+        if !self.is_refusing_clients() {
+            return Ok(());
+        }
+        match self.for_client().await {
+            Ok(_) | Err(Refusal::Busy) => Ok(()),
+            Err(why) => Err(why),
+        }
+    }
+
+    /// Whether the last client that needed a new connection did not get it.
+    pub fn is_refusing_clients(&self) -> bool {
+        self.is_refusing_clients.load(Ordering::Relaxed)
     }
 
     /// The connection for what the service asks.

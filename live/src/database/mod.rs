@@ -127,6 +127,16 @@ impl Database {
         LogReport::new(&self.ask(&self.texts.log_report, parameters).await?, asked)
     }
 
+    /// Whether clients get connections, as far as that is known.
+    pub async fn check_for_clients(&self) -> Result<(), Refusal> {
+        self.connections.check_for_clients().await
+    }
+
+    /// Whether the last client that needed a new connection did not get it.
+    pub fn is_refusing_clients(&self) -> bool {
+        self.connections.is_refusing_clients()
+    }
+
     /// Uses no connection again that exists now: they may be to a server that is gone.
     pub fn forget_connections(&self) {
         self.connections.forget();

@@ -1,7 +1,7 @@
 //! Why the database did not do what a client or the service asked for.
 
 use crate::error::database_error;
-use deadpool_postgres::PoolError;
+use deadpool_postgres::{PoolError, TimeoutType};
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
@@ -50,9 +50,11 @@ impl From<&tokio_postgres::Error> for Refusal {
 
 impl From<PoolError> for Refusal {
     fn from(error: PoolError) -> Self {
-        Self::Away(match error {
-            PoolError::Backend(error) => database_error(&error),
-            other => other.to_string(),
-        })
+        match error {
+            PoolError::Backend(error) => Self::Away(database_error(&error)),
+            // All are in use.
+            PoolError::Timeout(TimeoutType::Wait) => Self::Busy,
+            other => Self::Away(other.to_string()),
+        }
     }
 }

@@ -21,6 +21,10 @@ pub async fn watch(app: Arc<App>) {
         if asked.is_err() {
             forget(&app);
         }
+        let asked = match asked {
+            Ok(()) => app.database.check_for_clients().await,
+            failed => failed,
+        };
         report_change(&app, asked);
         app.mark_limit.forget_idle();
         wait(&app).await;
@@ -83,7 +87,8 @@ async fn wait(app: &App) {
             () = tokio::time::sleep(ASK_EVERY) => {}
             () = app.ask_now.notified() => return,
         }
-        if app.fan_out.clients() > 0 || !app.is_well() || last.elapsed() >= ASK_IDLE {
+        let is_quiet = app.fan_out.clients() == 0 && !app.database.is_refusing_clients();
+        if !is_quiet || !app.is_well() || last.elapsed() >= ASK_IDLE {
             return;
         }
     }

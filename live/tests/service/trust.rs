@@ -389,3 +389,34 @@ fn settings_of_the_logins_change_nothing() {
     assert_eq!(stream.expect("mark").data, marked);
     assert!(!service.said().contains("warning"), "{}", service.said());
 }
+
+#[test]
+fn a_login_for_subscribers_that_is_refused_is_noticed_and_so_is_its_return() {
+    let mut shop = Shop::open();
+    let (mut service, readers) = with_two_logins(&mut shop);
+    service.start(&["--create-slot", "--subscriber-database-url", &readers]);
+    let token = service.token(2);
+    for (refuse, admit) in [
+        ("ALTER ROLE readers NOLOGIN", "ALTER ROLE readers LOGIN"),
+        (
+            "ALTER ROLE readers CONNECTION LIMIT 0",
+            "ALTER ROLE readers CONNECTION LIMIT -1",
+        ),
+    ] {
+        shop.admin.run(refuse);
+        // Connections that are open already are not affected.
+        shop.admin.run(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'readers'",
+        );
+        eventually(SOON, "the operator is told", || {
+            let status = service.get("/api/signals", Some(&token)).status();
+            status == 503 && service.health() == "away, streaming"
+        });
+        let said = service.said();
+        assert!(said.contains("the database cannot be reached"), "{said}");
+        shop.admin.run(admit);
+        eventually(SOON, "it is well again", || service.health() == "ok");
+        assert_eq!(service.get("/api/signals", Some(&token)).status(), 200);
+    }
+    assert!(service.said().contains("\"readers\""), "{}", service.said());
+}
