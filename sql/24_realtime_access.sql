@@ -60,7 +60,8 @@ BEGIN
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_subscriptions TO %I', hub, service);
         EXECUTE format('GRANT SELECT ON %1$I.user_signals, %1$I.user_signal_quotas, %1$I.signals, %1$I.signal_tiers, '
                        '%1$I.signal_symbols, %1$I.signal_rules, %1$I.signal_pause, %1$I.signal_health, '
-                       '%1$I.signal_stats, %1$I.signal_uptime, %1$I.signal_delivery_progress TO %2$I', hub, service);
+                       '%1$I.signal_stats, %1$I.signal_uptime, %1$I.signal_reach, '
+                       '%1$I.signal_delivery_progress TO %2$I', hub, service);
         -- Where the exchange is asked is for those to know who may read the setting. Releases
         -- before 0.3.0 gave the whole table.
         EXECUTE format('REVOKE SELECT ON %I.signal_runs FROM %I', hub, service);
@@ -71,7 +72,7 @@ BEGIN
                     AND a.attname <> 'exchange_url');
         EXECUTE format('GRANT EXECUTE ON FUNCTION %1$I.signals_since(text, integer), '
                        '%1$I.signal_hub_transactions(), %1$I.signal_worker_status(), '
-                       '%1$I.signal_worker_history(), %1$I.signal_hub_replication(), '
+                       '%1$I.signal_worker_history(), %1$I.signal_hub_reach(), %1$I.signal_hub_replication(), '
                        '%1$I.generate_signals_now() TO %2$I', hub, service);
         RETURN NEXT format('%s: reads the rows of all, settings, history and health; keeps user_subscriptions; '
                            'calls signals_since() and generate_signals_now()', service)

@@ -66,7 +66,7 @@ WITH facts AS (
                                    FROM (SELECT * FROM @extschema@.signal_runs
                                           WHERE status = 'ok' ORDER BY run_id DESC LIMIT 100) r) j
                           WHERE j.blind) b ON true
-      LEFT JOIN @extschema@.signal_reach c ON true
+      CROSS JOIN @extschema@.signal_hub_reach() c
       LEFT JOIN @extschema@.signal_pause p ON true
       -- Rows given up stay a trouble until a later signal reaches everybody.
       LEFT JOIN LATERAL (SELECT coalesce(r.delivery_failures, g.delivery_failures) AS given_up, r.error AS given_up_why

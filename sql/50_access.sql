@@ -17,6 +17,7 @@ REVOKE ALL ON FUNCTION @extschema@.start_signal_worker() FROM PUBLIC;
 -- Process ids and times of the server's processes.
 REVOKE ALL ON FUNCTION @extschema@.signal_worker_status() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_worker_history() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_reach() FROM PUBLIC;
 -- The library reads it in the catalogs.
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_build() FROM PUBLIC;
 -- Trigger functions are called by their triggers only.
@@ -84,4 +85,5 @@ GRANT EXECUTE ON FUNCTION @extschema@.signal_worker_status() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.dump_user_additions() TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_hub_shipped_parts TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_worker_history() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_reach() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_replication() TO pg_monitor;
