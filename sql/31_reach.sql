@@ -99,14 +99,16 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_reach(OUT unreached boolean, O
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
     AS $$
-BEGIN
+DECLARE
     -- By membership, not by name: the schema of the extension may have been renamed.
-    EXECUTE (SELECT format('SELECT r.unreached, r.message FROM %s r', c.oid::regclass)
-               FROM pg_depend d
-               JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
-               JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
-              WHERE e.extname = 'signal_hub' AND d.deptype = 'e' AND c.relname = 'signal_reach')
-       INTO unreached, message;
+    reach regclass := (
+        SELECT c.oid
+          FROM pg_depend d
+          JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+          JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+         WHERE e.extname = 'signal_hub' AND d.deptype = 'e' AND c.relname = 'signal_reach');
+BEGIN
+    EXECUTE format('SELECT r.unreached, r.message FROM %s r', reach) INTO unreached, message;
 EXCEPTION WHEN OTHERS THEN
     -- The tables of subscribers cannot be read, as on a disk that fails. signal_health has
     -- to be readable then above all, and its other parts say what is wrong.

@@ -11,6 +11,7 @@ mod client;
 mod catching_up;
 mod crowd;
 mod killed;
+mod logins;
 mod operating;
 mod passwords;
 mod proxy;
