@@ -37,7 +37,12 @@ check_fuzzing() {
     as_builder fuzz/run "${1:-60}"
 }
 
-check_stories() { test_on_servers stories "$@"; }
+# Most of a story is waiting for a run or a delivery, so twice as many run at a time as there are
+# processors.
+check_stories() {
+    local -x RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
+    test_on_servers stories "$@"
+}
 
 check_faults() {
     # Root alone can give one server a name server or a disk of its own.
