@@ -64,8 +64,11 @@ check_realtime() {
     test_on_servers realtime "$@"
 }
 
-# The examples are programs that the tests start.
-test_on_servers() { run_cargo test --locked -p signal_hub_tests --examples --test "$1" -- "${@:2}"; }
+# The examples are programs that the tests start; cargo builds them as tests otherwise.
+test_on_servers() {
+    run_cargo build --locked -p signal_hub_tests --examples
+    run_cargo test --locked -p signal_hub_tests --test "$1" -- "${@:2}"
+}
 
 check_live() { run_cargo test --locked -p signal_hub_live -- "$@"; }
 
