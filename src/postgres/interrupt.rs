@@ -8,6 +8,7 @@ use super::{Failure, process};
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Once;
 use std::sync::mpsc::{TryRecvError, channel};
 use std::thread;
 use std::time::Duration;
@@ -32,15 +33,21 @@ pub fn run_on_helper<T: Send + 'static>(
         let _ = result_in.send(work());
         let _ = woken.write_all(b"x");
     };
+    share_memory_with_helpers();
     let blocked = SignalsBlocked::begin();
     let spawned = thread::Builder::new()
         .name("signal_hub fetch".into())
         .spawn(helper);
     drop(blocked);
-    spawned.map_err(|e| Failure::io("helper thread", &e))?;
+    let helper = spawned.map_err(|e| Failure::io("helper thread", &e))?;
     loop {
         match result_out.try_recv() {
-            Ok(result) => return Ok(result),
+            Ok(result) => {
+                // It has nothing left to do but to end. The next one then finds its memory free;
+                // beside one that is still ending it would get memory of its own, which stays.
+                let _ = helper.join();
+                return Ok(result);
+            }
             Err(TryRecvError::Empty) => {}
             Err(TryRecvError::Disconnected) => {
                 return Err(Failure::internal(
@@ -51,6 +58,16 @@ pub fn run_on_helper<T: Send + 'static>(
         process::wait(LOOK_UP, Some(wake_up.as_raw_fd()));
         while_waiting()?;
     }
+}
+
+/// Has helpers take their memory where this thread takes its own. By default glibc gives threads
+/// memory of their own, which grows with the years of a session and is never given back.
+fn share_memory_with_helpers() {
+    static ONCE: Once = Once::new();
+    // SAFETY: sets an option of malloc, before the process has a second thread.
+    ONCE.call_once(|| unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    });
 }
 
 /// All signals stay blocked in this thread while the value lives; threads spawned meanwhile
