@@ -253,7 +253,11 @@ fn sqlstate_of(error: &MarketError) -> &'static str {
         MarketError::HttpStatus { .. }
         | MarketError::TooLarge { .. }
         | MarketError::NotJson { .. }
-        | MarketError::Rejected { .. } => "08P01",
+        | MarketError::Rejected { .. }
+        | MarketError::NoCandles { .. }
+        | MarketError::BadCandles(_) => "08P01",
+        // feature_not_supported
+        MarketError::NoSuchInterval { .. } => "0A000",
     }
 }
 
@@ -301,7 +305,11 @@ fn hint_of(error: &MarketError) -> &'static str {
         MarketError::HttpStatus {
             status: 500..=599, ..
         } => "The fault is on the exchange's side and usually passes by itself.",
-        MarketError::HttpStatus { .. } | MarketError::NotJson { .. } => {
+        MarketError::HttpStatus { .. }
+        | MarketError::NotJson { .. }
+        | MarketError::NoCandles { .. }
+        | MarketError::BadCandles(_)
+        | MarketError::NoSuchInterval { .. } => {
             "Check that signal_hub.exchange_url is the base URL of a Binance-compatible REST \
              API and that nothing in between, such as a captive portal, answers in its place."
         }

@@ -1,11 +1,12 @@
 //! What can go wrong between this server and the exchange, in words that let a person act.
 
+use crate::UnixMillis;
 use std::time::Duration;
 
 /// Characters of a reply that are worth showing to a person.
 const EXCERPT_CHARS: usize = 200;
 
-/// Why a fetch brought no tickers.
+/// Why a fetch brought no tickers or candles.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MarketError {
     /// The base URL cannot or must not be used; holds the reason, never the URL itself, which
@@ -33,9 +34,53 @@ pub enum MarketError {
     NotJson { reason: String, body: String },
     /// The exchange's own error object.
     Rejected { code: i64, message: String },
+    /// The reply is no list of candles.
+    NoCandles { reason: String, body: String },
+    /// A list of candles of which nothing says which are right.
+    BadCandles(CandleFault),
+    /// The exchange has no candles of this length; `message` are its words.
+    NoSuchInterval {
+        interval: &'static str,
+        message: String,
+    },
+}
+
+/// What is wrong with the candles of a reply. Times are those at which candles begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CandleFault {
+    /// A candle that comes after a later one.
+    WrongOrder { at: UnixMillis, after: UnixMillis },
+    /// A candle that comes twice.
+    Twice { at: UnixMillis },
+    /// A candle that was not asked for.
+    Elsewhere { at: UnixMillis },
+    /// More rows than were asked for.
+    TooMany { asked: usize },
+}
+
+impl CandleFault {
+    fn reason(&self) -> String {
+        match self {
+            Self::WrongOrder { at, after } => {
+                format!("the candle of {at} comes after that of {after}")
+            }
+            Self::Twice { at } => format!("the candle of {at} comes twice"),
+            Self::Elsewhere { at } => format!("the candle of {at} was not asked for"),
+            Self::TooMany { asked } => format!("it has more rows than the {asked} asked for"),
+        }
+    }
 }
 
 impl MarketError {
+    /// Whether the fault lies with what was asked for, so that asking for another symbol may fare
+    /// better.
+    pub fn is_of_the_request(&self) -> bool {
+        matches!(
+            self,
+            Self::Rejected { .. } | Self::BadCandles(_) | Self::NoSuchInterval { .. }
+        )
+    }
+
     /// What happened: lower case start, no final period.
     pub fn message(&self) -> String {
         match self {
@@ -56,6 +101,12 @@ impl MarketError {
             Self::NotJson { .. } => "exchange's reply is not a list of tickers".to_owned(),
             Self::Rejected { code, .. } => {
                 format!("exchange rejected the request with code {code}")
+            }
+            Self::NoCandles { .. } | Self::BadCandles(_) => {
+                "exchange's reply is not a list of candles that can be used".to_owned()
+            }
+            Self::NoSuchInterval { interval, .. } => {
+                format!("exchange has no candles of {interval}")
             }
         }
     }
@@ -83,7 +134,8 @@ impl MarketError {
             },
             Self::HttpStatus { body, .. } => begins_with(body),
             Self::TooLarge { .. } => "Reading stopped there.".to_owned(),
-            Self::NotJson { reason, body } => {
+            Self::BadCandles(fault) => format!("It was refused because {}.", fault.reason()),
+            Self::NotJson { reason, body } | Self::NoCandles { reason, body } => {
                 let refused = format!("It was refused because {reason}.");
                 if body.is_empty() {
                     refused
@@ -91,7 +143,9 @@ impl MarketError {
                     format!("{refused} {}", begins_with(body))
                 }
             }
-            Self::Rejected { message, .. } => format!("Its words are \"{message}\"."),
+            Self::Rejected { message, .. } | Self::NoSuchInterval { message, .. } => {
+                format!("Its words are \"{message}\".")
+            }
         }
     }
 }

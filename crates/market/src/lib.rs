@@ -1,7 +1,8 @@
-//! The outside world, turned into tickers.
+//! The outside world, turned into tickers and candles.
 //!
 //! Words used here: a *ticker* is what an exchange says of one symbol over the last 24 hours; a
-//! *symbol* is a pair such as BTCUSDT, whose *base* (BTC) is bought with its *quote* (USDT).
+//! *symbol* is a pair such as BTCUSDT, whose *base* (BTC) is bought with its *quote* (USDT); a
+//! *candle* is what it says of one stretch of time.
 //! [`binance`] knows the REST API, `http` performs one bounded request, [`backoff`] says how long
 //! to stay away after a failure. Nothing here knows PostgreSQL: no SQLSTATE and no setting's name.
 
@@ -18,8 +19,9 @@ mod ticker;
 use std::time::Duration;
 
 pub use binance::fetch_tickers;
-pub use candle::Candle;
-pub use error::MarketError;
+pub use binance::klines::CandleClient;
+pub use candle::{Candle, CandleQuery, Candles, Gap, Interval};
+pub use error::{CandleFault, MarketError};
 pub use http::check_url;
 pub use ticker::{Asked, LastLook, Ticker, Tickers, UnixMillis};
 

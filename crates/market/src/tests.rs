@@ -74,6 +74,15 @@ fn every_error_reads_as_postgresql_errors_do() {
             code: -1100,
             message: "Illegal characters".to_owned(),
         },
+        MarketError::NoCandles {
+            reason: "it is empty".to_owned(),
+            body: String::new(),
+        },
+        MarketError::BadCandles(CandleFault::Twice { at: 0 }),
+        MarketError::NoSuchInterval {
+            interval: Interval::Second.name(),
+            message: "Invalid interval.".to_owned(),
+        },
     ];
     for error in errors {
         let message = error.message();

@@ -1,8 +1,10 @@
-//! The 24-hour ticker of Binance's spot REST API, which Binance.US and others speak too.
+//! The 24-hour ticker of Binance's spot REST API, which Binance.US and others speak too; [`klines`]
+//! has its candles.
 //!
 //! <https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints>
 
 mod fields;
+pub mod klines;
 mod reply;
 mod requests;
 

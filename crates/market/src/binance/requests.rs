@@ -12,7 +12,7 @@ const MOST_NAMED: usize = 100;
 /// Longest symbol the exchange accepts, in characters.
 const LONGEST_SYMBOL: usize = 20;
 /// What a query cannot hold as it is: all but the unreserved characters of RFC 3986, 2.3.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+pub(super) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
     .remove(b'.')

@@ -271,6 +271,6 @@ mod asking_tests;
 #[cfg(test)]
 mod endless_tests;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 #[cfg(test)]
 mod url_tests;

@@ -7,17 +7,17 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-pub(super) type Act = Box<dyn FnOnce(&mut TcpStream) + Send>;
+pub(crate) type Act = Box<dyn FnOnce(&mut TcpStream) + Send>;
 
 /// A listener that plays one act per connection, and then accepts no more.
-pub(super) struct Peer {
-    pub(super) endpoint: Endpoint,
+pub(crate) struct Peer {
+    pub(crate) endpoint: Endpoint,
     /// The request heads it read.
     requests: Receiver<String>,
 }
 
 impl Peer {
-    pub(super) fn playing(acts: Vec<Act>) -> Self {
+    pub(crate) fn playing(acts: Vec<Act>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base_url = format!("http://{}/", listener.local_addr().unwrap());
         let (sender, requests) = channel();
@@ -37,40 +37,40 @@ impl Peer {
         Self { endpoint, requests }
     }
 
-    pub(super) fn answering(answers: &[&str]) -> Self {
+    pub(crate) fn answering(answers: &[&str]) -> Self {
         Self::playing(answers.iter().map(|answer| says(answer)).collect())
     }
 
-    pub(super) fn within(mut self, ms: u64) -> Self {
+    pub(crate) fn within(mut self, ms: u64) -> Self {
         self.endpoint.timeout = Duration::from_millis(ms);
         self
     }
 
-    pub(super) fn fetch(&self) -> Result<Tickers, MarketError> {
+    pub(crate) fn fetch(&self) -> Result<Tickers, MarketError> {
         self.fetch_after(LastLook::Never)
     }
 
     /// Fetches BTCUSDT, and GONEUSDT after this last look.
-    pub(super) fn fetch_after(&self, last_look: LastLook) -> Result<Tickers, MarketError> {
+    pub(crate) fn fetch_after(&self, last_look: LastLook) -> Result<Tickers, MarketError> {
         let gone = asked("GONEUSDT", last_look);
         fetch_tickers(&self.endpoint, &[asked("BTCUSDT", LastLook::Listed), gone])
     }
 
     /// The first lines of the requests so far.
-    pub(super) fn request_lines(&self) -> Vec<String> {
+    pub(crate) fn request_lines(&self) -> Vec<String> {
         let first_line = |head: String| head.lines().next().unwrap_or_default().to_owned();
         self.requests.try_iter().map(first_line).collect()
     }
 }
 
-pub(super) fn asked(symbol: &str, last_look: LastLook) -> Asked {
+pub(crate) fn asked(symbol: &str, last_look: LastLook) -> Asked {
     Asked {
         symbol: symbol.to_owned(),
         last_look,
     }
 }
 
-pub(super) fn read_head(stream: &mut TcpStream) -> String {
+pub(crate) fn read_head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
@@ -79,23 +79,23 @@ pub(super) fn read_head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
-pub(super) fn says(answer: &str) -> Act {
+pub(crate) fn says(answer: &str) -> Act {
     let answer = answer.to_owned();
     Box::new(move |stream| stream.write_all(answer.as_bytes()).unwrap())
 }
 
-pub(super) fn answer(status: &str, headers: &str, body: &str) -> String {
+pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
         "HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     )
 }
 
-pub(super) fn ticker_list() -> String {
+pub(crate) fn ticker_list() -> String {
     answer("200 OK", "", &format!("[{}]", include_str!("ticker.json")))
 }
 
-pub(super) const UNKNOWN_SYMBOL: &str = r#"{"code":-1121,"msg":"Invalid symbol."}"#;
+pub(crate) const UNKNOWN_SYMBOL: &str = r#"{"code":-1121,"msg":"Invalid symbol."}"#;
 
 #[test]
 fn a_good_reply_is_read() {
