@@ -22,10 +22,17 @@
 //! After the end the candles are still taken until the expiry, for the *hold* return, and for the
 //! *mirror*: the opposite signal at the same moment with mirrored distances. Half of the difference
 //! between a signal and its mirror is the edge over a coin flip at the same moments.
+//!
+//! [`Settlement`] takes candles of any length as they come; [`Settling`] says which candles of an
+//! exchange a settlement needs.
+
+mod settling;
 
 use crate::{Levels, Side};
 use market::{Candle, UnixMillis};
 use rust_decimal::Decimal;
+
+pub use settling::{Answer, DUE_AFTER_MS, Settling, most_requests};
 
 /// A signal as its outcome is judged.
 #[derive(Clone, Debug)]
@@ -121,6 +128,8 @@ pub struct Settlement {
     mirror: Option<Course>,
     /// Where the next candle begins unless one is missing.
     expected: UnixMillis,
+    /// Length of the last candle; before the first one, longer than any.
+    length_before: i64,
     gap: bool,
     /// Close of the last candle within the window.
     last_close: Option<Decimal>,
@@ -134,6 +143,7 @@ impl Settlement {
         Self {
             mirror: terms.mirrored().map(Course::new),
             expected: terms.signal_at,
+            length_before: i64::MAX,
             gap: false,
             last_close: None,
             mfe: Decimal::ZERO,
@@ -160,7 +170,16 @@ impl Settlement {
         if candle.open_time < terms.signal_at || end > terms.expires_at {
             return;
         }
-        self.gap |= candle.open_time > self.expected;
+        // Less than a candle is no gap: entry and expiry lie between the begins of candles.
+        let unseen = candle.open_time.saturating_sub(self.expected);
+        self.gap |= unseen >= candle_ms.min(self.length_before);
+        self.length_before = candle_ms;
+        self.take(candle, end);
+    }
+
+    /// What a candle that ends at `end` touches.
+    fn take(&mut self, candle: &Candle, end: UnixMillis) {
+        let terms = &self.signal.terms;
         self.expected = end;
         self.last_close = Some(candle.close);
         if self.signal.ended.is_none() {
@@ -177,6 +196,25 @@ impl Settlement {
         if let Some(mirror) = &mut self.mirror {
             mirror.push(candle, end);
         }
+    }
+
+    /// Takes a candle of `candle_ms` milliseconds by way of `finer` ones of `finer_ms`, which lie
+    /// inside it and tell the order of what it touches. What they do not show, it still touches.
+    fn push_by_finer(&mut self, candle: &Candle, candle_ms: i64, finer: &[Candle], finer_ms: i64) {
+        for part in finer {
+            self.push(part, finer_ms);
+        }
+        self.length_before = candle_ms;
+        self.take(candle, candle.open_time.saturating_add(candle_ms));
+    }
+
+    /// Whether a candle leaves it open what the signal touched first, and the same of its mirror.
+    fn is_tied(&self, candle: &Candle) -> (bool, bool) {
+        let mirror = self.mirror.as_ref();
+        (
+            self.signal.is_tied(candle),
+            mirror.is_some_and(|mirror| mirror.is_tied(candle)),
+        )
     }
 
     /// The outcome once the time of the signal has passed, with `fee_percent` taken off on both
@@ -202,7 +240,7 @@ impl Settlement {
             Some((ended, at)) => (ended, at),
             None => (Ended::Expired, terms.expires_at),
         };
-        let has_end = self.expected == terms.expires_at;
+        let unseen = terms.expires_at.saturating_sub(self.expected);
         Some(Outcome {
             best_target: course.target_at.len(),
             first_touch: match (course.target_at.is_empty(), course.stop) {
@@ -221,7 +259,7 @@ impl Settlement {
             mfe_percent: percent(self.mfe)?,
             mae_percent: percent(self.mae)?,
             ambiguous: course.ambiguous,
-            gap: self.gap || !has_end,
+            gap: self.gap || unseen >= self.length_before,
         })
     }
 }
@@ -255,18 +293,35 @@ impl Course {
         }
     }
 
+    fn hits_stop(&self, candle: &Candle) -> bool {
+        let stop = self.terms.levels.stop_loss;
+        match self.terms.side {
+            Side::Long => candle.low <= stop,
+            Side::Short => candle.high >= stop,
+        }
+    }
+
+    /// Whether a candle reaches the target after those that were touched.
+    fn reaches_next_target(&self, candle: &Candle) -> bool {
+        let next = self.terms.levels.take_profit.get(self.target_at.len());
+        next.is_some_and(|target| match self.terms.side {
+            Side::Long => candle.high >= *target,
+            Side::Short => candle.low <= *target,
+        })
+    }
+
+    /// Whether a candle reaches both the stop and the next target.
+    fn is_tied(&self, candle: &Candle) -> bool {
+        self.ended.is_none() && self.hits_stop(candle) && self.reaches_next_target(candle)
+    }
+
     fn push(&mut self, candle: &Candle, end: UnixMillis) {
         if self.ended.is_some() {
             return;
         }
         let levels = &self.terms.levels;
-        let (hits_stop, reaches): (bool, fn(&Candle, Decimal) -> bool) = match self.terms.side {
-            Side::Long => (candle.low <= levels.stop_loss, |c, target| c.high >= target),
-            Side::Short => (candle.high >= levels.stop_loss, |c, target| c.low <= target),
-        };
-        let next_target = levels.take_profit.get(self.target_at.len());
-        if hits_stop {
-            self.ambiguous = next_target.is_some_and(|target| reaches(candle, *target));
+        if self.hits_stop(candle) {
+            self.ambiguous = self.reaches_next_target(candle);
             let is_jump = match self.terms.side {
                 Side::Long => candle.open < levels.stop_loss,
                 Side::Short => candle.open > levels.stop_loss,
@@ -278,13 +333,12 @@ impl Course {
             self.ended = Some((Ended::Stop, end));
             return;
         }
-        while let Some(target) = levels.take_profit.get(self.target_at.len()) {
-            if !reaches(candle, *target) {
-                return;
-            }
+        while self.reaches_next_target(candle) {
             self.target_at.push(end);
         }
-        self.ended = Some((Ended::Target, end));
+        if self.target_at.len() == self.terms.levels.take_profit.len() {
+            self.ended = Some((Ended::Target, end));
+        }
     }
 
     /// The return of who leaves wholly at each target.
