@@ -1,11 +1,14 @@
 //! What the exchange lists, and each symbol's row at the current time of its clock.
 
 use super::UnixMillis;
+use super::candles::{self, RecordedCandle};
 use super::clock::Clock;
 use super::fault::Corruption;
 use super::instrument::Instrument;
 use super::model::Model;
-use super::ticker::{self, Figures, Row};
+use super::path::{Hold, Path, Tape};
+use super::recorded::Recording;
+use super::ticker::{self, Figures, Row, WINDOW_MILLIS};
 use rust_decimal::Decimal;
 use serde_json::Value;
 use std::io;
@@ -23,6 +26,10 @@ pub(super) struct Exchange {
 pub(super) struct Listed {
     pub instrument: Instrument,
     pub driven: Driven,
+    /// What a test did to its price; [`Driven::change`] and [`Driven::price`] are its last word.
+    pub path: Path,
+    /// Candles that are played in place of the model.
+    pub recording: Option<Recording>,
     model: Model,
 }
 
@@ -30,6 +37,7 @@ pub(super) struct Listed {
 #[derive(Default)]
 pub(super) struct Driven {
     pub change: Option<Decimal>,
+    pub price: Option<Decimal>,
     pub volume: Option<Volume>,
     pub spread_bps: Option<Decimal>,
     pub trading: Trading,
@@ -95,6 +103,8 @@ impl Exchange {
         self.listed.push(Listed {
             instrument,
             driven: Driven::default(),
+            path: Path::default(),
+            recording: None,
             model,
         });
         Ok(())
@@ -172,6 +182,12 @@ impl Listed {
         if let Some(percent) = self.driven.change {
             figures.hold_change(percent);
         }
+        for (_, price) in self.path.trades_within(now - WINDOW_MILLIS, now) {
+            figures.reach(price);
+        }
+        if let Some(price) = self.driven.price {
+            figures.hold_price(price);
+        }
         match self.driven.volume {
             Some(Volume::Base(volume)) => figures.hold_volume(volume),
             Some(Volume::Quote(volume)) => figures.hold_quote_volume(volume),
@@ -181,10 +197,42 @@ impl Listed {
         figures
     }
 
+    /// Holds the price from `now` on.
+    pub fn hold(&mut self, now: UnixMillis, hold: Hold) {
+        (self.driven.change, self.driven.price) = match hold {
+            Hold::Free => (None, None),
+            Hold::Change(percent) => (Some(percent), None),
+            Hold::Price(price) => (None, Some(price)),
+            Hold::Halted => (self.driven.change, self.driven.price),
+        };
+        self.path.hold(now, hold);
+    }
+
+    /// Candles of `length` milliseconds that begin from `first` to `last`, as they are at `now`;
+    /// `None` when the exchange has none of this length.
+    pub fn candles(
+        &self,
+        first: UnixMillis,
+        last: UnixMillis,
+        length: i64,
+        now: UnixMillis,
+    ) -> Option<Vec<RecordedCandle>> {
+        match &self.recording {
+            Some(recording) => recording.candles(first, last, length, now),
+            None => {
+                let mut tape = Tape::new(&self.instrument, &self.model, &self.path);
+                Some(candles::of_tape(&mut tape, first, last, length, now))
+            }
+        }
+    }
+
     fn row(&mut self, now: UnixMillis) -> Row {
-        let mut row = match &self.driven.trading {
-            Trading::Halted(row) | Trading::Zero(row) => row.clone(),
-            Trading::Open => self.figures(now).row(),
+        let mut row = match (&self.driven.trading, &self.recording) {
+            (Trading::Halted(row) | Trading::Zero(row), _) => row.clone(),
+            (Trading::Open, None) => self.figures(now).row(),
+            (Trading::Open, Some(recording)) => recording
+                .ticker(&self.instrument.symbol, now)
+                .unwrap_or_else(|| self.figures(now).zero_row()),
         };
         if let Some(corruption) = self.driven.corruption {
             corruption.apply(&mut row);

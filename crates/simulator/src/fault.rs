@@ -1,4 +1,4 @@
-//! What can go wrong on the way to a ticker, on demand.
+//! What can go wrong on the way to a ticker or a candle, on demand.
 
 use super::ticker::Row;
 use serde_json::{Value, json};
@@ -64,14 +64,45 @@ pub enum Fault {
     Microseconds,
 }
 
+/// One way in which a request for candles goes wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CandleFault {
+    /// As a ticker request does. What spoils the rows of tickers spoils no candle.
+    Reply(Fault),
+    /// A candle in the middle is missing.
+    Gap,
+    /// A good reply that has only the first `n` of its candles.
+    ShortPage(usize),
+    /// The last candle comes first.
+    WrongOrder,
+    /// The first candle comes twice.
+    Duplicate,
+    /// There are no candles of this interval, such as `1s`. Strikes no request for others.
+    RefusedInterval(&'static str),
+    /// The high of the first candle is the string "NaN".
+    BadRow,
+    /// The candles are as they were this many milliseconds ago.
+    Lagging(i64),
+}
+
+impl CandleFault {
+    /// Whether it can strike a request for candles of this interval.
+    pub(super) fn strikes(&self, interval: &str) -> bool {
+        match self {
+            Self::RefusedInterval(refused) => *refused == interval,
+            _ => true,
+        }
+    }
+}
+
 /// How often a fault strikes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Times {
-    /// The next ticker request only.
+    /// The next request only.
     Once,
-    /// The next `n` ticker requests.
+    /// The next `n` requests.
     N(u32),
-    /// Every ticker request until the faults are cleared.
+    /// Every request until the faults are cleared.
     Forever,
 }
 
@@ -131,11 +162,17 @@ impl Corruption {
 }
 
 /// The faults that have yet to strike, in order.
-#[derive(Debug, Default)]
-pub(super) struct FaultQueue(VecDeque<(Fault, Times)>);
+#[derive(Debug)]
+pub(super) struct FaultQueue<F>(VecDeque<(F, Times)>);
 
-impl FaultQueue {
-    pub fn inject(&mut self, fault: Fault, times: Times) {
+impl<F> Default for FaultQueue<F> {
+    fn default() -> Self {
+        Self(VecDeque::new())
+    }
+}
+
+impl<F: Clone> FaultQueue<F> {
+    pub fn inject(&mut self, fault: F, times: Times) {
         self.0.push_back((fault, times));
     }
 
@@ -143,24 +180,22 @@ impl FaultQueue {
         self.0.clear();
     }
 
-    /// The fault of the next ticker request, if any.
-    pub fn next(&mut self) -> Option<Fault> {
-        loop {
-            let (fault, times) = self.0.front_mut()?;
-            let left = match times {
-                Times::Forever => return Some(fault.clone()),
-                Times::Once => 1,
-                Times::N(left) => *left,
-            };
-            let fault = fault.clone();
-            if left > 1 {
-                *times = Times::N(left - 1);
-            } else {
-                self.0.pop_front();
-            }
-            if left > 0 {
-                return Some(fault);
-            }
+    /// The fault of the next request, if any: the first that can strike it.
+    pub fn next(&mut self, strikes: impl Fn(&F) -> bool) -> Option<F> {
+        self.0.retain(|(_, times)| *times != Times::N(0));
+        let place = self.0.iter().position(|(fault, _)| strikes(fault))?;
+        let (fault, times) = &mut self.0[place];
+        let fault = fault.clone();
+        let left = match times {
+            Times::Forever => return Some(fault),
+            Times::Once => 1,
+            Times::N(left) => *left,
+        };
+        if left > 1 {
+            *times = Times::N(left - 1);
+        } else {
+            self.0.remove(place);
         }
+        Some(fault)
     }
 }

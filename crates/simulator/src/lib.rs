@@ -1,46 +1,53 @@
-//! A simulated exchange: Binance's spot REST API for 24-hour tickers, served over HTTP/1.1
-//! on loopback.
+//! A simulated exchange: Binance's spot REST API for 24-hour tickers and candles, served over
+//! HTTP/1.1 on loopback.
 //!
 //! The same seed, symbols and time always give the same reply. A test can drive the time, single
 //! symbols and the faults; everything else moves as the model says.
 //!
 //! Routes: `/api/v3/ticker/24hr` (`symbol`, `symbols`, `type`; `symbolStatus` is not
-//! simulated), `/api/v3/exchangeInfo`, `/api/v3/time`, `/api/v3/ping`. Shapes, orders and
-//! error codes follow the exchange's public documentation
+//! simulated), `/api/v3/klines` (up to `1d`; `timeZone` is not simulated),
+//! `/api/v3/exchangeInfo`, `/api/v3/time`, `/api/v3/ping`. Shapes, orders and error codes follow the exchange's public documentation
 //! (github.com/binance/binance-spot-api-docs: rest-api.md, errors.md) and recorded replies.
 //!
 //! Where to find what: [`Instrument`] is a listed symbol, `noise` and `model` the random walk,
-//! `ticker` one row and its identities, `exchange` all symbols and the clock, `query` and
-//! `market` the API, `fault` what goes wrong, `response` and `server` the wire.
+//! `ticker` one row and its identities, `path` what a test did to a price, `candles` what was
+//! traded in a stretch of time, `recorded` candles in place of the model, `exchange` all symbols
+//! and the clock, `query`, `klines` and `market` the API, `fault` what goes wrong, `response` and `server` the wire.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod candles;
 mod clock;
 mod exchange;
 mod fault;
 mod instrument;
+mod klines;
 mod market;
 mod model;
 mod noise;
+mod path;
 mod query;
+mod recorded;
 mod response;
 mod server;
 #[cfg(test)]
 mod tests;
 mod ticker;
 
+use self::market::Market;
 use clock::Clock;
 use exchange::{Driven, Exchange, Listed, Trading, Volume};
 use instrument::decimal;
-use market::Market;
+use path::Hold;
 use rust_decimal::Decimal;
 use server::Server;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use fault::{Corruption, Fault, Times};
+pub use candles::RecordedCandle;
+pub use fault::{CandleFault, Corruption, Fault, Times};
 pub use instrument::Instrument;
 
 /// Milliseconds since the Unix epoch.
@@ -127,7 +134,40 @@ impl Simulator {
     #[track_caller]
     pub fn set_change(&self, symbol: &str, percent: &str) {
         let percent = number(percent, -Decimal::ONE_HUNDRED, Decimal::ONE_THOUSAND);
-        self.with(symbol, |listed| listed.driven.change = Some(percent));
+        self.hold(symbol, Hold::Change(percent));
+    }
+
+    /// Holds a symbol's last price, above 0 and up to 1e12; what changed over 24 hours follows.
+    #[track_caller]
+    pub fn set_price(&self, symbol: &str, price: &str) {
+        self.hold(symbol, Hold::Price(positive(price)));
+    }
+
+    /// Adds a single trade at a time of the exchange's clock, which may be still to come: the
+    /// candle of that time reaches to its price, and so do the 24 hours after it, but no last
+    /// price shows it.
+    #[track_caller]
+    pub fn trade(&self, symbol: &str, at: UnixMillis, price: &str) {
+        let price = positive(price);
+        self.with(symbol, |listed| listed.path.trade(at, price));
+    }
+
+    /// Plays recorded candles of one length, in milliseconds, in place of a symbol's model: its
+    /// ticker is that of the 24 hours up to the last candle that has ended by the exchange's
+    /// clock, and its candles are these, and longer ones made of them. Loaded again with candles
+    /// of another length, they serve requests that the first ones cannot.
+    ///
+    /// # Panics
+    /// When the candles are not in the order of time or not of that length.
+    #[track_caller]
+    pub fn play_candles(&self, symbol: &str, length_ms: i64, candles: Vec<RecordedCandle>) {
+        let added = self.with(symbol, |listed| {
+            let recording = listed.recording.get_or_insert_default();
+            recording.add(length_ms, candles)
+        });
+        if let Err(problem) = added {
+            panic!("{symbol}: {problem}");
+        }
     }
 
     /// Holds a symbol's 24-hour volume, in base units, above 0 and up to 1e12.
@@ -158,6 +198,7 @@ impl Simulator {
     #[track_caller]
     pub fn halt(&self, symbol: &str) {
         self.freeze(symbol, |figures| Trading::Halted(figures.halted_row()));
+        self.hold(symbol, Hold::Halted);
     }
 
     /// Empties a symbol's row, like that of a pair without a trade in 24 hours: everything is
@@ -176,7 +217,11 @@ impl Simulator {
     /// Gives a symbol back to the model: what was set on it no longer holds.
     #[track_caller]
     pub fn release(&self, symbol: &str) {
-        self.with(symbol, |listed| listed.driven = Driven::default());
+        self.with(symbol, |listed| {
+            listed.driven = Driven::default();
+            listed.recording = None;
+        });
+        self.hold(symbol, Hold::Free);
     }
 
     /// Adds a symbol at the end of the list.
@@ -204,9 +249,16 @@ impl Simulator {
         self.market().faults.inject(fault, times);
     }
 
+    /// Lets the next requests for candles go wrong, likewise.
+    pub fn inject_on_candles(&self, fault: CandleFault, times: Times) {
+        self.market().candle_faults.inject(fault, times);
+    }
+
     /// Forgets every fault that has not struck yet.
     pub fn clear_faults(&self) {
-        self.market().faults.clear();
+        let mut market = self.market();
+        market.faults.clear();
+        market.candle_faults.clear();
     }
 
     /// The current time of the exchange's clock.
@@ -255,6 +307,12 @@ impl Simulator {
             Some(listed) => change(listed),
             None => panic!("{symbol} is not listed"),
         }
+    }
+
+    #[track_caller]
+    fn hold(&self, symbol: &str, hold: Hold) {
+        let now = self.now();
+        self.with(symbol, |listed| listed.hold(now, hold));
     }
 
     #[track_caller]

@@ -2,10 +2,11 @@
 
 use super::UnixMillis;
 use super::exchange::{Exchange, Listed};
-use super::fault::{Fault, FaultQueue};
+use super::fault::{CandleFault, Fault, FaultQueue};
 use super::instrument::REPLY_SCALE;
+use super::klines::{self, KlineQuery};
 use super::query::{ApiError, Selection, SymbolQuery};
-use super::response::{Delivery, Response};
+use super::response::{Delivery, Response, http_date};
 use super::ticker;
 use serde_json::json;
 use std::collections::VecDeque;
@@ -17,11 +18,16 @@ const REMEMBERED_REQUESTS: usize = 1_000;
 const REDIRECTED: &str = "/redirected";
 
 const TICKER: &str = "/api/v3/ticker/24hr";
+const KLINES: &str = "/api/v3/klines";
+/// Weight of a request for candles, however many.
+const KLINES_WEIGHT: u32 = 2;
 
 /// Everything one simulator knows, behind one lock.
 pub(super) struct Market {
     pub exchange: Exchange,
-    pub faults: FaultQueue,
+    /// Faults of ticker requests.
+    pub faults: FaultQueue<Fault>,
+    pub candle_faults: FaultQueue<CandleFault>,
     pub request_count: u64,
     pub redirects_followed: u64,
     pub requests: VecDeque<String>,
@@ -40,6 +46,7 @@ impl Market {
         Self {
             exchange,
             faults: FaultQueue::default(),
+            candle_faults: FaultQueue::default(),
             request_count: 0,
             redirects_followed: 0,
             requests: VecDeque::new(),
@@ -71,6 +78,7 @@ impl Market {
                 let query = SymbolQuery::parse(query);
                 (ticker_weight(&query), self.ticker(target, query))
             }
+            ("GET", KLINES) => (KLINES_WEIGHT, self.klines(target, KlineQuery::parse(query))),
             _ => return Response::html(404, "404 Not Found"),
         };
         let used = self.used_weight.add(self.exchange.clock.now(), weight);
@@ -109,9 +117,34 @@ impl Market {
     }
 
     fn ticker(&mut self, target: &str, query: Result<SymbolQuery, ApiError>) -> Response {
-        let fault = self.faults.next();
-        let good = |market: &mut Self| reply(market.tickers(query, fault.as_ref()));
-        match &fault {
+        let fault = self.faults.next(|_| true);
+        self.strike(target, fault.as_ref(), |market| {
+            reply(market.tickers(query, fault.as_ref()))
+        })
+    }
+
+    fn klines(&mut self, target: &str, query: Result<KlineQuery, ApiError>) -> Response {
+        let interval = query.as_ref().map_or("", |query| query.interval.0);
+        let fault = self.candle_faults.next(|fault| fault.strikes(interval));
+        let of_reply = match &fault {
+            Some(CandleFault::Reply(fault)) => Some(fault),
+            _ => None,
+        };
+        let date = http_date(self.exchange.clock.now());
+        self.strike(target, of_reply, |market| {
+            reply(query.and_then(|q| klines::reply(&mut market.exchange, &q, fault.as_ref())))
+        })
+        .with_header("Date", date)
+    }
+
+    /// The good answer to a request, unless a fault strikes it as a whole.
+    fn strike(
+        &mut self,
+        target: &str,
+        fault: Option<&Fault>,
+        good: impl FnOnce(&mut Self) -> Response,
+    ) -> Response {
+        match fault {
             None
             | Some(
                 Fault::Stale

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 const WINDOW_SECONDS: i64 = 24 * 60 * 60;
 /// Seconds summed up in one bar, as a power of two; the fast walk's block.
 const BAR_LEVELS: u32 = 6;
-const BAR_SECONDS: i64 = 1 << BAR_LEVELS;
+pub(super) const BAR_SECONDS: i64 = 1 << BAR_LEVELS;
 /// Bars in one block of the slow walk, as a power of two: 36 hours.
 const SLOW_LEVELS: u32 = 11;
 /// Deviation of the slow walk over its block, at volatility 1.
@@ -70,10 +70,11 @@ struct Bar {
     turnover: i128,
 }
 
+/// What is traded in one second: the price in ticks, the quantity in steps.
 #[derive(Clone, Copy, Debug)]
-struct Second {
-    price: i64,
-    quantity: i64,
+pub(super) struct Second {
+    pub price: i64,
+    pub quantity: i64,
 }
 
 impl Model {
@@ -150,8 +151,13 @@ impl Model {
         seconds[second.rem_euclid(BAR_SECONDS) as usize]
     }
 
+    /// The open of the 24 hours that end in this second, in ticks.
+    pub fn open_ticks(&self, second: i64) -> i64 {
+        self.second(second - WINDOW_SECONDS).price
+    }
+
     /// Every second of one bar.
-    fn seconds(&self, bar: i64) -> Vec<Second> {
+    pub fn seconds(&self, bar: i64) -> Vec<Second> {
         let (start, end) = (self.slow.at(bar), self.slow.at(bar + 1));
         let first = bar * BAR_SECONDS;
         let at = |(offset, fast): (usize, f64)| {

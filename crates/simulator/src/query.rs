@@ -91,7 +91,8 @@ impl SymbolQuery {
     }
 }
 
-fn one(symbol: String) -> Result<String, ApiError> {
+/// One symbol, if its letters are legal.
+pub(super) fn one(symbol: String) -> Result<String, ApiError> {
     if symbol.is_empty() {
         Err(empty("symbol"))
     } else if legal(&symbol) {

@@ -1,5 +1,7 @@
 //! An answer, and how it is sent.
 
+use super::UnixMillis;
+
 /// One answer of the simulator.
 #[derive(Clone, Debug)]
 pub(super) struct Response {
@@ -75,4 +77,27 @@ pub(super) fn reason(status: u16) -> &'static str {
         503 => "Service Unavailable",
         _ => "Unknown",
     }
+}
+
+/// A time as the header Date has it (RFC 9110, 5.6.7), such as `Fri, 10 Mar 2023 14:34:34 GMT`.
+pub(super) fn http_date(time: UnixMillis) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let seconds = time.div_euclid(1_000);
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // Days since 1 March of a year 0, whose leap days come last; an era has 400 years (Howard
+    // Hinnant: chrono-compatible low-level date algorithms, civil_from_days).
+    let shifted = days + 719_468;
+    let (era, day) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let of_year = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let name = MONTHS[((month + 2) % 12) as usize];
+    let year = era * 400 + year + i64::from(month >= 10);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    let weekday = DAYS[days.rem_euclid(7) as usize];
+    format!("{weekday}, {day:02} {name} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
 }

@@ -126,34 +126,24 @@ impl Figures {
     }
 
     /// Moves open and last so that the change, rounded to 3 decimals, is `percent`.
-    ///
-    /// Prices are whole ticks, so few pairs of them give exactly that percentage: the open
-    /// nearest to the model's that has such a last price is taken. Where the tick is too
-    /// coarse for any, the nearest percentage is shown.
     pub fn hold_change(&mut self, percent: Decimal) {
-        let model_open = (self.open / self.tick_size).round();
-        let growth = Decimal::ONE + percent / Decimal::ONE_HUNDRED;
-        let reach = (model_open / Decimal::TWO).min(Decimal::from(MAX_REACH));
-        let mut best: Option<(Decimal, Decimal, Decimal)> = None;
-        let mut offset = Decimal::ZERO;
-        while offset <= reach {
-            for open in [model_open + offset, model_open - offset] {
-                let last = (open * growth).round().max(Decimal::ONE);
-                let error = (percent_change(open, last) - percent).abs();
-                if best.is_none_or(|(_, _, least)| error < least) {
-                    best = Some((open, last, error));
-                }
-            }
-            if best.is_some_and(|(_, _, error)| error.is_zero()) {
-                break;
-            }
-            offset += Decimal::ONE;
+        if let Some((open, last)) = held_prices(self.open, percent, self.tick_size) {
+            self.open = open;
+            self.last = last;
+            self.previous_close = open;
         }
-        if let Some((open, last, _)) = best {
-            self.open = open * self.tick_size;
-            self.last = last * self.tick_size;
-            self.previous_close = self.open;
-        }
+    }
+
+    /// Sets the last price; the 24 hours reach to it.
+    pub fn hold_price(&mut self, price: Decimal) {
+        self.last = price;
+        self.reach(price);
+    }
+
+    /// Widens the 24 hours to a price that was traded in them.
+    pub fn reach(&mut self, price: Decimal) {
+        self.high = self.high.max(price);
+        self.low = self.low.min(price);
     }
 
     /// Sets the base volume; turnover follows at the same weighted average.
@@ -266,8 +256,39 @@ pub(super) fn shift(row: &mut Row, millis: i64) {
     }
 }
 
-/// How far from the model's open `hold_change` looks, in ticks.
+/// How far from the model's open [`held_prices`] looks, in ticks.
 const MAX_REACH: i64 = 2_000;
+
+/// An open and a last price between which the change, rounded to 3 decimals, is `percent`.
+///
+/// Prices are whole ticks, so few pairs of them give exactly that percentage: the open nearest to
+/// the model's that has such a last price is taken. Where the tick is too coarse for any, the
+/// nearest percentage is shown.
+pub(super) fn held_prices(
+    model_open: Decimal,
+    percent: Decimal,
+    tick_size: Decimal,
+) -> Option<(Decimal, Decimal)> {
+    let model_open = (model_open / tick_size).round();
+    let growth = Decimal::ONE + percent / Decimal::ONE_HUNDRED;
+    let reach = (model_open / Decimal::TWO).min(Decimal::from(MAX_REACH));
+    let mut best: Option<(Decimal, Decimal, Decimal)> = None;
+    let mut offset = Decimal::ZERO;
+    while offset <= reach {
+        for open in [model_open + offset, model_open - offset] {
+            let last = (open * growth).round().max(Decimal::ONE);
+            let error = (percent_change(open, last) - percent).abs();
+            if best.is_none_or(|(_, _, least)| error < least) {
+                best = Some((open, last, error));
+            }
+        }
+        if best.is_some_and(|(_, _, error)| error.is_zero()) {
+            break;
+        }
+        offset += Decimal::ONE;
+    }
+    best.map(|(open, last, _)| (open * tick_size, last * tick_size))
+}
 
 /// Real rows round halves away from zero.
 const HALF_UP: RoundingStrategy = RoundingStrategy::MidpointAwayFromZero;

@@ -1,9 +1,11 @@
 //! Tests of the simulator, over real connections where the wire matters.
 
 mod api;
+mod candles;
 mod driving;
 mod faults;
 mod identities;
+mod recorded;
 mod stopping;
 
 use super::{Simulator, SimulatorOptions, UnixMillis};
