@@ -78,6 +78,8 @@ choose_exchange() {
             run_cargo build --locked -p signal_hub_simulator
         start_simulator
         say "Exchange: the project's market simulator, $address"
+        say "It is livelier than a market: in this demo a symbol that changes side is signalled at once."
+        query 'UPDATE signal_rules SET cooldown_flips = false'
     fi
 }
 

@@ -77,12 +77,22 @@ CREATE TABLE @extschema@.signal_rules (
     take_profit_percents  numeric[] NOT NULL DEFAULT '{1.5,3,5}'
                           CHECK (cardinality(take_profit_percents) BETWEEN 1 AND 10
                                  AND 0 < ALL (take_profit_percents)),
+    stop_loss_range_share numeric
+                          CONSTRAINT "stop_loss_range_share must be above 0" CHECK (stop_loss_range_share > 0),
     lifetime              interval NOT NULL DEFAULT '4 hours' CHECK (lifetime > '0'),
-    cooldown              interval NOT NULL DEFAULT '30 minutes' CHECK (cooldown >= '0'),
+    lifetime_per_range    numeric
+                          CONSTRAINT "lifetime_per_range must be above 0" CHECK (lifetime_per_range > 0),
+    lifetime_floor        interval NOT NULL DEFAULT '1 hour'
+                          CONSTRAINT "lifetime_floor must be above 0" CHECK (lifetime_floor > '0'),
+    lifetime_cap          interval NOT NULL DEFAULT '24 hours',
+    renew                 boolean  NOT NULL DEFAULT false,
+    cooldown              interval CHECK (cooldown >= '0'),
+    cooldown_flips        boolean  NOT NULL DEFAULT true,
     max_ticker_age        interval NOT NULL DEFAULT '5 minutes' CHECK (max_ticker_age > '0'),
     max_signals_per_run   integer  NOT NULL DEFAULT 10 CHECK (max_signals_per_run > 0),
     shipped               boolean  NOT NULL DEFAULT false,
-    CHECK (exit_change_percent < enter_change_percent)
+    CHECK (exit_change_percent < enter_change_percent),
+    CONSTRAINT "lifetime_cap must not be below lifetime_floor" CHECK (lifetime_cap >= lifetime_floor)
 );
 COMMENT ON TABLE @extschema@.signal_rules IS 'parameters of the strategies, one row each; every run reads them again';
 COMMENT ON COLUMN @extschema@.signal_rules.strategy IS 'name of the strategy; momentum is the one there is';
@@ -102,10 +112,28 @@ COMMENT ON COLUMN @extschema@.signal_rules.stop_loss_percent IS
     'distance of the stop from the entry; percent of the entry price';
 COMMENT ON COLUMN @extschema@.signal_rules.take_profit_percents IS
     'distances of the targets from the entry, in any order; percent of the entry price';
+COMMENT ON COLUMN @extschema@.signal_rules.stop_loss_range_share IS
+    'distance of the stop from the entry as a share of the 24h range, such as 0.15, instead of stop_loss_percent; the '
+    'range is (high - low) / open x 100; the targets stay as many stops away as the two percentages make them; null '
+    'turns it off';
 COMMENT ON COLUMN @extschema@.signal_rules.lifetime IS
-    'how long a signal is valid; when that has passed it may be renewed, as long as the condition holds';
+    'how long a signal is valid';
+COMMENT ON COLUMN @extschema@.signal_rules.lifetime_per_range IS
+    'makes a signal valid for longer the smaller the 24h range is, instead of lifetime: for the time in which the '
+    'price is expected to range over so many times the distance of the stop, which is 24 h x (lifetime_per_range x '
+    'stop / range)^2, no shorter than lifetime_floor and no longer than lifetime_cap; stop and range in percent; null '
+    'turns it off';
+COMMENT ON COLUMN @extschema@.signal_rules.lifetime_floor IS 'shortest lifetime by lifetime_per_range';
+COMMENT ON COLUMN @extschema@.signal_rules.lifetime_cap IS
+    'longest lifetime by lifetime_per_range, also of a symbol that has no range';
+COMMENT ON COLUMN @extschema@.signal_rules.renew IS
+    'whether a symbol is signalled again when the lifetime of its signal has passed and the condition still holds';
 COMMENT ON COLUMN @extschema@.signal_rules.cooldown IS
-    'least time between two signals of a symbol, unless it flips side';
+    'least time from a signal of a symbol to the next one that is no renewal; null is the lifetime of the signal, so '
+    'that no other comes while it lives';
+COMMENT ON COLUMN @extschema@.signal_rules.cooldown_flips IS
+    'whether a flip to the other side waits for the end of the cooldown, too; a flip that is held back ends the side '
+    'that the symbol was in';
 COMMENT ON COLUMN @extschema@.signal_rules.max_ticker_age IS 'statistics older than this are not judged';
 COMMENT ON COLUMN @extschema@.signal_rules.max_signals_per_run IS
     'most signals one run sends: those with the best quality; the others wait for a later run';

@@ -18,7 +18,10 @@ ALTER TABLE @extschema@.signal_rules ADD CONSTRAINT signal_rules_usable CHECK (
     AND scale(max_confidence) <= 9 AND scale(min_confidence) <= 9 AND scale(min_quality) <= 9
     AND scale(stop_loss_percent) <= 9
     AND 1000000 >= ALL (take_profit_percents) AND array_position(take_profit_percents, NULL) IS NULL
+    AND stop_loss_range_share <= 100 AND scale(stop_loss_range_share) <= 9
+    AND lifetime_per_range <= 1000000 AND scale(lifetime_per_range) <= 9
     AND lifetime <= interval '10 years' AND cooldown <= interval '10 years' AND max_ticker_age <= interval '10 years'
+    AND lifetime_cap <= interval '10 years'
 ) NOT VALID;
 DO $$
 BEGIN

@@ -5,6 +5,7 @@ CREATE TABLE @extschema@.signal_episodes (
     side           text CHECK (side IN ('LONG', 'SHORT')),
     since          timestamptz,
     last_signal_at timestamptz,
+    expires_at     timestamptz,
     PRIMARY KEY (strategy, symbol)
 );
 COMMENT ON TABLE @extschema@.signal_episodes IS
@@ -14,6 +15,8 @@ COMMENT ON COLUMN @extschema@.signal_episodes.symbol IS 'symbol the episode belo
 COMMENT ON COLUMN @extschema@.signal_episodes.side IS 'LONG or SHORT; null when armed, ready for the next signal';
 COMMENT ON COLUMN @extschema@.signal_episodes.since IS 'when the side was entered';
 COMMENT ON COLUMN @extschema@.signal_episodes.last_signal_at IS 'when the last signal was generated';
+COMMENT ON COLUMN @extschema@.signal_episodes.expires_at IS
+    'until when the last signal is valid; null where it is of a release before 0.3.0';
 
 CREATE TABLE @extschema@.signal_runs (
     run_id            bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

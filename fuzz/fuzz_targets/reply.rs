@@ -114,6 +114,7 @@ fn check_verdict(verdict: &Verdict, now: UnixMillis) {
         assert_eq!(verdict.status, "TRADING");
         assert_eq!(verdict.episode.side, Some(signal.side));
         assert_eq!(verdict.episode.last_signal_at, Some(now));
+        assert_eq!(verdict.episode.expires_at, Some(signal.expires_at));
     }
 }
 
@@ -138,6 +139,7 @@ fn memories(now: UnixMillis) -> [Episode; 3] {
         side: Some(side),
         since: Some(since),
         last_signal_at: Some(since),
+        expires_at: Some(since + 4 * HOUR),
     };
     [
         Episode::default(),

@@ -7,7 +7,7 @@ use market::{Asked, LastLook, UnixMillis};
 use rust_decimal::Decimal;
 use std::collections::HashMap;
 use std::time::Duration;
-use strategy::{Episode, Rule, Side, Watched};
+use strategy::{Episode, LifetimeByRange, Rule, Side, Watched};
 
 /// What a run needs to know before it asks the exchange.
 #[derive(Debug)]
@@ -175,9 +175,11 @@ fn rules(db: &Db, unusable: &mut Vec<String>) -> Result<Vec<Rule>, Failure> {
     let rules = db.read(
         "SELECT strategy, enter_change_percent::text, exit_change_percent::text, min_quote_volume::text,
                 confidence_per_percent::text, max_confidence::text, min_confidence::text, min_quality::text,
-                stop_loss_percent::text,
+                stop_loss_percent::text, stop_loss_range_share::text, lifetime_per_range::text, renew, cooldown_flips,
                 array_to_string(ARRAY(SELECT p FROM unnest(take_profit_percents) p ORDER BY p), ' ', 'NULL') AS take_profit_percents,
                 extract(epoch FROM lifetime)::text AS lifetime,
+                extract(epoch FROM lifetime_floor)::text AS lifetime_floor,
+                extract(epoch FROM lifetime_cap)::text AS lifetime_cap,
                 extract(epoch FROM cooldown)::text AS cooldown,
                 extract(epoch FROM max_ticker_age)::text AS max_ticker_age, max_signals_per_run
            FROM @extschema@.signal_rules WHERE enabled ORDER BY strategy",
@@ -204,6 +206,18 @@ fn rule(row: &Row, strategy: String) -> Result<Rule, Failure> {
     let text = |column| named_text(row, column);
     let decimal = |column: &str| parse_decimal(&named_text(row, column)?, column);
     let milliseconds = |column: &str| parse_milliseconds(&named_text(row, column)?, column);
+    let optional = |column: &str| row.get_by_name::<String>(column);
+    let is = |column: &str| -> Result<bool, Failure> { Ok(row.get_by_name(column)?.unwrap_or(false)) };
+    let share = optional("stop_loss_range_share")?;
+    let lifetime_by_range = match optional("lifetime_per_range")? {
+        Some(stops) => Some(LifetimeByRange {
+            stops: parse_decimal(&stops, "lifetime_per_range")?,
+            floor_ms: milliseconds("lifetime_floor")?,
+            cap_ms: milliseconds("lifetime_cap")?,
+        }),
+        None => None,
+    };
+    let cooldown = optional("cooldown")?;
     Ok(Rule {
         strategy,
         enter_change_percent: decimal("enter_change_percent")?,
@@ -218,8 +232,16 @@ fn rule(row: &Row, strategy: String) -> Result<Rule, Failure> {
             .split(' ')
             .map(|number| parse_decimal(number, "take_profit_percents"))
             .collect::<Result<_, _>>()?,
+        stop_loss_range_share: share
+            .map(|share| parse_decimal(&share, "stop_loss_range_share"))
+            .transpose()?,
         lifetime_ms: milliseconds("lifetime")?,
-        cooldown_ms: milliseconds("cooldown")?,
+        lifetime_by_range,
+        renew: is("renew")?,
+        cooldown_ms: cooldown
+            .map(|cooldown| parse_milliseconds(&cooldown, "cooldown"))
+            .transpose()?,
+        cooldown_flips: is("cooldown_flips")?,
         max_ticker_age_ms: milliseconds("max_ticker_age")?,
         max_signals_per_run: row.get_by_name("max_signals_per_run")?.unwrap_or_default(),
     })
@@ -230,12 +252,16 @@ pub fn episodes(db: &Db, strategy: &str) -> Result<HashMap<String, Episode>, Fai
     let rows = db.read(
         // A time without end is no time: it cannot be counted from.
         "SELECT symbol, side, CASE WHEN isfinite(since) THEN (extract(epoch FROM since) * 1000)::bigint END,
-                CASE WHEN isfinite(last_signal_at) THEN (extract(epoch FROM last_signal_at) * 1000)::bigint END
+                CASE WHEN isfinite(last_signal_at) THEN (extract(epoch FROM last_signal_at) * 1000)::bigint END,
+                CASE WHEN isfinite(expires_at) THEN (extract(epoch FROM expires_at) * 1000)::bigint END
            FROM @extschema@.signal_episodes WHERE strategy = $1",
         &[strategy.into()],
         |row| {
             let side = row.get::<String>(2)?.and_then(|side| Side::parse(&side));
-            Ok((text(row, 1)?, Episode { side, since: row.get(3)?, last_signal_at: row.get(4)? }))
+            Ok((
+                text(row, 1)?,
+                Episode { side, since: row.get(3)?, last_signal_at: row.get(4)?, expires_at: row.get(5)? },
+            ))
         },
     )?;
     Ok(rows.into_iter().collect())

@@ -74,7 +74,7 @@ fn signal_columns<'a>() -> [Column<NewSignal<'a>>; 27] {
 }
 
 /// What is remembered of a symbol, after the strategy that remembers it.
-fn episode_columns<'a>() -> [Column<(&'a str, &'a Verdict<'a>)>; 5] {
+fn episode_columns<'a>() -> [Column<(&'a str, &'a Verdict<'a>)>; 6] {
     [
         column("strategy", Text, |(strategy, _)| (*strategy).into()),
         column("symbol", Text, |(_, v)| v.symbol.into()),
@@ -85,6 +85,7 @@ fn episode_columns<'a>() -> [Column<(&'a str, &'a Verdict<'a>)>; 5] {
         column("last_signal_at", Time, |(_, v)| {
             v.episode.last_signal_at.into()
         }),
+        column("expires_at", Time, |(_, v)| v.episode.expires_at.into()),
     ]
 }
 
@@ -164,7 +165,8 @@ fn upsert_episodes(db: &Db, changed: Vec<(&str, &Verdict)>) -> Result<(), Failur
         &format!(
             "INSERT INTO @extschema@.signal_episodes AS e ({}) SELECT {} FROM {}
              ON CONFLICT (strategy, symbol) DO UPDATE
-                SET side = excluded.side, since = excluded.since, last_signal_at = excluded.last_signal_at",
+                SET side = excluded.side, since = excluded.since, last_signal_at = excluded.last_signal_at,
+                    expires_at = excluded.expires_at",
             recordset::names(&columns),
             recordset::values(&columns),
             recordset::source(&columns)

@@ -30,6 +30,7 @@ impl Scene {
             side: Some(Side::Short),
             since: Some(now - HOUR),
             last_signal_at: Some(now - HOUR),
+            expires_at: Some(now + 3 * HOUR),
         };
         let remembered = |episode: Episode| {
             let symbols = watched.iter().map(|watched| watched.symbol.clone());

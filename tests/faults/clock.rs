@@ -205,6 +205,7 @@ fn an_episode_is_not_repeated_when_the_clock_is_set_back_and_goes_on_from_there(
     let story = Story::at_noon();
     let market = &story.market;
     let (_cluster, mut session) = cluster_for(story.clock.of(by_itself(market)), SUBSCRIBERS);
+    session.run("UPDATE signal_rules SET renew = true, cooldown = '30 minutes'");
     for symbol in ["BTCUSDT", "ETHUSDT"] {
         market.set_change(symbol, "3.5");
     }

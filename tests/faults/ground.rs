@@ -1,7 +1,7 @@
 //! What most faults strike: a crowd of subscribers and a market that keeps moving.
 
 use signal_hub_harness::cluster::{Cluster, Options, POSTGRES};
-use signal_hub_harness::scene::{SOON, Turns, by_itself, subscribe};
+use signal_hub_harness::scene::{FLIPS_AT_ONCE, SOON, Turns, by_itself, subscribe};
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
 use signal_hub_simulator::Simulator;
@@ -18,10 +18,11 @@ pub fn small_batches(market: &Simulator) -> Options {
     by_itself(market).set("signal_hub.delivery_batch", "250")
 }
 
-/// Creates the extension with this many subscribers without a quota.
+/// Creates the extension with this many subscribers without a quota, and flips at once.
 pub fn extension_for(session: &mut Session, subscribers: u32) {
     session.run("BEGIN; CREATE EXTENSION signal_hub");
     subscribe(session, "MAX", 1, subscribers);
+    session.run(FLIPS_AT_ONCE);
     session.run("UPDATE signal_tiers SET daily_quota = NULL; COMMIT");
 }
 

@@ -4,7 +4,8 @@
 
 use signal_hub_harness::cluster::{Cluster, Options, POSTGRES};
 use signal_hub_harness::scene::{
-    SOON, by_itself, flat_market, subscribe, user, wait_for_deliveries, wait_for_good_run,
+    FLIPS_AT_ONCE, SOON, by_itself, flat_market, subscribe, user, wait_for_deliveries,
+    wait_for_good_run,
 };
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
@@ -50,6 +51,7 @@ fn shop(market: &Simulator) -> (Cluster, Session) {
         .start();
     let mut session = cluster.session(POSTGRES);
     session.run("BEGIN; CREATE EXTENSION signal_hub");
+    session.run(FLIPS_AT_ONCE);
     subscribe(&mut session, "MAX", 1, 3);
     session.run(&format!(
         "CREATE ROLE mallory LOGIN;

@@ -26,6 +26,18 @@ fn a_rule_that_cannot_be_says_why() {
             "cooldown must not be negative",
         ),
         (
+            "UPDATE signal_rules SET stop_loss_range_share = 0",
+            "stop_loss_range_share must be above 0",
+        ),
+        (
+            "UPDATE signal_rules SET lifetime_per_range = -1",
+            "lifetime_per_range must be above 0",
+        ),
+        (
+            "UPDATE signal_rules SET lifetime_cap = '1 minute'",
+            "lifetime_cap must not be below lifetime_floor",
+        ),
+        (
             "UPDATE signal_rules SET take_profit_percents = '{}'",
             "take_profit_percents must be 1 to 10 numbers above 0",
         ),

@@ -21,7 +21,10 @@ fn a_tick_size_that_no_price_can_have_is_refused_and_one_from_before_stops_no_sy
         ));
         assert_eq!(error.code().code(), "23514", "{tick}");
     }
-    session.run("ALTER TABLE signal_symbols DROP CONSTRAINT signal_symbols_tick_size_usable");
+    session.run(
+        "ALTER TABLE signal_symbols DROP CONSTRAINT signal_symbols_tick_size_usable;
+         UPDATE signal_rules SET cooldown_flips = false",
+    );
     for (number, tick) in TICKS.into_iter().enumerate() {
         let change = if number % 2 == 0 { "3.5" } else { "-3.5" };
         session.run(&format!(
@@ -71,7 +74,15 @@ fn a_rule_with_a_number_out_of_range_is_named_and_works_again_when_it_is_correct
         ("take_profit_percents", "'{NULL,3}'", "'{1.5,3,5}'"),
         ("take_profit_percents", "'{NaN}'", "'{1.5,3,5}'"),
         ("lifetime", "'100000 years'", "'4 hours'"),
-        ("cooldown", "'100000 years'", "'30 minutes'"),
+        ("cooldown", "'100000 years'", "NULL"),
+        ("stop_loss_range_share", "'NaN'", "NULL"),
+        ("stop_loss_range_share", "1e-30", "NULL"),
+        ("lifetime_per_range", "1e30", "NULL"),
+        (
+            "lifetime_per_range = 2, lifetime_cap",
+            "'100000 years'",
+            "'24 hours'",
+        ),
         ("max_ticker_age", "'100000 years'", "'5 minutes'"),
     ];
     for (column, bad, _) in wrong {
@@ -81,9 +92,10 @@ fn a_rule_with_a_number_out_of_range_is_named_and_works_again_when_it_is_correct
     session.run("ALTER TABLE signal_rules DROP CONSTRAINT signal_rules_usable");
     for (column, bad, good) in wrong {
         session.run(&format!("UPDATE signal_rules SET {column} = {bad}"));
+        let named = column.rsplit(' ').next().unwrap_or(column);
         eventually(SOON, &format!("{column} = {bad} is named"), || {
             session.one::<bool>(&format!(
-                "SELECT NOT healthy AND state = 'failing' AND message LIKE '%strategy momentum of signal_rules cannot be used: %{column}%'
+                "SELECT NOT healthy AND state = 'failing' AND message LIKE '%strategy momentum of signal_rules cannot be used: %{named}%'
                    FROM signal_health"
             ))
         });

@@ -58,9 +58,12 @@ fn what_users_granted_revoked_and_changed_stays() {
              INSERT INTO user_subscriptions (user_id, tier, updated_at)
              VALUES ('00000000-0000-4000-8000-000000000001', 'TEAM', '2026-01-01')",
         );
+        // Of columns that are new, story `rules_kept` says what they are.
         let rows = |session: &mut Session| {
             session.list::<String>(
-                "SELECT to_jsonb(t)::text FROM signal_rules t UNION ALL SELECT to_jsonb(t)::text FROM signal_tiers t
+                "SELECT (to_jsonb(t) - '{stop_loss_range_share,lifetime_per_range,lifetime_floor,lifetime_cap,renew,
+                                         cooldown_flips}'::text[])::text
+                   FROM signal_rules t UNION ALL SELECT to_jsonb(t)::text FROM signal_tiers t
                   UNION ALL SELECT to_jsonb(t)::text FROM signal_symbols t
                   UNION ALL SELECT to_jsonb(t)::text FROM user_subscriptions t ORDER BY 1",
             )

@@ -2,7 +2,7 @@
 //! prices stand still until signals are wanted.
 
 use crate::cluster::{Cluster, POSTGRES};
-use crate::scene::{by_itself, flat_market};
+use crate::scene::{FLIPS_AT_ONCE, by_itself, flat_market};
 use crate::session::Session;
 use crate::wait::eventually;
 use signal_hub_simulator::Simulator;
@@ -65,6 +65,7 @@ impl Arena {
             .start();
         let mut session = cluster.session(POSTGRES);
         session.run("CREATE EXTENSION signal_hub; UPDATE signal_tiers SET daily_quota = NULL");
+        session.run(FLIPS_AT_ONCE);
         let mut arena = Self {
             session,
             cluster,

@@ -69,8 +69,11 @@ pub fn waiting_behind_a_silent_exchange(market: &Simulator, times: Times) -> (Cl
 /// The symbols that change side, in this order.
 const SYMBOLS: [&str; 4] = ["BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"];
 
+/// Lets a symbol that changes side be signalled at once, so that a few symbols make many signals.
+pub const FLIPS_AT_ONCE: &str = "UPDATE signal_rules SET cooldown_flips = false";
+
 /// Moves an exchange: one symbol after the other changes to its other side, which makes a signal
-/// each time.
+/// each time where a rule lets it, see [`FLIPS_AT_ONCE`].
 #[derive(Default)]
 pub struct Turns {
     made: usize,

@@ -1,7 +1,7 @@
 //! A database whose signals are made by hand, and clients who read them.
 
 use crate::cluster::{Cluster, Options, POSTGRES};
-use crate::scene::{Turns, by_hand, flat_market, subscribe, user};
+use crate::scene::{FLIPS_AT_ONCE, Turns, by_hand, flat_market, subscribe, user};
 use crate::session::Session;
 use signal_hub_simulator::Simulator;
 
@@ -48,6 +48,7 @@ impl Shop {
              SELECT grant_realtime_access();
              UPDATE signal_tiers SET daily_quota = NULL",
         );
+        admin.run(FLIPS_AT_ONCE);
         subscribe(&mut admin, "MAX", 1, 3);
         Self {
             cluster,

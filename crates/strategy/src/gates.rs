@@ -172,7 +172,9 @@ impl Gate {
             }
             Self::Episode => match found.step? {
                 Step::Wait => ARMED.to_owned(),
-                Step::Cool { until } => format!("cooldown until {}", utc(until)),
+                Step::Cool { until } | Step::HoldBack { until, .. } => {
+                    format!("cooldown until {}", utc(until))
+                }
                 Step::Hold(side, _) | Step::Disarm(side) => format!("in {}", side.as_str()),
                 Step::Fire(_, reason) => reason.as_str().to_owned(),
             },
@@ -199,7 +201,8 @@ impl Gate {
                 Some(Side::Short) => "stop > entry > targets".to_owned(),
                 _ => "stop < entry < targets".to_owned(),
             },
-            Self::Episode => "entered, flipped or renewed".to_owned(),
+            Self::Episode if rule.renew => "entered, flipped or renewed".to_owned(),
+            Self::Episode => "entered or flipped".to_owned(),
             Self::MaxPerRun => format!("<= {}", most(found)),
         }
     }
@@ -248,7 +251,9 @@ impl Gate {
                 Some(_) => "stop, entry and targets cannot be told apart at its tick size".to_owned(),
             },
             Self::Episode => match found.step? {
-                Step::Cool { until } => format!("cooldown until {}", utc(until)),
+                Step::Cool { until } | Step::HoldBack { until, .. } => {
+                    format!("cooldown until {}", utc(until))
+                }
                 Step::Hold(side, since) => holding(side, since),
                 _ => return None,
             },

@@ -4,8 +4,8 @@ use crate::episode::{self, Episode, Reason, Step};
 use crate::finding::Finding;
 use crate::gates::{self, Gate, GateReading, Refusal};
 use crate::levels::Levels;
-use crate::text::plain;
-use crate::{Rule, Side, Watched, momentum, refused};
+use crate::text::{plain, utc};
+use crate::{Distances, Rule, Side, Watched, distances, momentum, refused};
 use market::{Ticker, Tickers, UnixMillis};
 use rust_decimal::Decimal;
 use std::cmp::Reverse;
@@ -21,6 +21,8 @@ pub struct Signal {
     /// How well the market could be traded, 0 to 100, two places; see `momentum`.
     pub quality_score: Decimal,
     pub levels: Levels,
+    /// What the levels were made of.
+    pub distances: Distances,
     pub expires_at: UnixMillis,
     pub ticker: Ticker,
 }
@@ -131,14 +133,18 @@ fn signal(finding: &Finding) -> Option<Box<Signal>> {
     if !Gate::ALL.iter().all(|gate| gate.passed(finding)) {
         return None;
     }
+    let ticker = finding.ticker()?;
+    let distances = finding.distances()?;
+    let lifetime_ms = distances::lifetime_ms(finding.rule, distances.stop_loss_percent, ticker);
     Some(Box::new(Signal {
         side,
         reason,
         confidence: finding.confidence()?,
         quality_score: finding.quality()?,
         levels: finding.levels()?.clone(),
-        expires_at: finding.now.saturating_add(finding.rule.lifetime_ms),
-        ticker: finding.ticker()?.clone(),
+        distances,
+        expires_at: finding.now.saturating_add(lifetime_ms),
+        ticker: ticker.clone(),
     }))
 }
 
@@ -151,7 +157,7 @@ impl<'a> Verdict<'a> {
             side: finding.side,
             signal: None,
             episode: match finding.step {
-                Some(step) if is_fit => episode::next(&finding.episode, step, false, finding.now),
+                Some(step) if is_fit => episode::next(&finding.episode, step, None, finding.now),
                 _ => finding.episode.clone(),
             },
             tick_size: finding.tick_size(),
@@ -166,9 +172,9 @@ impl<'a> Verdict<'a> {
         self.finding.rank = Some(rank);
         self.signal = signal(&self.finding);
         let remembered = &self.finding.episode;
-        self.episode = match self.finding.step {
-            Some(step) if self.signal.is_some() => {
-                episode::next(remembered, step, true, self.finding.now)
+        self.episode = match (self.finding.step, &self.signal) {
+            (Some(step), Some(signal)) => {
+                episode::next(remembered, step, Some(signal.expires_at), self.finding.now)
             }
             _ => remembered.clone(),
         };
@@ -222,6 +228,12 @@ impl Verdict<'_> {
                 change_text(finding.change().unwrap_or_default()),
                 plain(finding.rule.exit_change_percent),
                 side.as_str()
+            ),
+            Some(Step::HoldBack { ended, until }) => format!(
+                "{} is beyond the other threshold, {} is over, cooldown until {}",
+                change_text(finding.change().unwrap_or_default()),
+                ended.as_str(),
+                utc(until)
             ),
             Some(Step::Hold(side, since)) => gates::holding(side, since),
             _ => self

@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod distances;
 mod episode;
 mod finding;
 mod gates;
@@ -22,11 +23,12 @@ mod rule;
 pub mod shipped;
 mod text;
 
+pub use distances::Distances;
 pub use episode::{Episode, Reason};
 pub use gates::{Gate, GateReading};
 pub use judge::{Explanation, Signal, Verdict, judge};
 pub use levels::Levels;
-pub use rule::{Rule, Side, Watched};
+pub use rule::{LifetimeByRange, Rule, Side, Watched};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! What a run says of the symbols that a gate refused, and what to do when a gate refuses all.
 
+use crate::episode::Step;
 use crate::finding::Finding;
 use crate::gates::Gate;
 use crate::text::span;
@@ -25,7 +26,10 @@ pub fn of_refused_symbols(gate: Gate, found: &Finding) -> &'static str {
         Gate::Confidence => "below the least confidence",
         Gate::Quality => "below the least quality",
         Gate::Levels => "whose targets and stop cannot be made of price, percentages and tick",
-        Gate::Episode => "signalled already in this episode",
+        Gate::Episode => match found.step {
+            Some(Step::Cool { .. } | Step::HoldBack { .. }) => "in the cooldown of the last signal",
+            _ => "signalled already in this episode",
+        },
         Gate::MaxPerRun => "left for a later run",
     }
 }

@@ -56,14 +56,34 @@ pub struct Rule {
     pub stop_loss_percent: Decimal,
     /// Distances of the targets from the entry, in percent, ascending.
     pub take_profit_percents: Vec<Decimal>,
-    /// How long a signal is good for; afterwards a side that still holds is signalled again.
+    /// The stop as a share of the 24-hour range instead; the targets keep their proportion to it.
+    pub stop_loss_range_share: Option<Decimal>,
+    /// How long a signal is good for.
     pub lifetime_ms: i64,
-    /// Time from one signal of a symbol to its next entry.
-    pub cooldown_ms: i64,
+    /// That it is good for longer the smaller the 24-hour range is, instead.
+    pub lifetime_by_range: Option<LifetimeByRange>,
+    /// Whether a side that outlives its signal is signalled again.
+    pub renew: bool,
+    /// Time from one signal of a symbol to its next entry; `None` is the lifetime of the signal.
+    pub cooldown_ms: Option<i64>,
+    /// Whether a flip waits for the end of the cooldown, too.
+    pub cooldown_flips: bool,
     /// Oldest ticker that is judged.
     pub max_ticker_age_ms: i64,
     /// Most signals of one call of [`judge`].
     pub max_signals_per_run: i32,
+}
+
+/// A lifetime that follows the 24-hour range, see [`crate::distances::lifetime_ms`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LifetimeByRange {
+    /// How many times the distance of the stop the price is expected to range over while the
+    /// signal lives.
+    pub stops: Decimal,
+    /// The shortest lifetime.
+    pub floor_ms: i64,
+    /// The longest, also where there is no range.
+    pub cap_ms: i64,
 }
 
 /// One enabled row of signal_symbols.

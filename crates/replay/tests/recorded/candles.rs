@@ -5,8 +5,8 @@ use market::{Candle, UnixMillis};
 use replay::{Replay, RollingDay};
 use rust_decimal::Decimal;
 use std::thread;
-use strategy::shipped::rule;
-use strategy::{GateReading, Reason};
+use strategy::shipped::{rule, rule_of_0_2_0};
+use strategy::{GateReading, Reason, Rule};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -102,9 +102,8 @@ struct History {
     signals: Vec<(UnixMillis, Reason)>,
 }
 
-fn history(symbol: &str) -> Option<History> {
-    let rule = rule();
-    let mut replay = Replay::new(&rule, symbol);
+fn history(rule: &Rule, symbol: &str) -> Option<History> {
+    let mut replay = Replay::new(rule, symbol);
     let mut day = RollingDay::new(symbol, CANDLE_MS);
     let mut history = History {
         raw: 0,
@@ -143,16 +142,52 @@ fn history(symbol: &str) -> Option<History> {
     Some(history)
 }
 
-#[test]
-fn every_episode_gives_exactly_one_signal() {
-    let histories: Option<Vec<History>> = thread::scope(|scope| {
-        let threads = SYMBOLS.map(|symbol| scope.spawn(move || history(symbol)));
+/// The histories of all symbols; `None` when they are not there.
+fn histories(rule: &Rule) -> Option<Vec<History>> {
+    thread::scope(|scope| {
+        let threads = SYMBOLS.map(|symbol| scope.spawn(move || history(rule, symbol)));
         threads
             .into_iter()
             .map(|thread| thread.join().unwrap())
             .collect()
-    });
-    let Some(histories) = histories else {
+    })
+}
+
+/// How many signals entered, flipped and were renewed.
+fn by_reason(histories: &[History]) -> [usize; 3] {
+    let count = |reason| {
+        let signals = histories.iter().flat_map(|history| &history.signals);
+        signals.filter(|(_, is)| *is == reason).count()
+    };
+    [Reason::Entered, Reason::Flipped, Reason::Renewed].map(count)
+}
+
+#[test]
+fn by_default_a_symbol_has_one_signal_at_a_time() {
+    let Some(histories) = histories(&rule()) else {
+        return;
+    };
+    for (symbol, history) in SYMBOLS.iter().zip(&histories) {
+        let mut pairs = history.signals.windows(2);
+        assert!(
+            pairs.all(|pair| pair[1].0 - pair[0].0 >= 4 * HOUR),
+            "{symbol}"
+        );
+    }
+    assert_eq!(by_reason(&histories), [6_319, 43, 0]);
+    let signals_of = |symbol| {
+        let index = SYMBOLS.iter().position(|it| *it == symbol).unwrap();
+        histories[index].signals.len()
+    };
+    assert_eq!(
+        ["BTCUSDT", "ETHUSDT", "SOLUSDT"].map(signals_of),
+        [442, 470, 530]
+    );
+}
+
+#[test]
+fn by_the_rule_of_0_2_0_every_episode_gives_exactly_one_signal() {
+    let Some(histories) = histories(&rule_of_0_2_0()) else {
         return;
     };
     for (symbol, history) in SYMBOLS.iter().zip(&histories) {
@@ -161,15 +196,9 @@ fn every_episode_gives_exactly_one_signal() {
     }
     let raw: usize = histories.iter().map(|history| history.raw).sum();
     let episodes: usize = histories.iter().map(|history| history.episodes.len()).sum();
-    let reasons: Vec<Reason> = histories
-        .iter()
-        .flat_map(|history| history.signals.iter().map(|(_, reason)| *reason))
-        .collect();
-    let signals = reasons.len();
+    let signals: usize = histories.iter().map(|history| history.signals.len()).sum();
     println!("raw rule: {raw} ticks, episodes: {episodes}, signals: {signals}");
     println!("every 30 s the raw rule would have sent about {}", raw * 10);
-    let by_reason = [Reason::Entered, Reason::Flipped, Reason::Renewed]
-        .map(|reason| reasons.iter().filter(|r| **r == reason).count());
     assert_eq!((raw, episodes, signals), (571_412, 18_855, 18_855));
-    assert_eq!(by_reason, [8_967, 93, 9_795]);
+    assert_eq!(by_reason(&histories), [8_967, 93, 9_795]);
 }

@@ -1,5 +1,5 @@
 //! What became of every signal of the recorded candles, symbol by symbol, against a table that an
-//! evaluator in another language made.
+//! evaluator in another language made for the rule of release 0.2.0.
 
 use crate::{candles, data};
 use market::Candle;
@@ -7,14 +7,14 @@ use replay::{Replay, RollingDay};
 use rust_decimal::Decimal;
 use std::thread;
 use strategy::outcome::{FirstTouch, Outcome, Settlement, Terms};
-use strategy::shipped::rule;
+use strategy::shipped::rule_of_0_2_0;
 
 /// Percent of the price on each side of a trade.
 const FEE: Decimal = Decimal::from_parts(1, 0, 0, false, 1);
 
 /// Every signal of a symbol's history, and its outcome where its time has passed.
 fn outcomes(symbol: &str, history: Vec<Candle>) -> (usize, Vec<Outcome>) {
-    let rule = rule();
+    let rule = rule_of_0_2_0();
     let mut replay = Replay::new(&rule, symbol);
     let mut day = RollingDay::new(symbol, candles::CANDLE_MS);
     let mut open: Vec<Settlement> = Vec::new();
@@ -39,8 +39,8 @@ fn outcomes(symbol: &str, history: Vec<Candle>) -> (usize, Vec<Outcome>) {
             verdict.signal.as_ref().map(|signal| Terms {
                 side: signal.side,
                 levels: signal.levels.clone(),
-                take_profit_percents: rule.take_profit_percents.clone(),
-                stop_loss_percent: rule.stop_loss_percent,
+                take_profit_percents: signal.distances.take_profit_percents.clone(),
+                stop_loss_percent: signal.distances.stop_loss_percent,
                 signal_at: signal.ticker.close_time,
                 expires_at: signal.expires_at,
             })

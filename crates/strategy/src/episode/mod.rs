@@ -2,13 +2,18 @@
 //!
 //! ```text
 //!              beyond enter, after the cooldown: fire "entered"
-//!   armed  ------------------------------------------------------>  in a side
-//!     ^                                                              |   | beyond enter and
-//!     |   change falls back inside exit                              |   | lifetime over:
-//!     +--------------------------------------------------------------+   | fire "renewed"
-//!                                                                        |
-//!          beyond enter on the other side: fire "flipped", no cooldown <-+
+//!   armed  ------------------------------------------------------->  in a side
+//!     ^                                                               |  |
+//!     |   change falls back inside exit                               |  | beyond enter on the
+//!     +---------------------------------------------------------------+  | other side, after
+//!     |                                                               |  | the cooldown:
+//!     |   beyond enter on the other side, during the cooldown         |  | fire "flipped"
+//!     +---------------------------------------------------------------+  v
 //! ```
+//!
+//! By the rule, a flip may need no cooldown, and a side that outlives its signal may fire
+//! "renewed". The cooldown is the lifetime of the signal unless the rule says a time: then no
+//! signal of a symbol comes while its last one lives.
 
 use crate::{Rule, Side, momentum};
 use market::UnixMillis;
@@ -23,6 +28,8 @@ pub struct Episode {
     pub since: Option<UnixMillis>,
     /// When the symbol was last signalled, whatever side.
     pub last_signal_at: Option<UnixMillis>,
+    /// Until when that signal is valid.
+    pub expires_at: Option<UnixMillis>,
 }
 
 /// Why a signal came now.
@@ -54,6 +61,8 @@ pub enum Step {
     Wait,
     /// Armed and beyond the threshold, but too soon after the last signal.
     Cool { until: UnixMillis },
+    /// Beyond the threshold on the other side, but too soon after the last signal: this side ends.
+    HoldBack { ended: Side, until: UnixMillis },
     /// In this side since then, and it goes on.
     Hold(Side, Option<UnixMillis>),
     /// In this side, which ends now: the change fell back.
@@ -73,28 +82,42 @@ pub fn step(rule: &Rule, episode: &Episode, change: Decimal, now: UnixMillis) ->
         };
     };
     match pointed {
-        Some(pointed) if pointed != side => Step::Fire(pointed, Reason::Flipped),
-        Some(_) if now >= lifetime_end(rule, episode) => Step::Fire(side, Reason::Renewed),
+        Some(pointed) if pointed != side => match cooling_until(rule, episode) {
+            Some(until) if rule.cooldown_flips && now < until => {
+                Step::HoldBack { ended: side, until }
+            }
+            _ => Step::Fire(pointed, Reason::Flipped),
+        },
+        Some(_) if rule.renew && now >= lifetime_end(rule, episode) => {
+            Step::Fire(side, Reason::Renewed)
+        }
         None if is_inside_exit(rule, side, change) => Step::Disarm(side),
         _ => Step::Hold(side, episode.since),
     }
 }
 
-/// What is to be remembered after `step`, of which `fired` says whether it led to a signal.
+/// What is to be remembered after `step`, of which `signal_expires_at` says whether it led to a
+/// signal, and until when that is valid.
 ///
 /// A fire that some other gate refused leaves an entry and a renewal as they were, to be tried
 /// again; a refused flip ends the old side all the same, because its move has ended.
-pub fn next(episode: &Episode, step: Step, fired: bool, now: UnixMillis) -> Episode {
+pub fn next(
+    episode: &Episode,
+    step: Step,
+    signal_expires_at: Option<UnixMillis>,
+    now: UnixMillis,
+) -> Episode {
     match step {
-        Step::Fire(side, _) if fired => Episode {
+        Step::Fire(side, _) if signal_expires_at.is_some() => Episode {
             side: Some(side),
             since: Some(now),
             last_signal_at: Some(now),
+            expires_at: signal_expires_at,
         },
-        Step::Disarm(_) | Step::Fire(_, Reason::Flipped) => Episode {
+        Step::Disarm(_) | Step::HoldBack { .. } | Step::Fire(_, Reason::Flipped) => Episode {
             side: None,
             since: None,
-            last_signal_at: episode.last_signal_at,
+            ..episode.clone()
         },
         _ => episode.clone(),
     }
@@ -104,9 +127,13 @@ pub fn next(episode: &Episode, step: Step, fired: bool, now: UnixMillis) -> Epis
 /// remembered of later counts from now on: otherwise a symbol would cool down, or its signal live
 /// on, until the clock is there again.
 pub fn remembered_at(episode: Episode, now: UnixMillis) -> Episode {
+    let ahead = episode
+        .last_signal_at
+        .map_or(0, |at| at.saturating_sub(now).max(0));
     Episode {
         since: episode.since.map(|at| at.min(now)),
         last_signal_at: episode.last_signal_at.map(|at| at.min(now)),
+        expires_at: episode.expires_at.map(|at| at.saturating_sub(ahead)),
         ..episode
     }
 }
@@ -117,15 +144,25 @@ fn is_inside_exit(rule: &Rule, side: Side, change: Decimal) -> bool {
 }
 
 fn cooling_until(rule: &Rule, episode: &Episode) -> Option<UnixMillis> {
-    Some(episode.last_signal_at?.saturating_add(rule.cooldown_ms))
+    let last_signal_at = episode.last_signal_at?;
+    Some(match rule.cooldown_ms {
+        Some(cooldown) => last_signal_at.saturating_add(cooldown),
+        None => lifetime_end(rule, episode),
+    })
 }
 
-/// When the lifetime of the last signal ends; long ago when no signal is known.
+/// When the lifetime of the last signal ends; long ago when no signal is known. A lifetime that is
+/// the same for all signals is the rule's as it is now, one that differs is remembered.
 fn lifetime_end(rule: &Rule, episode: &Episode) -> UnixMillis {
-    episode
-        .last_signal_at
-        .or(episode.since)
-        .map_or(UnixMillis::MIN, |at| at.saturating_add(rule.lifetime_ms))
+    let Some(began) = episode.last_signal_at.or(episode.since) else {
+        return UnixMillis::MIN;
+    };
+    match rule.lifetime_by_range {
+        Some(lifetime) => episode
+            .expires_at
+            .unwrap_or(began.saturating_add(lifetime.cap_ms)),
+        None => began.saturating_add(rule.lifetime_ms),
+    }
 }
 
 #[cfg(test)]

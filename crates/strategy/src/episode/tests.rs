@@ -1,4 +1,6 @@
 use super::*;
+use crate::LifetimeByRange;
+use crate::shipped::rule_of_0_2_0;
 use crate::tests::{HOUR, MINUTE, NOW, number, rule};
 
 fn armed(last_signal_at: Option<UnixMillis>) -> Episode {
@@ -13,6 +15,7 @@ fn long_since(since: UnixMillis) -> Episode {
         side: Some(Side::Long),
         since: Some(since),
         last_signal_at: Some(since),
+        expires_at: Some(since + 4 * HOUR),
     }
 }
 
@@ -23,7 +26,13 @@ fn short_since(since: UnixMillis) -> Episode {
     }
 }
 
+/// By a rule with renewals, a cooldown of its own, and flips at once.
 fn step_at(episode: &Episode, change: &str, now: UnixMillis) -> Step {
+    step(&rule_of_0_2_0(), episode, number(change), now)
+}
+
+/// By the rule that is shipped.
+fn step_by_default(episode: &Episode, change: &str, now: UnixMillis) -> Step {
     step(&rule(), episode, number(change), now)
 }
 
@@ -84,7 +93,76 @@ fn a_side_holds_until_the_change_falls_back_inside_exit() {
 }
 
 #[test]
-fn a_flip_needs_no_cooldown() {
+fn no_signal_comes_while_the_last_one_of_the_symbol_lives() {
+    let until = NOW + 4 * HOUR;
+    let episode = armed(Some(NOW));
+    assert_eq!(
+        step_by_default(&episode, "3", until - 1),
+        Step::Cool { until }
+    );
+    assert_eq!(
+        step_by_default(&episode, "3", until),
+        Step::Fire(Side::Long, Reason::Entered)
+    );
+    let long = long_since(NOW);
+    let held_back = Step::HoldBack {
+        ended: Side::Long,
+        until,
+    };
+    assert_eq!(step_by_default(&long, "-3", until - 1), held_back);
+    assert_eq!(
+        step_by_default(&long, "-3", until),
+        Step::Fire(Side::Short, Reason::Flipped)
+    );
+    assert_eq!(
+        next(&long, held_back, None, NOW + 1),
+        Episode {
+            expires_at: long.expires_at,
+            ..armed(Some(NOW))
+        },
+        "the old side has ended all the same"
+    );
+    let held = Step::Hold(Side::Long, Some(NOW));
+    for much_later in [until, NOW + 100 * HOUR] {
+        assert_eq!(step_by_default(&long, "3", much_later), held, "no renewal");
+    }
+}
+
+#[test]
+fn a_lifetime_that_differs_from_signal_to_signal_is_remembered() {
+    let rule = Rule {
+        lifetime_by_range: Some(LifetimeByRange {
+            stops: number("2"),
+            floor_ms: HOUR,
+            cap_ms: 24 * HOUR,
+        }),
+        ..rule()
+    };
+    let until = NOW + 7 * HOUR;
+    let short_lived = Episode {
+        expires_at: Some(until),
+        ..armed(Some(NOW))
+    };
+    let change = number("3");
+    assert_eq!(
+        step(&rule, &short_lived, change, until - 1),
+        Step::Cool { until }
+    );
+    assert_eq!(
+        step(&rule, &short_lived, change, until),
+        Step::Fire(Side::Long, Reason::Entered)
+    );
+    // Of a signal of before it was remembered: as long as any may live.
+    assert_eq!(
+        step(&rule, &armed(Some(NOW)), change, until),
+        Step::Cool {
+            until: NOW + 24 * HOUR
+        }
+    );
+}
+
+#[test]
+fn a_flip_needs_no_cooldown_where_the_rule_says_so() {
     let flipped = Step::Fire(Side::Short, Reason::Flipped);
     assert_eq!(step_at(&long_since(NOW), "-2.001", NOW + 1), flipped);
     assert_eq!(step_at(&long_since(NOW), "-2.001", NOW + 5 * HOUR), flipped);
@@ -134,7 +212,7 @@ fn what_fired_is_remembered() {
     for reason in [Reason::Entered, Reason::Flipped, Reason::Renewed] {
         let step = Step::Fire(Side::Long, reason);
         assert_eq!(
-            next(&short_since(NOW - HOUR), step, true, NOW),
+            next(&short_since(NOW - HOUR), step, Some(NOW + 4 * HOUR), NOW),
             long_since(NOW)
         );
     }
@@ -144,11 +222,11 @@ fn what_fired_is_remembered() {
 fn what_was_refused_is_tried_again() {
     let before = armed(Some(NOW - HOUR));
     let entered = Step::Fire(Side::Long, Reason::Entered);
-    assert_eq!(next(&before, entered, false, NOW), before);
+    assert_eq!(next(&before, entered, None, NOW), before);
 
     let before = long_since(NOW - 5 * HOUR);
     let renewed = Step::Fire(Side::Long, Reason::Renewed);
-    assert_eq!(next(&before, renewed, false, NOW), before);
+    assert_eq!(next(&before, renewed, None, NOW), before);
 }
 
 #[test]
@@ -158,7 +236,11 @@ fn a_refused_flip_and_a_fallen_change_arm_the_symbol() {
         Step::Fire(Side::Short, Reason::Flipped),
         Step::Disarm(Side::Long),
     ] {
-        assert_eq!(next(&before, step, false, NOW), armed(Some(NOW - HOUR)));
+        let armed = Episode {
+            expires_at: before.expires_at,
+            ..armed(Some(NOW - HOUR))
+        };
+        assert_eq!(next(&before, step, None, NOW), armed);
     }
 }
 
@@ -170,7 +252,7 @@ fn nothing_else_changes_what_is_remembered() {
             Step::Cool { until: NOW },
             Step::Hold(Side::Long, None),
         ] {
-            assert_eq!(next(&before, step, false, NOW), before);
+            assert_eq!(next(&before, step, None, NOW), before);
         }
     }
 }

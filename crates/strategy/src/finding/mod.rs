@@ -4,7 +4,7 @@
 //! the statistics of their last day, for months.
 
 use crate::episode::{Episode, Step};
-use crate::{Levels, Rule, Side, Watched, levels, momentum};
+use crate::{Distances, Levels, Rule, Side, Watched, distances, levels, momentum};
 use market::{Ticker, Tickers, UnixMillis};
 use rust_decimal::Decimal;
 use std::borrow::Cow;
@@ -104,9 +104,14 @@ impl<'a> Finding<'a> {
     pub fn levels(&self) -> Option<&Levels> {
         let measure = || {
             let last_price = self.ticker()?.last_price;
-            levels::levels(self.rule, self.side?, last_price, self.tick()?).map(Box::new)
+            levels::levels(&self.distances()?, self.side?, last_price, self.tick()?).map(Box::new)
         };
         self.levels.get_or_init(measure).as_deref()
+    }
+
+    /// How far stop and targets are from the entry; `None` when that does not fit.
+    pub fn distances(&self) -> Option<Distances> {
+        distances::distances(self.rule, self.ticker()?)
     }
 
     /// The tick as this ticker and what is stored tell it.

@@ -1,6 +1,6 @@
 //! Entry, stop and targets.
 
-use crate::{Rule, Side};
+use crate::{Distances, Side};
 use market::Ticker;
 use rust_decimal::{Decimal, RoundingStrategy};
 
@@ -38,13 +38,18 @@ impl Levels {
     }
 }
 
-/// The levels of a signal at `last_price`: the entry there, the stop and the targets as many
-/// percent from it as the rule says, each rounded to the nearest tick, half away from zero as
+/// The levels of a signal at `last_price`: the entry there, the stop and the targets at their
+/// distances from it, each rounded to the nearest tick, half away from zero as
 /// PostgreSQL rounds numeric. `None` when a number does not fit or the tick is not above zero.
 ///
 /// With a tick as coarse as the percentages, levels can fall together: see
 /// [`Levels::are_ordered`].
-pub fn levels(rule: &Rule, side: Side, last_price: Decimal, tick: Decimal) -> Option<Levels> {
+pub fn levels(
+    distances: &Distances,
+    side: Side,
+    last_price: Decimal,
+    tick: Decimal,
+) -> Option<Levels> {
     let entry_price = to_tick(last_price, tick)?;
     let at = |percent: Decimal| {
         let part = percent.checked_mul(side.sign())?.checked_mul(HUNDREDTH)?;
@@ -55,8 +60,8 @@ pub fn levels(rule: &Rule, side: Side, last_price: Decimal, tick: Decimal) -> Op
     };
     Some(Levels {
         entry_price,
-        stop_loss: at(-rule.stop_loss_percent)?,
-        take_profit: rule
+        stop_loss: at(-distances.stop_loss_percent)?,
+        take_profit: distances
             .take_profit_percents
             .iter()
             .map(|percent| at(*percent))

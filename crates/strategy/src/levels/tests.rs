@@ -3,8 +3,13 @@ use crate::tests::properties::any_decimal;
 use crate::tests::{number, rule, ticker};
 use proptest::prelude::*;
 
+/// Those of the shipped rule.
+fn distances() -> Distances {
+    crate::distances::distances(&rule(), &ticker("BTCUSDT", "0")).unwrap()
+}
+
 fn levels_at(side: Side, last: &str, tick: &str) -> Levels {
-    levels(&rule(), side, number(last), number(tick)).unwrap()
+    levels(&distances(), side, number(last), number(tick)).unwrap()
 }
 
 fn texts(levels: &Levels) -> String {
@@ -61,22 +66,22 @@ fn a_price_of_few_ticks_has_no_levels_apart() {
 
 #[test]
 fn levels_below_zero_are_not_ordered() {
-    let mut rule = rule();
-    rule.take_profit_percents = vec![number("50"), number("100")];
-    let levels = levels(&rule, Side::Short, number("10.00"), number("0.01")).unwrap();
+    let mut distances = distances();
+    distances.take_profit_percents = vec![number("50"), number("100")];
+    let levels = levels(&distances, Side::Short, number("10.00"), number("0.01")).unwrap();
     assert!(!levels.are_ordered(Side::Short));
 }
 
 #[test]
 fn what_does_not_fit_has_no_levels() {
-    assert_eq!(levels(&rule(), Side::Long, Decimal::MAX, number("1")), None);
+    assert_eq!(levels(&distances(), Side::Long, Decimal::MAX, number("1")), None);
     assert_eq!(
-        levels(&rule(), Side::Long, number("1000000"), Decimal::new(1, 28)),
+        levels(&distances(), Side::Long, number("1000000"), Decimal::new(1, 28)),
         None
     );
-    assert_eq!(levels(&rule(), Side::Long, number("1"), number("0")), None);
+    assert_eq!(levels(&distances(), Side::Long, number("1"), number("0")), None);
     assert_eq!(
-        levels(&rule(), Side::Long, number("1"), number("-0.01")),
+        levels(&distances(), Side::Long, number("1"), number("-0.01")),
         None
     );
 }
@@ -107,7 +112,7 @@ proptest! {
         is_long in any::<bool>(),
     ) {
         let side = if is_long { Side::Long } else { Side::Short };
-        if let Some(levels) = levels(&rule(), side, last, tick)
+        if let Some(levels) = levels(&distances(), side, last, tick)
             && levels.are_ordered(side)
         {
             for price in [levels.entry_price, levels.stop_loss].iter().chain(&levels.take_profit) {

@@ -135,6 +135,7 @@ pub fn in_side(side: Side, since: UnixMillis) -> Episode {
         side: Some(side),
         since: Some(since),
         last_signal_at: Some(since),
+        expires_at: Some(since + 4 * HOUR),
     }
 }
 

@@ -76,19 +76,33 @@ fn sound_ticker() -> impl Strategy<Value = Ticker> {
         })
 }
 
+fn any_lifetime_by_range() -> impl Strategy<Value = LifetimeByRange> {
+    (any_decimal(), any_time(), any_time()).prop_map(|(stops, floor_ms, cap_ms)| LifetimeByRange {
+        stops,
+        floor_ms,
+        cap_ms,
+    })
+}
+
 fn any_rule() -> impl Strategy<Value = Rule> {
     let numbers = proptest::collection::vec(any_decimal(), 8);
     let targets = proptest::collection::vec(any_decimal(), 0..4);
+    let lifetimes = (
+        any_time(),
+        proptest::option::of(any_lifetime_by_range()),
+        proptest::option::of(any_time()),
+    );
     (
         numbers,
         targets,
-        any_time(),
-        any_time(),
+        lifetimes,
         any_time(),
         any::<i32>(),
+        proptest::option::of(any_decimal()),
+        any::<[bool; 2]>(),
     )
         .prop_map(
-            |(numbers, take_profit_percents, lifetime_ms, cooldown_ms, max_ticker_age_ms, most)| {
+            |(numbers, take_profit_percents, lifetimes, max_ticker_age_ms, most, share, is)| {
                 Rule {
                     strategy: "momentum".to_owned(),
                     enter_change_percent: numbers[0],
@@ -100,8 +114,12 @@ fn any_rule() -> impl Strategy<Value = Rule> {
                     min_quality: numbers[6],
                     stop_loss_percent: numbers[7],
                     take_profit_percents,
-                    lifetime_ms,
-                    cooldown_ms,
+                    stop_loss_range_share: share,
+                    lifetime_ms: lifetimes.0,
+                    lifetime_by_range: lifetimes.1,
+                    renew: is[0],
+                    cooldown_ms: lifetimes.2,
+                    cooldown_flips: is[1],
                     max_ticker_age_ms,
                     max_signals_per_run: most,
                 }
@@ -112,10 +130,11 @@ fn any_rule() -> impl Strategy<Value = Rule> {
 fn any_episode() -> impl Strategy<Value = Episode> {
     let side = proptest::option::of(prop_oneof![Just(Side::Long), Just(Side::Short)]);
     let time = || proptest::option::of(any_time());
-    (side, time(), time()).prop_map(|(side, since, last_signal_at)| Episode {
+    (side, time(), time(), time()).prop_map(|(side, since, last_signal_at, expires_at)| Episode {
         side,
         since,
         last_signal_at,
+        expires_at,
     })
 }
 

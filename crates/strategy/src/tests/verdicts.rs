@@ -1,6 +1,7 @@
 //! Whole verdicts.
 
 use super::*;
+use crate::shipped::rule_of_0_2_0;
 
 #[test]
 fn a_fall_gives_a_short_signal_with_all_it_was_judged_on() {
@@ -56,7 +57,7 @@ fn every_gate_shows_its_value_and_what_is_wanted() {
                 "stop 1009.63, entry 1025.00, targets 1040.38 1055.75 1076.25",
                 "stop < entry < targets"
             ],
-            ["episode", "entered", "entered, flipped or renewed"],
+            ["episode", "entered", "entered or flipped"],
             ["max_per_run", "1", "<= 10"],
         ]
     );
@@ -117,15 +118,69 @@ fn a_symbol_in_a_side_says_since_when() {
         last_signal_at: Some(NOW - 10 * MINUTE),
         ..verdict.episode
     };
-    let verdict = judge_one(&rule(), ticker("BTCUSDT", "2.5"), over.clone(), NOW);
-    assert_eq!(verdict.why, "cooldown until 2026-12-01 00:20:00 UTC");
+    for (rule, until) in [(rule(), "03:50:00"), (rule_of_0_2_0(), "00:20:00")] {
+        let verdict = judge_one(&rule, ticker("BTCUSDT", "2.5"), over.clone(), NOW);
+        assert_eq!(
+            verdict.why,
+            format!("cooldown until 2026-12-01 {until} UTC")
+        );
+        assert_eq!(failed(&verdict), ["episode", "max_per_run"]);
+        assert_eq!(verdict.episode, over);
+    }
+}
+
+#[test]
+fn a_flip_that_is_held_back_says_until_when_and_ends_the_old_side() {
+    let held = in_side(Side::Long, NOW - HOUR);
+    let verdict = judge_one(&rule(), ticker("BTCUSDT", "-3"), held.clone(), NOW);
+    assert_eq!(
+        verdict.why,
+        "24h change -3 % is beyond the other threshold, LONG is over, cooldown until 2026-12-01 03:00:00 UTC"
+    );
     assert_eq!(failed(&verdict), ["episode", "max_per_run"]);
-    assert_eq!(verdict.episode, over);
+    assert_eq!((verdict.episode.side, verdict.episode.since), (None, None));
+    assert_eq!(verdict.episode.last_signal_at, held.last_signal_at);
+    let verdict = judge_one(
+        &rule(),
+        ticker("BTCUSDT", "-3"),
+        verdict.episode,
+        NOW + 1000,
+    );
+    assert_eq!(verdict.why, "cooldown until 2026-12-01 03:00:00 UTC");
+}
+
+#[test]
+fn levels_and_expiry_follow_the_range_where_the_rule_says_so() {
+    let rule = Rule {
+        stop_loss_range_share: Some(number("0.5")),
+        lifetime_by_range: Some(LifetimeByRange {
+            stops: number("0.5"),
+            floor_ms: MINUTE,
+            cap_ms: 24 * HOUR,
+        }),
+        ..rule()
+    };
+    // It opened at 1000 and went from 990 to 1030: a range of 4 %.
+    let verdict = judge_one(&rule, ticker("BTCUSDT", "2"), Episode::default(), NOW);
+    assert!(verdict.signal.is_none());
+    let verdict = judge_one(&rule, ticker("BTCUSDT", "2.1"), Episode::default(), NOW);
+    let signal = verdict.signal.unwrap();
+    let Distances {
+        stop_loss_percent,
+        take_profit_percents,
+    } = signal.distances;
+    assert_eq!(stop_loss_percent.to_string(), "2.05");
+    assert_eq!(take_profit_percents[0].to_string(), "2.05");
+    assert_eq!(take_profit_percents[2].to_string(), "6.833333");
+    assert_eq!(signal.levels.stop_loss.to_string(), "1000.07");
+    // Half a stop of half the range is a quarter of it, and takes a sixteenth of a day.
+    assert_eq!(signal.expires_at, NOW + 90 * MINUTE);
+    assert_eq!(verdict.episode.expires_at, Some(signal.expires_at));
 }
 
 #[test]
 fn a_flip_that_a_gate_refuses_ends_the_old_side() {
-    let held = in_side(Side::Long, NOW - MINUTE);
+    let held = in_side(Side::Long, NOW - 5 * HOUR);
     let verdict = judge_one(&rule(), ticker("BTCUSDT", "-3"), held.clone(), NOW);
     assert_eq!(verdict.signal.unwrap().reason, Reason::Flipped);
     assert_eq!(
@@ -249,7 +304,7 @@ fn a_run_sends_the_best_and_leaves_the_others_for_the_next() {
     rest.push(liquid);
     let tickers = tickers(rest);
     let watched = ["CUSDT", "BUSDT", "AUSDT", "LIQUIDUSDT"].map(watch);
-    let held = in_side(Side::Short, NOW - HOUR);
+    let held = in_side(Side::Short, NOW - 5 * HOUR);
     let mut episodes = HashMap::from([("CUSDT".to_owned(), held.clone())]);
     let signalled = |verdicts: &[Told]| -> Vec<String> {
         let signals = verdicts

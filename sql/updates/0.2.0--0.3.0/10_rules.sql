@@ -1,0 +1,27 @@
+-- A rule that was changed goes on as it was: with renewals, its cooldown, and flips at once. One
+-- that stands as it was shipped becomes the one that is shipped now.
+LOCK TABLE @extschema@.signal_rules, @extschema@.signal_episodes IN ACCESS EXCLUSIVE MODE;
+ALTER TABLE @extschema@.signal_rules
+    ADD COLUMN stop_loss_range_share numeric
+        CONSTRAINT "stop_loss_range_share must be above 0" CHECK (stop_loss_range_share > 0),
+    ADD COLUMN lifetime_per_range numeric
+        CONSTRAINT "lifetime_per_range must be above 0" CHECK (lifetime_per_range > 0),
+    ADD COLUMN lifetime_floor interval NOT NULL DEFAULT '1 hour'
+        CONSTRAINT "lifetime_floor must be above 0" CHECK (lifetime_floor > '0'),
+    ADD COLUMN lifetime_cap interval NOT NULL DEFAULT '24 hours',
+    ADD CONSTRAINT "lifetime_cap must not be below lifetime_floor" CHECK (lifetime_cap >= lifetime_floor),
+    ADD COLUMN renew boolean NOT NULL DEFAULT true,
+    ADD COLUMN cooldown_flips boolean NOT NULL DEFAULT false;
+ALTER TABLE @extschema@.signal_rules
+    ALTER COLUMN renew SET DEFAULT false,
+    ALTER COLUMN cooldown_flips SET DEFAULT true,
+    ALTER COLUMN cooldown DROP NOT NULL,
+    ALTER COLUMN cooldown DROP DEFAULT;
+UPDATE @extschema@.signal_rules SET renew = false, cooldown = NULL, cooldown_flips = true
+ WHERE strategy = 'momentum' AND shipped AND enabled
+   AND enter_change_percent = 2 AND exit_change_percent = 1 AND min_quote_volume = 1000000
+   AND confidence_per_percent = 10 AND max_confidence = 95 AND min_confidence = 0 AND min_quality = 25
+   AND stop_loss_percent = 1.5 AND take_profit_percents = '{1.5,3,5}'
+   AND lifetime = interval '4 hours' AND cooldown = interval '30 minutes'
+   AND max_ticker_age = interval '5 minutes' AND max_signals_per_run = 10;
+ALTER TABLE @extschema@.signal_episodes ADD COLUMN expires_at timestamptz;
