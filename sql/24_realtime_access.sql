@@ -59,7 +59,8 @@ BEGIN
         EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', hub, service);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_subscriptions TO %I', hub, service);
         EXECUTE format('GRANT SELECT ON %1$I.user_signals, %1$I.user_signal_quotas, %1$I.signals, %1$I.signal_tiers, '
-                       '%1$I.signal_symbols, %1$I.signal_rules, %1$I.signal_pause, %1$I.signal_health, '
+                       '%1$I.signal_symbols, %1$I.signal_rules, %1$I.signal_rule_versions, '
+                       '%1$I.signal_pause, %1$I.signal_health, '
                        '%1$I.signal_stats, %1$I.signal_uptime, %1$I.signal_reach, '
                        '%1$I.signal_delivery_progress TO %2$I', hub, service);
         -- Where the exchange is asked is for those to know who may read the setting. Releases

@@ -64,3 +64,101 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.signal_hub_stamp_marks() IS
     'keeps viewed_at and clicked_at true, by the server''s clock';
+
+-- The parameters of a rule in one form for each meaning: 1.50 is 1.5, and a day is 24 hours.
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_rule_parameters(r @extschema@.signal_rules) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+    SET intervalstyle = postgres
+    AS $$
+SELECT jsonb_build_object(
+    'enter_change_percent', trim_scale(r.enter_change_percent),
+    'exit_change_percent', trim_scale(r.exit_change_percent),
+    'min_quote_volume', trim_scale(r.min_quote_volume),
+    'confidence_per_percent', trim_scale(r.confidence_per_percent),
+    'max_confidence', trim_scale(r.max_confidence),
+    'min_confidence', trim_scale(r.min_confidence),
+    'min_quality', trim_scale(r.min_quality),
+    'stop_loss_percent', trim_scale(r.stop_loss_percent),
+    'take_profit_percents', (SELECT array_agg(trim_scale(p) ORDER BY p) FROM unnest(r.take_profit_percents) p),
+    'stop_loss_range_share', trim_scale(r.stop_loss_range_share),
+    'lifetime', make_interval(secs => extract(epoch FROM r.lifetime)::float8)::text,
+    'lifetime_per_range', trim_scale(r.lifetime_per_range),
+    'lifetime_floor', make_interval(secs => extract(epoch FROM r.lifetime_floor)::float8)::text,
+    'lifetime_cap', make_interval(secs => extract(epoch FROM r.lifetime_cap)::float8)::text,
+    'renew', r.renew,
+    'cooldown', make_interval(secs => extract(epoch FROM r.cooldown)::float8)::text,
+    'cooldown_flips', r.cooldown_flips,
+    'max_ticker_age', make_interval(secs => extract(epoch FROM r.max_ticker_age)::float8)::text,
+    'max_signals_per_run', r.max_signals_per_run)
+$$;
+COMMENT ON FUNCTION @extschema@.signal_hub_rule_parameters(@extschema@.signal_rules) IS
+    'the parameters of a rule as signal_rule_versions has them';
+
+-- As the owner, since whoever may change rules need not be able to write into their history.
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_record_rule_version() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    new_parameters jsonb := @extschema@.signal_hub_rule_parameters(NEW);
+    objection record;
+BEGIN
+    IF EXISTS (SELECT FROM @extschema@.signal_rule_versions v
+                WHERE v.strategy = NEW.strategy AND v.parameters = new_parameters) THEN
+        RETURN NULL;
+    END IF;
+    -- Nobody adds a trigger from here on, and what there is may run as the owner.
+    LOCK TABLE @extschema@.signal_rule_versions IN ROW EXCLUSIVE MODE;
+    FOR objection IN @untrusted_code@ LOOP
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = 'recording the rule would run code of others with the rights of the owner of the tables',
+            DETAIL = format('%s.', objection.message);
+    END LOOP;
+    INSERT INTO @extschema@.signal_rule_versions (strategy, parameters) VALUES (NEW.strategy, new_parameters);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.signal_hub_record_rule_version() IS
+    'writes the parameters of a rule that is enabled into signal_rule_versions';
+
+-- A restored dump brings versions that CREATE EXTENSION or a rule of the dump has recorded
+-- already: the earlier time stays.
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_add_rule_version() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    NEW.version := left(encode(sha256(convert_to(NEW.strategy || ' ' || NEW.parameters::text,
+                                                 getdatabaseencoding())), 'hex'), 16);
+    IF NOT EXISTS (SELECT FROM @extschema@.signal_rule_versions v WHERE v.version = NEW.version) THEN
+        RETURN NEW;
+    END IF;
+    UPDATE @extschema@.signal_rule_versions v
+       SET first_enabled_at = NEW.first_enabled_at, enabled_by = NEW.enabled_by
+     WHERE v.version = NEW.version AND v.first_enabled_at > NEW.first_enabled_at;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.signal_hub_add_rule_version() IS
+    'computes the identity of a version, and keeps one row of each';
+
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_keep_rule_versions() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        -- Only that it was enabled earlier may be found out.
+        IF NEW.first_enabled_at <= OLD.first_enabled_at
+           AND (NEW.version, NEW.strategy, NEW.parameters) = (OLD.version, OLD.strategy, OLD.parameters) THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+        MESSAGE = 'signal_rule_versions keeps every version that was ever enabled',
+        DETAIL = 'The track record reckons with how many were tried.';
+END
+$$;
+COMMENT ON FUNCTION @extschema@.signal_hub_keep_rule_versions() IS
+    'refuses to change or delete rows of signal_rule_versions';

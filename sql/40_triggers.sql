@@ -28,3 +28,23 @@ CREATE TRIGGER stamp_marks BEFORE UPDATE ON @extschema@.user_signals
     FOR EACH ROW WHEN (NEW.viewed <> OLD.viewed OR NEW.clicked <> OLD.clicked)
     EXECUTE FUNCTION @extschema@.signal_hub_stamp_marks();
 COMMENT ON TRIGGER stamp_marks ON @extschema@.user_signals IS 'keeps viewed_at and clicked_at true';
+
+-- Also under logical replication and session_replication_role = replica, so that no way of
+-- changing a rule leaves its history behind.
+CREATE TRIGGER record_version AFTER INSERT OR UPDATE ON @extschema@.signal_rules
+    FOR EACH ROW WHEN (NEW.enabled) EXECUTE FUNCTION @extschema@.signal_hub_record_rule_version();
+ALTER TABLE @extschema@.signal_rules ENABLE ALWAYS TRIGGER record_version;
+COMMENT ON TRIGGER record_version ON @extschema@.signal_rules IS 'keeps signal_rule_versions';
+CREATE TRIGGER add_version BEFORE INSERT ON @extschema@.signal_rule_versions
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.signal_hub_add_rule_version();
+ALTER TABLE @extschema@.signal_rule_versions ENABLE ALWAYS TRIGGER add_version;
+COMMENT ON TRIGGER add_version ON @extschema@.signal_rule_versions IS
+    'computes the identity of a version, and keeps one row of each';
+CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON @extschema@.signal_rule_versions
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.signal_hub_keep_rule_versions();
+ALTER TABLE @extschema@.signal_rule_versions ENABLE ALWAYS TRIGGER keep_rows;
+COMMENT ON TRIGGER keep_rows ON @extschema@.signal_rule_versions IS 'refuses to change or delete rows';
+CREATE TRIGGER keep_table BEFORE TRUNCATE ON @extschema@.signal_rule_versions
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.signal_hub_keep_rule_versions();
+ALTER TABLE @extschema@.signal_rule_versions ENABLE ALWAYS TRIGGER keep_table;
+COMMENT ON TRIGGER keep_table ON @extschema@.signal_rule_versions IS 'refuses to empty the table';

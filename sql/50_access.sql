@@ -25,6 +25,10 @@ REVOKE ALL ON FUNCTION @extschema@.signal_hub_set_updated_at() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_replace_shipped_row() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_stamp_marks() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_tier_exists() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_record_rule_version() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_add_rule_version() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_keep_rule_versions() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_rule_parameters(@extschema@.signal_rules) FROM PUBLIC;
 -- What it prints may tell how a site is built.
 REVOKE ALL ON FUNCTION @extschema@.dump_user_additions() FROM PUBLIC;
 -- These change who sees what.
@@ -77,6 +81,7 @@ GRANT SELECT ON @extschema@.signal_uptime TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_runs TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_symbols TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_rules TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_rule_versions TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_tiers TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_pause TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_delivery_progress TO pg_monitor;

@@ -28,6 +28,7 @@ mod recovery;
 mod renamed_schema;
 mod retrying;
 mod rows_out_of_range;
+mod rule_versions;
 mod rules_kept;
 mod schema;
 mod settings_in_files;

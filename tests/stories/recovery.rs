@@ -119,6 +119,7 @@ fn possessions(session: &mut Session) -> Vec<String> {
         "signal_tiers",
         "signal_symbols",
         "signal_rules",
+        "signal_rule_versions",
         "signal_episodes",
         "signal_pause",
         "user_subscriptions",

@@ -91,8 +91,9 @@ fn describe(session: &mut Session) -> BTreeSet<String> {
     for query in CATALOGS {
         lines.extend(session.list::<String>(query));
     }
-    // Columns of a row by name here, too.
-    let rows = "SELECT format('SELECT %L || (to_jsonb(t))::text FROM %s AS t', format('row of %s: ', c.oid::regclass), c.oid::regclass)
+    // Columns of a row by name here, too. When a version of a rule was enabled first is when this
+    // was made, or updated.
+    let rows = "SELECT format('SELECT %L || (to_jsonb(t) - ''first_enabled_at'')::text FROM %s AS t', format('row of %s: ', c.oid::regclass), c.oid::regclass)
                   FROM relation r JOIN pg_class c USING (oid) WHERE c.relkind IN ('r', 'p')";
     for query in session.list::<String>(rows) {
         lines.extend(session.list::<String>(&query));
