@@ -60,6 +60,7 @@ fn judge_all(tickers: Tickers) {
             let watched = ASKED.map(|symbol| Watched {
                 symbol: symbol.to_owned(),
                 tick_size,
+                learned_tick: tick_size,
             });
             let verdicts = strategy::judge(&rule, &watched, &tickers, &episodes, now);
             assert_eq!(verdicts.len(), ASKED.len());

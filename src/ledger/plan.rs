@@ -55,7 +55,7 @@ pub fn plan(db: &Db) -> Result<Plan, Failure> {
             let tick_size = stored.as_deref().and_then(usable_tick);
             if let (Some(stored), None) = (stored, tick_size) {
                 unusable.push(format!(
-                    "tick_size {stored} of {symbol} in signal_symbols cannot be used, so the tick of its prices is: \
+                    "tick_size {stored} of {symbol} in signal_symbols cannot be used, so it is learned again: \
                      set it to null"
                 ));
             }
@@ -70,7 +70,11 @@ pub fn plan(db: &Db) -> Result<Plan, Failure> {
                 symbol: symbol.clone(),
                 last_look,
             };
-            let watched = Watched { symbol, tick_size };
+            let watched = Watched {
+                symbol,
+                learned_tick: tick_size,
+                ..Watched::default()
+            };
             Ok((watched, asked))
         },
     )?;

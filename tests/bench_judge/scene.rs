@@ -21,7 +21,7 @@ impl Scene {
             .iter()
             .map(|row| Watched {
                 symbol: row["symbol"].as_str().expect("a symbol").to_owned(),
-                tick_size: None,
+                ..Watched::default()
             })
             .collect();
         let times = rows.iter().map(|row| row["closeTime"].as_i64());

@@ -26,7 +26,7 @@ impl<'a> Replay<'a> {
     pub fn new(rule: &'a Rule, symbol: &str) -> Self {
         let watched = Watched {
             symbol: symbol.to_owned(),
-            tick_size: None,
+            ..Watched::default()
         };
         Self {
             rule,

@@ -38,7 +38,7 @@ pub struct Verdict<'a> {
     pub signal: Option<Box<Signal>>,
     /// What is to be remembered from now on.
     pub episode: Episode,
-    /// The tick as now known.
+    /// The tick to remember.
     pub tick_size: Option<Decimal>,
     /// TRADING, HALTED, STALE, INVALID, UNKNOWN or MISSING.
     pub status: &'static str,

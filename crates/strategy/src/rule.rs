@@ -87,9 +87,13 @@ pub struct LifetimeByRange {
 }
 
 /// One enabled row of signal_symbols.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Watched {
     pub symbol: String,
-    /// The tick, when known.
+    /// The tick as the exchange's list of instruments says it; `None` where that says nothing. Then
+    /// levels are rounded by the tick that the ticker shows.
     pub tick_size: Option<Decimal>,
+    /// The tick that earlier tickers have shown. It is only remembered, for people: no signal
+    /// depends on it, so that history gives the same signals as the present.
+    pub learned_tick: Option<Decimal>,
 }

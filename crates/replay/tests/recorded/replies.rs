@@ -25,7 +25,7 @@ fn verdicts(recording: &Recording) -> Vec<Judged> {
         .iter()
         .map(|symbol| Watched {
             symbol: symbol.clone(),
-            tick_size: None,
+            ..Watched::default()
         })
         .collect();
     let rule = Rule {

@@ -114,18 +114,23 @@ impl<'a> Finding<'a> {
         distances::distances(self.rule, self.ticker()?)
     }
 
-    /// The tick as this ticker and what is stored tell it.
+    /// The tick that levels are rounded by: what the exchange says, else what this ticker shows.
     fn tick(&self) -> Option<Decimal> {
         Some(levels::tick(self.watched.tick_size, self.ticker()?))
     }
 
-    /// The tick to remember.
+    /// The tick to remember for people: the finest that tickers have shown lately.
     pub fn tick_size(&self) -> Option<Decimal> {
+        let Watched {
+            tick_size,
+            learned_tick,
+            ..
+        } = self.watched;
+        let known = tick_size.or(*learned_tick);
         // The prices of a ticker that is not fit may be zeros, which show no tick.
-        if self.is_fit() {
-            self.tick()
-        } else {
-            self.watched.tick_size
+        match self.ticker().filter(|_| self.is_fit()) {
+            Some(ticker) => Some(levels::tick(known, ticker)),
+            None => known,
         }
     }
 

@@ -69,10 +69,10 @@ pub fn levels(
     })
 }
 
-/// The tick to use: the stored one while prices are multiples of it, for it may be finer than
-/// what one ticker shows; else the one that the ticker shows.
-pub fn tick(stored: Option<Decimal>, ticker: &Ticker) -> Decimal {
-    stored
+/// The known tick while prices are multiples of it, for it may be finer than what one ticker shows;
+/// else the one that the ticker shows.
+pub fn tick(known: Option<Decimal>, ticker: &Ticker) -> Decimal {
+    known
         .filter(|tick| *tick > Decimal::ZERO)
         .filter(|tick| ticker.last_price.checked_rem(*tick) == Some(Decimal::ZERO))
         .unwrap_or_else(|| ticker.tick_size())

@@ -87,14 +87,14 @@ fn what_does_not_fit_has_no_levels() {
 }
 
 #[test]
-fn the_stored_tick_is_used_while_prices_are_multiples_of_it() {
-    let tick = |stored, last| {
+fn the_known_tick_is_used_while_prices_are_multiples_of_it() {
+    let tick = |known, last| {
         let shows_a_tenth = Ticker {
             last_price: number(last),
             bid_price: number("100.1"),
             ..ticker("BTCUSDT", "0")
         };
-        tick(stored, &shows_a_tenth).to_string()
+        tick(known, &shows_a_tenth).to_string()
     };
     assert_eq!(tick(Some(number("0.01")), "100.1"), "0.01");
     assert_eq!(tick(Some(number("0.5")), "100.5"), "0.5");

@@ -61,7 +61,7 @@ pub fn ticker(symbol: &str, change: &str) -> Ticker {
 pub fn watch(symbol: &str) -> Watched {
     Watched {
         symbol: symbol.to_owned(),
-        tick_size: None,
+        ..Watched::default()
     }
 }
 

@@ -149,9 +149,10 @@ proptest! {
         ticker in prop_oneof![any_ticker(), sound_ticker()],
         episode in any_episode(),
         tick_size in any_tick(),
+        learned_tick in any_tick(),
         now in any_time(),
     ) {
-        let watched = Watched { symbol: "BTCUSDT".to_owned(), tick_size };
+        let watched = Watched { symbol: "BTCUSDT".to_owned(), tick_size, learned_tick };
         let episodes = HashMap::from([("BTCUSDT".to_owned(), episode)]);
         let verdicts = judge(&rule, &[watched], &tickers([ticker]), &episodes, now);
         let names: Vec<&str> = verdicts[0].gates.iter().map(|gate| gate.name).collect();
@@ -164,8 +165,9 @@ proptest! {
     fn every_signal_is_ordered_on_the_tick_and_in_bounds(
         ticker in sound_ticker(),
         tick_size in any_tick(),
+        learned_tick in any_tick(),
     ) {
-        let watched = Watched { symbol: "BTCUSDT".to_owned(), tick_size };
+        let watched = Watched { symbol: "BTCUSDT".to_owned(), tick_size, learned_tick };
         let verdict = judge(&rule(), &[watched], &tickers([ticker.clone()]), &HashMap::new(), NOW)
             .remove(0);
         prop_assert_eq!(verdict.status, "TRADING", "{}", verdict.why);
@@ -176,7 +178,7 @@ proptest! {
         };
         let levels = &signal.levels;
         prop_assert!(levels.are_ordered(signal.side));
-        let tick = verdict.tick_size.unwrap();
+        let tick = crate::levels::tick(tick_size, &ticker);
         let prices = [levels.entry_price, levels.stop_loss];
         for price in prices.iter().chain(&levels.take_profit) {
             prop_assert_eq!(price % tick, Decimal::ZERO);

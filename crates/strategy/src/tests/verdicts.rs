@@ -30,6 +30,33 @@ fn a_fall_gives_a_short_signal_with_all_it_was_judged_on() {
 }
 
 #[test]
+fn what_earlier_tickers_have_shown_changes_no_level() {
+    let judged_with = |tick_size: Option<&str>, learned_tick: Option<&str>| {
+        let watched = Watched {
+            tick_size: tick_size.map(number),
+            learned_tick: learned_tick.map(number),
+            ..watch("BTCUSDT")
+        };
+        let tickers = tickers([ticker("BTCUSDT", "2.5")]);
+        judge(&rule(), &[watched], &tickers, &HashMap::new(), NOW).remove(0)
+    };
+    // The ticker shows hundredths.
+    let plain = judged_with(None, None);
+    let levels = plain.signal.unwrap().levels;
+    assert_eq!(levels.stop_loss.to_string(), "1009.63");
+    for (learned, remembered) in [("0.0001", "0.0001"), ("0.1", "0.1"), ("0.3", "0.01")] {
+        let verdict = judged_with(None, Some(learned));
+        assert_eq!(verdict.signal.unwrap().levels, levels, "{learned}");
+        assert_eq!(verdict.tick_size, Some(number(remembered)), "{learned}");
+    }
+    // What the exchange itself says is used.
+    let verdict = judged_with(Some("0.0001"), Some("0.1"));
+    assert_eq!(verdict.tick_size, Some(number("0.0001")));
+    let levels = verdict.signal.unwrap().levels;
+    assert_eq!(levels.stop_loss.to_string(), "1009.6250");
+}
+
+#[test]
 fn every_gate_shows_its_value_and_what_is_wanted() {
     let verdict = judge_one(&rule(), ticker("BTCUSDT", "2.5"), Episode::default(), NOW);
     let shown: Vec<[&str; 3]> = verdict
