@@ -95,7 +95,7 @@ check_shellcheck() {
 
 check_licenses() {
     as_builder cargo deny --version >/dev/null 2>&1 || cannot "cargo-deny is not installed"
-    run_cargo deny --locked check licenses bans sources
+    run_cargo deny --workspace --locked check licenses bans sources
 }
 
 # ---- running them ----------------------------------------------------------
