@@ -42,6 +42,9 @@ pub fn run_by_hand() -> Result<Outcome, Failure> {
         return Ok(Outcome::not_run(format!("{paused}; nothing was done")));
     }
     refuse_if_asked_to_wait(&plan.standing)?;
+    as_owner(scope, c"", |db| {
+        ledger::go_beyond_deliveries(db, plan.most_signals())
+    })?;
     failed_calls::with_note_on_failure(times.started_at, || {
         let fetched = match fetch_timed(scope, &plan, &mut times) {
             Ok(Ok(fetched)) => fetched,

@@ -30,7 +30,11 @@ pub fn run_scheduled() -> Result<Option<Ended>, Failure> {
         if plan.paused.is_some() {
             uptime::account(db, uptime::Event::Paused, times.started_at)?;
         }
-        Ok((plan, db.try_lock_cycle()?))
+        let locked = db.try_lock_cycle()?;
+        if plan.paused.is_none() && locked {
+            ledger::go_beyond_deliveries(db, plan.most_signals())?;
+        }
+        Ok((plan, locked))
     });
     let (plan, locked) = match planned {
         Ok(planned) => planned,

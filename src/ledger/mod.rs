@@ -13,5 +13,6 @@ mod verdicts;
 pub use history::{
     Run, Status, Trigger, record_delivery, record_delivery_error, record_run, record_times,
 };
+pub use numbers::go_beyond_deliveries;
 pub use plan::{Plan, Standing, episodes, last_worker_run, pause, paused, plan, resume, standing};
 pub use verdicts::record_verdicts;

@@ -56,7 +56,8 @@ pub fn catch_up(db: &Db) -> Result<(), Failure> {
 }
 
 /// Moves the sequence of signals beyond all numbers that rows of `user_signals` have, when the next
-/// `count` of it are among them, and logs that. Called before signals are recorded.
+/// `count` of it are among them, and logs that. Called before the exchange is asked, so that no
+/// subscriber waits for it.
 ///
 /// All these rows are read only when there is a sign of it: the ledger is empty, or some of those
 /// who are looked up have rows of the next numbers.

@@ -27,6 +27,14 @@ pub struct Plan {
     pub standing: Standing,
 }
 
+impl Plan {
+    /// Most signals that a run of this plan can generate.
+    pub fn most_signals(&self) -> i64 {
+        let rules = self.rules.iter();
+        rules.map(|rule| i64::from(rule.max_signals_per_run)).sum()
+    }
+}
+
 /// How the runs before stand with the exchange.
 #[derive(Debug)]
 pub struct Standing {
