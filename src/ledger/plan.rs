@@ -219,7 +219,8 @@ fn rule(row: &Row, strategy: String) -> Result<Rule, Failure> {
     let decimal = |column: &str| parse_decimal(&named_text(row, column)?, column);
     let milliseconds = |column: &str| parse_milliseconds(&named_text(row, column)?, column);
     let optional = |column: &str| row.get_by_name::<String>(column);
-    let is = |column: &str| -> Result<bool, Failure> { Ok(row.get_by_name(column)?.unwrap_or(false)) };
+    let is =
+        |column: &str| -> Result<bool, Failure> { Ok(row.get_by_name(column)?.unwrap_or(false)) };
     let share = optional("stop_loss_range_share")?;
     let lifetime_by_range = match optional("lifetime_per_range")? {
         Some(stops) => Some(LifetimeByRange {

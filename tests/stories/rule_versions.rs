@@ -34,12 +34,15 @@ fn each_set_of_parameters_counts_once_however_it_is_written() {
         ("enabled = true", 5),
         ("renew = true", 6),
     ] {
-        session.run(&format!("UPDATE signal_rules SET {change} WHERE strategy = 'momentum'"));
+        session.run(&format!(
+            "UPDATE signal_rules SET {change} WHERE strategy = 'momentum'"
+        ));
         assert_eq!(versions(&mut session), expected, "{change}");
     }
     session.run("SET intervalstyle = iso_8601; UPDATE signal_rules SET renew = renew");
     assert_eq!(versions(&mut session), 6, "whatever the session's style");
-    session.run("DELETE FROM signal_rules; INSERT INTO signal_rules (strategy) VALUES ('momentum')");
+    session
+        .run("DELETE FROM signal_rules; INSERT INTO signal_rules (strategy) VALUES ('momentum')");
     assert_eq!(versions(&mut session), 6, "known from the beginning");
     // They can be put back as they are.
     session.run(
@@ -63,7 +66,9 @@ fn nothing_takes_a_version_away_and_no_way_of_changing_a_rule_leaves_it_out() {
         let error = session.error(statement);
         assert_eq!(error.code().code(), "55000", "{statement}");
     }
-    session.run("SET session_replication_role = replica; UPDATE signal_rules SET stop_loss_percent = 3");
+    session.run(
+        "SET session_replication_role = replica; UPDATE signal_rules SET stop_loss_percent = 3",
+    );
     assert_eq!(versions(&mut session), 2);
     session.run("RESET session_replication_role");
     // Who may change the rule and nothing else.
@@ -81,7 +86,11 @@ fn nothing_takes_a_version_away_and_no_way_of_changing_a_rule_leaves_it_out() {
     );
     let error = session.error("UPDATE signal_rules SET stop_loss_percent = 5");
     assert_eq!(error.code().code(), "42501", "{}", error.message());
-    assert!(error.detail().is_some_and(|detail| detail.contains("mallory")));
+    assert!(
+        error
+            .detail()
+            .is_some_and(|detail| detail.contains("mallory"))
+    );
     drop(cluster);
 }
 

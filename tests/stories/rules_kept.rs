@@ -28,10 +28,19 @@ fn an_update_changes_only_a_rule_that_stands_as_it_was_shipped() {
         for (number, (change, expected)) in [
             ("SELECT", AS_SHIPPED),
             // To what it was already.
-            ("UPDATE signal_rules SET stop_loss_percent = 1.50", AS_SHIPPED),
+            (
+                "UPDATE signal_rules SET stop_loss_percent = 1.50",
+                AS_SHIPPED,
+            ),
             ("UPDATE signal_rules SET stop_loss_percent = 2.5", AS_BEFORE),
-            ("UPDATE signal_rules SET take_profit_percents = '{5,3,1.5}'", AS_BEFORE),
-            ("UPDATE signal_rules SET max_signals_per_run = 1000", AS_BEFORE),
+            (
+                "UPDATE signal_rules SET take_profit_percents = '{5,3,1.5}'",
+                AS_BEFORE,
+            ),
+            (
+                "UPDATE signal_rules SET max_signals_per_run = 1000",
+                AS_BEFORE,
+            ),
             ("UPDATE signal_rules SET enabled = false", AS_BEFORE),
             (
                 "UPDATE signal_rules SET cooldown = '1 hour'",
@@ -70,7 +79,9 @@ fn a_rule_from_a_dump_of_an_older_release_is_told_from_the_shipped_one() {
             let from = format!("{release} moves {number}");
             let to = format!("{release} has moved {number}");
             let mut session = cluster.create_database(&from);
-            session.run(&format!("CREATE EXTENSION signal_hub VERSION '{release}'; {change}"));
+            session.run(&format!(
+                "CREATE EXTENSION signal_hub VERSION '{release}'; {change}"
+            ));
             let dump = cluster.folder().join("dump");
             succeed(
                 cluster

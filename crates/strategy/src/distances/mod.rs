@@ -72,11 +72,7 @@ pub fn lifetime_ms(rule: &Rule, stop_percent: Decimal, ticker: &Ticker) -> i64 {
 }
 
 /// `None` where there is no range, or the time is longer than any cap.
-fn expected_ms(
-    by_range: &LifetimeByRange,
-    stop_percent: Decimal,
-    ticker: &Ticker,
-) -> Option<i64> {
+fn expected_ms(by_range: &LifetimeByRange, stop_percent: Decimal, ticker: &Ticker) -> Option<i64> {
     let ratio = by_range
         .stops
         .checked_mul(stop_percent)?

@@ -74,12 +74,23 @@ fn levels_below_zero_are_not_ordered() {
 
 #[test]
 fn what_does_not_fit_has_no_levels() {
-    assert_eq!(levels(&distances(), Side::Long, Decimal::MAX, number("1")), None);
     assert_eq!(
-        levels(&distances(), Side::Long, number("1000000"), Decimal::new(1, 28)),
+        levels(&distances(), Side::Long, Decimal::MAX, number("1")),
         None
     );
-    assert_eq!(levels(&distances(), Side::Long, number("1"), number("0")), None);
+    assert_eq!(
+        levels(
+            &distances(),
+            Side::Long,
+            number("1000000"),
+            Decimal::new(1, 28)
+        ),
+        None
+    );
+    assert_eq!(
+        levels(&distances(), Side::Long, number("1"), number("0")),
+        None
+    );
     assert_eq!(
         levels(&distances(), Side::Long, number("1"), number("-0.01")),
         None

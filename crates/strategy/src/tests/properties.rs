@@ -102,27 +102,25 @@ fn any_rule() -> impl Strategy<Value = Rule> {
         any::<[bool; 2]>(),
     )
         .prop_map(
-            |(numbers, take_profit_percents, lifetimes, max_ticker_age_ms, most, share, is)| {
-                Rule {
-                    strategy: "momentum".to_owned(),
-                    enter_change_percent: numbers[0],
-                    exit_change_percent: numbers[1],
-                    min_quote_volume: numbers[2],
-                    confidence_per_percent: numbers[3],
-                    max_confidence: numbers[4],
-                    min_confidence: numbers[5],
-                    min_quality: numbers[6],
-                    stop_loss_percent: numbers[7],
-                    take_profit_percents,
-                    stop_loss_range_share: share,
-                    lifetime_ms: lifetimes.0,
-                    lifetime_by_range: lifetimes.1,
-                    renew: is[0],
-                    cooldown_ms: lifetimes.2,
-                    cooldown_flips: is[1],
-                    max_ticker_age_ms,
-                    max_signals_per_run: most,
-                }
+            |(numbers, take_profit_percents, lifetimes, max_ticker_age_ms, most, share, is)| Rule {
+                strategy: "momentum".to_owned(),
+                enter_change_percent: numbers[0],
+                exit_change_percent: numbers[1],
+                min_quote_volume: numbers[2],
+                confidence_per_percent: numbers[3],
+                max_confidence: numbers[4],
+                min_confidence: numbers[5],
+                min_quality: numbers[6],
+                stop_loss_percent: numbers[7],
+                take_profit_percents,
+                stop_loss_range_share: share,
+                lifetime_ms: lifetimes.0,
+                lifetime_by_range: lifetimes.1,
+                renew: is[0],
+                cooldown_ms: lifetimes.2,
+                cooldown_flips: is[1],
+                max_ticker_age_ms,
+                max_signals_per_run: most,
             },
         )
 }

@@ -249,4 +249,8 @@ fn lacks_some(asked: &CandleQuery, candles: &Candles) -> bool {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::inconsistent_digit_grouping,
+    reason = "prices in hundredths are easier to read as 101_50"
+)]
 mod tests;
