@@ -174,6 +174,8 @@ CREATE INDEX signal_outcomes_open_idx ON @extschema@.signal_outcomes (expires_at
 COMMENT ON INDEX @extschema@.signal_outcomes_open_idx IS 'the outcomes to be settled, the next one first';
 CREATE INDEX signal_outcomes_signal_at_idx ON @extschema@.signal_outcomes (signal_at);
 COMMENT ON INDEX @extschema@.signal_outcomes_signal_at_idx IS 'the outcomes of a period';
+CREATE INDEX signal_outcomes_void_idx ON @extschema@.signal_outcomes (signal_id) WHERE state = 'void';
+COMMENT ON INDEX @extschema@.signal_outcomes_void_idx IS 'the outcomes that cannot be known';
 ALTER TABLE @extschema@.signal_outcomes ENABLE ROW LEVEL SECURITY;
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.signal_outcomes', '');

@@ -22,6 +22,9 @@ DECLARE
          ORDER BY c.relname DESC);
     target regclass;
     owner oid;
+    outcomes_owner oid;
+    hub name;
+    without_prices name[];
     existing pg_publication;
     done text[] := ARRAY[]::text[];
 BEGIN
@@ -88,6 +91,27 @@ BEGIN
             done := done || format('%s added to publication "%s"', target, publication);
         END IF;
     END LOOP;
+
+    -- One row for each signal, without prices; who follows it may know only what all may know.
+    SELECT c.oid::regclass, c.relowner, n.nspname INTO STRICT target, outcomes_owner, hub
+      FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+      JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE e.extname = 'signal_hub' AND d.deptype = 'e' AND c.relname = 'signal_outcomes';
+    IF EXISTS (SELECT FROM pg_get_publication_tables(publication::text) t WHERE t.relid = target) THEN
+        done := done || format('%s was in publication "%s" already', target, publication);
+    ELSIF NOT pg_has_role(outcomes_owner, 'USAGE') OR NOT pg_has_role(existing.pubowner, 'USAGE') THEN
+        done := done || format('%s not added to publication "%s": who adds it has to own both', target, publication);
+    ELSIF EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = existing.oid) THEN
+        done := done || format('%s not added to publication "%s": PostgreSQL takes no list of columns beside a schema',
+                               target, publication);
+    ELSE
+        EXECUTE format('SELECT %I.signal_outcome_columns()', hub) INTO without_prices;
+        EXECUTE (SELECT format('ALTER PUBLICATION %I ADD TABLE %s (%s)', publication, target,
+                               string_agg(quote_ident(c), ', '))
+                   FROM unnest(without_prices) c);
+        done := done || format('%s added to publication "%s" without prices', target, publication);
+    END IF;
     IF NOT pg_has_role(existing.pubowner, owner, 'MEMBER') THEN
         done := done || format('publication "%s" belongs to %s, who can change what it publishes', publication,
                                pg_get_userbyid(existing.pubowner));
@@ -96,10 +120,12 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.enable_realtime(name, boolean) IS
-'publishes user_signals to clients of logical replication: adds it, and signals when asked, to the publication, '
-'which is created for inserts and updates when missing. Takes no table away; calling it again changes nothing. '
-'Returns what it did.
+'publishes user_signals to clients of logical replication: adds it, signal_outcomes without its prices, and signals '
+'when asked, to the publication, which is created for inserts and updates when missing. Takes no table away; calling '
+'it again changes nothing. Returns what it did.
 signals has every price of every signal and no row-level security, and changes with every batch of a fan-out.
+A PostgreSQL that subscribes to the publication needs a table for each that is in it: to leave outcomes out, run '
+'ALTER PUBLICATION signal_hub DROP TABLE signal_outcomes.
 Call it again after restoring a dump: pg_dump carries the publication but not that a table of an extension is in it';
 
 CREATE OR REPLACE FUNCTION @extschema@.disable_realtime(publication name DEFAULT 'signal_hub') RETURNS text
@@ -128,7 +154,8 @@ BEGIN
         SELECT c.oid::regclass
           FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
           JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
-         WHERE e.extname = 'signal_hub' AND d.deptype = 'e' AND c.relname IN ('user_signals', 'signals')
+         WHERE e.extname = 'signal_hub' AND d.deptype = 'e'
+           AND c.relname IN ('user_signals', 'signals', 'signal_outcomes')
          ORDER BY c.relname DESC
     LOOP
         IF EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = existing.oid AND r.prrelid = target) THEN
@@ -162,6 +189,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.disable_realtime(name) IS
-    'takes user_signals and signals out of the publication, and drops it when enable_realtime() created it, nothing '
-    'is left in it, and no replication slot of the database could ask for it. Replication slots are their owners'' '
-    'to drop: the text returned names those of the database';
+    'takes user_signals, signals and signal_outcomes out of the publication, and drops it when enable_realtime() '
+    'created it, nothing is left in it, and no replication slot of the database could ask for it. Replication slots '
+    'are their owners'' to drop: the text returned names those of the database';

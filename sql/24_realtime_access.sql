@@ -14,6 +14,7 @@ DECLARE
     hub name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
                   WHERE e.extname = 'signal_hub');
     user_signals regclass := format('%I.user_signals', hub);
+    without_prices name[];
 BEGIN
     IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = user_signals), 'USAGE') THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
@@ -41,10 +42,18 @@ BEGIN
         EXECUTE format('GRANT SELECT ON %1$I.user_signals, %1$I.user_subscriptions, %1$I.user_signal_quotas TO %2$I',
                        hub, subscribers);
         EXECUTE format('GRANT UPDATE (viewed, clicked) ON %I.user_signals TO %I', hub, subscribers);
+        EXECUTE format('GRANT SELECT ON %I.user_signal_outcomes TO %I', hub, subscribers);
+        -- No price: whose rows have prices, the view above decides.
+        EXECUTE format('SELECT %I.signal_outcome_columns()', hub) INTO without_prices;
+        EXECUTE (SELECT format('GRANT SELECT (%s) ON %I.signal_outcomes TO %I',
+                               string_agg(quote_ident(c), ', '), hub, subscribers)
+                   FROM unnest(without_prices) c);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %1$I.signals_since(text, integer), '
-                       '%1$I.signal_hub_transactions() TO %2$I', hub, subscribers);
+                       '%1$I.signal_hub_transactions(), %1$I.signal_hub_open_signals(), '
+                       '%1$I.signal_hub_shows_prices() TO %2$I', hub, subscribers);
         RETURN NEXT format('%s: reads its own rows of user_signals, user_subscriptions and user_signal_quotas; '
-                           'changes viewed and clicked; calls signals_since()', subscribers);
+                           'changes viewed and clicked; calls signals_since(); '
+                           'reads user_signal_outcomes, and signal_outcomes without prices', subscribers);
     ELSIF subscribers IS NOT NULL THEN
         RETURN NEXT format('%s: no such role', subscribers);
     END IF;
@@ -62,7 +71,8 @@ BEGIN
                        '%1$I.signal_symbols, %1$I.signal_rules, %1$I.signal_rule_versions, '
                        '%1$I.signal_pause, %1$I.signal_health, '
                        '%1$I.signal_stats, %1$I.signal_uptime, %1$I.signal_reach, '
-                       '%1$I.signal_delivery_progress TO %2$I', hub, service);
+                       '%1$I.signal_delivery_progress, %1$I.signal_outcome_chain, '
+                       '%1$I.user_signal_outcomes TO %2$I', hub, service);
         -- Where the exchange is asked is for those to know who may read the setting. Releases
         -- before 0.3.0 gave the whole table.
         EXECUTE format('REVOKE SELECT ON %I.signal_runs FROM %I', hub, service);
@@ -71,9 +81,16 @@ BEGIN
                    FROM pg_attribute a
                   WHERE a.attrelid = format('%I.signal_runs', hub)::regclass AND a.attnum > 0 AND NOT a.attisdropped
                     AND a.attname <> 'exchange_url');
+        EXECUTE (SELECT format('GRANT SELECT (%s) ON %I.signal_outcomes TO %I',
+                               string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), hub, service)
+                   FROM pg_attribute a
+                  WHERE a.attrelid = format('%I.signal_outcomes', hub)::regclass AND a.attnum > 0
+                    AND NOT a.attisdropped AND a.attname <> 'source');
         EXECUTE format('GRANT EXECUTE ON FUNCTION %1$I.signals_since(text, integer), '
                        '%1$I.signal_hub_transactions(), %1$I.signal_worker_status(), '
                        '%1$I.signal_worker_history(), %1$I.signal_hub_reach(), %1$I.signal_hub_replication(), '
+                       '%1$I.signal_hub_open_signals(), %1$I.signal_hub_shows_prices(), '
+                       '%1$I.verify_track_record(bytea), %1$I.track_record_digest(date), '
                        '%1$I.generate_signals_now() TO %2$I', hub, service);
         RETURN NEXT format('%s: reads the rows of all, settings, history and health; keeps user_subscriptions; '
                            'calls signals_since() and generate_signals_now()', service)

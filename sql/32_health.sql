@@ -13,6 +13,7 @@
 --   starting          nothing has run yet
 --   blind             three runs in a row or more could judge none of the watched symbols
 --   unreached         there are subscriptions, and the last signal reached nobody
+--   unsettled         an outcome has been due for more than a day while runs are good
 --   running           all is well
 CREATE OR REPLACE VIEW @extschema@.signal_health AS
 WITH facts AS (
@@ -39,7 +40,9 @@ WITH facts AS (
                     FROM @extschema@.signal_delivery_ranges r JOIN @extschema@.signals g USING (signal_id)
                    WHERE g.created_at BETWEEN now() - interval '24 hours' AND clock_timestamp()) AS deliveries_24h,
            (SELECT count(*) FROM @extschema@.signals g WHERE g.delivered_at IS NULL) AS undelivered_signals,
-           p.paused_at, p.paused_by, p.reason AS pause_reason, u.given_up, u.given_up_why
+           p.paused_at, p.paused_by, p.reason AS pause_reason, u.given_up, u.given_up_why,
+           o.outcomes_open, o.outcomes_void, o.outcomes - o.outcomes_open - o.outcomes_void AS outcomes_settled,
+           x.due_signal_id, x.due_symbol, x.due_since, clock_timestamp() - x.due_since AS oldest_due_settlement
       FROM @extschema@.signal_worker_status() w
      CROSS JOIN @extschema@.signal_worker_history() h
       -- A failed call by hand concerns its caller only, unless the exchange asked to be left alone.
@@ -73,6 +76,19 @@ WITH facts AS (
                            FROM (SELECT d.run_id, d.delivery_failures FROM @extschema@.signals d
                                   WHERE d.delivered_at IS NOT NULL ORDER BY d.signal_id DESC LIMIT 1) g
                            LEFT JOIN @extschema@.signal_runs r USING (run_id)) u ON true
+      -- Each of these counts in an index.
+      CROSS JOIN LATERAL (SELECT (SELECT count(*) FROM @extschema@.signal_outcomes) AS outcomes,
+                                 (SELECT count(*) FROM @extschema@.signal_outcomes WHERE state = 'open')
+                                     AS outcomes_open,
+                                 (SELECT count(*) FROM @extschema@.signal_outcomes WHERE state = 'void')
+                                     AS outcomes_void) o
+      -- Those that another exchange would have to settle wait until they are void.
+      LEFT JOIN LATERAL (SELECT c.signal_id AS due_signal_id, c.symbol AS due_symbol,
+                                c.expires_at + interval '5 seconds' AS due_since
+                           FROM @extschema@.signal_outcomes c
+                          WHERE c.state = 'open' AND c.expires_at < clock_timestamp() - interval '5 seconds'
+                            AND (c.source IS NULL OR c.source = rtrim(l.exchange_url, '/'))
+                          ORDER BY c.expires_at LIMIT 1) x ON true
 ), judged AS (
     SELECT CASE
                WHEN standby THEN 'standby'
@@ -87,6 +103,7 @@ WITH facts AS (
                WHEN last_run IS NULL THEN 'starting'
                WHEN blind_runs >= 3 THEN 'blind'
                WHEN unreached THEN 'unreached'
+               WHEN oldest_due_settlement > interval '1 day' THEN 'unsettled'
                ELSE 'running'
            END AS state, facts.*
       FROM facts
@@ -152,6 +169,11 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
                       CASE WHEN blind_runs >= 100 THEN 'at least ' END, blind_runs, blind_since::timestamptz(0),
                       regexp_replace(last_message, '^no new signal: ', ''))
            WHEN 'unreached' THEN reach
+           WHEN 'unsettled' THEN
+               format('the outcome of signal %s (%s) has been due since %s and could not be settled: the exchange '
+                      'answers runs but gives no candles of the pair; see the messages in signal_runs and the server '
+                      'log for why. Seven days after its time the outcome is void', due_signal_id, due_symbol,
+                      due_since::timestamptz(0))
            -- Beside a fan-out the last run is shown only when it could not judge most symbols.
            ELSE (SELECT concat_ws('; ', d.progress,
                                   CASE WHEN half_blind OR d.progress IS NULL
@@ -169,21 +191,26 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
        last_run,
        last_success,
        consecutive_failures,
-       CASE WHEN state IN ('running', 'starting', 'blind', 'unreached', 'failing') THEN next_run END AS next_run,
+       CASE WHEN state IN ('running', 'starting', 'blind', 'unreached', 'unsettled', 'failing')
+            THEN next_run END AS next_run,
        left(CASE WHEN died_at > coalesce(failed_at, '-infinity') THEN 'the worker died: ' || died_of ELSE error
             END, 200) AS last_error,
        greatest(died_at, failed_at) AS last_error_at,
        signals_24h,
        deliveries_24h,
        undelivered_signals,
-       @extschema@.signal_hub_replication() AS replication
+       @extschema@.signal_hub_replication() AS replication,
+       outcomes_open,
+       outcomes_settled,
+       outcomes_void,
+       oldest_due_settlement
   FROM judged;
 COMMENT ON VIEW @extschema@.signal_health IS 'one row: is all well, and if not, what is wrong and what to do';
 COMMENT ON COLUMN @extschema@.signal_health.healthy IS
     'true when nothing here needs a person: states running, starting and standby';
 COMMENT ON COLUMN @extschema@.signal_health.state IS
-    'running, starting, blind, unreached, failing, blocked, stalled, stopped, paused, disabled, version_mismatch, '
-    'not_preloaded or standby';
+    'running, starting, blind, unreached, unsettled, failing, blocked, stalled, stopped, paused, disabled, '
+    'version_mismatch, not_preloaded or standby';
 COMMENT ON COLUMN @extschema@.signal_health.message IS 'the state in words, with the remedy';
 COMMENT ON COLUMN @extschema@.signal_health.worker_pid IS 'process of this database''s worker; null when none runs';
 COMMENT ON COLUMN @extschema@.signal_health.started_at IS 'when the worker started';
@@ -209,3 +236,9 @@ COMMENT ON COLUMN @extschema@.signal_health.undelivered_signals IS 'signals whos
 COMMENT ON COLUMN @extschema@.signal_health.replication IS
     'who publishes user_signals and how many slots follow, or what is wrong with a slot; null when it is in no '
     'publication. healthy does not depend on it';
+COMMENT ON COLUMN @extschema@.signal_health.outcomes_open IS 'signals whose outcome is open, see signal_outcomes';
+COMMENT ON COLUMN @extschema@.signal_health.outcomes_settled IS 'signals whose outcome is settled';
+COMMENT ON COLUMN @extschema@.signal_health.outcomes_void IS 'signals whose outcome cannot be known';
+COMMENT ON COLUMN @extschema@.signal_health.oldest_due_settlement IS
+    'for how long the oldest outcome has been due that is not settled; null when none is. More than a day, while runs '
+    'are good, is the state unsettled';

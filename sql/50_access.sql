@@ -39,6 +39,16 @@ REVOKE ALL ON FUNCTION @extschema@.grant_realtime_access(name, name, name) FROM 
 REVOKE ALL ON FUNCTION @extschema@.signals_since(text, integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_transactions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_replication() FROM PUBLIC;
+-- These read all outcomes, which takes time.
+REVOKE ALL ON FUNCTION @extschema@.verify_track_record(bytea) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.track_record_digest(date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_outcome_opened(@extschema@.signal_outcomes) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_outcome_settled(@extschema@.signal_outcomes) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_keep_outcomes() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_outcome_columns() FROM PUBLIC;
+-- Policies and views call these; grant_realtime_access() gives both.
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_open_signals() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_shows_prices() FROM PUBLIC;
 -- current_subscriber() stays with PUBLIC: policies call it as the client, and it
 -- returns nothing but what the claims of the session itself say.
 
@@ -92,3 +102,12 @@ GRANT SELECT ON @extschema@.signal_hub_shipped_parts TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_worker_history() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_reach() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_replication() TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_outcomes TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_outcome_chain TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.verify_track_record(bytea) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.track_record_digest(date) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_outcome_opened(@extschema@.signal_outcomes) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_outcome_settled(@extschema@.signal_outcomes) TO pg_monitor;
+-- For the policies of signal_outcomes; of a session without a subscriber they say nothing.
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_open_signals() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_shows_prices() TO pg_monitor;

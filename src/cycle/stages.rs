@@ -98,7 +98,7 @@ pub fn fetch_timed(
 pub fn fetch(scope: Scope, plan: &Plan) -> Result<Result<Fetched, MarketError>, Failure> {
     let endpoint: Endpoint = settings::endpoint();
     let asked = plan.asked.clone();
-    let tickers = if asked.is_empty() || plan.rules.is_empty() {
+    let tickers = if asked.is_empty() {
         Ok(Tickers::default())
     } else {
         interrupt::run_on_helper(
@@ -200,11 +200,9 @@ pub fn record(
         times.judge_ms = Some(millis(judging));
         let verdicts = || judged.iter().flat_map(|j| &j.verdicts);
         let signals_generated = verdicts().filter(|v| v.signal.is_some()).count();
-        let symbols_evaluated = fetched
-            .tickers
-            .rows
-            .values()
-            .filter(|row| row.is_ok())
+        let watched = plan.watched.iter().map(|watched| &watched.symbol);
+        let symbols_evaluated = watched
+            .filter(|symbol| matches!(fetched.tickers.rows.get(*symbol), Some(Ok(_))))
             .count();
         let message = summary(plan, verdicts());
         let fit = verdicts().filter(|verdict| verdict.is_fit());
@@ -228,6 +226,8 @@ pub fn record(
                 finished: signals_generated == 0,
             },
         )?;
+        let tickers = fetched.tickers.rows.values().flatten();
+        ledger::outcomes::look(db, &plan.open, tickers)?;
         for (rule, judged) in plan.rules.iter().zip(&judged) {
             ledger::record_verdicts(
                 db,

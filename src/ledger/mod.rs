@@ -4,6 +4,7 @@
 
 mod history;
 mod numbers;
+pub mod outcomes;
 mod plan;
 mod recordset;
 pub mod retention;

@@ -55,9 +55,9 @@ pub fn catch_up(db: &Db) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Moves the sequence of signals beyond all numbers that rows of `user_signals` have, when the next
-/// `count` of it are among them, and logs that. Called before the exchange is asked, so that no
-/// subscriber waits for it.
+/// Moves the sequence of signals beyond all numbers that rows of `user_signals` and outcomes have,
+/// when the next `count` of it are among them, and logs that. Called before the exchange is asked,
+/// so that no subscriber waits for it.
 ///
 /// All these rows are read only when there is a sign of it: the ledger is empty, or some of those
 /// who are looked up have rows of the next numbers.
@@ -84,7 +84,9 @@ pub fn go_beyond_deliveries(db: &Db, count: i64) -> Result<(), Failure> {
                                 WHERE EXISTS (SELECT FROM @extschema@.user_signals e
                                                WHERE e.user_id = l.user_id AND e.signal_id >= n.number AND e.signal_id < n.number + $1))
                     OR EXISTS (SELECT FROM @extschema@.signal_delivery_ranges r CROSS JOIN next n
-                                WHERE r.signal_id >= n.number AND r.signal_id < n.number + $1)",
+                                WHERE r.signal_id >= n.number AND r.signal_id < n.number + $1)
+                    OR EXISTS (SELECT FROM @extschema@.signal_outcomes o CROSS JOIN next n
+                                WHERE o.signal_id >= n.number AND o.signal_id < n.number + $1)",
             &[count.into()],
             |row| Ok(row.get(1)?.unwrap_or(true)),
         )
@@ -98,6 +100,7 @@ pub fn go_beyond_deliveries(db: &Db, count: i64) -> Result<(), Failure> {
          )
          SELECT max(d.signal_id), min(n.last_value)
            FROM (SELECT signal_id FROM @extschema@.user_signals UNION ALL
+                 SELECT signal_id FROM @extschema@.signal_outcomes UNION ALL
                  SELECT signal_id FROM @extschema@.signal_delivery_ranges) d CROSS JOIN next n
          HAVING bool_or(d.signal_id >= n.number AND d.signal_id < n.number + $1)",
         &[count.into()],
@@ -106,7 +109,7 @@ pub fn go_beyond_deliveries(db: &Db, count: i64) -> Result<(), Failure> {
     for (highest, last) in beyond {
         set(db, "signals_signal_id_seq", highest)?;
         warning!(
-            "signal_hub: user_signals has rows of signals up to number {highest}, and the sequence of \
+            "signal_hub: user_signals or signal_outcomes have rows of signals up to number {highest}, and the sequence of \
              signals.signal_id was at {last}; it goes on after {highest}, so that no subscriber misses a signal"
         );
     }

@@ -1,5 +1,6 @@
 //! What a run reads: rules, watchlist, memory, and how the runs before it went.
 
+use super::outcomes::{self, Open};
 use crate::postgres::statements::{Row, text};
 use crate::postgres::{Db, Failure};
 use crate::settings;
@@ -14,8 +15,10 @@ use strategy::{Episode, LifetimeByRange, Rule, Side, Watched};
 pub struct Plan {
     /// Enabled rows of the watchlist.
     pub watched: Vec<Watched>,
-    /// The same symbols, with what the last look at them found.
+    /// The same symbols, with what the last look at them found, when there is a strategy to judge
+    /// them; and those whose price is looked at for an open outcome.
     pub asked: Vec<Asked>,
+    pub open: Open,
     /// Enabled strategies.
     pub rules: Vec<Rule>,
     /// Rows that a run cannot work with, and why: each costs only itself.
@@ -86,21 +89,42 @@ pub fn plan(db: &Db) -> Result<Plan, Failure> {
             Ok((watched, asked))
         },
     )?;
-    let (watched, asked) = symbols.into_iter().unzip();
-    let undelivered = db.read(
-        "SELECT EXISTS (SELECT FROM @extschema@.signals WHERE delivered_at IS NULL)",
+    let (watched, mut asked): (Vec<Watched>, Vec<Asked>) = symbols.into_iter().unzip();
+    let under_way = db.read(
+        &format!(
+            "SELECT EXISTS (SELECT FROM @extschema@.signals WHERE delivered_at IS NULL), {}",
+            outcomes::OPEN
+        ),
         &[],
-        |row| Ok(row.get(1)?.unwrap_or(false)),
+        |row| Ok((row.get(1)?.unwrap_or(false), outcomes::open_ones(row, 2)?)),
     )?;
+    let (undelivered, open) = under_way.into_iter().next().unwrap_or_default();
+    let rules = rules(db, &mut unusable)?;
+    if rules.is_empty() {
+        asked.clear();
+    }
+    ask_for_open(&mut asked, &open);
     Ok(Plan {
         watched,
         asked,
-        rules: rules(db, &mut unusable)?,
+        open,
+        rules,
         unusable,
-        undelivered: undelivered.contains(&true),
+        undelivered,
         paused: paused(db)?,
         standing: standing(db)?,
     })
+}
+
+/// Adds the symbols of open outcomes that are not watched any more.
+fn ask_for_open(asked: &mut Vec<Asked>, open: &Open) {
+    let mut others = open.symbols.clone();
+    others.retain(|symbol| !asked.iter().any(|asked| asked.symbol == *symbol));
+    asked.extend(others.into_iter().map(|symbol| Asked {
+        symbol,
+        // The signal was judged on a row of it.
+        last_look: LastLook::Listed,
+    }));
 }
 
 /// After how many milliseconds a symbol that the exchange did not know is asked for again: at the

@@ -32,8 +32,11 @@ pub enum Kind {
     /// A list of such numbers.
     NumericArray,
     Json,
+    Boolean,
     /// Milliseconds since the Unix epoch.
     Time,
+    /// A list of such times.
+    TimeArray,
 }
 
 impl Kind {
@@ -46,6 +49,8 @@ impl Kind {
             Self::Numeric => "numeric",
             Self::NumericArray => "numeric[]",
             Self::Json => "jsonb",
+            Self::Boolean => "boolean",
+            Self::TimeArray => "double precision[]",
         }
     }
 }
@@ -75,17 +80,31 @@ fn rows_with<T>(
 
 /// What reads the rows in argument $1 under the alias `r`: an entry of a FROM clause.
 pub fn source<T>(columns: &[Column<T>]) -> String {
+    source_in(columns, 1)
+}
+
+/// The same of the rows in argument `$number`.
+pub fn source_in<T>(columns: &[Column<T>], number: usize) -> String {
     let fields = columns
         .iter()
         .map(|column| format!("{} {}", column.name, column.kind.type_in_json()));
     let fields: Vec<String> = fields.collect();
-    format!("jsonb_to_recordset($1) AS r ({})", fields.join(", "))
+    format!("jsonb_to_recordset(${number}) AS r ({})", fields.join(", "))
 }
 
 /// The names of the columns, for INSERT.
 pub fn names<T>(columns: &[Column<T>]) -> String {
     let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
     names.join(", ")
+}
+
+/// What UPDATE sets: each column but those of `keys` to its value in a row of [`source`].
+pub fn assignments<T>(columns: &[Column<T>], keys: &[&str]) -> String {
+    let set = columns.iter().filter(|column| !keys.contains(&column.name));
+    let set: Vec<String> = set
+        .map(|column| format!("{} = {}", column.name, value(column)))
+        .collect();
+    set.join(", ")
 }
 
 /// The values of the columns in a row of [`source`], in the order of [`names`].
@@ -98,6 +117,9 @@ fn value<T>(column: &Column<T>) -> String {
     let name = column.name;
     match column.kind {
         Kind::Time => format!("to_timestamp(r.{name} / 1000)"),
+        Kind::TimeArray => format!(
+            "ARRAY(SELECT to_timestamp(t / 1000) FROM unnest(r.{name}) WITH ORDINALITY AS u (t, n) ORDER BY n)"
+        ),
         _ => format!("r.{name}"),
     }
 }

@@ -1,5 +1,6 @@
 //! What a run decided: signals, episodes, and what is known of the symbols.
 
+use super::outcomes::{self, Opened};
 use super::plan::is_usable_tick;
 use super::recordset::Kind::{BigInt, Json, Numeric, NumericArray, Prose, Text, Time};
 use super::recordset::{self, Column, column};
@@ -129,7 +130,7 @@ pub fn record_verdicts(
         })
         .collect();
     if !signals.is_empty() {
-        insert_signals(db, signals)?;
+        insert_signals(db, rule, signals)?;
     }
     let remembered = |v: &&Verdict| before.get(v.symbol).cloned().unwrap_or_default();
     let changed: Vec<(&str, &Verdict)> = verdicts
@@ -143,18 +144,33 @@ pub fn record_verdicts(
     update_symbols(db, verdicts)
 }
 
-fn insert_signals(db: &Db, signals: Vec<NewSignal>) -> Result<(), Failure> {
+/// Records signals of one strategy and opens their outcomes, which is the same statement.
+fn insert_signals(db: &Db, rule: &Rule, signals: Vec<NewSignal>) -> Result<(), Failure> {
+    let opened: Vec<Opened> = signals.iter().map(opened).collect();
+    outcomes::supersede(db, &rule.strategy, opened.iter().cloned())?;
     let columns = signal_columns();
-    db.run(
-        &format!(
-            "INSERT INTO @extschema@.signals ({}) SELECT {} FROM {}",
-            recordset::names(&columns),
-            recordset::values(&columns),
-            recordset::source(&columns)
-        ),
-        &[recordset::rows(&columns, signals).into()],
-    )?;
-    Ok(())
+    let insert = format!(
+        "INSERT INTO @extschema@.signals ({}) SELECT {} FROM {}",
+        recordset::names(&columns),
+        recordset::values(&columns),
+        recordset::source(&columns)
+    );
+    outcomes::open(
+        db,
+        &insert,
+        recordset::rows(&columns, signals).into(),
+        opened,
+    )
+}
+
+fn opened<'a>(new: &NewSignal<'a>) -> Opened<'a> {
+    Opened {
+        symbol: &new.signal.ticker.symbol,
+        signal_type: new.signal.side.as_str(),
+        signal_at: new.signal.ticker.close_time,
+        stop_loss_percent: new.signal.distances.stop_loss_percent,
+        take_profit_percents: &new.signal.distances.take_profit_percents,
+    }
 }
 
 fn upsert_episodes(db: &Db, changed: Vec<(&str, &Verdict)>) -> Result<(), Failure> {

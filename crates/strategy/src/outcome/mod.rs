@@ -28,6 +28,8 @@
 
 mod settling;
 
+pub mod sampled;
+
 use crate::{Levels, Side};
 use market::{Candle, UnixMillis};
 use rust_decimal::Decimal;

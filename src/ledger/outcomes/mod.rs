@@ -1,0 +1,36 @@
+//! What became of each signal: the rows of `signal_outcomes`.
+//!
+//! ```text
+//!            its time has passed: candles
+//!   open  ----------------------------------->  settled
+//!     |                                                      neither ever changes again
+//!     +-------------------------------------->  void
+//!            7 days without candles
+//! ```
+//!
+//! A row is opened in the transaction that records its signal ([`opening`]). While it is open each
+//! run widens what was seen of the price since ([`seen`]): that is provisional, for between two
+//! looks the price may have been anywhere. When its time has passed the row is settled by candles
+//! ([`settling`]): not before, as the return of who keeps the signal to the expiry, and the mirror,
+//! need the candles up to there also when the stop was touched early.
+//!
+//! Triggers of the table keep what is written and chain the rows by digests, see
+//! `sql/41_chain_of_outcomes.sql`; nothing here computes one.
+
+mod opening;
+mod seen;
+// Called by the stage that settles, which is not there yet.
+#[allow(dead_code)]
+mod settling;
+
+pub use opening::{Opened, open, supersede};
+pub use seen::{OPEN, Open, look, open_ones};
+#[allow(unused_imports)]
+pub use settling::{DueOutcome, due, settle, settle_by_samples, void, void_of_other_exchanges};
+
+use crate::settings;
+
+/// The exchange as outcomes name it. Only the one that a signal was judged on settles it.
+fn source() -> Option<String> {
+    settings::shown_exchange_url().map(|url| url.trim_end_matches('/').to_owned())
+}

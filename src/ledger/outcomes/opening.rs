@@ -1,0 +1,98 @@
+//! A row for each signal that is recorded.
+
+use super::source;
+use crate::ledger::recordset::Kind::{Numeric, NumericArray, Text, Time};
+use crate::ledger::recordset::{self, Column, column};
+use crate::postgres::{Db, Failure};
+use market::UnixMillis;
+use pgrx::datum::DatumWithOid;
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+/// What an outcome needs of a signal beyond its row of `signals`.
+#[derive(Clone, Debug)]
+pub struct Opened<'a> {
+    pub symbol: &'a str,
+    /// LONG or SHORT.
+    pub signal_type: &'static str,
+    /// Close time of the ticker.
+    pub signal_at: UnixMillis,
+    /// Distances that the levels were made of, in percent.
+    pub stop_loss_percent: Decimal,
+    pub take_profit_percents: &'a [Decimal],
+}
+
+fn opened_columns<'a>() -> [Column<Opened<'a>>; 5] {
+    [
+        column("symbol", Text, |o| o.symbol.into()),
+        column("signal_type", Text, |o| o.signal_type.into()),
+        column("signal_at", Time, |o| o.signal_at.into()),
+        column("stop_loss_percent", Numeric, |o| exact(o.stop_loss_percent)),
+        column("take_profit_percents", NumericArray, |o| {
+            o.take_profit_percents.iter().copied().map(exact).collect()
+        }),
+    ]
+}
+
+fn exact(number: Decimal) -> Value {
+    number.to_string().into()
+}
+
+/// Records signals of one strategy, no two of one symbol, and opens their outcomes, in one
+/// statement. `insert` is an `INSERT INTO signals` without RETURNING, whose argument $1 is `rows`.
+///
+/// # Errors
+/// What the statement raises.
+pub fn open<'a>(
+    db: &Db,
+    insert: &str,
+    rows: DatumWithOid<'a>,
+    opened: impl IntoIterator<Item = Opened<'a>>,
+) -> Result<(), Failure> {
+    let columns = opened_columns();
+    db.run(
+        &format!(
+            "WITH new AS ({insert} RETURNING *)
+             INSERT INTO @extschema@.signal_outcomes
+                    (signal_id, strategy, symbol, signal_type, reason, signal_at, expires_at, entry_price, stop_loss,
+                     take_profit, stop_loss_percent, take_profit_percents, confidence, quality_score,
+                     price_change_percent, range_percent, source, high_seen, low_seen)
+             SELECT n.signal_id, n.strategy, n.symbol, n.signal_type, n.reason, n.close_time, n.expires_at, n.entry_price,
+                    n.stop_loss, n.take_profit, r.stop_loss_percent, r.take_profit_percents, n.confidence,
+                    n.quality_score, n.price_change_percent,
+                    trim_scale(round((n.high_price - n.low_price) * 100 / n.open_price, 6)),
+                    $3, n.entry_price, n.entry_price
+               FROM new n JOIN {} ON r.symbol = n.symbol
+              ORDER BY n.signal_id",
+            recordset::source_in(&columns, 2)
+        ),
+        &[rows, recordset::rows(&columns, opened).into(), source().into()],
+    )?;
+    Ok(())
+}
+
+/// Marks the outcomes of a strategy that are open while an opposite signal of their symbol comes.
+/// That changes nothing in what becomes of them. To be called before the new ones are opened, or
+/// after it: a signal is not opposite to itself.
+///
+/// # Errors
+/// What the statement raises.
+pub fn supersede<'a>(
+    db: &Db,
+    strategy: &str,
+    opened: impl IntoIterator<Item = Opened<'a>>,
+) -> Result<(), Failure> {
+    let columns = opened_columns();
+    db.run(
+        &format!(
+            "UPDATE @extschema@.signal_outcomes o SET superseded_at = to_timestamp(r.signal_at / 1000)
+               FROM {}
+              WHERE o.state = 'open' AND o.strategy = $2 AND o.symbol = r.symbol AND o.signal_type <> r.signal_type
+                AND o.superseded_at IS NULL
+                AND to_timestamp(r.signal_at / 1000) BETWEEN o.signal_at AND o.expires_at",
+            recordset::source(&columns)
+        ),
+        &[recordset::rows(&columns, opened).into(), strategy.into()],
+    )?;
+    Ok(())
+}
