@@ -1,6 +1,9 @@
-//! Any bytes as the exchange's reply: read, judged, and checked for what must hold of the outcome.
+//! Any bytes as the exchange's reply: read as tickers, judged, and checked for what must hold of the
+//! outcome; read as candles, and a signal settled by them.
 
 #![no_main]
+
+mod candles;
 
 use libfuzzer_sys::fuzz_target;
 use market::{MarketError, Ticker, Tickers, UnixMillis, binance};
@@ -22,6 +25,7 @@ fuzz_target!(|body: &[u8]| {
         }),
         Err(error) => check_error(&error),
     }
+    candles::check(body);
 });
 
 fn check_error(error: &MarketError) {
