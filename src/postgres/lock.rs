@@ -72,10 +72,27 @@ pub fn database_is_locked() -> bool {
     let mode = pg_sys::RowExclusiveLock;
     // SAFETY: reads a global that is set once per process.
     let database = unsafe { pg_sys::MyDatabaseId };
-    !try_lock(
-        object(pg_sys::InvalidOid, pg_sys::DatabaseRelationId, database, 0),
-        mode,
-    )
+    !try_lock(database_tag(database), mode)
+}
+
+/// What a statement locks that is about a database as a whole, and each session when it connects.
+pub fn database_tag(database: pg_sys::Oid) -> pg_sys::LOCKTAG {
+    object(pg_sys::InvalidOid, pg_sys::DatabaseRelationId, database, 0)
+}
+
+/// What a statement locks that is about a table or an index of this database. It is what the macro
+/// SET_LOCKTAG_RELATION makes.
+pub fn relation_tag(relation: pg_sys::Oid) -> pg_sys::LOCKTAG {
+    // SAFETY: reads a global that is set once per process.
+    let database = unsafe { pg_sys::MyDatabaseId };
+    pg_sys::LOCKTAG {
+        locktag_field1: database.to_u32(),
+        locktag_field2: relation.to_u32(),
+        locktag_field3: 0,
+        locktag_field4: 0,
+        locktag_type: pg_sys::LockTagType::LOCKTAG_RELATION as u8,
+        locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
+    }
 }
 
 /// The tag of an object of this database.

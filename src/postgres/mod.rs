@@ -17,6 +17,7 @@ pub mod server_values;
 pub mod statements;
 pub mod transaction;
 mod trust;
+mod waiters;
 pub mod wanted;
 
 pub use failure::Failure;

@@ -247,15 +247,6 @@ pub fn is_background_worker() -> bool {
     unsafe { !pg_sys::MyBgworkerEntry.is_null() }
 }
 
-/// Cancels the statement of another session of this server.
-pub fn cancel(pid: i32) {
-    // SAFETY: what pg_cancel_backend() does. A session that has just gone makes the call fail,
-    // which is as good.
-    unsafe {
-        libc::kill(pid, libc::SIGINT);
-    }
-}
-
 /// Sets the latch of another process of this server.
 pub fn wake(pid: i32) {
     // SAFETY: PostgreSQL's processes take SIGUSR1 as a wake-up. A process that has just gone
@@ -280,6 +271,34 @@ pub fn connect_to_database(database: u32) {
     }
 }
 
+/// The role that owns a database; `None` when that is gone. Needs a transaction but no database.
+pub fn owner_of_database(database: u32) -> Option<pg_sys::Oid> {
+    let key = pg_sys::Oid::from(database).into();
+    // SAFETY: the row is read before it is given back.
+    unsafe {
+        let cache = pg_sys::SysCacheIdentifier::DATABASEOID as i32;
+        let tuple = pg_sys::SearchSysCache1(cache, key);
+        if tuple.is_null() {
+            return None;
+        }
+        let owner = (*row_of::<pg_sys::FormData_pg_database>(tuple)).datdba;
+        pg_sys::ReleaseSysCache(tuple);
+        Some(owner)
+    }
+}
+
+/// The columns of a row of a catalog, up to the first of variable length.
+///
+/// # Safety
+/// The tuple is one of the catalog that `T` is for.
+unsafe fn row_of<T>(tuple: pg_sys::HeapTuple) -> *const T {
+    // SAFETY: what the macro GETSTRUCT does.
+    unsafe {
+        let header = (*tuple).t_data;
+        header.cast::<u8>().add((*header).t_hoff.into()).cast()
+    }
+}
+
 /// Databases that accept connections and are no templates. Needs a transaction but no database,
 /// which is why it reads the shared catalog directly.
 pub fn connectable_databases() -> std::collections::HashSet<u32> {
@@ -295,11 +314,7 @@ pub fn connectable_databases() -> std::collections::HashSet<u32> {
             if tuple.is_null() {
                 break;
             }
-            let header = (*tuple).t_data;
-            let row = header
-                .cast::<u8>()
-                .add((*header).t_hoff.into())
-                .cast::<pg_sys::FormData_pg_database>();
+            let row = row_of::<pg_sys::FormData_pg_database>(tuple);
             // -2 marks what an interrupted DROP DATABASE left behind.
             let usable = (*row).datallowconn && (*row).datconnlimit != -2;
             if usable && !(*row).datistemplate {

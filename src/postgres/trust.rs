@@ -7,7 +7,7 @@
 //! transaction nobody can add a trigger.
 
 use super::statements::text;
-use super::{Db, Failure, lock, process};
+use super::{Db, Failure, lock, process, waiters};
 use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -135,12 +135,16 @@ pub fn hold_indexes(db: &Db, statement: &str) -> Result<(), Failure> {
 /// it: they are refused once they have it, but until then everybody has to wait behind them, for as
 /// long as somebody holds a weak one. Only the worker does this, which nobody else looks after.
 /// Returns whether there was one.
+///
+/// The role is that of the session: a statement of a function with SECURITY DEFINER may have a right
+/// that the role has not, and is canceled all the same. Nothing in shared memory tells the two
+/// apart.
 fn push_ahead(db: &Db, relation: pg_sys::Oid) -> bool {
     if !process::is_background_worker() {
         return false;
     }
     let in_the_way = db.read(
-        "SELECT l.pid, a.usename::text
+        "SELECT l.pid, a.usesysid, a.usename::text
            FROM pg_locks l
            JOIN pg_stat_activity a ON a.pid = l.pid
            JOIN pg_class c ON c.oid = l.relation
@@ -155,13 +159,14 @@ fn push_ahead(db: &Db, relation: pg_sys::Oid) -> bool {
         |row| {
             let pid = row.get::<i32>(1)?;
             let pid = pid.ok_or_else(|| Failure::internal("a lock has no process"))?;
-            Ok((pid, text(row, 2)?))
+            Ok((pid, row.get(2)?.unwrap_or(pg_sys::InvalidOid), text(row, 3)?))
         },
     );
     let in_the_way = in_the_way.unwrap_or_default();
-    for (pid, role) in &in_the_way {
-        process::cancel(*pid);
-        if TOLD_AT.get().is_none_or(|at| at.elapsed() > TELL_EVERY) {
+    let tag = lock::relation_tag(relation);
+    for (pid, role_id, role) in &in_the_way {
+        let canceled = waiters::cancel_if_waiting(*pid, *role_id, &tag);
+        if canceled && TOLD_AT.get().is_none_or(|at| at.elapsed() > TELL_EVERY) {
             TOLD_AT.set(Some(Instant::now()));
             log!(
                 "signal_hub: canceled a statement of process {pid} ({role}), which waited for a lock that it has no right to"
@@ -229,7 +234,10 @@ fn untrusted(first: &str, others: usize) -> Failure {
     };
     Failure::new("42501", "nothing is done with the rights of the owner of the tables")
         .detail(format!("{first}{others}."))
-        .hint("Whoever owns code that the tables use can have it do anything that the owner of the tables may do.")
+        .hint(
+            "Do what the detail says at its end; what waits is then delivered. Whoever owns code that the tables use \
+             can have it do anything that the owner of the tables may do.",
+        )
 }
 
 /// The tables that a statement writes to, by name, and whether it deletes from them.

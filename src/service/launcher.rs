@@ -9,7 +9,7 @@
 
 use crate::board::slots::{self, Micros, Phase, Restorer, SLOTS, Slot};
 use crate::postgres::transaction::idle;
-use crate::postgres::{Failure, Scope, process, server_starts};
+use crate::postgres::{Failure, Scope, process, server_starts, wanted};
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BgWorkerStartTime};
 use pgrx::prelude::*;
 use std::collections::HashSet;
@@ -21,6 +21,8 @@ const ROUND: Duration = Duration::from_secs(5);
 const FORGET_AFTER: Duration = Duration::from_secs(10 * 60);
 /// A worker that has not reported by then was not started.
 const START_TIMEOUT_US: Micros = 15_000_000;
+/// A worker that takes longer to connect to its database may have somebody in its way.
+const CONNECTS_LATE_US: Micros = 1_000_000;
 /// Most workers that are being started at a time, so that probing many databases does not
 /// use up max_worker_processes.
 const STARTS_AT_ONCE: usize = 2;
@@ -130,6 +132,14 @@ fn manage_workers(
             Phase::Starting if now - slot.phase_since > START_TIMEOUT_US => {
                 slots::update(slot.database, |slot| declare_dead(slot, now));
             }
+            Phase::Running if is_connecting(&slot) && now - slot.phase_since > CONNECTS_LATE_US => {
+                if let Err(failure) = wanted::send_away_from(slot.database) {
+                    warning!(
+                        "signal_hub launcher could not see who keeps a worker from starting: {}",
+                        failure.line()
+                    );
+                }
+            }
             Phase::Dead if slot.retry_at < slot.phase_since => {
                 slots::update(slot.database, |slot| {
                     slot.retry_at = now + restart_delay(slot.early_deaths)
@@ -153,6 +163,11 @@ fn due(slot: &Slot, starts: &Starts) -> Option<Micros> {
         _ => return None,
     };
     Some(due.max(starts.not_before))
+}
+
+/// Whether its worker has begun and not beaten yet.
+fn is_connecting(slot: &Slot) -> bool {
+    slot.phase == Phase::Running && slot.last_heartbeat == slot.phase_since
 }
 
 fn declare_dead(slot: &mut Slot, now: Micros) {
@@ -227,9 +242,15 @@ fn time_to_next_round(starts: &Starts) -> Duration {
         true => slots.iter().filter_map(|slot| due(slot, starts)).min(),
         false => None,
     };
-    next.map_or(ROUND, |due| {
-        Duration::from_micros((due - now).max(10_000) as u64).min(ROUND)
-    })
+    let connecting = slots.iter().any(is_connecting);
+    let late = connecting.then_some(now + CONNECTS_LATE_US);
+    [next, late]
+        .into_iter()
+        .flatten()
+        .min()
+        .map_or(ROUND, |due| {
+            Duration::from_micros((due - now).max(10_000) as u64).min(ROUND)
+        })
 }
 
 /// Databases a worker can connect to. Templates are left alone: a worker there would be in the

@@ -20,14 +20,6 @@ const SUBSCRIBERS: u32 = 10;
 /// Cycles before the first measurement, by which caches are filled and autovacuum has run.
 const WARM_UP: i64 = 1_000;
 
-/// What the memory of a worker may grow by.
-const MOST_KB_OF_WORKER: u64 = 1_024;
-
-/// The same of a session that calls. PostgreSQL plans the query on code of others again when
-/// statistics change, and the heap of the session grows to fit these plans: 1.4 MB in 5,000 calls,
-/// 1.8 MB in 8,000.
-const MOST_KB_OF_CALLS: u64 = 4_096;
-
 /// A signal is made once in this many cycles.
 const CYCLES_PER_TURN: i64 = 20;
 
@@ -63,14 +55,15 @@ impl Holdings {
     }
 
     #[track_caller]
-    fn are_as_before(&self, before: &Self, most_kb: u64) {
+    fn are_as_before(&self, before: &Self) {
+        const MOST_KB: u64 = 1_024;
         /// While a process waits or fetches it has some more descriptors. If each run left one
         /// behind, there would be thousands.
         const NOISE: usize = 5;
         let (was, is) = (before.process, self.process);
         println!("{was:?} became {is:?}");
         assert!(
-            is.resident_kb < was.resident_kb + most_kb && is.descriptors < was.descriptors + NOISE,
+            is.resident_kb < was.resident_kb + MOST_KB && is.descriptors < was.descriptors + NOISE,
             "{was:?} became {is:?}"
         );
         assert_eq!(self.catalogs, before.catalogs, "the catalogs");
@@ -111,7 +104,7 @@ fn thousands_of_calls_in_one_session_leave_nothing_behind() {
     call(&mut session, WARM_UP);
     let before = Holdings::of(pid, &mut other);
     call(&mut session, cycles());
-    Holdings::of(pid, &mut other).are_as_before(&before, MOST_KB_OF_CALLS);
+    Holdings::of(pid, &mut other).are_as_before(&before);
     no_temporary_file_is_left(&cluster);
     assert_eq!(runs(&mut session), WARM_UP + cycles());
     tide.everybody_has_everything_once(&mut session, SUBSCRIBERS);
@@ -182,7 +175,7 @@ fn a_worker_that_has_run_for_hours_takes_and_keeps_what_it_did_at_first() {
         ..
     } = hurry;
     assert_eq!(worker_pid(&mut session), Some(worker), "the same process");
-    Holdings::of(worker, &mut session).are_as_before(&before, MOST_KB_OF_WORKER);
+    Holdings::of(worker, &mut session).are_as_before(&before);
     no_temporary_file_is_left(&cluster);
     assert!(most_kept <= MOST_KEPT, "{most_kept} runs were kept");
     eventually(SOON, "all is delivered", || tide.is_settled(&mut session));
