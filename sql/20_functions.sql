@@ -13,6 +13,7 @@ Returns {run_id, success, signals_generated, deliveries, symbols_evaluated, time
 success is false and run_id null when nothing was run, as signals are paused or another cycle is running; '
 'delivery_error is there when a subscriber''s row was refused.
 Raises 08xxx when the exchange cannot be reached or refuses, and changes nothing then.
+Unless lock_timeout is set, no lock is waited for longer than 5 seconds; the error says who is in the way.
 Constraints that the caller has deferred are checked by the call once the exchange has answered, and for the rest '
 'of the transaction at once, as by SET CONSTRAINTS ALL IMMEDIATE.
 A call that fails or is canceled is put on record by the worker, as a failed run by hand; where no worker runs it '

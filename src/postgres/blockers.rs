@@ -1,17 +1,18 @@
-//! Who holds the lock that was waited for in vain. PostgreSQL's message names nobody.
+//! Who was in the way when a lock was waited for in vain. PostgreSQL's message names nobody.
 
 use super::statements::read_catalogs;
 use super::{Failure, Scope};
 
-/// Adds to the failure of a worker who holds locks on tables of the extension that others have to
-/// wait for.
-pub fn name_lock_holders(failure: Failure) -> Failure {
-    let holders = Scope::Worker.atomically(c"signal_hub: looking for a lock", || {
+/// Adds to a failure who holds locks on tables of the extension that others have to wait for, or
+/// waits for such a lock ahead of others.
+pub fn name_lock_holders(scope: Scope, failure: Failure) -> Failure {
+    let holders = scope.atomically(c"signal_hub: looking for a lock", || {
         read_catalogs::<String>(
-            "SELECT string_agg(format('process %s (%s) holds %s on %s', l.pid, coalesce(a.usename, a.backend_type),
-                                      l.mode, l.relation::regclass), ', ' ORDER BY l.pid, l.relation)
+            "SELECT string_agg(format('process %s (%s) %s %s on %s', l.pid, coalesce(a.usename, a.backend_type),
+                                      CASE WHEN l.granted THEN 'holds' ELSE 'waits for' END, l.mode,
+                                      l.relation::regclass), ', ' ORDER BY l.granted DESC, l.pid, l.relation)
                FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
-              WHERE l.granted AND l.locktype = 'relation' AND l.pid <> pg_backend_pid()
+              WHERE l.locktype = 'relation' AND l.pid <> pg_backend_pid()
                 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
                 AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
                 AND EXISTS (SELECT FROM pg_depend d JOIN pg_extension e

@@ -13,6 +13,10 @@ use std::time::Duration;
 /// user's DDL it is always the worker that gives way.
 const WORKER_LOCK_TIMEOUT: &CStr = c"500ms";
 
+/// The same for a session that has no lock_timeout of its own. Any role can make it wait: by a
+/// statement that is itself waiting to be refused. The worker sends such statements away.
+const CALLER_LOCK_TIMEOUT: &CStr = c"5s";
+
 /// In what kind of transaction a cycle runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -60,9 +64,15 @@ pub fn as_owner<T>(
         owner = Some(installation.owner());
         let db = installation.db();
         let mut settings = vec![SAFE_SEARCH_PATH];
-        if scope == Scope::Worker {
-            set_constraints_immediate();
-            settings.push((c"lock_timeout", WORKER_LOCK_TIMEOUT));
+        match scope {
+            Scope::Worker => {
+                set_constraints_immediate();
+                settings.push((c"lock_timeout", WORKER_LOCK_TIMEOUT));
+            }
+            Scope::Caller if process::setting(c"lock_timeout").as_deref() == Some("0") => {
+                settings.push((c"lock_timeout", CALLER_LOCK_TIMEOUT));
+            }
+            Scope::Caller => {}
         }
         let value = with_settings(&settings, || {
             trust::ensure_trusted(&db)?;
@@ -74,9 +84,7 @@ pub fn as_owner<T>(
         Ok(value)
     });
     match result {
-        Err(failure) if scope == Scope::Worker && failure.is_lock_timeout() => {
-            Err(name_lock_holders(failure))
-        }
+        Err(failure) if failure.is_lock_timeout() => Err(name_lock_holders(scope, failure)),
         Err(failure) if failure.sqlstate == "42501" => {
             let role = owner.and_then(|owner| {
                 scope

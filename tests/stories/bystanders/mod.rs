@@ -1,6 +1,7 @@
 //! A role without rights on the extension neither stops signals nor delays them, whatever locks
 //! its statements take before PostgreSQL refuses them.
 
+mod by_hand;
 mod drops;
 
 use signal_hub_harness::cluster::{Cluster, POSTGRES};
