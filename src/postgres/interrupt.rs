@@ -4,11 +4,10 @@
 //! waits on its latch and serves interrupts. The helper never touches PostgreSQL and never
 //! receives a signal; when the wait is interrupted it is left to end by its own deadline.
 
-use super::{Failure, process};
+use super::{Failure, memory, process};
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::Once;
 use std::sync::mpsc::{TryRecvError, channel};
 use std::thread;
 use std::time::Duration;
@@ -33,7 +32,7 @@ pub fn run_on_helper<T: Send + 'static>(
         let _ = result_in.send(work());
         let _ = woken.write_all(b"x");
     };
-    share_memory_with_helpers();
+    memory::share_with_helpers();
     let blocked = SignalsBlocked::begin();
     let spawned = thread::Builder::new()
         .name("signal_hub fetch".into())
@@ -58,16 +57,6 @@ pub fn run_on_helper<T: Send + 'static>(
         process::wait(LOOK_UP, Some(wake_up.as_raw_fd()));
         while_waiting()?;
     }
-}
-
-/// Has helpers take their memory where this thread takes its own. By default glibc gives threads
-/// memory of their own, which grows with the years of a session and is never given back.
-fn share_memory_with_helpers() {
-    static ONCE: Once = Once::new();
-    // SAFETY: sets an option of malloc, before the process has a second thread.
-    ONCE.call_once(|| unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, 1);
-    });
 }
 
 /// All signals stay blocked in this thread while the value lives; threads spawned meanwhile

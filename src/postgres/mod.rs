@@ -9,6 +9,7 @@ pub mod failure;
 pub mod installation;
 pub mod interrupt;
 pub mod lock;
+mod memory;
 pub mod process;
 pub mod report;
 mod scoped_settings;

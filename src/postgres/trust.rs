@@ -7,7 +7,7 @@
 //! transaction nobody can add a trigger.
 
 use super::statements::text;
-use super::{Db, Failure, lock, process, waiters};
+use super::{Db, Failure, lock, memory, process, waiters};
 use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -208,6 +208,8 @@ fn ask(db: &Db, changes: u64) -> Result<Rc<Answer>, Failure> {
     })?;
     watch(rows.iter().map(|(_, oid, _)| oid.to_u32()));
     let objections = db.read(UNTRUSTED_CODE, &[], |row| text(row, 2))?;
+    // It took more than a megabyte, which is free again. Without this a session would keep it.
+    memory::give_back_what_is_free();
     if let [first, others @ ..] = &objections[..] {
         return Err(untrusted(first, others.len()));
     }
