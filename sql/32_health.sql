@@ -45,19 +45,15 @@ WITH facts AS (
            x.due_signal_id, x.due_symbol, x.due_since, clock_timestamp() - x.due_since AS oldest_due_settlement
       FROM @extschema@.signal_worker_status() w
      CROSS JOIN @extschema@.signal_worker_history() h
-      -- A failed call by hand concerns its caller only, unless the exchange asked to be left alone.
-      LEFT JOIN LATERAL (SELECT r.* FROM @extschema@.signal_runs r
-                          WHERE r.status <> 'skipped'
-                            AND NOT (r.trigger = 'manual' AND r.status = 'failed' AND r.retry_at IS NULL)
-                          ORDER BY r.run_id DESC LIMIT 1) l ON true
+      LEFT JOIN LATERAL (SELECT r.*
+                           FROM (@runs_that_count@) r
+                          WHERE r.status <> 'skipped' ORDER BY r.run_id DESC LIMIT 1) l ON true
       LEFT JOIN LATERAL (SELECT r.run_id AS last_success_id, r.started_at AS last_success
                            FROM @extschema@.signal_runs r
                           WHERE r.status = 'ok' ORDER BY r.run_id DESC LIMIT 1) s ON true
       LEFT JOIN LATERAL (SELECT r.error, r.started_at AS failed_at
-                           FROM @extschema@.signal_runs r
-                          WHERE r.error IS NOT NULL
-                            AND NOT (r.trigger = 'manual' AND r.status = 'failed' AND r.retry_at IS NULL)
-                          ORDER BY r.run_id DESC LIMIT 1) f ON true
+                           FROM (@runs_that_count@) r
+                          WHERE r.error IS NOT NULL ORDER BY r.run_id DESC LIMIT 1) f ON true
       LEFT JOIN LATERAL (SELECT count(*) AS skipped_in_a_row, min(r.started_at) AS skipped_since,
                                 max(r.message) AS skipped_because
                            FROM @extschema@.signal_runs r

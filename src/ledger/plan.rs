@@ -10,6 +10,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 use strategy::{Episode, LifetimeByRange, Rule, Side, Watched};
 
+/// The runs that tell how it goes with the exchange, as a query. `signal_health` has it, too.
+const RUNS_THAT_COUNT: &str = include_str!("../../sql/queries/runs_that_count.sql");
+
 /// What a run needs to know before it asks the exchange.
 #[derive(Debug)]
 pub struct Plan {
@@ -166,19 +169,19 @@ pub fn resume(db: &Db) -> Result<bool, Failure> {
 /// Reads how the runs before stand with the exchange.
 pub fn standing(db: &Db) -> Result<Standing, Failure> {
     let found = db.read(
-        "SELECT (SELECT count(*) FROM @extschema@.signal_runs WHERE status = 'failed' AND trigger = 'worker' AND run_id >
-                   coalesce((SELECT run_id FROM @extschema@.signal_runs WHERE status = 'ok' ORDER BY run_id DESC LIMIT 1), 0)),
-                -- No longer than was asked for, also when the clock was set back meanwhile.
-                (extract(epoch FROM least(last.retry_at, clock_timestamp() + (last.retry_at - last.started_at))) * 1000)::bigint,
-                last.sqlstate IS NOT DISTINCT FROM '08004',
-                random()
-           FROM (VALUES (true)) AS one
-           -- A failed call says something about the exchange only when that asked to be left alone.
-           LEFT JOIN LATERAL (SELECT * FROM @extschema@.signal_runs
-                               WHERE status <> 'skipped' AND NOT (trigger = 'manual' AND status = 'failed' AND retry_at IS NULL)
-                               ORDER BY run_id DESC LIMIT 1) AS last
-             ON last.retry_at > clock_timestamp() AND last.exchange_url = $1
-            AND isfinite(last.retry_at) AND isfinite(last.started_at)",
+        &format!(
+            "SELECT (SELECT count(*) FROM @extschema@.signal_runs WHERE status = 'failed' AND trigger = 'worker' AND run_id >
+                       coalesce((SELECT run_id FROM @extschema@.signal_runs WHERE status = 'ok' ORDER BY run_id DESC LIMIT 1), 0)),
+                    -- No longer than was asked for, also when the clock was set back meanwhile.
+                    (extract(epoch FROM least(last.retry_at, clock_timestamp() + (last.retry_at - last.started_at))) * 1000)::bigint,
+                    last.sqlstate IS NOT DISTINCT FROM '08004',
+                    random()
+               FROM (VALUES (true)) AS one
+               LEFT JOIN LATERAL (SELECT r.* FROM ({RUNS_THAT_COUNT}) r
+                                   WHERE r.status <> 'skipped' ORDER BY r.run_id DESC LIMIT 1) AS last
+                 ON last.retry_at > clock_timestamp() AND last.exchange_url = $1
+                AND isfinite(last.retry_at) AND isfinite(last.started_at)"
+        ),
         &[settings::endpoint().base_url.into()],
         |row| {
             Ok(Standing {
