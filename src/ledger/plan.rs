@@ -1,6 +1,8 @@
 //! What a run reads: rules, watchlist, memory, and how the runs before it went.
 
 use super::outcomes::{self, Open};
+use super::uptime;
+use crate::postgres::process::unix_millis;
 use crate::postgres::statements::{Row, text};
 use crate::postgres::{Db, Failure};
 use crate::settings;
@@ -163,7 +165,12 @@ pub fn pause(db: &Db, reason: Option<&str>) -> Result<(), Failure> {
 
 /// Ends a pause. Returns whether there was one.
 pub fn resume(db: &Db) -> Result<bool, Failure> {
-    Ok(db.run("DELETE FROM @extschema@.signal_pause", &[])? > 0)
+    let was_paused = db.run("DELETE FROM @extschema@.signal_pause", &[])? > 0;
+    if was_paused {
+        // The worker, which accounts for everything else, may not be there.
+        uptime::account(db, uptime::Event::Resumed, unix_millis())?;
+    }
+    Ok(was_paused)
 }
 
 /// Reads how the runs before stand with the exchange.

@@ -14,6 +14,8 @@ pub enum Event {
     Paused,
     /// A run was due while `signal_hub.enabled` was off.
     Disabled,
+    /// A pause ended, whether a worker runs or not.
+    Resumed,
 }
 
 impl Event {
@@ -23,12 +25,13 @@ impl Event {
             Self::FailedRun => "failed",
             Self::Paused => "paused",
             Self::Disabled => "disabled",
+            Self::Resumed => "resumed",
         }
     }
 }
 
 /// Accounts for the time since the last event, and for this one, which was at `at`. Another event
-/// of a pause that is known already writes nothing.
+/// of a pause that is known already writes nothing, nor does the end of one that is not known.
 ///
 /// The days in between get a row each, so that the days of a worker that was down are missed.
 /// More than 1000 such days are left out: rather the clock was wrong.
@@ -47,7 +50,8 @@ pub fn account(db: &Db, event: Event, at: UnixMillis) -> Result<(), Failure> {
                              (SELECT accounted_until FROM last)) AS at,
                     $1 IN ('good', 'failed') AS is_run, $3 * interval '1 second' AS run_interval
                FROM to_timestamp($2 / 1000.0) AS at
-              WHERE $1 IN ('good', 'failed') OR NOT EXISTS (SELECT FROM last WHERE state = $1)
+              WHERE CASE $1 WHEN 'resumed' THEN EXISTS (SELECT FROM last WHERE state = 'paused')
+                            ELSE $1 IN ('good', 'failed') OR NOT EXISTS (SELECT FROM last WHERE state = $1) END
          ), days AS MATERIALIZED (
              SELECT d.day::date AS day, e.is_run, e.run_interval, e.at, l.state AS before,
                     d.day = date_trunc('day', e.at AT TIME ZONE 'UTC') AS is_last,
@@ -73,7 +77,7 @@ pub fn account(db: &Db, event: Event, at: UnixMillis) -> Result<(), Failure> {
                 CASE WHEN before = 'paused' THEN elapsed ELSE '0' END,
                 CASE WHEN before = 'disabled' THEN elapsed ELSE '0' END,
                 coalesce(gap, '0'),
-                CASE WHEN is_run THEN 'running' ELSE $1 END, at, last_good_at, run_interval
+                CASE WHEN $1 IN ('paused', 'disabled') THEN $1 ELSE 'running' END, at, last_good_at, run_interval
            FROM days
          ON CONFLICT (day) DO UPDATE
             SET due = r.due + excluded.due, made = r.made + excluded.made, failed = r.failed + excluded.failed,

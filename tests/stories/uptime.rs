@@ -146,6 +146,30 @@ fn days_of_a_pause_are_not_missed() {
 }
 
 #[test]
+fn days_after_a_pause_that_ended_while_no_worker_ran_are_missed() {
+    let market = flat_market();
+    let mut cluster = by_itself(&market).set("signal_hub.interval", "1h").start();
+    let mut session = with_extension(&cluster);
+    wait_for_good_run(&mut session);
+    session.run("SELECT pause_signals('holidays')");
+    cluster.configure("signal_hub.interval", "1s");
+    eventually(SOON, "the pause is noted", || {
+        session.one::<i64>("SELECT count(*) FROM signal_run_days WHERE state = 'paused'") == 1
+    });
+    cluster.configure("signal_hub.interval", "1h");
+    cluster.append_setting("shared_preload_libraries", "");
+    cluster.restart();
+    let mut session = cluster.session(POSTGRES);
+    three_days_pass(&mut session);
+    session.run("SELECT resume_signals()");
+    whole_days(&mut session, "paused", "1 day");
+    whole_days(&mut session, "missed", "0");
+    three_days_pass(&mut session);
+    whole_days(&mut session, "paused", "00:00:00");
+    whole_days(&mut session, "missed", "24");
+}
+
+#[test]
 fn days_with_the_switch_off_are_not_missed() {
     let market = flat_market();
     let cluster = by_itself(&market).start();
