@@ -103,9 +103,8 @@ WITH facts AS (
                ELSE 'running'
            END AS state, facts.*
       FROM facts
-)
-SELECT state IN ('running', 'starting', 'standby') AS healthy,
-       state,
+), worded AS MATERIALIZED (
+SELECT judged.*,
        left(CASE state
            WHEN 'standby' THEN
                'this server is a standby: the primary generates signals, this one starts by itself when promoted'
@@ -177,7 +176,15 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
                                   reach)
                    FROM (SELECT (SELECT p.progress FROM @extschema@.signal_delivery_progress p
                                   ORDER BY p.signal_id LIMIT 1) AS progress) d)
-       END, 500) AS message,
+       END, 500) AS said,
+       left(CASE WHEN died_at > coalesce(failed_at, '-infinity') THEN 'the worker died: ' || died_of ELSE error
+            END, 200) AS last_said
+  FROM judged
+)
+SELECT state IN ('running', 'starting', 'standby') AS healthy,
+       state,
+       -- Texts are cut by bytes: as many characters less as there are bytes too many, of which none has more than 4.
+       left(said, greatest(length(said) - greatest(octet_length(said) - 500, 0), 125)) AS message,
        worker_pid,
        started_at,
        date_trunc('second', clock_timestamp() - started_at) AS uptime,
@@ -189,8 +196,7 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
        consecutive_failures,
        CASE WHEN state IN ('running', 'starting', 'blind', 'unreached', 'unsettled', 'failing')
             THEN next_run END AS next_run,
-       left(CASE WHEN died_at > coalesce(failed_at, '-infinity') THEN 'the worker died: ' || died_of ELSE error
-            END, 200) AS last_error,
+       left(last_said, greatest(length(last_said) - greatest(octet_length(last_said) - 200, 0), 50)) AS last_error,
        greatest(died_at, failed_at) AS last_error_at,
        signals_24h,
        deliveries_24h,
@@ -200,7 +206,7 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
        outcomes_settled,
        outcomes_void,
        oldest_due_settlement
-  FROM judged;
+  FROM worded;
 COMMENT ON VIEW @extschema@.signal_health IS 'one row: is all well, and if not, what is wrong and what to do';
 COMMENT ON COLUMN @extschema@.signal_health.healthy IS
     'true when nothing here needs a person: states running, starting and standby';

@@ -250,6 +250,21 @@ fn monitoring_roles_read_health_and_others_do_not() {
 }
 
 #[test]
+fn the_row_stays_short_in_every_script() {
+    let market = flat_market();
+    let cluster = by_itself(&market).start();
+    let mut session = with_extension(&cluster);
+    wait_for_good_run(&mut session);
+    // Four bytes each.
+    session.run("SELECT pause_signals(repeat(U&'\\+01F31A', 1000))");
+    let bytes: i32 = session.one("SELECT octet_length(h::text) FROM signal_health h");
+    assert!(bytes < 1024, "{bytes} bytes");
+    let message: String = session.one("SELECT message FROM signal_health");
+    assert!(message.len() <= 500, "{} bytes", message.len());
+    assert!(message.ends_with("\u{1F31A}\u{1F31A}"), "{message}");
+}
+
+#[test]
 fn sql_objects_of_another_release_stop_the_worker_politely() {
     let market = flat_market();
     let cluster = by_itself(&market).start();
