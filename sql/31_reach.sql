@@ -108,6 +108,12 @@ DECLARE
           JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
          WHERE e.extname = 'signal_hub' AND d.deptype = 'e' AND c.relname = 'signal_reach');
 BEGIN
+    IF NOT has_table_privilege(reach, 'SELECT') THEN
+        unreached := false;
+        message := format('whether signals reach anybody is not shown: run GRANT SELECT ON %s TO %I',
+                          reach, current_user);
+        RETURN;
+    END IF;
     EXECUTE format('SELECT r.unreached, r.message FROM %s r', reach) INTO unreached, message;
 EXCEPTION WHEN OTHERS THEN
     -- The tables of subscribers cannot be read, as on a disk that fails. signal_health has
@@ -116,4 +122,5 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.signal_hub_reach() IS
-    'what signal_health shows of signal_reach; message is null and unreached false when that cannot be read';
+    'what signal_health shows of signal_reach; when that cannot be read unreached is false, and message says so where '
+    'a right is missing';

@@ -66,6 +66,28 @@ fn signals_that_reach_nobody_while_somebody_subscribes_need_a_person() {
 }
 
 #[test]
+fn who_may_read_health_alone_is_told_which_right_is_missing() {
+    let market = rising_market();
+    let pro = format!(
+        "INSERT INTO user_subscriptions (user_id, tier) VALUES ('{}', 'PRO')",
+        user(1)
+    );
+    let (_cluster, mut session) = started(&market, &pro);
+    session.run(
+        "CREATE ROLE reader;
+         GRANT SELECT ON signal_health TO reader;
+         GRANT EXECUTE ON FUNCTION signal_worker_status(), signal_worker_history(), signal_hub_reach(),
+                                   signal_hub_replication() TO reader;
+         SET ROLE reader",
+    );
+    let message = message_in_state(&mut session, "running", true);
+    let remedy = "GRANT SELECT ON public.signal_reach TO reader";
+    assert!(message.contains(remedy), "{message}");
+    session.run(&format!("RESET ROLE; {remedy}; SET ROLE reader"));
+    message_in_state(&mut session, "unreached", false);
+}
+
+#[test]
 fn without_any_subscription_the_message_says_so_and_health_stays_green() {
     let market = rising_market();
     let (_cluster, mut session) = started(&market, "SELECT");

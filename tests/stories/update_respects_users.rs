@@ -47,7 +47,7 @@ fn what_users_granted_revoked_and_changed_stays() {
              REVOKE EXECUTE ON FUNCTION current_subscriber() FROM PUBLIC;
              GRANT EXECUTE ON FUNCTION pause_signals(text) TO operator WITH GRANT OPTION;
              GRANT SELECT (user_id, tier) ON user_subscriptions TO reader;
-             GRANT SELECT ON signal_stats TO reader;
+             GRANT SELECT ON signal_stats, signal_health TO reader;
              ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO reader;
              CREATE VIEW my_health AS SELECT * FROM signal_health;
              UPDATE signal_rules SET stop_loss_percent = 2.5;
@@ -82,6 +82,7 @@ fn what_users_granted_revoked_and_changed_stays() {
                 "SELECT NOT has_table_privilege('pg_monitor', 'signal_health', 'SELECT')
                     AND NOT has_function_privilege('reader', 'current_subscriber()', 'EXECUTE')
                     AND has_table_privilege('reader', 'signal_stats', 'SELECT')
+                    AND has_table_privilege('reader', 'signal_reach', 'SELECT')
                     AND NOT has_function_privilege('reader', 'signal_hub_build()', 'EXECUTE')"
             ),
             "from {release}"

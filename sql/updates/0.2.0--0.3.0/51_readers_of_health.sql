@@ -1,6 +1,7 @@
 -- signal_health calls functions that are new: whoever may call the one beside them reads
--- the view as before. A grant inside a script counts as shipped with the extension, and
--- pg_dump leaves those out, so pg_init_privs is put back.
+-- the view as before; and whoever reads it is shown what is in signal_reach. A grant inside
+-- a script counts as shipped with the extension, and pg_dump leaves those out, so
+-- pg_init_privs is put back.
 DO $$
 DECLARE
     called regprocedure;
@@ -23,5 +24,18 @@ BEGIN
         UPDATE pg_init_privs i SET initprivs = shipped
          WHERE i.classoid = 'pg_proc'::regclass AND i.objsubid = 0 AND i.objoid = called AND shipped IS NOT NULL;
     END LOOP;
+    SELECT i.initprivs INTO shipped FROM pg_init_privs i
+     WHERE i.classoid = 'pg_class'::regclass AND i.objsubid = 0 AND i.objoid = '@extschema@.signal_reach'::regclass;
+    FOR given IN
+        SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS grantee
+          FROM pg_class c CROSS JOIN aclexplode(c.relacl) a
+         WHERE c.oid = '@extschema@.signal_health'::regclass AND a.grantee <> c.relowner
+           AND a.privilege_type = 'SELECT'
+    LOOP
+        EXECUTE format('GRANT SELECT ON @extschema@.signal_reach TO %s', given.grantee);
+    END LOOP;
+    UPDATE pg_init_privs i SET initprivs = shipped
+     WHERE i.classoid = 'pg_class'::regclass AND i.objsubid = 0 AND i.objoid = '@extschema@.signal_reach'::regclass
+       AND shipped IS NOT NULL;
 END
 $$;
