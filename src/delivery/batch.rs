@@ -15,7 +15,8 @@ pub struct Day {
     signals: i64,
     /// Number of the first.
     first: i64,
-    /// All their numbers, when others lie between them: the clock was set back over midnight.
+    /// All their numbers, when others lie between them: the clock was set back over midnight, or
+    /// numbers were left out that rows of `user_signals` may have from before.
     only: Option<Vec<i64>>,
 }
 
@@ -32,8 +33,7 @@ pub fn day(db: &Db, signal_id: i64) -> Result<Day, Failure> {
                          AND s.created_at < (t.midnight + interval '1 day') AT TIME ZONE 'UTC'
                          AND s.signal_id <= t.signal_id)
          SELECT d.signals, d.first,
-                CASE WHEN d.signals < (SELECT count(*) FROM @extschema@.signals s WHERE s.signal_id BETWEEN d.first AND $1)
-                     THEN d.all END
+                CASE WHEN d.signals < $1 - d.first + 1 THEN d.all END
            FROM day d",
         &[signal_id.into()],
         |row| {

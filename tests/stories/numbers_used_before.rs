@@ -3,18 +3,23 @@
 
 use signal_hub_harness::cluster::POSTGRES;
 use signal_hub_harness::scene::{
-    SOON, by_itself, flat_market, runs, subscribe, user, wait_for_deliveries, wait_for_good_run,
+    SOON, by_itself, flat_market, generate, installed_by_hand, runs, subscribe, user,
+    wait_for_deliveries, wait_for_good_run,
 };
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
 
-fn every_subscriber_has(session: &mut Session, symbol: &str, subscribers: i64) {
+fn every_subscriber_has_now(session: &mut Session, symbol: &str, subscribers: i64) {
     eventually(SOON, &format!("{symbol} reaches everybody"), || {
         session.one::<i64>(&format!(
             "SELECT count(DISTINCT user_id) FROM user_signals WHERE symbol = '{symbol}'"
         )) == subscribers
             && session.one::<i64>("SELECT count(*) FROM signals WHERE delivered_at IS NULL") == 0
     });
+}
+
+fn every_subscriber_has(session: &mut Session, symbol: &str, subscribers: i64) {
+    every_subscriber_has_now(session, symbol, subscribers);
     let failures: i64 =
         session.one("SELECT coalesce(sum(delivery_failures), 0)::bigint FROM signals");
     assert_eq!(failures, 0);
@@ -118,4 +123,42 @@ fn a_row_of_an_earlier_signal_of_the_same_number_is_not_taken_for_its_delivery()
             "SELECT NOT healthy AND message LIKE '%1 delivery(s)%duplicate key%' FROM signal_health",
         )
     });
+    // With the next signal the numbers go on beyond all such rows.
+    session.run(&format!(
+        "INSERT INTO user_signals (user_id, signal_id, tier, symbol, signal_type, confidence, quality_score,
+                                   expires_at, full_details, metadata, created_at)
+         SELECT '{}', n, 'MAX', 'LTCUSDT', 'LONG', 50, 50, now(), false, '{{}}', now() - interval '24 hours'
+           FROM generate_series(3, 40) n",
+        user(50)
+    ));
+    market.set_change("SOLUSDT", "3.5");
+    every_subscriber_has_now(&mut session, "SOLUSDT", 100);
+    assert_eq!(session.one::<i64>("SELECT max(signal_id) FROM signals"), 41);
+}
+
+/// Rows of another ledger lie between the numbers of a day.
+#[test]
+fn rows_of_old_numbers_count_towards_no_quota() {
+    let market = flat_market();
+    let (_cluster, mut session) = installed_by_hand(&market);
+    subscribe(&mut session, "MAX", 1, 3);
+    session.run("UPDATE signal_tiers SET daily_quota = 2 WHERE tier = 'MAX'");
+    market.set_change("BTCUSDT", "3.5");
+    assert_eq!(generate(&mut session)["deliveries"], 3);
+    session.run(&format!(
+        "INSERT INTO user_signals (user_id, signal_id, tier, symbol, signal_type, confidence, quality_score,
+                                   expires_at, full_details, metadata, created_at)
+         SELECT '{}', n, 'MAX', 'LTCUSDT', 'LONG', 50, 50, now(), false,
+                '{{\"timestamp\": \"2020-01-01T00:00:00.000Z\"}}', '2020-01-01'
+           FROM generate_series(2, 40) n",
+        user(1)
+    ));
+    market.set_change("ETHUSDT", "3.5");
+    assert_eq!(generate(&mut session)["deliveries"], 3);
+    // The quota of all is used up now.
+    market.set_change("SOLUSDT", "3.5");
+    assert_eq!(generate(&mut session)["deliveries"], 0);
+    let quotas: Vec<i32> =
+        session.list("SELECT received FROM user_signal_quotas WHERE day > '2020-01-01'");
+    assert_eq!(quotas, [2, 2, 2]);
 }
