@@ -248,3 +248,38 @@ fn fifty_databases_of_which_three_have_the_extension_hold_three_processes() {
     let once: HashSet<&&str> = lines.iter().collect();
     assert_eq!(once.len(), lines.len(), "logged more than once: {lines:#?}");
 }
+
+#[test]
+fn the_database_that_is_one_too_many_is_told_why_it_has_no_worker() {
+    const PLACES: usize = 64;
+    let market = flat_market();
+    let options = by_hand(&market).set("max_worker_processes", "3");
+    let (mut cluster, mut shops) = many_databases(options, 1, 0);
+    let mut session = cluster.session(POSTGRES);
+    for i in 2..=PLACES + 1 {
+        let copy = format!("CREATE DATABASE shop_{i:02} TEMPLATE shop_01 STRATEGY file_copy");
+        eventually(SOON, "the database is copied", || {
+            // The connection that made the first may not have ended yet.
+            session.try_list::<i32>(&copy).is_ok()
+        });
+        shops.push(format!("shop_{i:02}"));
+    }
+    cluster.restart();
+    for name in &shops {
+        // One that waits for a process has its place already.
+        cluster.session(name).run("SELECT start_signal_worker()");
+    }
+    let left_out: Vec<String> = shops
+        .iter()
+        .filter_map(|name| {
+            let message: String = cluster
+                .session(name)
+                .one("SELECT message FROM signal_health");
+            message.contains("64 databases").then_some(message)
+        })
+        .collect();
+    let [message] = &left_out[..] else {
+        panic!("one is left out, not {left_out:?}");
+    };
+    assert!(message.contains("drop the extension where it is not used"));
+}
