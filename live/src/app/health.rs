@@ -31,11 +31,21 @@ impl Health {
 
     /// The report with the present time, a JSON object.
     pub fn json(&self) -> String {
+        match &self.generator {
+            Some(known) => self.json_in(&known.state, known.is_healthy),
+            None => self.json_in("unknown", false),
+        }
+    }
+
+    /// The same for a client for whom signals that it missed cannot be read.
+    pub fn json_of_incomplete(&self) -> String {
+        self.json_in("incomplete", false)
+    }
+
+    fn json_in(&self, state: &str, is_healthy: bool) -> String {
         let unknown = r#"{"last_run":null,"next_run":null,"last_signal_at":null}"#;
-        let (state, is_healthy, times) = match &self.generator {
-            Some(known) => (known.state.as_str(), known.is_healthy, known.times.as_str()),
-            None => ("unknown", false, unknown),
-        };
+        let times = self.generator.as_ref().map(|known| known.times.as_str());
+        let times = times.unwrap_or(unknown);
         // The object is not empty, so other members can go in front.
         let times = times.strip_prefix('{').unwrap_or(times);
         format!(
@@ -59,6 +69,7 @@ fn sentence(state: &str, is_healthy: bool) -> &'static str {
         "not_preloaded" | "stopped" => "No signals are generated at present.",
         "blind" => "The market cannot be judged at present, so there are no new signals.",
         "unreached" => "New signals do not reach subscribers at present.",
+        "incomplete" => "Signals that you missed cannot be read at present. They follow.",
         "unknown" => "It is not known at present whether signals are generated.",
         _ if is_healthy => "Signals are generated.",
         _ => "Signals may be late or missing because of a technical problem.",

@@ -3,6 +3,7 @@
 pub mod health;
 pub mod mark_limit;
 pub mod metrics;
+pub mod unread;
 
 use crate::auth::Keys;
 use crate::database::{Database, LogReport};
@@ -13,6 +14,7 @@ use mark_limit::MarkLimit;
 use metrics::Metrics;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
+use unread::Unread;
 
 /// Everything a request or a task may need.
 pub struct App {
@@ -28,6 +30,8 @@ pub struct App {
     pub fan_out: Arc<FanOut>,
     /// How fast subscribers may mark.
     pub mark_limit: MarkLimit,
+    /// Clients that are refused what they missed.
+    pub unread: Unread,
     /// Numbers for operators.
     pub metrics: Metrics,
     /// The last report of the generator, with the time of the database.

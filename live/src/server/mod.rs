@@ -7,6 +7,7 @@ mod sockets;
 use crate::app::health::Health;
 use crate::app::mark_limit::MarkLimit;
 use crate::app::metrics::Metrics;
+use crate::app::unread::Unread;
 use crate::app::{App, UP};
 use crate::auth::Keys;
 use crate::database::Database;
@@ -46,6 +47,7 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
         keys,
         database,
         mark_limit: MarkLimit::default(),
+        unread: Unread::default(),
         metrics: Metrics::default(),
         health: watch::Sender::new(Health::unknown()),
         log_report: watch::Sender::new(None),

@@ -2,8 +2,8 @@
 
 use super::Refused;
 use super::progress::{Progress, Step};
-use crate::app::App;
 use crate::app::health::Health;
+use crate::app::{App, unread};
 use crate::auth::Subscriber;
 use crate::database::{Ended, Page};
 use crate::fan_out::{Message, Subscription};
@@ -37,6 +37,8 @@ pub struct Client {
     progress: Progress,
     /// When to read from there.
     read_at: Option<Instant>,
+    /// While the database refuses that.
+    refused: Option<unread::Refused>,
     health: watch::Receiver<Arc<Health>>,
     health_at: Instant,
     /// When to send a resume point that the client does not have yet.
@@ -80,6 +82,7 @@ impl Client {
             resume: since.clone().unwrap_or_else(|| page.watermark.clone()),
             progress: Progress::Reading,
             read_at: None,
+            refused: None,
             health_at: now + HEARTBEAT,
             watermark_at: None,
             expires: now + left,
@@ -185,10 +188,21 @@ impl Client {
         match asked {
             Ok(page) => {
                 self.write_page(&page);
+                if self.refused.take().is_some() {
+                    self.write_health();
+                }
                 self.after_reading(&page, began);
             }
             // The stream stays: rows that come meanwhile are sent, the resume point does not move.
-            Err(_) => self.read_at = Some(Instant::now() + READ_AGAIN),
+            Err(why) => {
+                self.read_at = Some(Instant::now() + READ_AGAIN);
+                if self.refused.is_none() {
+                    self.refused = unread::Refused::new(&self.app, &why);
+                    if self.refused.is_some() {
+                        self.write_health();
+                    }
+                }
+            }
         }
     }
 
@@ -242,8 +256,12 @@ impl Client {
 
     fn write_health(&mut self) {
         let health = Arc::clone(&self.health.borrow_and_update());
+        let json = match self.refused {
+            Some(_) => health.json_of_incomplete(),
+            None => health.json(),
+        };
         event::write(&mut self.out, "health", None, |out| {
-            out.extend_from_slice(health.json().as_bytes());
+            out.extend_from_slice(json.as_bytes());
         });
         self.health_at = Instant::now() + HEARTBEAT;
     }

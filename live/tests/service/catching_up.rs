@@ -2,8 +2,10 @@
 
 use crate::client::Stream;
 use crate::cluster::POSTGRES;
+use crate::scene::SOON;
 use crate::service::{Service, agent, open};
 use crate::shop::{Shop, import};
+use crate::wait::eventually;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -181,4 +183,39 @@ fn a_client_that_comes_back_by_itself_misses_nothing() {
     assert_eq!(come_back(&old, b""), Ok(vec![1, 2]));
     assert_eq!(come_back(&old, b"junk"), Err(400));
     assert_eq!(come_back("/api/stream", b"\xff"), Err(400));
+}
+
+#[test]
+fn a_client_that_is_refused_what_it_missed_is_told_so_and_the_operator_once() {
+    let (mut shop, service) = open();
+    // What a client has to read again after this transaction.
+    let mut writer = shop.cluster.session(POSTGRES);
+    writer.run(&format!("BEGIN; {}", import(2, 1)));
+    let mut streams = [(); 3].map(|()| Stream::open(&service, 2, None));
+    shop.admin
+        .run("REVOKE SELECT ON user_signals FROM authenticated");
+    writer.run("COMMIT");
+    for stream in &mut streams {
+        let health = stream.expect_health(|health| health["state"] == "incomplete");
+        assert_eq!(health["healthy"], false);
+        let message = health["message"].as_str().expect("text");
+        assert!(message.contains("cannot be read"), "{message}");
+    }
+    // What comes is sent all the same.
+    shop.admin.run(&import(2, 2));
+    for stream in &mut streams {
+        stream.expect_signal(2);
+    }
+    let refused = "refuses to read what clients missed";
+    assert_eq!(service.said().matches(refused).count(), 1);
+    shop.admin
+        .run("GRANT SELECT ON user_signals TO authenticated");
+    for stream in &mut streams {
+        stream.expect_health(|health| health["state"] != "incomplete");
+        stream.settle();
+    }
+    eventually(SOON, "the log says that it is over", || {
+        service.said().contains("no client waits any more")
+    });
+    assert_eq!(service.said().matches(refused).count(), 1);
 }

@@ -92,17 +92,35 @@ impl Stream {
     pub fn next(&mut self) -> Option<Event> {
         let end = Instant::now() + SOON;
         loop {
-            let left = end.saturating_duration_since(Instant::now());
-            let event = match self.events.recv_timeout(left) {
-                Ok(event) => event,
-                Err(mpsc::RecvTimeoutError::Disconnected) => return None,
-                Err(mpsc::RecvTimeoutError::Timeout) => panic!("no event within {SOON:?}"),
-            };
-            if let Some(id) = &event.id {
-                self.watermark.clone_from(id);
-            }
+            let event = self.next_of_any(end)?;
             if event.name != "health" {
                 return Some(event);
+            }
+        }
+    }
+
+    #[track_caller]
+    fn next_of_any(&mut self, end: Instant) -> Option<Event> {
+        let left = end.saturating_duration_since(Instant::now());
+        let event = match self.events.recv_timeout(left) {
+            Ok(event) => event,
+            Err(mpsc::RecvTimeoutError::Disconnected) => return None,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("no event within {SOON:?}"),
+        };
+        if let Some(id) = &event.id {
+            self.watermark.clone_from(id);
+        }
+        Some(event)
+    }
+
+    /// Reads until a report on the generator passes.
+    #[track_caller]
+    pub fn expect_health(&mut self, passes: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + SOON;
+        loop {
+            let event = self.next_of_any(end).expect("the stream goes on");
+            if event.name == "health" && passes(&event.data) {
+                return event.data;
             }
         }
     }
