@@ -23,8 +23,6 @@ DECLARE
     target regclass;
     owner oid;
     outcomes_owner oid;
-    hub name;
-    without_prices name[];
     existing pg_publication;
     done text[] := ARRAY[]::text[];
 BEGIN
@@ -93,10 +91,9 @@ BEGIN
     END LOOP;
 
     -- One row for each signal, without prices; who follows it may know only what all may know.
-    SELECT c.oid::regclass, c.relowner, n.nspname INTO STRICT target, outcomes_owner, hub
+    SELECT c.oid::regclass, c.relowner INTO STRICT target, outcomes_owner
       FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
       JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
-      JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE e.extname = 'signal_hub' AND d.deptype = 'e' AND c.relname = 'signal_outcomes';
     IF EXISTS (SELECT FROM pg_get_publication_tables(publication::text) t WHERE t.relid = target) THEN
         done := done || format('%s was in publication "%s" already', target, publication);
@@ -106,10 +103,7 @@ BEGIN
         done := done || format('%s not added to publication "%s": PostgreSQL takes no list of columns beside a schema',
                                target, publication);
     ELSE
-        EXECUTE format('SELECT %I.signal_outcome_columns()', hub) INTO without_prices;
-        EXECUTE (SELECT format('ALTER PUBLICATION %I ADD TABLE %s (%s)', publication, target,
-                               string_agg(quote_ident(c), ', '))
-                   FROM unnest(without_prices) c);
+        EXECUTE format('ALTER PUBLICATION %I ADD TABLE %s (@outcome_columns@)', publication, target);
         done := done || format('%s added to publication "%s" without prices', target, publication);
     END IF;
     IF NOT pg_has_role(existing.pubowner, owner, 'MEMBER') THEN

@@ -14,7 +14,6 @@ DECLARE
     hub name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
                   WHERE e.extname = 'signal_hub');
     user_signals regclass := format('%I.user_signals', hub);
-    without_prices name[];
 BEGIN
     IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = user_signals), 'USAGE') THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
@@ -44,10 +43,7 @@ BEGIN
         EXECUTE format('GRANT UPDATE (viewed, clicked) ON %I.user_signals TO %I', hub, subscribers);
         EXECUTE format('GRANT SELECT ON %I.user_signal_outcomes TO %I', hub, subscribers);
         -- No price: whose rows have prices, the view above decides.
-        EXECUTE format('SELECT %I.signal_outcome_columns()', hub) INTO without_prices;
-        EXECUTE (SELECT format('GRANT SELECT (%s) ON %I.signal_outcomes TO %I',
-                               string_agg(quote_ident(c), ', '), hub, subscribers)
-                   FROM unnest(without_prices) c);
+        EXECUTE format('GRANT SELECT (@outcome_columns@) ON %I.signal_outcomes TO %I', hub, subscribers);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %1$I.signals_since(text, integer), '
                        '%1$I.signal_hub_transactions(), %1$I.signal_hub_open_signals(), '
                        '%1$I.signal_hub_shows_prices() TO %2$I', hub, subscribers);

@@ -16,17 +16,7 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_outcome_opened(outcome @extschema@
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
     BEGIN ATOMIC
-        SELECT json_build_array(
-            'opened', outcome.signal_id, outcome.strategy, outcome.symbol, outcome.signal_type, outcome.reason,
-            to_char(outcome.signal_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-            to_char(outcome.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-            outcome.entry_price::text, outcome.stop_loss::text, outcome.take_profit::text,
-            outcome.stop_loss_percent::text, outcome.take_profit_percents::text,
-            outcome.confidence::text, outcome.quality_score::text,
-            outcome.price_change_percent::text, outcome.range_percent::text,
-            outcome.forecast_target::text, outcome.forecast_stop::text,
-            outcome.source, outcome.withheld_by,
-            to_char(outcome.opened_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))::text;
+        SELECT @outcome_opened@;
     END;
 COMMENT ON FUNCTION @extschema@.signal_outcome_opened(@extschema@.signal_outcomes) IS
 'the canonical row of an outcome as it was opened: a JSON array with ", " between its values, of
@@ -40,21 +30,7 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_outcome_settled(outcome @extschema
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
     BEGIN ATOMIC
-        SELECT json_build_array(
-            outcome.state, outcome.signal_id, encode(outcome.opened_digest, 'hex'), outcome.void_why,
-            outcome.best_target, outcome.first_touch, outcome.ended,
-            '{' || array_to_string(ARRAY(
-                SELECT to_char(t.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-                  FROM unnest(outcome.target_at) WITH ORDINALITY AS t (at, number) ORDER BY t.number), ',') || '}',
-            to_char(outcome.stop_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-            to_char(outcome.ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-            outcome.returns_percent::text, outcome.ladder_percent::text, outcome.hold_percent::text,
-            outcome.mirror_percent::text, outcome.mirror_returns_percent::text,
-            outcome.mfe_percent::text, outcome.mae_percent::text, outcome.fee_percent::text,
-            outcome.resolution, outcome.ambiguous, outcome.gap,
-            outcome.high_seen::text, outcome.low_seen::text,
-            to_char(outcome.superseded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-            to_char(outcome.settled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))::text;
+        SELECT @outcome_settled@;
     END;
 COMMENT ON FUNCTION @extschema@.signal_outcome_settled(@extschema@.signal_outcomes) IS
 'the canonical row of an outcome as it was settled or found void: a JSON array of
@@ -63,17 +39,17 @@ state, signal_id, opened_digest (hexadecimal), void_why, best_target, first_touc
 'mae_percent, fee_percent, resolution, ambiguous, gap, high_seen, low_seen, superseded_at, settled_at,
 in the form of signal_outcome_opened(); ambiguous and gap are true or false';
 
--- Its schema may have been renamed, so what it calls is named by the schema of the table.
+-- Its schema may have been renamed, so the table is named by its own. It calls no function of the
+-- extension, as the tables may belong to a role that has no right to that.
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_keep_outcomes() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
-    head_of constant text := 'SELECT greatest(o.opened_position, o.settled_position) AS position,
-                                     coalesce(o.digest, o.opened_digest) AS digest
-                                FROM %I.%I o ORDER BY greatest(o.opened_position, o.settled_position) DESC LIMIT 1';
-    locked record;
-    head record;
+    outcome ALIAS FOR NEW;
+    locked_position bigint;
+    head_position bigint;
+    head_digest bytea;
 BEGIN
     IF TG_OP IN ('DELETE', 'TRUNCATE') THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -107,6 +83,10 @@ BEGIN
         END IF;
     END IF;
 
+    -- What enable_realtime() publishes has no prices, and is no record where it is copied to.
+    IF TG_OP = 'INSERT' AND NEW.opened_digest IS NOT NULL AND NEW.entry_price IS NULL THEN
+        RETURN NULL;
+    END IF;
     -- A row that has its digest comes from a dump or from another server. Whether it is the right
     -- one verify_track_record() finds.
     IF TG_OP = 'INSERT' AND NEW.opened_digest IS NOT NULL
@@ -120,20 +100,22 @@ BEGIN
 
     -- One session at a time appends: who waits here for another looks for the head again.
     LOOP
-        EXECUTE format(head_of || ' FOR UPDATE', TG_TABLE_SCHEMA, TG_TABLE_NAME) INTO locked;
-        EXECUTE format(head_of, TG_TABLE_SCHEMA, TG_TABLE_NAME) INTO head;
-        EXIT WHEN head.position IS NOT DISTINCT FROM locked.position;
+        EXECUTE format('SELECT greatest(o.opened_position, o.settled_position) FROM %I.%I o
+                         ORDER BY greatest(o.opened_position, o.settled_position) DESC LIMIT 1 FOR UPDATE',
+                       TG_TABLE_SCHEMA, TG_TABLE_NAME) INTO locked_position;
+        EXECUTE format('SELECT greatest(o.opened_position, o.settled_position), coalesce(o.digest, o.opened_digest)
+                          FROM %I.%I o ORDER BY greatest(o.opened_position, o.settled_position) DESC LIMIT 1',
+                       TG_TABLE_SCHEMA, TG_TABLE_NAME) INTO head_position, head_digest;
+        EXIT WHEN head_position IS NOT DISTINCT FROM locked_position;
     END LOOP;
     IF TG_OP = 'INSERT' THEN
         NEW.opened_at := clock_timestamp();
-        NEW.opened_position := coalesce(head.position, 0) + 1;
-        EXECUTE format('SELECT sha256($1 || convert_to(%I.signal_outcome_opened($2), ''UTF8''))', TG_TABLE_SCHEMA)
-           INTO NEW.opened_digest USING coalesce(head.digest, ''), NEW;
+        NEW.opened_position := coalesce(head_position, 0) + 1;
+        NEW.opened_digest := sha256(coalesce(head_digest, '') || convert_to(@outcome_opened@, 'UTF8'));
     ELSE
         NEW.settled_at := clock_timestamp();
-        NEW.settled_position := head.position + 1;
-        EXECUTE format('SELECT sha256($1 || convert_to(%I.signal_outcome_settled($2), ''UTF8''))', TG_TABLE_SCHEMA)
-           INTO NEW.digest USING head.digest, NEW;
+        NEW.settled_position := head_position + 1;
+        NEW.digest := sha256(head_digest || convert_to(@outcome_settled@, 'UTF8'));
     END IF;
     RETURN NEW;
 END

@@ -2,22 +2,6 @@
 -- Which outcomes clients see, and what of them: while a signal is open, who received it; once
 -- it is settled, every subscriber, with the prices where their tier shows prices.
 
-CREATE OR REPLACE FUNCTION @extschema@.signal_outcome_columns() RETURNS name[]
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, pg_temp
-    BEGIN ATOMIC
-        SELECT array_agg(a.attname ORDER BY a.attnum)
-          FROM pg_attribute a
-          JOIN @extschema@.signal_hub_shipped_parts p
-            ON p.table_name = 'signal_outcomes' AND p.kind = 'column' AND p.name = a.attname
-         WHERE a.attrelid = '@extschema@.signal_outcomes'::regclass AND NOT a.attisdropped
-           -- Where the exchange is asked is for those to know who may read the setting.
-           AND a.attname <> ALL ('{entry_price,stop_loss,take_profit,high_seen,low_seen,source}');
-    END;
-COMMENT ON FUNCTION @extschema@.signal_outcome_columns() IS
-    'the columns of signal_outcomes that have no price: those that enable_realtime() publishes and that '
-    'grant_realtime_access() lets subscribers read';
-
 -- As the owner: who may read outcomes need not be able to read the tables of subscribers.
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_open_signals() RETURNS SETOF bigint
     LANGUAGE sql STABLE SECURITY DEFINER

@@ -45,7 +45,6 @@ REVOKE ALL ON FUNCTION @extschema@.track_record_digest(date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_outcome_opened(@extschema@.signal_outcomes) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_outcome_settled(@extschema@.signal_outcomes) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_keep_outcomes() FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.signal_outcome_columns() FROM PUBLIC;
 -- Policies and views call these; grant_realtime_access() gives both.
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_open_signals() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_shows_prices() FROM PUBLIC;

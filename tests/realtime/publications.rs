@@ -26,7 +26,13 @@ fn realtime_is_one_call_and_gone_with_another() {
     let admin = &mut shop.admin;
     let said: String = admin.one("SELECT enable_realtime()");
     assert!(said.contains("created"), "{said}");
-    assert_eq!(published(admin), ["signal_hub user_signals iu"]);
+    assert_eq!(
+        published(admin),
+        [
+            "signal_hub signal_outcomes iu",
+            "signal_hub user_signals iu"
+        ]
+    );
     assert_eq!(
         admin.one::<String>(
             "SELECT relreplident::text FROM pg_class WHERE relname = 'user_signals'"
@@ -40,7 +46,11 @@ fn realtime_is_one_call_and_gone_with_another() {
     admin.run("SELECT enable_realtime()");
     assert_eq!(
         published(admin),
-        ["signal_hub signals iu", "signal_hub user_signals iu"],
+        [
+            "signal_hub signal_outcomes iu",
+            "signal_hub signals iu",
+            "signal_hub user_signals iu"
+        ],
         "a later call takes nothing away"
     );
 
@@ -89,7 +99,13 @@ fn a_publication_that_was_there_is_used_and_left() {
     let admin = &mut shop.admin;
     admin.run("CREATE TABLE chat (id bigint PRIMARY KEY); CREATE PUBLICATION supabase_realtime FOR TABLE chat");
     admin.run("SELECT enable_realtime('supabase_realtime')");
-    assert_eq!(published(admin), ["supabase_realtime user_signals iud"]);
+    assert_eq!(
+        published(admin),
+        [
+            "supabase_realtime signal_outcomes iud",
+            "supabase_realtime user_signals iud"
+        ]
+    );
     admin.run("SELECT disable_realtime('supabase_realtime')");
     assert_eq!(published(admin), Vec::<String>::new());
     assert_eq!(
@@ -236,7 +252,13 @@ fn a_publication_of_somebody_without_a_say_in_the_table_is_not_adopted() {
     let error = admin.error("SELECT enable_realtime()");
     assert_eq!(error.code().code(), "42501", "{}", error.message());
     admin.run("ALTER PUBLICATION signal_hub OWNER TO postgres; SELECT enable_realtime()");
-    assert_eq!(published(&mut admin), ["signal_hub user_signals iud"]);
+    assert_eq!(
+        published(&mut admin),
+        [
+            "signal_hub signal_outcomes iud",
+            "signal_hub user_signals iud"
+        ]
+    );
     // Whoever names another one knows whose it is, and is told.
     let done: String = admin.one("SELECT enable_realtime('other')");
     assert!(done.contains("\"other\" belongs to squatter"), "{done}");
@@ -261,7 +283,13 @@ fn the_publication_outlives_the_extension_and_a_dump_brings_it_back() {
     // pg_dump does not dump that an extension's table is in a publication.
     assert_eq!(publications(&mut restored), ["signal_hub"]);
     restored.run("SELECT enable_realtime()");
-    assert_eq!(published(&mut restored), ["signal_hub user_signals iu"]);
+    assert_eq!(
+        published(&mut restored),
+        [
+            "signal_hub signal_outcomes iu",
+            "signal_hub user_signals iu"
+        ]
+    );
     assert!(
         restored
             .one::<String>("SELECT disable_realtime()")
@@ -285,7 +313,11 @@ fn realtime_works_from_a_schema_with_an_awkward_name() {
     admin.run(r#"SELECT "My %s Signals".enable_realtime(include_signals => true)"#);
     assert_eq!(
         published(&mut admin),
-        ["signal_hub signals iu", "signal_hub user_signals iu"]
+        [
+            "signal_hub signal_outcomes iu",
+            "signal_hub signals iu",
+            "signal_hub user_signals iu"
+        ]
     );
     let granted: Vec<String> =
         admin.list(r#"SELECT * FROM "My %s Signals".grant_realtime_access()"#);
