@@ -1,10 +1,10 @@
 //! The server's clock is set while work goes on: the rate is kept, nothing is repeated, and
 //! quotas count for the UTC day that the clock shows.
 
-use crate::clocks::Clocks;
 use crate::ground::{
     cluster_for, each_signal_once_each, each_signal_once_each_whatever_the_runs_say,
 };
+use signal_hub_harness::clocks::Clocks;
 use signal_hub_harness::scene::{SOON, by_itself, flat_market, wait_for_good_run, worker_pid};
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;

@@ -5,9 +5,9 @@
 //! release build of the extension installed:
 //! `SIGNAL_HUB_TEST_CYCLES=100000 cargo test -p signal_hub_tests --test faults endurance::`
 
-use crate::clocks::Clocks;
 use crate::ground::{Tide, cluster_for, each_signal_once_each_whatever_the_runs_say};
 use crate::processes::Footprint;
+use signal_hub_harness::clocks::Clocks;
 use signal_hub_harness::cluster::Cluster;
 use signal_hub_harness::scene::{SOON, by_hand, by_itself, flat_market, runs, worker_pid};
 use signal_hub_harness::session::Session;

@@ -2,11 +2,9 @@
 //!
 //! `ground` is what most faults strike: a crowd of subscribers, a market that keeps moving, and
 //! the count that proves that nothing was lost or sent twice. `inventory` is what has to survive.
-//! `processes` inspects processes from outside; `clocks` and `mounts` give one server its own
-//! time and its own disks. Each of the other files provokes one kind of fault. Servers, sessions
+//! `processes` inspects processes from outside; `mounts` gives one server its own disks. Each of the other files provokes one kind of fault. Servers, sessions
 //! and waiting are those of `signal_hub_harness`.
 
-mod clocks;
 mod ground;
 mod inventory;
 mod mounts;

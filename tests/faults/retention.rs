@@ -1,7 +1,7 @@
 //! What is purged and what is not: what a longer retention keeps, and what somebody holds.
 
-use crate::clocks::Clocks;
 use crate::ground::{CROWD, LATER, cluster_for};
+use signal_hub_harness::clocks::Clocks;
 use signal_hub_harness::cluster::POSTGRES;
 use signal_hub_harness::scene::{SOON, by_itself, flat_market, user};
 use signal_hub_harness::session::Session;

@@ -2,7 +2,7 @@
 //! started them, and what most tests begin with.
 //!
 //! - [`cluster`]: a private PostgreSQL server; [`session`]: a connection to it; [`wait`]: how to
-//!   wait for something.
+//!   wait for something; [`clocks`]: a server's own time.
 //! - [`scene`]: an exchange, a server that asks it, subscribers. [`shop`]: a database whose
 //!   signals are made by hand. [`arena`]: a server to measure on.
 //! - [`service`]: the live service, started and stopped as an operator does it.
@@ -16,6 +16,7 @@
 #![warn(missing_docs)]
 
 pub mod arena;
+pub mod clocks;
 pub mod cluster;
 pub mod numbers;
 pub mod scene;

@@ -4,8 +4,9 @@
 //! libfaketime does the same and more, but fakes nothing in a process that is forked inside one
 //! of its own calls, and there the postmaster of PostgreSQL 15 forks workers.
 
-use signal_hub_harness::cluster::Options;
-use signal_hub_harness::cluster::binaries::succeed;
+use crate::cluster::Options;
+use crate::cluster::binaries::succeed;
+use signal_hub_simulator::{Simulator, UnixMillis};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -29,6 +30,12 @@ impl Clocks {
     /// factor.
     pub fn faster(times: u32) -> Self {
         Self::new(times)
+    }
+
+    /// The wall clock stands still where [`Clocks::stand_at`] says. The others run this many times
+    /// as fast as the machine's, and waits are shorter by the same factor.
+    pub fn standing(rate: u32) -> Self {
+        Self::new(rate)
     }
 
     fn new(rate: u32) -> Self {
@@ -56,6 +63,7 @@ impl Clocks {
         let clocks = Self { folder, setting };
         clocks.write(8, rate.into());
         clocks.set_ahead(0);
+        clocks.write(16, 0);
         clocks
     }
 
@@ -69,6 +77,13 @@ impl Clocks {
     /// Sets the wall clock to this many seconds ahead of the machine's.
     pub fn set_ahead(&self, seconds: i64) {
         self.write(0, seconds * 1_000_000_000);
+    }
+
+    /// Stops the wall clock at this time, and the clock of the exchange, whose tickers come first:
+    /// until the server has the same time they are of the future, which no run judges.
+    pub fn stand_at(&self, market: &Simulator, time: UnixMillis) {
+        market.drive_time(time);
+        self.write(16, time * 1_000_000);
     }
 
     fn write(&self, offset: u64, number: i64) {

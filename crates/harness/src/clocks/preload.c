@@ -2,10 +2,11 @@
  * The clocks of one server. Its processes call these functions in place of
  * those of the C library.
  *
- * CLOCK_FILE names a file with two numbers of 64 bits: how many nanoseconds
- * the wall clock is ahead, which may change at any time, and how many times
- * as fast as the machine's all clocks run. Waits are shorter by that factor.
- * Processes that are forked later share the file and the start.
+ * CLOCK_FILE names a file with three numbers of 64 bits: how many nanoseconds
+ * the wall clock is ahead, how many times as fast as the machine's all clocks
+ * run, and where the wall clock stands, in nanoseconds since 1970; 0 lets it
+ * run. The first and the last may change at any time. Waits are shorter by
+ * the factor. Processes that are forked later share the file and the start.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -26,6 +27,7 @@ struct setting
 {
     volatile int64_t ahead;
     volatile int64_t rate;
+    volatile int64_t stands_at;
 };
 
 static const struct setting *setting;
@@ -75,7 +77,8 @@ int clock_gettime(clockid_t clock, struct timespec *t)
         case CLOCK_REALTIME_COARSE:
             now = machine(clock);
             if (setting)
-                now = faster(now, start_of_wall_clock) + setting->ahead;
+                now = setting->stands_at ? setting->stands_at
+                                         : faster(now, start_of_wall_clock) + setting->ahead;
             break;
         case CLOCK_MONOTONIC:
         case CLOCK_MONOTONIC_COARSE:
