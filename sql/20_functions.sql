@@ -11,7 +11,8 @@ COMMENT ON FUNCTION @extschema@.generate_signals_now() IS
 Returns {run_id, success, signals_generated, deliveries, symbols_evaluated, timestamp, message}; message says why '
 'when nothing was generated.
 success is false and run_id null when nothing was run, as signals are paused or another cycle is running; '
-'delivery_error is there when a subscriber''s row was refused.
+'delivery_error is there when a subscriber''s row was refused, settling_error when candles could not be had.
+Where no worker runs it settles the outcomes that are due.
 Raises 08xxx when the exchange cannot be reached or refuses, and changes nothing then.
 Unless lock_timeout is set, no lock is waited for longer than 5 seconds; the error says who is in the way.
 Constraints that the caller has deferred are checked by the call once the exchange has answered, and for the rest '

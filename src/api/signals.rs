@@ -23,6 +23,9 @@ fn generate_signals_now() -> ServerJson {
     if let Some(failure) = outcome.delivered.error.or(outcome.delivered.refusal) {
         report["delivery_error"] = failure.line().into();
     }
+    if let Some(failure) = outcome.settled.failure {
+        report["settling_error"] = failure.line().into();
+    }
     ServerJson(report)
 }
 

@@ -83,6 +83,7 @@ pub enum Stage {
     Fetching,
     Recording,
     Delivering,
+    Settling,
 }
 
 impl Stage {
@@ -92,6 +93,7 @@ impl Stage {
             Stage::Fetching => "fetching",
             Stage::Recording => "recording",
             Stage::Delivering => "delivering",
+            Stage::Settling => "settling",
         }
     }
 }
@@ -169,6 +171,11 @@ pub fn this_database() -> u32 {
 pub fn slot(database: u32) -> Option<Slot> {
     let board = BOARD.share();
     board.position(database).map(|at| board.slots[at])
+}
+
+/// Whether a worker runs in `database`. False without a board, where none can.
+pub fn runs_worker(database: u32) -> bool {
+    available() && slot(database).is_some_and(|slot| slot.phase == Phase::Running)
 }
 
 /// Times the server reset itself since it started.

@@ -16,6 +16,8 @@ pub enum Work {
     Running,
     /// Fan-outs of signals.
     Delivering,
+    /// Settling outcomes by candles.
+    Settling,
     /// Putting failed calls by hand on record.
     RecordingCalls,
     /// The purge of the history of runs.
@@ -26,12 +28,13 @@ pub enum Work {
 
 impl Work {
     /// All kinds; the first that is in trouble is shown first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Configuring,
         Self::Preparing,
         Self::Reading,
         Self::Running,
         Self::Delivering,
+        Self::Settling,
         Self::RecordingCalls,
         Self::PurgingRuns,
         Self::PurgingSignals,
@@ -45,6 +48,7 @@ impl Work {
             Self::Reading => "reading rules and symbols",
             Self::Running => "running",
             Self::Delivering => "delivering",
+            Self::Settling => "settling outcomes",
             Self::RecordingCalls => "recording calls by hand",
             Self::PurgingRuns => "purging runs",
             Self::PurgingSignals => "purging signals",

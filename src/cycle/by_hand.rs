@@ -1,11 +1,14 @@
 //! What a session calls: a run in its own transaction, and a preview of what one would do.
 
+use super::settle::{Settled, settle_due};
 use super::stages::{Fetched, Outcome, RunTimes, fetch, fetch_timed, judge, record};
 use crate::board::failed_calls;
+use crate::board::slots;
 use crate::delivery::{self, Role};
 use crate::ledger::{self, Plan, Standing, Trigger};
 use crate::postgres::process::unix_millis;
 use crate::postgres::{Db, Failure, Scope, as_owner, catch, process, server_starts, transaction};
+use crate::settings;
 use market::{MarketError, UnixMillis, backoff};
 use std::time::{Duration, Instant};
 use strategy::{Explanation, Verdict};
@@ -74,8 +77,21 @@ fn finish_by_hand(
         // Refused rows are on record, and what is held back goes out later; anything else is the
         // caller's to know.
         Some(failure) if delivered.incomplete && !delivered.is_held_back() => Err(failure),
-        _ => Ok(recorded.into_outcome(delivered)),
+        _ => {
+            let settled = settle_without_worker(scope, plan, recorded.run_id);
+            Ok(recorded.into_outcome(delivered, settled))
+        }
     }
+}
+
+/// Settles what is due, unless a worker runs in this database, which does it by itself: a caller
+/// then waits for signals alone.
+fn settle_without_worker(scope: Scope, plan: &Plan, run_id: i64) -> Settled {
+    if slots::runs_worker(slots::this_database()) {
+        return Settled::default();
+    }
+    let until = Instant::now() + settings::endpoint().timeout;
+    settle_due(scope, run_id, plan.open.first_expires_at, until)
 }
 
 fn refuse_if_asked_to_wait(standing: &Standing) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
 //! A run that the worker starts because it is due.
 
+use super::settle::settle_due;
 use super::stages::{Outcome, RunTimes, fetch_timed, record};
 use crate::board::slots::{self, Stage};
 use crate::delivery::{self, Delivered, Role};
@@ -74,7 +75,12 @@ pub fn run_scheduled() -> Result<Option<Ended>, Failure> {
     } else {
         Delivered::default()
     };
-    Ok(Some(Ended::Ran(Box::new(recorded.into_outcome(delivered)))))
+    // Half of the time until the next run is for deliveries and this; what is not settled by then
+    // comes after the next run.
+    let until = times.began + settings::interval() / 2;
+    let settled = settle_due(scope, recorded.run_id, plan.open.first_expires_at, until);
+    let outcome = recorded.into_outcome(delivered, settled);
+    Ok(Some(Ended::Ran(Box::new(outcome))))
 }
 
 /// Records a run that something other than the exchange stopped: as skipped when somebody else has

@@ -1,5 +1,6 @@
 //! The stages that every run goes through, whoever starts it.
 
+use super::settle::Settled;
 use super::summary::summary;
 use crate::board::slots::{self, Stage};
 use crate::delivery::Delivered;
@@ -28,6 +29,8 @@ pub struct Outcome {
     /// Of this run's signals and of what was left from before. The run is good whatever came of
     /// it.
     pub delivered: Delivered,
+    /// What came of settling outcomes. The run is good whatever came of it.
+    pub settled: Settled,
 }
 
 impl Outcome {
@@ -41,6 +44,7 @@ impl Outcome {
             message: message.into(),
             unusable: Vec::new(),
             delivered: Delivered::default(),
+            settled: Settled::default(),
         }
     }
 }
@@ -116,7 +120,7 @@ pub fn fetch(scope: Scope, plan: &Plan) -> Result<Result<Fetched, MarketError>, 
 }
 
 /// An error when this is a worker and somebody needs the database without sessions.
-fn make_way_for_drop_database(scope: Scope) -> Result<(), Failure> {
+pub fn make_way_for_drop_database(scope: Scope) -> Result<(), Failure> {
     if scope == Scope::Caller {
         return Ok(());
     }
@@ -157,7 +161,7 @@ pub fn judge<'a>(
 
 /// A run whose signals are on record.
 pub struct Recorded {
-    run_id: i64,
+    pub run_id: i64,
     pub signals_generated: usize,
     symbols_evaluated: usize,
     message: String,
@@ -165,7 +169,7 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    pub fn into_outcome(self, delivered: Delivered) -> Outcome {
+    pub fn into_outcome(self, delivered: Delivered, settled: Settled) -> Outcome {
         Outcome {
             run_id: Some(self.run_id),
             success: true,
@@ -174,6 +178,7 @@ impl Recorded {
             message: self.message,
             unusable: self.unusable,
             delivered,
+            settled,
         }
     }
 }

@@ -201,6 +201,28 @@ pub fn record_delivery_error(
     Ok(())
 }
 
+/// Enters into the record of a run that the exchange said stop when it was asked for candles, and
+/// until when it is left alone.
+pub fn record_leave_alone(
+    db: &Db,
+    run_id: i64,
+    failure: &Failure,
+    retry_at: UnixMillis,
+) -> Result<(), Failure> {
+    db.run(
+        "UPDATE @extschema@.signal_runs
+            SET error = $2, sqlstate = $3, retry_at = to_timestamp($4::double precision / 1000)
+          WHERE run_id = $1",
+        &[
+            run_id.into(),
+            prose(&failure.line()).into(),
+            failure.sqlstate.as_ref().into(),
+            retry_at.into(),
+        ],
+    )?;
+    Ok(())
+}
+
 fn count(n: usize) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)
 }

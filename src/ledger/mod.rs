@@ -12,7 +12,8 @@ pub mod uptime;
 mod verdicts;
 
 pub use history::{
-    Run, Status, Trigger, record_delivery, record_delivery_error, record_run, record_times,
+    Run, Status, Trigger, record_delivery, record_delivery_error, record_leave_alone, record_run,
+    record_times,
 };
 pub use numbers::go_beyond_deliveries;
 pub use plan::{Plan, Standing, episodes, last_worker_run, pause, paused, plan, resume, standing};

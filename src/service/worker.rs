@@ -7,6 +7,7 @@ use super::schedule::Schedule;
 use super::this_slot::{forget_failed_calls, leave_as, recovered, report, this_slot, update_slot};
 use crate::board::slots::{self, Phase, Restorer, Stage};
 use crate::board::trouble::{Troubles, Work};
+use crate::cycle::Settled;
 use crate::cycle::scheduled::{Ended, run_scheduled};
 use crate::delivery::{self, Delivered, Role};
 use crate::postgres::report::warn;
@@ -185,6 +186,7 @@ impl Worker {
                     ),
                 }
                 self.after_delivery(outcome.delivered);
+                self.after_settling(outcome.settled);
             }
             Ok(Some(Ended::Failed {
                 failure,
@@ -224,6 +226,19 @@ impl Worker {
         match delivered.error.or(lasting) {
             Some(failure) => report(Work::Delivering, &failure),
             None if !delivered.incomplete => recovered(Work::Delivering),
+            None => {}
+        }
+    }
+
+    /// What could not be settled is tried again by itself. An exchange that says stop when it is
+    /// asked for candles is not asked for tickers either.
+    fn after_settling(&mut self, settled: Settled) {
+        if let (Some(leave_alone), Some(schedule)) = (settled.leave_alone, &mut self.schedule) {
+            schedule.hold_until(Instant::now() + leave_alone);
+        }
+        match settled.failure {
+            Some(failure) => report(Work::Settling, &failure),
+            None if !settled.in_trouble => recovered(Work::Settling),
             None => {}
         }
     }

@@ -15,6 +15,7 @@ use market::Endpoint;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::prelude::*;
 use retention::{DAY, MINUTE, parse_retention};
+use rust_decimal::Decimal;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -28,6 +29,8 @@ static HTTP_MAX_BODY_KB: GucSetting<i32> = GucSetting::<i32>::new(4096);
 static CA_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static DELIVERY_BATCH: GucSetting<i32> = GucSetting::<i32>::new(1000);
 static DELIVERY_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(1);
+static SETTLE_REQUESTS_PER_RUN: GucSetting<i32> = GucSetting::<i32>::new(10);
+static FEE_PERCENT: GucSetting<f64> = GucSetting::<f64>::new(0.1);
 static RUN_RETENTION: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"30d"));
 static SIGNAL_RETENTION: GucSetting<Option<CString>> =
@@ -66,6 +69,17 @@ pub fn delivery_batch() -> i64 {
 /// Processes that share a long fan-out, the worker included.
 pub fn delivery_workers() -> i32 {
     DELIVERY_WORKERS.get()
+}
+
+/// Most requests for candles in one run, which settle outcomes.
+pub fn settle_requests_per_run() -> usize {
+    SETTLE_REQUESTS_PER_RUN.get().max(1) as usize
+}
+
+/// What a trade costs, in percent of the price, once for the entry and once for the exit.
+pub fn fee_percent() -> Decimal {
+    // The shortest decimal that is this binary fraction: what was written in the file.
+    Decimal::from_str_exact(&FEE_PERCENT.get().to_string()).unwrap_or_default()
 }
 
 /// The exchange as it can be shown; `None` when the URL cannot be used, since one that was
@@ -206,6 +220,26 @@ pub fn define() {
         &DELIVERY_WORKERS,
         1,
         16,
+        GucContext::Sighup,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"signal_hub.settle_requests_per_run",
+        c"Requests for candles in one run, which settle outcomes.",
+        c"A signal of four hours takes one to four, each with a weight of 2. What is left over is settled after the next run.",
+        &SETTLE_REQUESTS_PER_RUN,
+        1,
+        1000,
+        GucContext::Sighup,
+        GucFlags::default(),
+    );
+    GucRegistry::define_float_guc(
+        c"signal_hub.fee_percent",
+        c"What a trade costs, in percent of the price.",
+        c"It is taken off the returns of outcomes once for the entry and once for the exit. A change counts for what is settled after it.",
+        &FEE_PERCENT,
+        0.0,
+        10.0,
         GucContext::Sighup,
         GucFlags::default(),
     );

@@ -23,6 +23,7 @@ mod refused;
 mod refused_to_all;
 mod releases;
 mod retention;
+mod settling;
 mod shared;
 mod slots;
 mod stopped;

@@ -35,6 +35,7 @@ mod rule_versions;
 mod rules_kept;
 mod schema;
 mod settings_in_files;
+mod settlement;
 mod trust;
 mod unreached;
 mod update_respects_users;

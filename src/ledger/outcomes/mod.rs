@@ -26,7 +26,9 @@ mod settling;
 pub use opening::{Opened, open, supersede};
 pub use seen::{OPEN, Open, look, open_ones};
 #[allow(unused_imports)]
-pub use settling::{DueOutcome, due, settle, settle_by_samples, void, void_of_other_exchanges};
+pub use settling::{
+    DueOutcome, VOID_AFTER, due, settle, settle_by_samples, void, void_of_other_exchanges,
+};
 
 use crate::settings;
 

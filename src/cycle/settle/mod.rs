@@ -1,0 +1,312 @@
+//! Settling: outcomes whose time has passed are settled by candles of the exchange.
+//!
+//! Comes after deliveries. No transaction is open while the exchange is asked, on the helper
+//! thread; each outcome is settled in a transaction of its own, so that whatever ends the process
+//! costs nothing but the requests for one outcome. What is remembered between two calls only saves
+//! requests.
+
+mod memory;
+
+use crate::board::slots::{self, Stage};
+use crate::ledger;
+use crate::ledger::outcomes::{self, DueOutcome};
+use crate::postgres::process::unix_millis;
+use crate::postgres::{Db, Failure, Scope, as_owner, catch, interrupt, process};
+use crate::settings;
+use market::{
+    Asked, CandleClient, Endpoint, LastLook, MarketError, Ticker, UnixMillis, backoff,
+    fetch_tickers,
+};
+use memory::{MEMORY, Memory};
+use rust_decimal::Decimal;
+use std::time::{Duration, Instant};
+use strategy::outcome::{Answer, DUE_AFTER_MS, Settling};
+
+/// How long an outcome waits for candles that are missing between others, from its expiry on: an
+/// exchange may bring them later. Then it is settled with a gap.
+const WAIT_FOR_MISSING_MS: i64 = 60 * 60 * 1000;
+/// How long after its expiry an outcome is void that another exchange was to settle.
+const VOID_AFTER_MS: i64 = outcomes::VOID_AFTER.as_millis() as i64;
+/// Outcomes of other exchanges found void in one call.
+const VOID_AT_ONCE: i64 = 100;
+
+/// What came of settling.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// Whether the exchange was asked, or was to be.
+    pub tried: bool,
+    /// What went wrong, if something did; it costs no more than time.
+    pub failure: Option<Failure>,
+    /// The exchange says stop: for how long it is to be left alone, from now.
+    pub leave_alone: Option<Duration>,
+    /// Whether something is still in trouble that was put off.
+    pub in_trouble: bool,
+}
+
+/// Settles outcomes that are due, the oldest first, with no more requests than
+/// `signal_hub.settle_requests_per_run` allows, and no outcome begun after `until`. `first_expires_at`
+/// is the first expiry of an open outcome: as long as it is not due, nothing is read. An exchange
+/// that says stop goes on record with the run.
+pub fn settle_due(
+    scope: Scope,
+    run_id: i64,
+    first_expires_at: Option<UnixMillis>,
+    until: Instant,
+) -> Settled {
+    let due_at = first_expires_at.map(|at| at.saturating_add(DUE_AFTER_MS));
+    if due_at.is_none_or(|at| at > unix_millis()) {
+        return Settled::default();
+    }
+    let endpoint = settings::endpoint();
+    let mut memory = MEMORY.take().of_exchange(&endpoint.base_url);
+    let mut settled = Settled::default();
+    if memory.may_ask() {
+        slots::record_heartbeat(Stage::Settling);
+        let pass = Pass {
+            scope,
+            run_id,
+            endpoint,
+            until,
+            requests_left: settings::settle_requests_per_run(),
+            memory: &mut memory,
+            settled: &mut settled,
+        };
+        let expired = first_expires_at.map_or(0, |at| unix_millis().saturating_sub(at));
+        pass.run(expired > VOID_AFTER_MS);
+    }
+    settled.in_trouble = memory.is_in_trouble();
+    MEMORY.set(memory);
+    settled
+}
+
+/// What is to be done after an attempt.
+enum Next {
+    /// The next outcome.
+    GoOn,
+    /// Nothing more in this run.
+    Stop,
+}
+
+/// One call of [`settle_due`].
+struct Pass<'m> {
+    scope: Scope,
+    run_id: i64,
+    endpoint: Endpoint,
+    until: Instant,
+    requests_left: usize,
+    memory: &'m mut Memory,
+    settled: &'m mut Settled,
+}
+
+impl Pass<'_> {
+    fn run(mut self, has_very_old: bool) {
+        if let Err(failure) = self.settle_all(has_very_old)
+            && !failure.is_lock_not_available()
+        {
+            self.memory.exchange_failed(settings::interval());
+            self.settled.failure = Some(failure);
+        }
+    }
+
+    fn settle_all(&mut self, has_very_old: bool) -> Result<(), Failure> {
+        let at_most = self.requests_left + self.memory.put_off();
+        let due = as_owner(self.scope, c"signal_hub: reading due outcomes", |db| {
+            if has_very_old {
+                outcomes::void_of_other_exchanges(db, VOID_AT_ONCE)?;
+            }
+            outcomes::due(db, i64::try_from(at_most).unwrap_or(i64::MAX))
+        })?;
+        self.memory.forget_all_but(&due);
+        for due in due {
+            if self.requests_left == 0 || Instant::now() >= self.until {
+                break;
+            }
+            if self.memory.is_put_off(due.signal_id) {
+                continue;
+            }
+            self.settled.tried = true;
+            if let Next::Stop = self.settle(&due)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, due: &DueOutcome) -> Result<Next, Failure> {
+        let terms = match &due.terms {
+            Ok(terms) => terms,
+            Err(why) => {
+                let why = format!("its row cannot be used: {why}");
+                self.write(|db| outcomes::void(db, due.signal_id, &why))?;
+                return Ok(Next::GoOn);
+            }
+        };
+        let lacks_seconds = self.memory.lacks_seconds;
+        let mut settling = self
+            .memory
+            .resume(due.signal_id)
+            .unwrap_or_else(|| Settling::new(&due.symbol, terms.clone(), !lacks_seconds));
+        let error = self.ask(&mut settling)?;
+        self.memory.lacks_seconds |= settling.lacks_seconds();
+        if let Some(error) = error {
+            return self.refused(due, settling, error);
+        }
+        self.memory.exchange_answered();
+        if settling.lacks_minutes() {
+            return self.settle_by_samples(due);
+        }
+        if settling.wanted().is_some() {
+            // Out of requests: the next run goes on from here.
+            self.memory.keep(due.signal_id, settling);
+            return Ok(Next::Stop);
+        }
+        let waited = unix_millis().saturating_sub(terms.expires_at);
+        let is_final = settling.is_complete() || waited >= WAIT_FOR_MISSING_MS;
+        let fee = settings::fee_percent();
+        match settling.outcome(fee).filter(|_| is_final) {
+            Some(outcome) => {
+                let resolution = settling.resolution();
+                self.write(|db| outcomes::settle(db, due.signal_id, &outcome, resolution, fee))?;
+                self.memory.done(due.signal_id);
+            }
+            None if due.is_last_try => self.void(due, "no candles for 7 days")?,
+            None => self.memory.put_off_until_later(due.signal_id, false),
+        }
+        Ok(Next::GoOn)
+    }
+
+    /// The exchange answered with an error.
+    fn refused(
+        &mut self,
+        due: &DueOutcome,
+        settling: Settling,
+        error: MarketError,
+    ) -> Result<Next, Failure> {
+        if error.is_of_the_request() {
+            if due.is_last_try {
+                let why = format!("no candles for 7 days: {}", error.message());
+                self.void(due, &why)?;
+                return Ok(Next::GoOn);
+            }
+            // A symbol that the exchange does not list any more needs nobody.
+            let is_trouble = !matches!(error, MarketError::Rejected { .. });
+            self.memory.put_off_until_later(due.signal_id, is_trouble);
+            if is_trouble {
+                self.settled.failure = Some(error.into());
+            }
+            return Ok(Next::GoOn);
+        }
+        self.memory.keep(due.signal_id, settling);
+        self.memory.exchange_failed(settings::interval());
+        let failure = Failure::from(error.clone());
+        self.settled.failure = Some(failure.clone());
+        if let MarketError::LeftAlone { .. } = error {
+            let delay = backoff::delay(&error, 1, settings::interval(), 0.5);
+            self.settled.leave_alone = Some(delay);
+            let retry_at = unix_millis().saturating_add(delay.as_millis() as i64);
+            self.write(|db| {
+                ledger::record_leave_alone(db, self.run_id, &failure, retry_at)?;
+                Ok(true)
+            })?;
+        }
+        Ok(Next::Stop)
+    }
+
+    fn void(&mut self, due: &DueOutcome, why: &str) -> Result<(), Failure> {
+        self.write(|db| outcomes::void(db, due.signal_id, why))?;
+        self.memory.done(due.signal_id);
+        Ok(())
+    }
+
+    /// An exchange without candles: the last price of now ends the signal.
+    fn settle_by_samples(&mut self, due: &DueOutcome) -> Result<Next, Failure> {
+        self.requests_left = self.requests_left.saturating_sub(1);
+        let endpoint = self.endpoint.clone();
+        let asked = Asked {
+            symbol: due.symbol.clone(),
+            last_look: LastLook::Never,
+        };
+        let tickers = self.on_helper(move || fetch_tickers(&endpoint, &[asked]))?;
+        let price = match tickers {
+            Ok(mut tickers) => {
+                let row = tickers.rows.remove(&due.symbol);
+                row.and_then(Result::ok)
+                    .map(|ticker: Ticker| ticker.last_price)
+            }
+            Err(_) => None,
+        };
+        let fee = settings::fee_percent();
+        let written = match price.filter(|price| *price > Decimal::ZERO) {
+            Some(price) => self.write(|db| outcomes::settle_by_samples(db, due, price, fee))?,
+            None => false,
+        };
+        match written {
+            true => self.memory.done(due.signal_id),
+            false if due.is_last_try => self.void(due, "no candles and no price for 7 days")?,
+            false => self.memory.put_off_until_later(due.signal_id, false),
+        }
+        Ok(Next::GoOn)
+    }
+
+    /// Asks for candles until nothing more is wanted, the requests are used up, or the exchange
+    /// answers with an error, which is returned.
+    fn ask(&mut self, settling: &mut Settling) -> Result<Option<MarketError>, Failure> {
+        let (endpoint, mut left) = (self.endpoint.clone(), self.requests_left);
+        let mut asking = settling.clone();
+        let (asked, left, error) = self.on_helper(move || {
+            let error = ask_until_done(&endpoint, &mut asking, &mut left).err();
+            (asking, left, error)
+        })?;
+        *settling = asked;
+        self.requests_left = left;
+        Ok(error)
+    }
+
+    fn on_helper<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        let scope = self.scope;
+        if scope == Scope::Worker {
+            process::report_activity(Some(c"signal_hub: fetching candles"));
+        }
+        catch(|| {
+            interrupt::run_on_helper(work, || {
+                slots::record_heartbeat(Stage::Settling);
+                super::stages::make_way_for_drop_database(scope)
+            })
+        })
+    }
+
+    /// One outcome's transaction, under the lock of the cycle.
+    fn write(&self, work: impl FnOnce(&Db) -> Result<bool, Failure>) -> Result<bool, Failure> {
+        as_owner(self.scope, c"signal_hub: settling an outcome", |db| {
+            if !db.try_lock_cycle()? {
+                return Err(Failure::another_cycle());
+            }
+            work(db)
+        })
+    }
+}
+
+/// On the helper thread.
+fn ask_until_done(
+    endpoint: &Endpoint,
+    settling: &mut Settling,
+    requests_left: &mut usize,
+) -> Result<(), MarketError> {
+    let client = CandleClient::new(endpoint)?;
+    while *requests_left > 0 {
+        let Some(query) = settling.wanted() else {
+            break;
+        };
+        *requests_left -= 1;
+        let answer = match client.get(&query) {
+            Ok(candles) => Answer::Candles(candles),
+            Err(MarketError::NoSuchInterval { .. }) => Answer::NoSuchInterval,
+            Err(error) => return Err(error),
+        };
+        settling.take(answer);
+    }
+    Ok(())
+}
