@@ -1,3 +1,4 @@
 -- Part: once, since 0.3.0
--- The rules that are enabled now are the first on record: the trigger writes them down.
-UPDATE @extschema@.signal_rules SET enabled = enabled WHERE enabled;
+-- The rules that are enabled now are the first on record.
+INSERT INTO @extschema@.signal_rule_versions (strategy, parameters)
+SELECT r.strategy, @extschema@.signal_hub_rule_parameters(r) FROM @extschema@.signal_rules r WHERE r.enabled;
