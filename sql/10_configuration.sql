@@ -65,7 +65,7 @@ COMMENT ON COLUMN @extschema@.signal_symbols.shipped IS
     'true on rows that came with the extension, so that a restored dump replaces them; leave it alone';
 
 CREATE TABLE @extschema@.signal_rules (
-    strategy              text     PRIMARY KEY CHECK (strategy IN ('momentum')),
+    strategy              text     PRIMARY KEY CONSTRAINT "strategy must not be empty" CHECK (strategy <> ''),
     enabled               boolean  NOT NULL DEFAULT true,
     enter_change_percent  numeric  NOT NULL DEFAULT 2 CHECK (enter_change_percent > 0),
     exit_change_percent   numeric  NOT NULL DEFAULT 1 CHECK (exit_change_percent >= 0),
@@ -91,21 +91,27 @@ CREATE TABLE @extschema@.signal_rules (
     cooldown_flips        boolean  NOT NULL DEFAULT true,
     max_ticker_age        interval NOT NULL DEFAULT '5 minutes' CHECK (max_ticker_age > '0'),
     max_signals_per_run   integer  NOT NULL DEFAULT 10 CHECK (max_signals_per_run > 0),
+    description           text,
     shipped               boolean  NOT NULL DEFAULT false,
     CHECK (exit_change_percent < enter_change_percent),
     CONSTRAINT "lifetime_cap must not be below lifetime_floor" CHECK (lifetime_cap >= lifetime_floor)
 );
 COMMENT ON TABLE @extschema@.signal_rules IS 'parameters of the strategies, one row each; every run reads them again';
-COMMENT ON COLUMN @extschema@.signal_rules.strategy IS 'name of the strategy; momentum is the one there is';
+COMMENT ON COLUMN @extschema@.signal_rules.strategy IS
+    'name of the strategy: breakout, momentum, reversal or tsmom, each a file of crates/strategy/src/strategies; of '
+    'any other there are no signals, and signal_health says so';
 COMMENT ON COLUMN @extschema@.signal_rules.enabled IS 'whether runs judge by it';
 COMMENT ON COLUMN @extschema@.signal_rules.enter_change_percent IS
-    'a 24h change strictly above this is LONG, strictly below its negative SHORT; percent';
+    'momentum: a 24h change strictly above this is LONG, strictly below its negative SHORT; reversal: strictly below '
+    'its negative is LONG; breakout and tsmom do not use it; percent';
 COMMENT ON COLUMN @extschema@.signal_rules.exit_change_percent IS
-    'an episode ends when the change falls back inside this; percent';
+    'momentum: an episode ends when the change falls back inside this; the others do not use it: theirs ends when the '
+    'condition does; percent';
 COMMENT ON COLUMN @extschema@.signal_rules.min_quote_volume IS
     '24h volume must be above this, in units of the quote asset';
 COMMENT ON COLUMN @extschema@.signal_rules.confidence_per_percent IS
-    'confidence is the absolute change times this, capped; a strength of the move, not a chance of profit';
+    'confidence is what the strategy measures, without sign, times this, capped; a strength of the move, not a chance '
+    'of profit';
 COMMENT ON COLUMN @extschema@.signal_rules.max_confidence IS 'cap of confidence, 0 to 100';
 COMMENT ON COLUMN @extschema@.signal_rules.min_confidence IS 'signals below are not sent, 0 to 100';
 COMMENT ON COLUMN @extschema@.signal_rules.min_quality IS 'signals with a quality score below are not sent, 0 to 100';
@@ -138,6 +144,8 @@ COMMENT ON COLUMN @extschema@.signal_rules.cooldown_flips IS
 COMMENT ON COLUMN @extschema@.signal_rules.max_ticker_age IS 'statistics older than this are not judged';
 COMMENT ON COLUMN @extschema@.signal_rules.max_signals_per_run IS
     'most signals one run sends: those with the best quality; the others wait for a later run';
+COMMENT ON COLUMN @extschema@.signal_rules.description IS
+    'what the strategy looks for, where the idea is from, and what is known of its worth; for people';
 COMMENT ON COLUMN @extschema@.signal_rules.shipped IS
     'true on rows that came with the extension, so that a restored dump replaces them; leave it alone';
 

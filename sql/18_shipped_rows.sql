@@ -17,4 +17,6 @@ INSERT INTO @extschema@.signal_symbols (symbol, base_asset, quote_asset, shipped
     ('LINKUSDT', 'LINK', 'USDT', true),
     ('LTCUSDT',  'LTC',  'USDT', true);
 
-INSERT INTO @extschema@.signal_rules (strategy, shipped) VALUES ('momentum', true);
+INSERT INTO @extschema@.signal_rules (strategy, shipped, description) VALUES ('momentum', true,
+    'Follows a 24h change beyond a threshold. No edge was shown: on recorded candles of twelve pairs (2020-12 to '
+    '2021-07) its signals return what a coin flip at the same moments does.');

@@ -65,6 +65,7 @@ fn judge_all(tickers: Tickers) {
                 symbol: symbol.to_owned(),
                 tick_size,
                 learned_tick: tick_size,
+                days: Vec::new(),
             });
             let verdicts = strategy::judge(&rule, &watched, &tickers, &episodes, now);
             assert_eq!(verdicts.len(), ASKED.len());
@@ -105,7 +106,7 @@ fn check_verdict(verdict: &Verdict, now: UnixMillis) {
     assert_eq!(gates.len(), Gate::ALL.len());
     let refused_by = gates.iter().find(|gate| !gate.passed).map(|gate| gate.name);
     assert_eq!(
-        verdict.refused_by().map(Gate::name),
+        verdict.refused_by().map(|gate| verdict.name_of(gate)),
         refused_by,
         "{verdict:?}"
     );

@@ -3,6 +3,7 @@
 //! is what they share, and `summary` puts a run into words.
 
 pub mod by_hand;
+mod days;
 pub mod scheduled;
 mod settle;
 mod stages;

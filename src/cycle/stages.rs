@@ -1,6 +1,7 @@
 //! The stages that every run goes through, whoever starts it.
 
 use super::settle::Settled;
+use super::days::{self, Days};
 use super::summary::summary;
 use crate::board::slots::{self, Stage};
 use crate::delivery::Delivered;
@@ -82,6 +83,8 @@ impl RunTimes {
 /// The exchange's reply and when it had arrived.
 pub struct Fetched {
     tickers: Tickers,
+    /// Daily candles, for the runs that follow.
+    days: Days,
     at: UnixMillis,
 }
 
@@ -103,18 +106,23 @@ pub fn fetch(scope: Scope, plan: &Plan) -> Result<Result<Fetched, MarketError>, 
     let endpoint: Endpoint = settings::endpoint();
     let asked = plan.asked.clone();
     let tickers = if asked.is_empty() {
-        Ok(Tickers::default())
+        Ok((Tickers::default(), Days::default()))
     } else {
+        let (lacking_days, now) = (days::to_ask(&plan.lacking_days), unix_millis());
         interrupt::run_on_helper(
-            move || market::fetch_tickers(&endpoint, &asked),
+            move || {
+                let tickers = market::fetch_tickers(&endpoint, &asked)?;
+                Ok((tickers, days::fetch(&endpoint, lacking_days, now)))
+            },
             || {
                 slots::record_heartbeat(Stage::Fetching);
                 make_way_for_drop_database(scope)
             },
         )?
     };
-    Ok(tickers.map(|tickers| Fetched {
+    Ok(tickers.map(|(tickers, days)| Fetched {
         tickers,
+        days,
         at: unix_millis(),
     }))
 }
@@ -209,7 +217,10 @@ pub fn record(
         let symbols_evaluated = watched
             .filter(|symbol| matches!(fetched.tickers.rows.get(*symbol), Some(Ok(_))))
             .count();
-        let message = summary(plan, verdicts());
+        let mut message = summary(plan, verdicts());
+        if let Some(trouble) = &fetched.days.trouble {
+            message = format!("{message}; {trouble}");
+        }
         let fit = verdicts().filter(|verdict| verdict.is_fit());
         let judged_symbols: HashSet<&str> = fit.map(|verdict| verdict.symbol).collect();
         let has_to_judge = !plan.rules.is_empty() && !plan.watched.is_empty();
@@ -233,6 +244,9 @@ pub fn record(
         )?;
         let tickers = fetched.tickers.rows.values().flatten();
         ledger::outcomes::look(db, &plan.open, tickers)?;
+        if !fetched.days.candles.is_empty() {
+            ledger::days::keep(db, &fetched.days.candles)?;
+        }
         for (rule, judged) in plan.rules.iter().zip(&judged) {
             ledger::record_verdicts(
                 db,

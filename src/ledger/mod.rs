@@ -2,6 +2,7 @@
 //! runs. Everything here runs inside a transaction, as the owner of the tables, which are named
 //! with their schema.
 
+pub mod days;
 mod history;
 mod numbers;
 pub mod outcomes;

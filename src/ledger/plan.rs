@@ -1,5 +1,6 @@
 //! What a run reads: rules, watchlist, memory, and how the runs before it went.
 
+use super::days::{self, DAY_MS};
 use super::outcomes::{self, Open};
 use super::uptime;
 use crate::postgres::process::unix_millis;
@@ -10,7 +11,7 @@ use market::{Asked, LastLook, UnixMillis};
 use rust_decimal::Decimal;
 use std::collections::HashMap;
 use std::time::Duration;
-use strategy::{Episode, LifetimeByRange, Rule, Side, Watched};
+use strategy::{Episode, LifetimeByRange, Rule, Side, Watched, strategies};
 
 /// The runs that tell how it goes with the exchange, as a query. `signal_health` has it, too.
 const RUNS_THAT_COUNT: &str = include_str!("../../sql/queries/runs_that_count.sql");
@@ -26,6 +27,8 @@ pub struct Plan {
     pub open: Open,
     /// Enabled strategies.
     pub rules: Vec<Rule>,
+    /// Watched symbols without a daily candle of yesterday, when a strategy needs some.
+    pub lacking_days: Vec<String>,
     /// Rows that a run cannot work with, and why: each costs only itself.
     pub unusable: Vec<String>,
     /// Whether a fan-out is incomplete.
@@ -94,7 +97,7 @@ pub fn plan(db: &Db) -> Result<Plan, Failure> {
             Ok((watched, asked))
         },
     )?;
-    let (watched, mut asked): (Vec<Watched>, Vec<Asked>) = symbols.into_iter().unzip();
+    let (mut watched, mut asked): (Vec<Watched>, Vec<Asked>) = symbols.into_iter().unzip();
     let under_way = db.read(
         &format!(
             "SELECT EXISTS (SELECT FROM @extschema@.signals WHERE delivered_at IS NULL), {}",
@@ -109,16 +112,40 @@ pub fn plan(db: &Db) -> Result<Plan, Failure> {
         asked.clear();
     }
     ask_for_open(&mut asked, &open);
+    let lacking_days = if rules.iter().any(needs_days) {
+        read_days(db, &mut watched)?
+    } else {
+        Vec::new()
+    };
     Ok(Plan {
         watched,
         asked,
         open,
         rules,
+        lacking_days,
         unusable,
         undelivered,
         paused: paused(db)?,
         standing: standing(db)?,
     })
+}
+
+fn needs_days(rule: &Rule) -> bool {
+    strategies::named(&rule.strategy).is_some_and(|strategy| strategy.days() > 0)
+}
+
+/// Gives the watched symbols their daily candles. Returns those without one of yesterday.
+fn read_days(db: &Db, watched: &mut [Watched]) -> Result<Vec<String>, Failure> {
+    let today = unix_millis().div_euclid(DAY_MS) * DAY_MS;
+    let mut known = days::known(db, today)?;
+    let mut lacking = Vec::new();
+    for watched in watched {
+        match known.remove(&watched.symbol) {
+            Some(days) => watched.days = days,
+            None => lacking.push(watched.symbol.clone()),
+        }
+    }
+    Ok(lacking)
 }
 
 /// Adds the symbols of open outcomes that are not watched any more.
@@ -232,6 +259,13 @@ fn rules(db: &Db, unusable: &mut Vec<String>) -> Result<Vec<Rule>, Failure> {
         &[],
         |row| {
             let strategy = named_text(row, "strategy")?;
+            if strategies::named(&strategy).is_none() {
+                let known: Vec<&str> = strategies::names().collect();
+                return Ok(Err(format!(
+                    "there is no strategy {strategy}, which a row of signal_rules names, but {}: correct or disable it",
+                    known.join(", ")
+                )));
+            }
             Ok(rule(row, strategy.clone()).map_err(|failure| {
                 format!("strategy {strategy} of signal_rules cannot be used: {}: correct it", failure.message)
             }))

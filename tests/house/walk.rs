@@ -20,7 +20,7 @@ const STAGES: &str = "src/cycle/stages.rs";
 const JUDGE: &str = "crates/strategy/src/judge.rs";
 const FINDING: &str = "crates/strategy/src/finding/mod.rs";
 const GATES: &str = "crates/strategy/src/gates.rs";
-const MOMENTUM: &str = "crates/strategy/src/momentum/mod.rs";
+const STRATEGIES: &str = "crates/strategy/src/strategies/mod.rs";
 const VERDICTS: &str = "src/ledger/verdicts.rs";
 
 const WALK: &[Stop] = &[
@@ -37,10 +37,10 @@ const WALK: &[Stop] = &[
     Stop(FINDING, "contradiction", ""),
     Stop(GATES, "status", "judge_alone"),
     Stop(GATES, "passed", "status"),
-    Stop(MOMENTUM, "side", "judge_alone"),
+    Stop(STRATEGIES, "side", "judge_alone"),
     Stop("crates/strategy/src/episode/mod.rs", "step", "judge_alone"),
     Stop(FINDING, "quality", "passed"),
-    Stop(MOMENTUM, "quality", "quality"),
+    Stop(STRATEGIES, "quality", "quality"),
     Stop("crates/strategy/src/levels/mod.rs", "levels", ""),
     Stop(JUDGE, "signal", ""),
     Stop(VERDICTS, "record_verdicts", "record"),

@@ -36,6 +36,7 @@ mod rules_kept;
 mod schema;
 mod settings_in_files;
 mod settlement;
+mod strategies;
 mod trust;
 mod unreached;
 mod update_respects_users;

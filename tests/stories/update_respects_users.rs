@@ -61,9 +61,9 @@ fn what_users_granted_revoked_and_changed_stays() {
         // Of columns that are new, story `rules_kept` says what they are.
         let rows = |session: &mut Session| {
             session.list::<String>(
-                "SELECT (to_jsonb(t) - '{stop_loss_range_share,lifetime_per_range,lifetime_floor,lifetime_cap,renew,
+                "SELECT (to_jsonb(t) - '{description,stop_loss_range_share,lifetime_per_range,lifetime_floor,lifetime_cap,renew,
                                          cooldown_flips}'::text[])::text
-                   FROM signal_rules t UNION ALL SELECT to_jsonb(t)::text FROM signal_tiers t
+                   FROM signal_rules t WHERE strategy = 'momentum' UNION ALL SELECT to_jsonb(t)::text FROM signal_tiers t
                   UNION ALL SELECT to_jsonb(t)::text FROM signal_symbols t
                   UNION ALL SELECT to_jsonb(t)::text FROM user_subscriptions t ORDER BY 1",
             )

@@ -7,7 +7,7 @@
 //! means and the other functions have its words. A signal is sent when every gate of the list
 //! passed: no gate is left out by its place.
 
-use crate::episode::Step;
+use crate::episode::{Reason, Step};
 use crate::finding::{Finding, MISSING, TRADING};
 use crate::text::{plain, seconds, utc};
 use crate::{Levels, Side};
@@ -27,7 +27,8 @@ macro_rules! gates {
             /// why not.
             pub const ALL: &[Self] = &[$(Self::$gate,)+];
 
-            /// The name in tables and in `preview_signals()`.
+            /// The name in tables and in `preview_signals()`, but that of the condition, see
+            /// [`Gate::name_in`].
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$gate => $name,)+
@@ -42,7 +43,7 @@ gates! {
     Valid = "valid",
     Trading = "trading",
     Fresh = "fresh",
-    Momentum = "momentum",
+    Condition = "condition",
     Volume = "volume",
     Confidence = "confidence",
     Quality = "quality",
@@ -97,13 +98,21 @@ impl Gate {
             Self::Valid => Refusal::Unfit("INVALID"),
             Self::Trading => Refusal::Unfit("HALTED"),
             Self::Fresh => Refusal::Unfit("STALE"),
-            Self::Momentum
+            Self::Condition
             | Self::Volume
             | Self::Confidence
             | Self::Quality
             | Self::Levels
             | Self::Episode => Refusal::NoSignal,
             Self::MaxPerRun => Refusal::PutOff,
+        }
+    }
+
+    /// The name as it is shown: the condition has that of the strategy.
+    pub(crate) fn name_in(self, found: &Finding) -> &'static str {
+        match (self, found.strategy) {
+            (Self::Condition, Some(strategy)) => strategy.name(),
+            _ => self.name(),
         }
     }
 
@@ -115,7 +124,7 @@ impl Gate {
             Self::Valid => found.is_valid(),
             Self::Trading => found.is_trading(),
             Self::Fresh => found.is_fresh(),
-            Self::Momentum => found.side.is_some(),
+            Self::Condition => found.side.is_some(),
             Self::Volume => found
                 .ticker()
                 .is_some_and(|ticker| ticker.quote_volume > rule.min_quote_volume),
@@ -133,7 +142,7 @@ impl Gate {
     /// The gate with its words.
     pub(crate) fn reading(self, found: &Finding) -> GateReading {
         GateReading {
-            name: self.name(),
+            name: self.name_in(found),
             value: self.value(found),
             threshold: self.threshold(found),
             passed: self.passed(found),
@@ -160,7 +169,7 @@ impl Gate {
                 )
             }
             Self::Fresh => seconds(found.age_ms()?),
-            Self::Momentum => plain(found.change()?),
+            Self::Condition => plain(found.measure?),
             Self::Volume => plain(found.ticker()?.quote_volume),
             Self::Confidence => found.confidence()?.to_string(),
             Self::Quality => found.quality()?.to_string(),
@@ -190,10 +199,7 @@ impl Gate {
             Self::Valid => "consistent".to_owned(),
             Self::Trading => "0 < bid <= ask, prices and trades > 0".to_owned(),
             Self::Fresh => format!("<= {}", seconds(rule.max_ticker_age_ms)),
-            Self::Momentum => {
-                let enter = rule.enter_change_percent;
-                format!("> {} or < {}", plain(enter), plain(-enter))
-            }
+            Self::Condition => wanted(found),
             Self::Volume => format!("> {}", plain(rule.min_quote_volume)),
             Self::Confidence => format!(">= {}", plain(rule.min_confidence)),
             Self::Quality => format!(">= {}", plain(rule.min_quality)),
@@ -230,11 +236,13 @@ impl Gate {
                     seconds(rule.max_ticker_age_ms)
                 ),
             },
-            Self::Momentum => format!(
-                "24h change {} % is inside {} %",
-                plain(found.change()?),
-                plain(rule.enter_change_percent)
+            Self::Condition if found.lacks_days() => format!(
+                "{} of the {} daily candles that {} needs are known",
+                found.watched.days.len(),
+                found.strategy?.days(),
+                rule.strategy
             ),
+            Self::Condition => format!("{} is inside {}", measure(found), inside(found)?),
             Self::Volume => format!(
                 "24h quote volume {} is not above {}",
                 plain(found.ticker()?.quote_volume),
@@ -277,6 +285,68 @@ pub(crate) fn status(found: &Finding) -> &'static str {
         Some(status) => status,
         None => TRADING,
     }
+}
+
+/// What the measure must be: `> 2 or < -2`.
+fn wanted(found: &Finding) -> String {
+    let bound = |side| found.strategy?.bound(found.rule, side).map(plain);
+    let long = bound(Side::Long);
+    let short = bound(Side::Short);
+    match (long, short) {
+        (Some(long), Some(short)) => format!("> {long} or < {short}"),
+        // A strategy of one side may look for a fall to buy.
+        (Some(bound), None) | (None, Some(bound)) if bound.starts_with('-') => format!("< {bound}"),
+        (Some(bound), None) | (None, Some(bound)) => format!("> {bound}"),
+        (None, None) => "the name of a strategy".to_owned(),
+    }
+}
+
+/// The bound, without a sign where there is one on either side: `2 %`.
+fn inside(found: &Finding) -> Option<String> {
+    let bound = |side| found.strategy?.bound(found.rule, side);
+    let bound = bound(Side::Long).or_else(|| bound(Side::Short))?;
+    Some(format!("{} %", plain(bound)))
+}
+
+/// `24h change 3 %`.
+fn measure(found: &Finding) -> String {
+    let name = found.strategy.map_or("measure", |it| it.measures());
+    format!("{name} {} %", plain(found.measure.unwrap_or_default()))
+}
+
+/// Why a side was signalled.
+pub fn why_signalled(found: &Finding, side: Side, reason: Reason) -> String {
+    let (measure, side_name) = (measure(found), side.as_str());
+    let bound = found.strategy.and_then(|it| it.bound(found.rule, side));
+    let bound = plain(bound.unwrap_or_default());
+    match reason {
+        Reason::Entered => format!("{measure} is beyond {bound} %, entered {side_name}"),
+        Reason::Flipped => format!("{measure} is beyond {bound} %, flipped to {side_name}"),
+        Reason::Renewed => {
+            format!("{measure} is still beyond {bound} % at the end of the last signal's lifetime")
+        }
+    }
+}
+
+/// Why a side is over.
+pub fn ended(found: &Finding, side: Side) -> String {
+    let exit = found.strategy.and_then(|it| it.exit(found.rule, side));
+    format!(
+        "{} fell back inside {} %, {} is over",
+        measure(found),
+        plain(exit.unwrap_or_default()),
+        side.as_str()
+    )
+}
+
+/// Why a side is over and the other one not signalled.
+pub fn held_back(found: &Finding, ended: Side, until: UnixMillis) -> String {
+    format!(
+        "{} is beyond the other threshold, {} is over, cooldown until {}",
+        measure(found),
+        ended.as_str(),
+        utc(until)
+    )
 }
 
 /// Since when a side goes on.

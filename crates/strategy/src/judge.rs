@@ -4,8 +4,7 @@ use crate::episode::{self, Episode, Reason, Step};
 use crate::finding::Finding;
 use crate::gates::{self, Gate, GateReading, Refusal};
 use crate::levels::Levels;
-use crate::text::{plain, utc};
-use crate::{Distances, Rule, Side, Watched, distances, momentum, refused};
+use crate::{Distances, Rule, Side, Strategy, Watched, distances, refused, strategies};
 use market::{Ticker, Tickers, UnixMillis};
 use rust_decimal::Decimal;
 use std::cmp::Reverse;
@@ -18,7 +17,8 @@ pub struct Signal {
     pub reason: Reason,
     /// Strength of the move, 0 to the rule's maximum, two places. No probability.
     pub confidence: Decimal,
-    /// How well the market could be traded, 0 to 100, two places; see `momentum`.
+    /// How well the market could be traded, 0 to 100, two places; see
+    /// [`crate::strategies::quality`].
     pub quality_score: Decimal,
     pub levels: Levels,
     /// What the levels were made of.
@@ -32,7 +32,7 @@ pub struct Signal {
 #[derive(Clone, Debug)]
 pub struct Verdict<'a> {
     pub symbol: &'a str,
-    /// The side the change points to, if it is beyond the threshold.
+    /// The side that the strategy's measure points to, if to any.
     pub side: Option<Side>,
     /// The signal, when every gate passed.
     pub signal: Option<Box<Signal>>,
@@ -49,7 +49,7 @@ pub struct Verdict<'a> {
 #[derive(Clone, Debug)]
 pub struct Explanation {
     pub symbol: String,
-    /// The side the change points to, if it is beyond the threshold.
+    /// The side that the strategy's measure points to, if to any.
     pub side: Option<Side>,
     /// All gates, always the same ones in the same order.
     pub gates: Vec<GateReading>,
@@ -68,9 +68,10 @@ pub fn judge<'a>(
     episodes: &HashMap<String, Episode>,
     now: UnixMillis,
 ) -> Vec<Verdict<'a>> {
+    let strategy = strategies::named(&rule.strategy);
     let mut verdicts: Vec<Verdict> = watched
         .iter()
-        .map(|watched| judge_alone(rule, watched, tickers, episodes, now))
+        .map(|watched| judge_alone(rule, strategy, watched, tickers, episodes, now))
         .collect();
     rank(&mut verdicts);
     verdicts
@@ -79,26 +80,29 @@ pub fn judge<'a>(
 /// The verdict on a symbol before it is compared with the others.
 fn judge_alone<'a>(
     rule: &'a Rule,
+    strategy: Option<&'static dyn Strategy>,
     watched: &'a Watched,
     tickers: &'a Tickers,
     episodes: &HashMap<String, Episode>,
     now: UnixMillis,
 ) -> Verdict<'a> {
-    let mut finding = Finding::of(rule, watched, tickers, episodes, now);
+    let mut finding = Finding::of(rule, strategy, watched, tickers, episodes, now);
     finding.status = gates::status(&finding);
     // By a clock that the exchange does not contradict.
     if finding.is_fit() {
         finding.episode = episode::remembered_at(finding.episode, now);
     }
-    if let Some(change) = finding.change() {
-        finding.side = momentum::side(rule, change);
-        finding.step = Some(episode::step(rule, &finding.episode, change, now));
+    finding.measure = finding.measured();
+    if let Some((strategy, measure)) = strategy.zip(finding.measure) {
+        let step = episode::step(strategy, rule, &finding.episode, measure, now);
+        finding.side = strategy.side(rule, measure);
+        finding.step = Some(step);
     }
     Verdict::of(finding)
 }
 
 /// Gives the symbols that pass every gate of their own their places: best quality first, then the
-/// largest change, then by name.
+/// largest measure, then by name.
 fn rank(verdicts: &mut [Verdict]) {
     let mut candidates: Vec<&mut Verdict> = verdicts
         .iter_mut()
@@ -106,8 +110,8 @@ fn rank(verdicts: &mut [Verdict]) {
         .collect();
     candidates.sort_by_cached_key(|verdict| {
         let found = &verdict.finding;
-        let change = found.change().map(|change| change.abs());
-        (Reverse(found.quality()), Reverse(change), verdict.symbol)
+        let measure = found.measure.map(|measure| measure.abs());
+        (Reverse(found.quality()), Reverse(measure), verdict.symbol)
     });
     for (rank, verdict) in (1..).zip(candidates) {
         verdict.take_rank(rank);
@@ -188,6 +192,11 @@ impl Verdict<'_> {
         readings.collect()
     }
 
+    /// The name of one of its gates, which of one gate is that of the strategy.
+    pub fn name_of(&self, gate: Gate) -> &'static str {
+        gate.name_in(&self.finding)
+    }
+
     /// The first gate that did not pass; `None` of a signal.
     pub fn refused_by(&self) -> Option<Gate> {
         let mut refused = Gate::ALL.iter().filter(|gate| !gate.passed(&self.finding));
@@ -220,21 +229,11 @@ impl Verdict<'_> {
     pub fn why(&self) -> String {
         let finding = &self.finding;
         if let Some(signal) = &self.signal {
-            return why_signalled(finding.rule, signal);
+            return gates::why_signalled(finding, signal.side, signal.reason);
         }
         match finding.step.filter(|_| finding.is_fit()) {
-            Some(Step::Disarm(side)) => format!(
-                "{} fell back inside {} %, {} is over",
-                change_text(finding.change().unwrap_or_default()),
-                plain(finding.rule.exit_change_percent),
-                side.as_str()
-            ),
-            Some(Step::HoldBack { ended, until }) => format!(
-                "{} is beyond the other threshold, {} is over, cooldown until {}",
-                change_text(finding.change().unwrap_or_default()),
-                ended.as_str(),
-                utc(until)
-            ),
+            Some(Step::Disarm(side)) => gates::ended(finding, side),
+            Some(Step::HoldBack { ended, until }) => gates::held_back(finding, ended, until),
             Some(Step::Hold(side, since)) => gates::holding(side, since),
             _ => self
                 .refused_by()
@@ -252,21 +251,4 @@ impl Verdict<'_> {
             why: self.why(),
         }
     }
-}
-
-fn why_signalled(rule: &Rule, signal: &Signal) -> String {
-    let change = change_text(signal.ticker.price_change_percent);
-    let bound = plain(rule.enter_change_percent * signal.side.sign());
-    let side = signal.side.as_str();
-    match signal.reason {
-        Reason::Entered => format!("{change} is beyond {bound} %, entered {side}"),
-        Reason::Flipped => format!("{change} is beyond {bound} %, flipped to {side}"),
-        Reason::Renewed => {
-            format!("{change} is still beyond {bound} % at the end of the last signal's lifetime")
-        }
-    }
-}
-
-fn change_text(change: Decimal) -> String {
-    format!("24h change {} %", plain(change))
 }

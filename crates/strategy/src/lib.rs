@@ -4,7 +4,8 @@
 //! give the same verdicts. `judge` compares the `finding`s of all symbols by their `gates`; each
 //! other file decides one thing.
 //!
-//! Words used here: the *change* is the rolling 24-hour price change in percent; a symbol is in a
+//! Words used here: the *measure* of a strategy is a number of percent, such as the rolling 24-hour
+//! price change, that points to a side when it is beyond a bound; a symbol is in a
 //! *side* from the signal on until its *episode* ends; without a side it is *armed*; a *gate* is
 //! one condition of a signal; the *tick* is the smallest step of a price.
 
@@ -16,11 +17,11 @@ mod finding;
 mod gates;
 mod judge;
 mod levels;
-mod momentum;
 pub mod outcome;
 mod refused;
 mod rule;
 pub mod shipped;
+pub mod strategies;
 mod text;
 
 pub use distances::Distances;
@@ -29,6 +30,7 @@ pub use gates::{Gate, GateReading};
 pub use judge::{Explanation, Signal, Verdict, judge};
 pub use levels::Levels;
 pub use rule::{LifetimeByRange, Rule, Side, Watched};
+pub use strategies::Strategy;
 
 #[cfg(test)]
 mod tests;

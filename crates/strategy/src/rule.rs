@@ -1,5 +1,6 @@
 //! What decides: the rule, the side it finds, and the symbols it is applied to.
 
+use market::Candle;
 use rust_decimal::Decimal;
 
 /// What a signal says to do.
@@ -39,10 +40,11 @@ impl Side {
 /// The parameters of one strategy: one row of signal_rules.
 #[derive(Clone, Debug)]
 pub struct Rule {
+    /// The name of one of [`crate::strategies::ALL`]; by any other there are no signals.
     pub strategy: String,
-    /// A side begins when the change is further from zero than this, in percent.
+    /// The change beyond which a side begins, in percent; see the strategies that use it.
     pub enter_change_percent: Decimal,
-    /// A side ends when the change is nearer to zero than this, in percent.
+    /// The change inside of which a side ends, likewise.
     pub exit_change_percent: Decimal,
     /// Volume that must be exceeded, in the quote asset.
     pub min_quote_volume: Decimal,
@@ -96,4 +98,6 @@ pub struct Watched {
     /// The tick that earlier tickers have shown. It is only remembered, for people: no signal
     /// depends on it, so that history gives the same signals as the present.
     pub learned_tick: Option<Decimal>,
+    /// Finished daily candles, the oldest first, for strategies that need some.
+    pub days: Vec<Candle>,
 }

@@ -28,6 +28,7 @@ ALTER TABLE @extschema@.signal_rules
         CONSTRAINT "lifetime_floor must be above 0" CHECK (lifetime_floor > '0'),
     ADD COLUMN lifetime_cap interval NOT NULL DEFAULT '24 hours',
     ADD CONSTRAINT "lifetime_cap must not be below lifetime_floor" CHECK (lifetime_cap >= lifetime_floor),
+    ADD COLUMN description text,
     ADD COLUMN renew boolean NOT NULL DEFAULT true,
     ADD COLUMN cooldown_flips boolean NOT NULL DEFAULT false;
 ALTER TABLE @extschema@.signal_rules
@@ -43,3 +44,11 @@ UPDATE @extschema@.signal_rules SET renew = false, cooldown = NULL, cooldown_fli
    AND lifetime = interval '4 hours' AND cooldown = interval '30 minutes'
    AND max_ticker_age = interval '5 minutes' AND max_signals_per_run = 10;
 ALTER TABLE @extschema@.signal_episodes ADD COLUMN expires_at timestamptz;
+-- Strategies are files of the library; a row of another name costs only itself.
+ALTER TABLE @extschema@.signal_rules
+    DROP CONSTRAINT IF EXISTS signal_rules_strategy_check,
+    ADD CONSTRAINT "strategy must not be empty" CHECK (strategy <> '');
+UPDATE @extschema@.signal_rules SET description =
+    'Follows a 24h change beyond a threshold. No edge was shown: on recorded candles of twelve pairs (2020-12 to '
+    '2021-07) its signals return what a coin flip at the same moments does.'
+ WHERE strategy = 'momentum' AND shipped;

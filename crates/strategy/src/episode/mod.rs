@@ -1,13 +1,13 @@
 //! The memory that makes one signal of one move.
 //!
 //! ```text
-//!              beyond enter, after the cooldown: fire "entered"
+//!              beyond the bound, after the cooldown: fire "entered"
 //!   armed  ------------------------------------------------------->  in a side
 //!     ^                                                               |  |
-//!     |   change falls back inside exit                               |  | beyond enter on the
+//!     |   over, as the strategy says                                  |  | beyond that of the
 //!     +---------------------------------------------------------------+  | other side, after
 //!     |                                                               |  | the cooldown:
-//!     |   beyond enter on the other side, during the cooldown         |  | fire "flipped"
+//!     |   beyond that of the other side, during the cooldown          |  | fire "flipped"
 //!     +---------------------------------------------------------------+  v
 //! ```
 //!
@@ -15,7 +15,7 @@
 //! "renewed". The cooldown is the lifetime of the signal unless the rule says a time: then no
 //! signal of a symbol comes while its last one lives.
 
-use crate::{Rule, Side, momentum};
+use crate::{Rule, Side, Strategy};
 use market::UnixMillis;
 use rust_decimal::Decimal;
 
@@ -54,26 +54,32 @@ impl Reason {
     }
 }
 
-/// What a change means to a symbol, given what is remembered of it.
+/// What a measure means to a symbol, given what is remembered of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Step {
-    /// Armed, and the change is not beyond the threshold.
+    /// Armed, and the measure points to no side.
     Wait,
-    /// Armed and beyond the threshold, but too soon after the last signal.
+    /// Armed and pointed to a side, but too soon after the last signal.
     Cool { until: UnixMillis },
-    /// Beyond the threshold on the other side, but too soon after the last signal: this side ends.
+    /// Pointed to the other side, but too soon after the last signal: this side ends.
     HoldBack { ended: Side, until: UnixMillis },
     /// In this side since then, and it goes on.
     Hold(Side, Option<UnixMillis>),
-    /// In this side, which ends now: the change fell back.
+    /// In this side, which ends now.
     Disarm(Side),
     /// Time for a signal.
     Fire(Side, Reason),
 }
 
-/// Decides what a change of `change` percent at `now` means.
-pub fn step(rule: &Rule, episode: &Episode, change: Decimal, now: UnixMillis) -> Step {
-    let pointed = momentum::side(rule, change);
+/// Decides what a measure of `strategy` at `now` means.
+pub fn step(
+    strategy: &dyn Strategy,
+    rule: &Rule,
+    episode: &Episode,
+    measure: Decimal,
+    now: UnixMillis,
+) -> Step {
+    let pointed = strategy.side(rule, measure);
     let Some(side) = episode.side else {
         return match (pointed, cooling_until(rule, episode)) {
             (None, _) => Step::Wait,
@@ -91,7 +97,7 @@ pub fn step(rule: &Rule, episode: &Episode, change: Decimal, now: UnixMillis) ->
         Some(_) if rule.renew && now >= lifetime_end(rule, episode) => {
             Step::Fire(side, Reason::Renewed)
         }
-        None if is_inside_exit(rule, side, change) => Step::Disarm(side),
+        _ if strategy.is_over(rule, side, measure) => Step::Disarm(side),
         _ => Step::Hold(side, episode.since),
     }
 }
@@ -136,11 +142,6 @@ pub fn remembered_at(episode: Episode, now: UnixMillis) -> Episode {
         expires_at: episode.expires_at.map(|at| at.saturating_sub(ahead)),
         ..episode
     }
-}
-
-/// Whether the change fell back, with its sign: a LONG whose change is -1.5 % has ended, too.
-fn is_inside_exit(rule: &Rule, side: Side, change: Decimal) -> bool {
-    change * side.sign() < rule.exit_change_percent
 }
 
 fn cooling_until(rule: &Rule, episode: &Episode) -> Option<UnixMillis> {

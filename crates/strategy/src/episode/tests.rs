@@ -26,14 +26,19 @@ fn short_since(since: UnixMillis) -> Episode {
     }
 }
 
+fn step_of(rule: &Rule, episode: &Episode, change: &str, now: UnixMillis) -> Step {
+    let strategy = crate::strategies::named(&rule.strategy).unwrap();
+    step(strategy, rule, episode, number(change), now)
+}
+
 /// By a rule with renewals, a cooldown of its own, and flips at once.
 fn step_at(episode: &Episode, change: &str, now: UnixMillis) -> Step {
-    step(&rule_of_0_2_0(), episode, number(change), now)
+    step_of(&rule_of_0_2_0(), episode, change, now)
 }
 
 /// By the rule that is shipped.
 fn step_by_default(episode: &Episode, change: &str, now: UnixMillis) -> Step {
-    step(&rule(), episode, number(change), now)
+    step_of(&rule(), episode, change, now)
 }
 
 #[test]
@@ -143,18 +148,17 @@ fn a_lifetime_that_differs_from_signal_to_signal_is_remembered() {
         expires_at: Some(until),
         ..armed(Some(NOW))
     };
-    let change = number("3");
     assert_eq!(
-        step(&rule, &short_lived, change, until - 1),
+        step_of(&rule, &short_lived, "3", until - 1),
         Step::Cool { until }
     );
     assert_eq!(
-        step(&rule, &short_lived, change, until),
+        step_of(&rule, &short_lived, "3", until),
         Step::Fire(Side::Long, Reason::Entered)
     );
     // Of a signal of before it was remembered: as long as any may live.
     assert_eq!(
-        step(&rule, &armed(Some(NOW)), change, until),
+        step_of(&rule, &armed(Some(NOW)), "3", until),
         Step::Cool {
             until: NOW + 24 * HOUR
         }
@@ -204,7 +208,7 @@ fn an_exit_above_the_threshold_does_not_end_what_just_began() {
         ..rule()
     };
     let held = Step::Hold(Side::Long, Some(NOW));
-    assert_eq!(step(&rule, &long_since(NOW), number("3"), NOW + 1), held);
+    assert_eq!(step_of(&rule, &long_since(NOW), "3", NOW + 1), held);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! the statistics of their last day, for months.
 
 use crate::episode::{Episode, Step};
-use crate::{Distances, Levels, Rule, Side, Watched, distances, levels, momentum};
+use crate::{Distances, Levels, Rule, Side, Strategy, Watched, distances, levels, strategies};
 use market::{Ticker, Tickers, UnixMillis};
 use rust_decimal::Decimal;
 use std::borrow::Cow;
@@ -22,6 +22,8 @@ pub const TRADING: &str = "TRADING";
 #[derive(Clone, Debug)]
 pub struct Finding<'a> {
     pub rule: &'a Rule,
+    /// The rule's strategy, if there is one of its name.
+    pub strategy: Option<&'static dyn Strategy>,
     pub watched: &'a Watched,
     pub row: Option<&'a Result<Ticker, String>>,
     /// Whether the reply lacks the symbol, without a word of whether it is listed.
@@ -35,11 +37,13 @@ pub struct Finding<'a> {
     pub now: UnixMillis,
     /// [`TRADING`], or what the first gate to find the ticker unfit says of the market.
     pub status: &'static str,
-    /// The side the change points to.
+    /// What the strategy measured, in percent.
+    pub measure: Option<Decimal>,
+    /// The side that the measure points to.
     pub side: Option<Side>,
     /// What was remembered.
     pub episode: Episode,
-    /// What the change means to the episode, also when the ticker is not fit to be judged.
+    /// What the measure means to the episode, also when the ticker is not fit to be judged.
     pub step: Option<Step>,
     /// The place among the symbols that pass every gate of their own, from 1.
     pub rank: Option<usize>,
@@ -51,6 +55,7 @@ impl<'a> Finding<'a> {
     /// What the reply and the memory hold of a symbol, before any gate was asked.
     pub fn of(
         rule: &'a Rule,
+        strategy: Option<&'static dyn Strategy>,
         watched: &'a Watched,
         tickers: &'a Tickers,
         episodes: &HashMap<String, Episode>,
@@ -59,6 +64,7 @@ impl<'a> Finding<'a> {
         let row = tickers.rows.get(&watched.symbol);
         Self {
             rule,
+            strategy,
             watched,
             row,
             is_missing: row.is_none() && tickers.missing.contains(&watched.symbol),
@@ -67,6 +73,7 @@ impl<'a> Finding<'a> {
             fault: row.and_then(fault),
             now,
             status: TRADING,
+            measure: None,
             side: None,
             episode: episodes.get(&watched.symbol).cloned().unwrap_or_default(),
             step: None,
@@ -80,9 +87,19 @@ impl<'a> Finding<'a> {
         self.row?.as_ref().ok()
     }
 
-    /// The 24-hour change in percent.
-    pub fn change(&self) -> Option<Decimal> {
-        Some(self.ticker()?.price_change_percent)
+    /// What the strategy measures of this ticker; `None` also when it needs more days than are
+    /// known.
+    pub fn measured(&self) -> Option<Decimal> {
+        let strategy = self.strategy?;
+        let days = &self.watched.days;
+        let first = days.len().checked_sub(strategy.days())?;
+        strategy.measure(self.ticker()?, days.get(first..)?)
+    }
+
+    /// Whether it is for want of daily candles that there is no measure.
+    pub fn lacks_days(&self) -> bool {
+        let needed = self.strategy.map_or(0, |strategy| strategy.days());
+        self.watched.days.len() < needed
     }
 
     /// How old the ticker is, in milliseconds.
@@ -91,13 +108,13 @@ impl<'a> Finding<'a> {
     }
 
     pub fn confidence(&self) -> Option<Decimal> {
-        Some(momentum::confidence(self.rule, self.change()?))
+        Some(strategies::confidence(self.rule, self.measure?))
     }
 
     pub fn quality(&self) -> Option<Decimal> {
         *self
             .quality
-            .get_or_init(|| Some(momentum::quality(self.rule, self.side?, self.ticker()?)))
+            .get_or_init(|| Some(strategies::quality(self.rule, self.side?, self.ticker()?)))
     }
 
     /// The levels of a signal; `None` without a side, and when they do not fit.

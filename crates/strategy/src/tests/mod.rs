@@ -97,7 +97,7 @@ impl From<Verdict<'_>> for Told {
         } = verdict.explain();
         let refused_by = gates.iter().find(|gate| !gate.passed);
         assert_eq!(
-            verdict.refused_by().map(Gate::name),
+            verdict.refused_by().map(|gate| verdict.name_of(gate)),
             refused_by.map(|gate| gate.name)
         );
         Self {

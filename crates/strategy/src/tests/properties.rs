@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use proptest::strategy::Strategy;
 
 /// Any decimal, with the extremes and the everyday ones often.
 pub fn any_decimal() -> impl Strategy<Value = Decimal> {
@@ -150,7 +151,7 @@ proptest! {
         learned_tick in any_tick(),
         now in any_time(),
     ) {
-        let watched = Watched { symbol: "BTCUSDT".to_owned(), tick_size, learned_tick };
+        let watched = Watched { symbol: "BTCUSDT".to_owned(), tick_size, learned_tick, ..Watched::default() };
         let episodes = HashMap::from([("BTCUSDT".to_owned(), episode)]);
         let verdicts = judge(&rule, &[watched], &tickers([ticker]), &episodes, now);
         let names: Vec<&str> = verdicts[0].gates.iter().map(|gate| gate.name).collect();
@@ -165,7 +166,7 @@ proptest! {
         tick_size in any_tick(),
         learned_tick in any_tick(),
     ) {
-        let watched = Watched { symbol: "BTCUSDT".to_owned(), tick_size, learned_tick };
+        let watched = Watched { symbol: "BTCUSDT".to_owned(), tick_size, learned_tick, ..Watched::default() };
         let verdict = judge(&rule(), &[watched], &tickers([ticker.clone()]), &HashMap::new(), NOW)
             .remove(0);
         prop_assert_eq!(verdict.status, "TRADING", "{}", verdict.why);

@@ -1,10 +1,80 @@
-//! The momentum rule: what moved over the last 24 hours is taken to move on. The side it points
-//! to, the strength of the move, and how well the market could be traded.
+//! The strategies: what each measures of a symbol, and which side that points to; and how strong
+//! what it found is, and how well the market could be traded.
+//!
+//! A strategy is a file of this folder with a `pub const STRATEGY: &dyn Strategy`, and a row of
+//! signal_rules. The build script lists the files. All else is the same for every strategy: the
+//! gates, the episode that makes one signal of one move, stop, targets and lifetime.
 
 use crate::{Rule, Side};
-use market::Ticker;
+use market::{Candle, Ticker};
 use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
 use rust_decimal::{Decimal, RoundingStrategy};
+use std::fmt;
+
+/// What one strategy decides. It is given what is known at the time of the ticker, and nothing
+/// else.
+pub trait Strategy: fmt::Debug + Sync {
+    /// Its name in signal_rules and in `preview_signals()`.
+    fn name(&self) -> &'static str;
+
+    /// What it measures, in words, before a number of percent: `24h change`.
+    fn measures(&self) -> &'static str;
+
+    /// How many finished daily candles it needs, the last of which ended when the UTC day of the
+    /// ticker began; 0 when the ticker is enough.
+    fn days(&self) -> usize {
+        0
+    }
+
+    /// The measure, in percent. `days` are as many candles as [`Strategy::days`] says, the oldest
+    /// first. `None` when it does not fit.
+    fn measure(&self, ticker: &Ticker, days: &[Candle]) -> Option<Decimal>;
+
+    /// What the measure must be beyond, on the way to this side; `None` when the strategy knows no
+    /// such side.
+    fn bound(&self, rule: &Rule, side: Side) -> Option<Decimal>;
+
+    /// The side that a measure points to: LONG above the bound of that side, SHORT below its own,
+    /// unless a strategy says otherwise. A measure at the bound is not beyond it.
+    fn side(&self, rule: &Rule, measure: Decimal) -> Option<Side> {
+        let is_beyond = |side: &Side| {
+            self.bound(rule, *side).is_some_and(|bound| match side {
+                Side::Long => measure > bound,
+                Side::Short => measure < bound,
+            })
+        };
+        [Side::Long, Side::Short].into_iter().find(is_beyond)
+    }
+
+    /// The measure inside of which a side is over. Unless a strategy says otherwise, a side is over
+    /// as soon as the measure does not point to it any more.
+    fn exit(&self, rule: &Rule, side: Side) -> Option<Decimal> {
+        self.bound(rule, side)
+    }
+
+    /// Whether a side ends by this measure.
+    fn is_over(&self, rule: &Rule, side: Side, measure: Decimal) -> bool {
+        self.side(rule, measure) != Some(side)
+    }
+}
+
+include!(concat!(env!("OUT_DIR"), "/strategies.rs"));
+
+/// The strategy of that name in signal_rules, if there is one.
+pub fn named(name: &str) -> Option<&'static dyn Strategy> {
+    ALL.iter().copied().find(|strategy| strategy.name() == name)
+}
+
+/// The names of all strategies.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|strategy| strategy.name())
+}
+
+/// A percentage with four places, away from zero, so that the least bit beyond a bound of zero stays
+/// beyond it.
+fn four_places(percent: Decimal) -> Decimal {
+    percent.round_dp_with_strategy(4, RoundingStrategy::AwayFromZero)
+}
 
 /// Points for volume: none at the rule's floor, all at a thousand times the floor.
 const LIQUIDITY_POINTS: f64 = 40.0;
@@ -19,24 +89,12 @@ const WIDE_SPREAD: f64 = 20.0;
 /// Points for the last price's place in the day's range.
 const RANGE_POINTS: f64 = 30.0;
 
-/// The side that a change of `change` percent points to: LONG strictly above the threshold,
-/// SHORT strictly below its negative.
-pub fn side(rule: &Rule, change: Decimal) -> Option<Side> {
-    if change > rule.enter_change_percent {
-        Some(Side::Long)
-    } else if change < -rule.enter_change_percent {
-        Some(Side::Short)
-    } else {
-        None
-    }
-}
-
-/// min(|change| x `confidence_per_percent`, `max_confidence`), never below zero, rounded to two
+/// min(|measure| x `confidence_per_percent`, `max_confidence`), never below zero, rounded to two
 /// places, half away from zero as PostgreSQL rounds numeric.
 ///
 /// It grows with the size of the move and says nothing of the chance of a profit.
-pub fn confidence(rule: &Rule, change: Decimal) -> Decimal {
-    let mut confidence = change
+pub fn confidence(rule: &Rule, measure: Decimal) -> Decimal {
+    let mut confidence = measure
         .abs()
         .checked_mul(rule.confidence_per_percent)
         .map_or(rule.max_confidence, |value| value.min(rule.max_confidence))

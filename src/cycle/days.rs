@@ -1,0 +1,72 @@
+//! Daily candles of symbols that have none of yesterday yet, asked for while a strategy that needs
+//! them is enabled.
+
+use market::{Candle, CandleClient, CandleQuery, Endpoint, Interval, MarketError, UnixMillis};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// So far back candles are asked for: 28 that are finished, in one request of weight 2.
+const ASKED_DAYS: i64 = 29;
+/// Symbols that one run asks for; the others wait for the next.
+const MOST_SYMBOLS: usize = 5;
+/// Time until a symbol is asked for again that gave no candle of yesterday.
+const ASK_AGAIN: Duration = Duration::from_secs(3600);
+
+thread_local! {
+    /// When this process asked for a symbol last.
+    static ASKED: RefCell<HashMap<String, Instant>> = RefCell::default();
+}
+
+/// What came of asking for daily candles.
+#[derive(Debug, Default)]
+pub struct Days {
+    pub candles: Vec<(String, Vec<Candle>)>,
+    /// Why some are missing.
+    pub trouble: Option<String>,
+}
+
+/// The symbols to ask for now, of those that lack yesterday's candle. They count as asked for.
+pub fn to_ask(lacking: &[String]) -> Vec<String> {
+    ASKED.with_borrow_mut(|asked| {
+        asked.retain(|_, at| at.elapsed() < ASK_AGAIN);
+        let due = lacking.iter().filter(|symbol| !asked.contains_key(*symbol));
+        let due: Vec<String> = due.take(MOST_SYMBOLS).cloned().collect();
+        let now = Instant::now();
+        asked.extend(due.iter().map(|symbol| (symbol.clone(), now)));
+        due
+    })
+}
+
+/// Asks for the finished days of these symbols. Blocks; for the helper thread. A failure costs only
+/// the symbols that are still to be asked for.
+pub fn fetch(endpoint: &Endpoint, symbols: Vec<String>, now: UnixMillis) -> Days {
+    let mut days = Days::default();
+    for symbol in symbols {
+        match fetch_one(endpoint, &symbol, now) {
+            Ok(candles) => days.candles.push((symbol, candles)),
+            Err(error) => {
+                days.trouble = Some(format!(
+                    "daily candles of {symbol} are missing: {}",
+                    error.message()
+                ));
+                break;
+            }
+        }
+    }
+    days
+}
+
+fn fetch_one(
+    endpoint: &Endpoint,
+    symbol: &str,
+    now: UnixMillis,
+) -> Result<Vec<Candle>, MarketError> {
+    let query = CandleQuery {
+        symbol: symbol.to_owned(),
+        interval: Interval::Day,
+        from: now.saturating_sub(ASKED_DAYS * Interval::Day.millis()),
+        until: now,
+    };
+    Ok(CandleClient::new(endpoint)?.get(&query)?.rows)
+}
