@@ -9,6 +9,7 @@ use market::{Ticker, UnixMillis};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use strategy::distances::range_percent;
 use strategy::{Episode, Rule, Side, Signal, Verdict};
 
 /// A signal with all that its row is made of.
@@ -155,12 +156,16 @@ fn insert_signals(db: &Db, rule: &Rule, signals: Vec<NewSignal>) -> Result<(), F
         recordset::values(&columns),
         recordset::source(&columns)
     );
-    outcomes::open(
-        db,
-        &insert,
-        recordset::rows(&columns, signals).into(),
-        opened,
-    )
+    let [of_outcomes, source] = outcomes::arguments(opened);
+    db.run(
+        &outcomes::opening(&insert),
+        &[
+            recordset::rows(&columns, signals).into(),
+            of_outcomes,
+            source,
+        ],
+    )?;
+    Ok(())
 }
 
 fn opened<'a>(new: &NewSignal<'a>) -> Opened<'a> {
@@ -170,6 +175,8 @@ fn opened<'a>(new: &NewSignal<'a>) -> Opened<'a> {
         signal_at: new.signal.ticker.close_time,
         stop_loss_percent: new.signal.distances.stop_loss_percent,
         take_profit_percents: &new.signal.distances.take_profit_percents,
+        // Every price of a ticker that was judged is above zero.
+        range_percent: range_percent(&new.signal.ticker).unwrap_or_default(),
     }
 }
 

@@ -70,6 +70,7 @@ fn sentence(state: &str, is_healthy: bool) -> &'static str {
         "blind" => "The market cannot be judged at present, so there are no new signals.",
         "unreached" => "New signals do not reach subscribers at present.",
         "incomplete" => "Signals that you missed cannot be read at present. They follow.",
+        "unsettled" => "Signals are generated; what became of some of them is known late.",
         "unknown" => "It is not known at present whether signals are generated.",
         _ if is_healthy => "Signals are generated.",
         _ => "Signals may be late or missing because of a technical problem.",

@@ -19,13 +19,10 @@
 
 mod opening;
 mod seen;
-// Called by the stage that settles, which is not there yet.
-#[allow(dead_code)]
 mod settling;
 
-pub use opening::{Opened, open, supersede};
+pub use opening::{Opened, arguments, opening, supersede};
 pub use seen::{OPEN, Open, look, open_ones};
-#[allow(unused_imports)]
 pub use settling::{
     DueOutcome, VOID_AFTER, due, settle, settle_by_samples, void, void_of_other_exchanges,
 };

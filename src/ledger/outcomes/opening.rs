@@ -20,9 +20,11 @@ pub struct Opened<'a> {
     /// Distances that the levels were made of, in percent.
     pub stop_loss_percent: Decimal,
     pub take_profit_percents: &'a [Decimal],
+    /// 24-hour range in percent.
+    pub range_percent: Decimal,
 }
 
-fn opened_columns<'a>() -> [Column<Opened<'a>>; 5] {
+fn opened_columns<'a>() -> [Column<Opened<'a>>; 6] {
     [
         column("symbol", Text, |o| o.symbol.into()),
         column("signal_type", Text, |o| o.signal_type.into()),
@@ -31,6 +33,7 @@ fn opened_columns<'a>() -> [Column<Opened<'a>>; 5] {
         column("take_profit_percents", NumericArray, |o| {
             o.take_profit_percents.iter().copied().map(exact).collect()
         }),
+        column("range_percent", Numeric, |o| exact(o.range_percent)),
     ]
 }
 
@@ -38,37 +41,31 @@ fn exact(number: Decimal) -> Value {
     number.to_string().into()
 }
 
-/// Records signals of one strategy, no two of one symbol, and opens their outcomes, in one
-/// statement. `insert` is an `INSERT INTO signals` without RETURNING, whose argument $1 is `rows`.
-///
-/// # Errors
-/// What the statement raises.
-pub fn open<'a>(
-    db: &Db,
-    insert: &str,
-    rows: DatumWithOid<'a>,
-    opened: impl IntoIterator<Item = Opened<'a>>,
-) -> Result<(), Failure> {
-    let columns = opened_columns();
-    db.run(
-        &format!(
-            "WITH new AS ({insert} RETURNING *)
-             INSERT INTO @extschema@.signal_outcomes
-                    (signal_id, strategy, symbol, signal_type, reason, signal_at, expires_at, entry_price, stop_loss,
-                     take_profit, stop_loss_percent, take_profit_percents, confidence, quality_score,
-                     price_change_percent, range_percent, source, high_seen, low_seen)
-             SELECT n.signal_id, n.strategy, n.symbol, n.signal_type, n.reason, n.close_time, n.expires_at, n.entry_price,
-                    n.stop_loss, n.take_profit, r.stop_loss_percent, r.take_profit_percents, n.confidence,
-                    n.quality_score, n.price_change_percent,
-                    trim_scale(round((n.high_price - n.low_price) * 100 / n.open_price, 6)),
-                    $3, n.entry_price, n.entry_price
-               FROM new n JOIN {} ON r.symbol = n.symbol
-              ORDER BY n.signal_id",
-            recordset::source_in(&columns, 2)
-        ),
-        &[rows, recordset::rows(&columns, opened).into(), source().into()],
-    )?;
-    Ok(())
+/// The statement that inserts signals as `insert` does, an INSERT INTO signals without RETURNING,
+/// and opens their outcomes. Its arguments are that of `insert` and those of [`arguments`].
+pub fn opening(insert: &str) -> String {
+    format!(
+        "WITH new AS ({insert} RETURNING *)
+         INSERT INTO @extschema@.signal_outcomes
+                (signal_id, strategy, symbol, signal_type, reason, signal_at, expires_at, entry_price, stop_loss,
+                 take_profit, stop_loss_percent, take_profit_percents, confidence, quality_score,
+                 price_change_percent, range_percent, source, high_seen, low_seen)
+         SELECT n.signal_id, n.strategy, n.symbol, n.signal_type, n.reason, n.close_time, n.expires_at, n.entry_price,
+                n.stop_loss, n.take_profit, r.stop_loss_percent, r.take_profit_percents, n.confidence,
+                n.quality_score, n.price_change_percent, r.range_percent, $3, n.entry_price, n.entry_price
+           FROM new n JOIN {} ON r.symbol = n.symbol
+          ORDER BY n.signal_id",
+        recordset::source_in(&opened_columns(), 2)
+    )
+}
+
+/// What [`opening`] is told of the signals, which are of one strategy, no two of one symbol: $2 and
+/// $3.
+pub fn arguments<'a>(opened: impl IntoIterator<Item = Opened<'a>>) -> [DatumWithOid<'static>; 2] {
+    [
+        recordset::rows(&opened_columns(), opened).into(),
+        source().into(),
+    ]
 }
 
 /// Marks the outcomes of a strategy that are open while an opposite signal of their symbol comes.

@@ -16,7 +16,6 @@ pub struct Open {
     pub symbols: Vec<String>,
     /// When the time of the first one passes that is not settled: 5 seconds later it is due. `None`
     /// when no outcome is open.
-    #[allow(dead_code)]
     pub first_expires_at: Option<UnixMillis>,
 }
 
