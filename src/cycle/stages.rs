@@ -1,7 +1,7 @@
 //! The stages that every run goes through, whoever starts it.
 
-use super::settle::Settled;
 use super::days::{self, Days};
+use super::settle::Settled;
 use super::summary::summary;
 use crate::board::slots::{self, Stage};
 use crate::delivery::Delivered;
