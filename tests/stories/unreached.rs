@@ -3,7 +3,8 @@
 
 use signal_hub_harness::cluster::{Cluster, POSTGRES};
 use signal_hub_harness::scene::{
-    SOON, by_itself, generate, installed_by_hand, rising_market, subscribe, user, wait_for_good_run,
+    SOON, by_itself, generate, installed_by_hand, rising_market, subscribe, user,
+    wait_for_deliveries, wait_for_good_run,
 };
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
@@ -109,6 +110,12 @@ fn rows_that_are_all_refused_need_a_person() {
         let message: &str = row.get(1);
         !row.get::<_, bool>(0) && (message.contains("row refused") || message.contains("no_btc"))
     });
+    // There is nobody to compare the only subscriber with, so the signal waits for them.
+    let failures: i32 = session.one("SELECT max(delivery_failures)::integer FROM signals");
+    assert_eq!(failures, 0, "nobody was given up");
+    session.run("ALTER TABLE user_signals DROP CONSTRAINT no_btc");
+    wait_for_deliveries(&mut session, 1);
+    message_in_state(&mut session, "running", true);
 }
 
 #[test]
