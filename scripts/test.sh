@@ -19,18 +19,22 @@ CHECKS=(
 )
 # These need no server, and nothing that is installed.
 QUICK=(formatting lints unit house)
+# The tests of the crates that have some beside their sources.
+mapfile -t CRATE_TESTS < <(printf '%s\n' crates/*/tests/* | sed -E 's|.*/|--test=|; s|\.rs$||')
 
 check_formatting() { run_cargo fmt --all --check; }
 
-check_lints() { run_cargo clippy --workspace --all-targets --locked "${features[@]}" -- -D warnings; }
+# in_workspace COMMAND [ARGUMENT...]: whatever is built of it, cargo is always told of the whole
+# workspace. By what it is told of it chooses the features of each crate; these are then the same
+# every time, and nothing is built twice.
+in_workspace() { run_cargo "$1" --workspace --locked "${features[@]}" "${@:2}"; }
 
-# Everything but what has a check of its own below; a new crate is in here by itself.
-check_unit() {
-    run_cargo test --workspace --locked "${features[@]}" --exclude signal_hub_tests --exclude signal_hub_live \
-        --exclude signal_hub_fuzz -- "$@"
-}
+check_lints() { in_workspace clippy --all-targets -- -D warnings; }
 
-check_house() { run_cargo test --locked -p signal_hub_tests --test house -- "$@"; }
+# The libraries of all packages, and the tests of the crates; a new crate is in here by itself.
+check_unit() { in_workspace test --lib "${CRATE_TESTS[@]}" -- "$@"; }
+
+check_house() { in_workspace test --test house -- "$@"; }
 
 check_fuzzing() {
     as_builder sh -c 'command -v c++' >/dev/null || cannot "no C++ compiler (Debian: g++)"
@@ -66,13 +70,17 @@ check_realtime() {
 
 # The examples are programs that the tests start; cargo builds them as tests otherwise.
 test_on_servers() {
-    run_cargo build --locked -p signal_hub_tests --examples
-    run_cargo test --locked -p signal_hub_tests --test "$1" -- "${@:2}"
+    in_workspace build --examples
+    in_workspace test --test "$1" -- "${@:2}"
 }
 
-check_live() { run_cargo test --locked -p signal_hub_live -- "$@"; }
+check_live() { in_workspace test --test service --test bundle -- "$@"; }
 
-check_browser() { as_builder env PG_CONFIG="$pg_config" live/tests/browser/run "$@"; }
+check_browser() {
+    # With the examples, for which cargo chooses features as for the tests.
+    in_workspace build --bin signal_hub_live --bin market_simulator --examples
+    as_builder env PG_CONFIG="$pg_config" PROGRAMS="$CARGO_TARGET_DIR/debug" live/tests/browser/run "$@"
+}
 
 check_pgspot() {
     command -v pgspot >/dev/null || cannot "pgspot is not installed (pip install pgspot)"
