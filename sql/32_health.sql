@@ -42,7 +42,7 @@ WITH facts AS (
            (SELECT count(*) FROM @extschema@.signals g WHERE g.delivered_at IS NULL) AS undelivered_signals,
            p.paused_at, p.paused_by, p.reason AS pause_reason, u.given_up, u.given_up_why,
            o.outcomes_open, o.outcomes_void, o.outcomes - o.outcomes_open - o.outcomes_void AS outcomes_settled,
-           x.due_signal_id, x.due_symbol, x.due_since, clock_timestamp() - x.due_since AS oldest_due_settlement
+           x.due_signal, x.listed_due_since, clock_timestamp() - x.due_since AS oldest_due_settlement
       FROM @extschema@.signal_worker_status() w
      CROSS JOIN @extschema@.signal_worker_history() h
       LEFT JOIN LATERAL (SELECT r.*
@@ -78,13 +78,17 @@ WITH facts AS (
                                      AS outcomes_open,
                                  (SELECT count(*) FROM @extschema@.signal_outcomes WHERE state = 'void')
                                      AS outcomes_void) o
-      -- Those that another exchange would have to settle wait until they are void.
-      LEFT JOIN LATERAL (SELECT c.signal_id AS due_signal_id, c.symbol AS due_symbol,
-                                c.expires_at + interval '5 seconds' AS due_since
-                           FROM @extschema@.signal_outcomes c
-                          WHERE c.state = 'open' AND c.expires_at < clock_timestamp() - interval '5 seconds'
-                            AND (c.source IS NULL OR c.source = rtrim(l.exchange_url, '/'))
-                          ORDER BY c.expires_at LIMIT 1) x ON true
+      -- Those that another exchange would have to settle wait until they are void, and of those
+      -- that the exchange does not list any more there are no candles to come.
+      CROSS JOIN LATERAL (SELECT min(c.expires_at) + interval '5 seconds' AS due_since,
+                                 min(c.expires_at) FILTER (WHERE y.status IS DISTINCT FROM 'UNKNOWN')
+                                     + interval '5 seconds' AS listed_due_since,
+                                 (array_agg(format('%s (%s)', c.signal_id, c.symbol) ORDER BY c.expires_at)
+                                     FILTER (WHERE y.status IS DISTINCT FROM 'UNKNOWN'))[1] AS due_signal
+                            FROM @extschema@.signal_outcomes c
+                            LEFT JOIN @extschema@.signal_symbols y USING (symbol)
+                           WHERE c.state = 'open' AND c.expires_at < clock_timestamp() - interval '5 seconds'
+                             AND (c.source IS NULL OR c.source = rtrim(l.exchange_url, '/'))) x
 ), judged AS (
     SELECT CASE
                WHEN standby THEN 'standby'
@@ -99,7 +103,7 @@ WITH facts AS (
                WHEN last_run IS NULL THEN 'starting'
                WHEN blind_runs >= 3 THEN 'blind'
                WHEN unreached THEN 'unreached'
-               WHEN oldest_due_settlement > interval '1 day' THEN 'unsettled'
+               WHEN listed_due_since < clock_timestamp() - interval '1 day' THEN 'unsettled'
                ELSE 'running'
            END AS state, facts.*
       FROM facts
@@ -165,10 +169,9 @@ SELECT judged.*,
                       regexp_replace(last_message, '^no new signal: ', ''))
            WHEN 'unreached' THEN reach
            WHEN 'unsettled' THEN
-               format('the outcome of signal %s (%s) has been due since %s and could not be settled: the exchange '
-                      'answers runs but gives no candles of the pair; see the messages in signal_runs and the server '
-                      'log for why. Seven days after its time the outcome is void', due_signal_id, due_symbol,
-                      due_since::timestamptz(0))
+               format('the outcome of signal %s has been due since %s and could not be settled: the exchange '
+                      'answers runs but gives no candles of the pair; the server log says why. Seven days after its '
+                      'time the outcome is void', due_signal, listed_due_since::timestamptz(0))
            -- Beside a fan-out the last run is shown only when it could not judge most symbols.
            ELSE (SELECT concat_ws('; ', d.progress,
                                   CASE WHEN half_blind OR d.progress IS NULL
@@ -243,4 +246,4 @@ COMMENT ON COLUMN @extschema@.signal_health.outcomes_settled IS 'signals whose o
 COMMENT ON COLUMN @extschema@.signal_health.outcomes_void IS 'signals whose outcome cannot be known';
 COMMENT ON COLUMN @extschema@.signal_health.oldest_due_settlement IS
     'for how long the oldest outcome has been due that is not settled; null when none is. More than a day, while runs '
-    'are good, is the state unsettled';
+    'are good and the exchange lists the pair, is the state unsettled';
