@@ -1,7 +1,7 @@
 //! What a session calls: a run in its own transaction, and a preview of what one would do.
 
 use super::settle::{Settled, settle_due};
-use super::stages::{Fetched, Outcome, RunTimes, fetch, fetch_timed, judge, record};
+use super::stages::{Fetched, Outcome, Recorded, RunTimes, fetch, fetch_timed, judge, record};
 use crate::board::failed_calls;
 use crate::board::slots;
 use crate::delivery::{self, Role};
@@ -78,7 +78,7 @@ fn finish_by_hand(
         // caller's to know.
         Some(failure) if delivered.incomplete && !delivered.is_held_back() => Err(failure),
         _ => {
-            let settled = settle_without_worker(scope, plan, recorded.run_id);
+            let settled = settle_without_worker(scope, plan, &recorded);
             Ok(recorded.into_outcome(delivered, settled))
         }
     }
@@ -86,12 +86,12 @@ fn finish_by_hand(
 
 /// Settles what is due, unless a worker runs in this database, which does it by itself: a caller
 /// then waits for signals alone.
-fn settle_without_worker(scope: Scope, plan: &Plan, run_id: i64) -> Settled {
+fn settle_without_worker(scope: Scope, plan: &Plan, recorded: &Recorded) -> Settled {
     if slots::runs_worker(slots::this_database()) {
         return Settled::default();
     }
     let until = Instant::now() + settings::endpoint().timeout;
-    settle_due(scope, run_id, plan.open.first_expires_at, until)
+    settle_due(scope, plan, recorded, until)
 }
 
 fn refuse_if_asked_to_wait(standing: &Standing) -> Result<(), Failure> {

@@ -78,7 +78,7 @@ pub fn run_scheduled() -> Result<Option<Ended>, Failure> {
     // Half of the time until the next run is for deliveries and this; what is not settled by then
     // comes after the next run.
     let until = times.began + settings::interval() / 2;
-    let settled = settle_due(scope, recorded.run_id, plan.open.first_expires_at, until);
+    let settled = settle_due(scope, &plan, &recorded, until);
     let outcome = recorded.into_outcome(delivered, settled);
     Ok(Some(Ended::Ran(Box::new(outcome))))
 }

@@ -174,6 +174,8 @@ pub struct Recorded {
     symbols_evaluated: usize,
     message: String,
     unusable: Vec<String>,
+    /// The time by the exchange's clock, as far as its reply tells it.
+    pub exchange_time: Option<UnixMillis>,
 }
 
 impl Recorded {
@@ -266,8 +268,16 @@ pub fn record(
             symbols_evaluated,
             message,
             unusable: plan.unusable.clone(),
+            exchange_time: exchange_time(&fetched.tickers),
         }))
     })
+}
+
+/// The latest time that a reply names: its own, or the end of its newest statistics.
+fn exchange_time(tickers: &Tickers) -> Option<UnixMillis> {
+    let rows = tickers.rows.values().flatten();
+    let newest = rows.map(|ticker| ticker.close_time).max();
+    newest.max(tickers.exchange_time)
 }
 
 fn millis(since: Instant) -> f64 {

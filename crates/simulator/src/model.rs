@@ -13,7 +13,7 @@ use rust_decimal::prelude::ToPrimitive;
 use std::collections::BTreeMap;
 
 /// Length of the rolling window, in seconds.
-const WINDOW_SECONDS: i64 = 24 * 60 * 60;
+pub(super) const WINDOW_SECONDS: i64 = 24 * 60 * 60;
 /// Seconds summed up in one bar, as a power of two; the fast walk's block.
 const BAR_LEVELS: u32 = 6;
 pub(super) const BAR_SECONDS: i64 = 1 << BAR_LEVELS;
@@ -149,11 +149,6 @@ impl Model {
     fn second(&self, second: i64) -> Second {
         let seconds = self.seconds(second.div_euclid(BAR_SECONDS));
         seconds[second.rem_euclid(BAR_SECONDS) as usize]
-    }
-
-    /// The open of the 24 hours that end in this second, in ticks.
-    pub fn open_ticks(&self, second: i64) -> i64 {
-        self.second(second - WINDOW_SECONDS).price
     }
 
     /// Every second of one bar.

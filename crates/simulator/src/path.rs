@@ -2,7 +2,7 @@
 
 use super::UnixMillis;
 use super::instrument::Instrument;
-use super::model::{BAR_SECONDS, Model};
+use super::model::{BAR_SECONDS, Model, Second, WINDOW_SECONDS};
 use super::ticker::held_prices;
 use rust_decimal::Decimal;
 use std::collections::HashMap;
@@ -88,6 +88,8 @@ pub(super) struct Tape<'a> {
     path: &'a Path,
     /// The last price by the open of the 24 hours and the change that is held.
     held: HashMap<(i64, Decimal), Decimal>,
+    /// The seconds of the bar that was last read for an open.
+    opens: (i64, Vec<Second>),
 }
 
 impl<'a> Tape<'a> {
@@ -97,6 +99,7 @@ impl<'a> Tape<'a> {
             model,
             path,
             held: HashMap::new(),
+            opens: (0, Vec::new()),
         }
     }
 
@@ -163,6 +166,16 @@ impl<'a> Tape<'a> {
         })
     }
 
+    /// The open of the 24 hours that end in this second, in ticks.
+    fn open_ticks(&mut self, second: i64) -> i64 {
+        let second = second - WINDOW_SECONDS;
+        let bar = second.div_euclid(BAR_SECONDS);
+        if self.opens.0 != bar || self.opens.1.is_empty() {
+            self.opens = (bar, self.model.seconds(bar));
+        }
+        self.opens.1[second.rem_euclid(BAR_SECONDS) as usize].price
+    }
+
     /// The price at `at`, which lies in `second`; `None` while nothing is traded.
     fn held_price(&mut self, at: UnixMillis, second: i64, model_ticks: i64) -> Option<Decimal> {
         let tick_size = self.instrument.tick_size.normalize();
@@ -171,7 +184,7 @@ impl<'a> Tape<'a> {
             Hold::Price(price) => Some(price),
             Hold::Halted => None,
             Hold::Change(percent) => {
-                let open = self.model.open_ticks(second);
+                let open = self.open_ticks(second);
                 let last = self.held.entry((open, percent)).or_insert_with(|| {
                     let open = Decimal::from(open) * tick_size;
                     held_prices(open, percent, tick_size).map_or(open, |(_, last)| last)

@@ -7,9 +7,10 @@
 
 mod memory;
 
+use super::stages::{Recorded, make_way_for_drop_database};
 use crate::board::slots::{self, Stage};
-use crate::ledger;
 use crate::ledger::outcomes::{self, DueOutcome};
+use crate::ledger::{self, Plan};
 use crate::postgres::process::unix_millis;
 use crate::postgres::{Db, Failure, Scope, as_owner, catch, interrupt, process};
 use crate::settings;
@@ -33,8 +34,6 @@ const VOID_AT_ONCE: i64 = 100;
 /// What came of settling.
 #[derive(Debug, Default)]
 pub struct Settled {
-    /// Whether the exchange was asked, or was to be.
-    pub tried: bool,
     /// What went wrong, if something did; it costs no more than time.
     pub failure: Option<Failure>,
     /// The exchange says stop: for how long it is to be left alone, from now.
@@ -44,17 +43,17 @@ pub struct Settled {
 }
 
 /// Settles outcomes that are due, the oldest first, with no more requests than
-/// `signal_hub.settle_requests_per_run` allows, and no outcome begun after `until`. `first_expires_at`
-/// is the first expiry of an open outcome: as long as it is not due, nothing is read. An exchange
-/// that says stop goes on record with the run.
-pub fn settle_due(
-    scope: Scope,
-    run_id: i64,
-    first_expires_at: Option<UnixMillis>,
-    until: Instant,
-) -> Settled {
-    let due_at = first_expires_at.map(|at| at.saturating_add(DUE_AFTER_MS));
-    if due_at.is_none_or(|at| at > unix_millis()) {
+/// `signal_hub.settle_requests_per_run` allows, and no outcome begun after `until`. As long as the
+/// plan knows of none that is due, nothing is read. An exchange that says stop goes on record with
+/// the run.
+pub fn settle_due(scope: Scope, plan: &Plan, recorded: &Recorded, until: Instant) -> Settled {
+    // A clock that jumps ahead makes nothing due, and nothing void, that the exchange does not
+    // see as past.
+    let now = recorded
+        .exchange_time
+        .map_or_else(unix_millis, |time| time.min(unix_millis()));
+    let first = plan.open.first_expires_at;
+    if first.is_none_or(|first| !is_due(first, now)) {
         return Settled::default();
     }
     let endpoint = settings::endpoint();
@@ -64,19 +63,24 @@ pub fn settle_due(
         slots::record_heartbeat(Stage::Settling);
         let pass = Pass {
             scope,
-            run_id,
+            run_id: recorded.run_id,
+            now,
             endpoint,
             until,
             requests_left: settings::settle_requests_per_run(),
             memory: &mut memory,
             settled: &mut settled,
         };
-        let expired = first_expires_at.map_or(0, |at| unix_millis().saturating_sub(at));
-        pass.run(expired > VOID_AFTER_MS);
+        let first = first.unwrap_or(now);
+        pass.run(now.saturating_sub(first) > VOID_AFTER_MS);
     }
     settled.in_trouble = memory.is_in_trouble();
     MEMORY.set(memory);
     settled
+}
+
+fn is_due(expires_at: UnixMillis, now: UnixMillis) -> bool {
+    expires_at.saturating_add(DUE_AFTER_MS) <= now
 }
 
 /// What is to be done after an attempt.
@@ -91,6 +95,8 @@ enum Next {
 struct Pass<'m> {
     scope: Scope,
     run_id: i64,
+    /// The time, by the clock that is behind: this server's or the exchange's.
+    now: UnixMillis,
     endpoint: Endpoint,
     until: Instant,
     requests_left: usize,
@@ -121,10 +127,11 @@ impl Pass<'_> {
             if self.requests_left == 0 || Instant::now() >= self.until {
                 break;
             }
-            if self.memory.is_put_off(due.signal_id) {
+            let terms = due.terms.as_ref();
+            let is_early = terms.is_ok_and(|terms| !is_due(terms.expires_at, self.now));
+            if is_early || self.memory.is_put_off(due.signal_id) {
                 continue;
             }
-            self.settled.tried = true;
             if let Next::Stop = self.settle(&due)? {
                 break;
             }
@@ -160,7 +167,7 @@ impl Pass<'_> {
             self.memory.keep(due.signal_id, settling);
             return Ok(Next::Stop);
         }
-        let waited = unix_millis().saturating_sub(terms.expires_at);
+        let waited = self.now.saturating_sub(terms.expires_at);
         let is_final = settling.is_complete() || waited >= WAIT_FOR_MISSING_MS;
         let fee = settings::fee_percent();
         match settling.outcome(fee).filter(|_| is_final) {
@@ -169,7 +176,7 @@ impl Pass<'_> {
                 self.write(|db| outcomes::settle(db, due.signal_id, &outcome, resolution, fee))?;
                 self.memory.done(due.signal_id);
             }
-            None if due.is_last_try => self.void(due, "no candles for 7 days")?,
+            None if self.is_last_try(due) => self.void(due, "no candles for 7 days")?,
             None => self.memory.put_off_until_later(due.signal_id, false),
         }
         Ok(Next::GoOn)
@@ -183,7 +190,8 @@ impl Pass<'_> {
         error: MarketError,
     ) -> Result<Next, Failure> {
         if error.is_of_the_request() {
-            if due.is_last_try {
+            self.memory.exchange_answered();
+            if self.is_last_try(due) {
                 let why = format!("no candles for 7 days: {}", error.message());
                 self.void(due, &why)?;
                 return Ok(Next::GoOn);
@@ -210,6 +218,12 @@ impl Pass<'_> {
             })?;
         }
         Ok(Next::Stop)
+    }
+
+    /// Whether it has been due for seven days: without candles now it is void.
+    fn is_last_try(&self, due: &DueOutcome) -> bool {
+        let terms = due.terms.as_ref();
+        due.is_last_try && terms.is_ok_and(|terms| self.now - terms.expires_at >= VOID_AFTER_MS)
     }
 
     fn void(&mut self, due: &DueOutcome, why: &str) -> Result<(), Failure> {
@@ -242,7 +256,9 @@ impl Pass<'_> {
         };
         match written {
             true => self.memory.done(due.signal_id),
-            false if due.is_last_try => self.void(due, "no candles and no price for 7 days")?,
+            false if self.is_last_try(due) => {
+                self.void(due, "no candles and no price for 7 days")?;
+            }
             false => self.memory.put_off_until_later(due.signal_id, false),
         }
         Ok(Next::GoOn)
@@ -273,7 +289,7 @@ impl Pass<'_> {
         catch(|| {
             interrupt::run_on_helper(work, || {
                 slots::record_heartbeat(Stage::Settling);
-                super::stages::make_way_for_drop_database(scope)
+                make_way_for_drop_database(scope)
             })
         })
     }
