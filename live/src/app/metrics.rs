@@ -11,7 +11,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct Metrics {
     /// Rows of user_signals in the replication stream.
     pub rows: AtomicU64,
-    /// When the last of them came, in milliseconds since 1970; 0 before the first.
+    /// Rows of signal_outcomes in it.
+    pub outcomes: AtomicU64,
+    /// When the last row of user_signals came, in milliseconds since 1970; 0 before the first.
     pub last_row: AtomicU64,
     /// Bytes of the log that are not confirmed yet; -1 means unknown.
     pub lag: AtomicI64,
@@ -50,7 +52,7 @@ pub fn text(metrics: &Metrics, fan_out: &FanOut, is_replicating: bool) -> String
     add(
         "events_total",
         "counter",
-        "Signals and marks queued for clients.",
+        "Signals, marks and outcomes queued for clients.",
         fan_out.queued() as f64,
     );
     add(
@@ -64,6 +66,12 @@ pub fn text(metrics: &Metrics, fan_out: &FanOut, is_replicating: bool) -> String
         "counter",
         "Rows of user_signals received by replication.",
         count(&metrics.rows),
+    );
+    add(
+        "outcomes_total",
+        "counter",
+        "Rows of signal_outcomes received by replication.",
+        count(&metrics.outcomes),
     );
     add(
         "last_row_timestamp_seconds",

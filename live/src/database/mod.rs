@@ -39,6 +39,7 @@ pub struct Database {
 struct Texts {
     become_subscriber: String,
     signals_since: String,
+    outcomes_of: String,
     mark: String,
     read_marks: String,
     health: String,
@@ -57,6 +58,7 @@ impl Database {
             texts: Texts {
                 become_subscriber: Statement::BecomeSubscriber.text(schema),
                 signals_since: Statement::SignalsSince.text(schema),
+                outcomes_of: Statement::OutcomesOf.text(schema),
                 mark: Statement::Mark.text(schema),
                 read_marks: Statement::ReadMarks.text(schema),
                 health: Statement::Health.text(schema),
@@ -65,12 +67,15 @@ impl Database {
         })
     }
 
-    /// A page of the subscriber's rows, see `signals_since()`.
+    /// A page of the subscriber's rows, see `signals_since()`, with the outcomes of its signals and
+    /// of those named in `open`, as far as the subscriber received them. The outcomes are not older
+    /// than the rows.
     pub async fn signals_since(
         &self,
         subscriber: &Subscriber,
         watermark: Option<&str>,
         limit: i32,
+        open: &[i64],
     ) -> Result<Page, Refusal> {
         let _turn = self.turn(subscriber).await?;
         let mut connection = self.connections.for_client().await?;
@@ -81,10 +86,18 @@ impl Database {
                 .prepare_cached(&self.texts.signals_since)
                 .await?;
             let rows = transaction.query(&statement, &[&watermark, &limit]).await?;
+            let mut page = Page::new(rows);
+            if let Ok(page) = &mut page {
+                let signals: Vec<i64> = page.signals().chain(open.iter().copied()).collect();
+                if !signals.is_empty() {
+                    let statement = transaction.prepare_cached(&self.texts.outcomes_of).await?;
+                    page.add_outcomes(transaction.query(&statement, &[&signals]).await?);
+                }
+            }
             transaction.commit().await?;
-            Ok(rows)
+            Ok(page)
         };
-        Page::new(self.connections.in_time(work).await?)
+        self.connections.in_time(work).await?
     }
 
     /// Marks a signal as viewed or clicked, or not; `None` leaves it as it is. Returns the marks
@@ -112,7 +125,7 @@ impl Database {
             Ok(row)
         };
         let row = self.connections.in_time(work).await?;
-        Ok(reports::marks(&row.ok_or(Refusal::Missing)?))
+        Ok(reports::marks(row.ok_or(Refusal::Missing)?))
     }
 
     /// What the generator reports.

@@ -1,7 +1,7 @@
 //! What the database answers.
 
 use crate::database::refusal::Refusal;
-use crate::signal::{Column, Row};
+use crate::signal::{Column, Columns, OutcomeColumn, Row};
 use std::time::Instant;
 use tokio_postgres::types::FromSql;
 
@@ -17,55 +17,82 @@ pub struct Page {
     pub watermark: String,
     /// Whether there are rows on the next page.
     pub more: bool,
-    /// Which column of the answer is which of the table.
-    columns: Vec<Option<Column>>,
-    rows: Vec<tokio_postgres::Row>,
+    signals: Answer<Column>,
+    outcomes: Answer<OutcomeColumn>,
 }
 
 impl Page {
-    /// The answer to [`super::Statement::SignalsSince`].
+    /// The answer to [`super::Statement::SignalsSince`], without outcomes.
     pub(super) fn new(rows: Vec<tokio_postgres::Row>) -> Result<Self, Refusal> {
         let first = rows.first().ok_or(Refusal::Missing)?;
-        let columns = first.columns().iter();
         Ok(Self {
             watermark: value(first, "watermark")?,
             more: value(first, "more")?,
-            columns: columns
-                .map(|column| Column::by_name(column.name()))
-                .collect(),
-            rows,
+            signals: Answer::new(rows),
+            outcomes: Answer::new(Vec::new()),
         })
+    }
+
+    /// Adds the answer to [`super::Statement::OutcomesOf`].
+    pub(super) fn add_outcomes(&mut self, rows: Vec<tokio_postgres::Row>) {
+        self.outcomes = Answer::new(rows);
     }
 
     /// The rows as texts, oldest first.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.rows.iter().filter_map(|answer| {
-            let row = row(answer, &self.columns);
-            // An empty page has one row, for the watermark alone.
-            row.get(Column::UserId).is_some().then_some(row)
+        // An empty page has one row, for the watermark alone.
+        let rows = self.signals.rows();
+        rows.filter(|row| row.get(Column::UserId).is_some())
+    }
+
+    /// The numbers of the signals.
+    pub fn signals(&self) -> impl Iterator<Item = i64> {
+        self.rows()
+            .filter_map(|row| row.get(Column::SignalId)?.parse().ok())
+    }
+
+    /// The outcomes that were asked for and are on record.
+    pub fn outcomes(&self) -> impl Iterator<Item = Row<'_, OutcomeColumn>> {
+        self.outcomes.rows()
+    }
+}
+
+/// Rows of an answer whose columns are texts.
+struct Answer<C> {
+    /// Which column of the answer is which of the table.
+    columns: Vec<Option<C>>,
+    rows: Vec<tokio_postgres::Row>,
+}
+
+impl<C: Columns> Answer<C> {
+    fn new(rows: Vec<tokio_postgres::Row>) -> Self {
+        let columns = rows.first().map(tokio_postgres::Row::columns);
+        let columns = columns.unwrap_or_default().iter();
+        Self {
+            columns: columns.map(|column| C::by_name(column.name())).collect(),
+            rows,
+        }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = Row<'_, C>> {
+        self.rows.iter().map(|answer| {
+            let mut row = Row::default();
+            for (place, column) in self.columns.iter().enumerate() {
+                if let Some(column) = column {
+                    row.set(*column, answer.try_get(place).unwrap_or_default());
+                }
+            }
+            row
         })
     }
 }
 
-/// The columns of the table in a row of an answer, all of which are texts.
-fn row<'a>(answer: &'a tokio_postgres::Row, columns: &[Option<Column>]) -> Row<'a> {
-    let mut row = Row::default();
-    for (place, column) in columns.iter().enumerate() {
-        if let Some(column) = column {
-            row.set(*column, answer.try_get(place).unwrap_or_default());
-        }
-    }
-    row
-}
-
 /// The marks of a signal, as a JSON object.
-pub fn marks(answer: &tokio_postgres::Row) -> Vec<u8> {
-    let columns = answer.columns().iter();
-    let columns: Vec<_> = columns
-        .map(|column| Column::by_name(column.name()))
-        .collect();
+pub fn marks(answer: tokio_postgres::Row) -> Vec<u8> {
     let mut out = Vec::new();
-    row(answer, &columns).write_mark(&mut out);
+    for row in Answer::new(vec![answer]).rows() {
+        row.write_mark(&mut out);
+    }
     out
 }
 

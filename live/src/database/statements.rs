@@ -4,8 +4,8 @@
 //! created can take the place of the one that is meant. Operators cannot be written so without
 //! becoming unreadable; for them, the `search_path` of the sessions holds (see `connections`).
 
-use crate::database::publication::fingerprint;
-use crate::signal::{Column, MARK};
+use crate::database::publication::{fingerprint, outcomes_published};
+use crate::signal::{Column, Columns, MARK, OutcomeColumn};
 use postgres_protocol::escape::escape_identifier;
 
 /// An enum, a list of all its members, and the text of each.
@@ -43,7 +43,14 @@ statements! { |schema|
         "SELECT p.watermark::pg_catalog.text AS watermark, p.more::boolean AS more, {columns}
            FROM {schema}.signals_since($1::pg_catalog.text, $2::integer) p
            LEFT JOIN LATERAL pg_catalog.unnest(p.signals) s ON true",
-        columns = texts("s.", &Column::ALL),
+        columns = texts("s.", Column::ALL),
+        schema = escape_identifier(schema),
+    ),
+
+    /// The outcomes of signals, of those that the subscriber received.
+    OutcomesOf => format!(
+        "SELECT {columns} FROM {schema}.user_signal_outcomes WHERE received AND signal_id = ANY ($1::bigint[])",
+        columns = texts("", OutcomeColumn::ALL),
         schema = escape_identifier(schema),
     ),
 
@@ -109,18 +116,19 @@ statements! { |schema|
     /// The schema of the extension, and whether it is new enough.
     Extension =>
         "SELECT n.nspname::pg_catalog.text AS schema,
-                pg_catalog.to_regprocedure(pg_catalog.format(
-                    '%I.signals_since(pg_catalog.text, integer)', n.nspname)) IS NOT NULL AS is_recent
+                pg_catalog.to_regclass(pg_catalog.format('%I.user_signal_outcomes', n.nspname))
+                    IS NOT NULL AS is_recent
            FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
           WHERE e.extname = 'signal_hub'",
 
-    /// Whether a publication has all of the table, or anything of it.
+    /// Whether a publication has all of the table, or anything of it; and whether it has outcomes.
     Published => format!(
-        "SELECT {fingerprint} IS NOT NULL AS is_whole,
+        "SELECT {fingerprint} IS NOT NULL AS is_whole, {outcomes} AS has_outcomes,
                 EXISTS (SELECT FROM pg_catalog.pg_publication_tables t
                          WHERE t.pubname = $1::pg_catalog.text AND t.schemaname = $2::pg_catalog.text
                            AND t.tablename = 'user_signals') AS is_there",
         fingerprint = fingerprint(schema),
+        outcomes = outcomes_published(schema),
     ),
 
     /// Whether a role exists, and this login may become it.
@@ -159,12 +167,14 @@ statements! { |schema|
                          OR NOT pg_catalog.pg_has_role(r.oid, c.relowner, 'USAGE')) AS is_bound,
                 pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE')
                     AND pg_catalog.has_table_privilege(r.oid, c.oid, 'SELECT')
+                    AND pg_catalog.has_table_privilege(r.oid, pg_catalog.to_regclass({outcomes}), 'SELECT')
                     AND pg_catalog.has_function_privilege(r.oid, pg_catalog.to_regprocedure({function}), 'EXECUTE')
                     AS may_read
            FROM pg_catalog.pg_roles r, pg_catalog.pg_class c
            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
           WHERE r.rolname = $1::pg_catalog.text AND n.nspname = $2::pg_catalog.text
             AND c.relname = 'user_signals'",
+        outcomes = literal_in(schema, "user_signal_outcomes"),
         function = literal_in(schema, "signals_since(pg_catalog.text, integer)"),
     ),
 
@@ -204,8 +214,8 @@ statements! { |schema|
 }
 
 /// A select list of columns as texts, each under its own name.
-fn texts(table: &str, columns: &[Column]) -> String {
-    let text = |column: &Column| {
+fn texts<C: Columns>(table: &str, columns: &[C]) -> String {
+    let text = |column: &C| {
         let name = column.name();
         format!("{table}{name}::pg_catalog.text AS {name}")
     };

@@ -3,7 +3,10 @@
 //! A slow client is not waited for: when its queue is full it is removed, and comes back from its
 //! last resume point.
 
+mod awaited;
+
 use crate::database::Ended;
+use awaited::Awaited;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -50,6 +53,7 @@ struct Queue {
     // The only sender: when it is dropped, the client knows that it was removed.
     sender: mpsc::Sender<Message>,
     state: Arc<State>,
+    awaited: Awaited,
 }
 
 /// What both ends of a queue know.
@@ -108,6 +112,7 @@ impl FanOut {
             number,
             sender,
             state: Arc::clone(&state),
+            awaited: Awaited::default(),
         });
         self.count.fetch_add(1, Ordering::Relaxed);
         drop(clients);
@@ -123,6 +128,25 @@ impl FanOut {
     /// Queues an event for the clients of a subscriber, and returns how many got it. The event is
     /// made once, and only if there is a client.
     pub fn send<E>(&self, user: &Uuid, event: impl FnOnce() -> Result<Bytes, E>) -> Result<u64, E> {
+        self.send_to(user, || event().map(|event| (event, None)))
+    }
+
+    /// The same of a signal, whose outcome the clients await from now on.
+    pub fn send_signal<E>(
+        &self,
+        user: &Uuid,
+        event: impl FnOnce() -> Result<(Bytes, i64), E>,
+    ) -> Result<u64, E> {
+        self.send_to(user, || {
+            event().map(|(event, signal)| (event, Some(signal)))
+        })
+    }
+
+    fn send_to<E>(
+        &self,
+        user: &Uuid,
+        event: impl FnOnce() -> Result<(Bytes, Option<i64>), E>,
+    ) -> Result<u64, E> {
         if self.count.load(Ordering::Relaxed) == 0 {
             return Ok(0);
         }
@@ -130,9 +154,12 @@ impl FanOut {
         let Some(queues) = clients.get_mut(user) else {
             return Ok(0);
         };
-        let event = event()?;
+        let (event, signal) = event()?;
         let before = queues.len();
-        queues.retain(|queue| queue.push(Message::Event(event.clone()), event.len()));
+        queues.retain_mut(|queue| {
+            queue.awaited.add(signal);
+            queue.push(Message::Event(event.clone()), event.len())
+        });
         let sent = queues.len() as u64;
         self.count_dropped(before - queues.len());
         if queues.is_empty() {
@@ -140,6 +167,25 @@ impl FanOut {
         }
         self.queued.fetch_add(sent, Ordering::Relaxed);
         Ok(sent)
+    }
+
+    /// Queues the outcome of a signal for the clients that await it, whoever's they are, and
+    /// returns how many got it. After one that is final they do not await another.
+    pub fn send_outcome(&self, signal: i64, event: &Bytes, is_final: bool) -> u64 {
+        let mut sent = 0;
+        self.retain(|queue| {
+            if !queue.awaited.has(signal) {
+                return true;
+            }
+            if is_final {
+                queue.awaited.remove(signal);
+            }
+            let has_room = queue.push(Message::Event(event.clone()), event.len());
+            sent += u64::from(has_room);
+            has_room
+        });
+        self.queued.fetch_add(sent, Ordering::Relaxed);
+        sent
     }
 
     /// Queues a resume point for the clients that wait for one.
@@ -155,9 +201,14 @@ impl FanOut {
 
     /// Queues for every client that rows may be missing.
     pub fn announce_gap(&self) {
+        self.retain(|queue| queue.push(Message::Gap, 0));
+    }
+
+    /// Removes the clients for which it returns false.
+    fn retain(&self, mut stays: impl FnMut(&mut Queue) -> bool) {
         self.lock().retain(|_, queues| {
             let before = queues.len();
-            queues.retain(|queue| queue.push(Message::Gap, 0));
+            queues.retain_mut(&mut stays);
             self.count_dropped(before - queues.len());
             !queues.is_empty()
         });
@@ -202,6 +253,28 @@ impl Subscription {
     /// Which of all clients since the start this is.
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// The outcomes of signals are sent from now on, until they are final; not those of `settled`.
+    pub fn await_outcomes(&self, signals: impl IntoIterator<Item = i64>, settled: &[i64]) {
+        self.with_awaited(|awaited| {
+            signals.into_iter().for_each(|s| awaited.add(Some(s)));
+            settled.iter().for_each(|s| awaited.remove(*s));
+        });
+    }
+
+    /// The signals whose outcomes are awaited.
+    pub fn awaited(&self) -> Vec<i64> {
+        self.with_awaited(|awaited| awaited.all())
+            .unwrap_or_default()
+    }
+
+    /// `None` when the client was removed.
+    fn with_awaited<T>(&self, work: impl FnOnce(&mut Awaited) -> T) -> Option<T> {
+        let mut clients = self.fan_out.lock();
+        let mut queues = clients.get_mut(&self.user)?.iter_mut();
+        let queue = queues.find(|queue| queue.number == self.number)?;
+        Some(work(&mut queue.awaited))
     }
 
     /// Asks for a resume point.

@@ -111,6 +111,38 @@ fn a_resume_point_that_found_no_room_comes_later() {
 }
 
 #[test]
+fn an_outcome_goes_to_the_clients_that_await_it_until_it_is_final() {
+    let fan_out = FanOut::new(10);
+    let mut holder = fan_out.subscribe(user(1)).expect("room");
+    let mut reader = fan_out.subscribe(user(2)).expect("room");
+    let mut other = fan_out.subscribe(user(3)).expect("room");
+    let signal = || Ok::<_, Infallible>((Bytes::from_static(b"signal"), 7));
+    assert_eq!(fan_out.send_signal(&user(1), signal), Ok(1));
+    reader.await_outcomes([5, 6, 7], &[5]);
+    let outcome = |text: &'static str, is_final| {
+        fan_out.send_outcome(7, &Bytes::from_static(text.as_bytes()), is_final)
+    };
+    assert_eq!(outcome("seen", false), 2);
+    assert_eq!(outcome("settled", true), 2);
+    assert_eq!(outcome("again", true), 0);
+    assert_eq!(texts(&mut holder), ["signal", "seen", "settled"]);
+    assert_eq!(texts(&mut reader), ["seen", "settled"]);
+    assert!(texts(&mut other).is_empty());
+    assert_eq!(
+        (holder.awaited(), reader.awaited(), other.awaited()),
+        (vec![], vec![6], vec![])
+    );
+}
+
+#[test]
+fn of_too_many_outcomes_those_of_the_newest_signals_are_awaited() {
+    let fan_out = FanOut::new(10);
+    let client = fan_out.subscribe(user(1)).expect("room");
+    client.await_outcomes(1..=1500, &[]);
+    assert_eq!(client.awaited(), (501..=1500).collect::<Vec<_>>());
+}
+
+#[test]
 fn there_is_room_for_as_many_clients_as_the_limit() {
     let fan_out = FanOut::new(2);
     let first = fan_out.subscribe(user(1)).expect("room");

@@ -20,9 +20,11 @@ pub async fn stream(
     query: Result<Query<Since>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
-    let Query(Since { since, .. }) = query.map_err(Refusal::from)?;
-    let since = last_event_id(&headers)?.or(since.filter(|since| !since.is_empty()));
-    let events = stream::open(app, subscriber, since).await?;
+    let Query(asked) = query.map_err(Refusal::from)?;
+    let open = asked.open()?;
+    let since = asked.since.filter(|since| !since.is_empty());
+    let since = last_event_id(&headers)?.or(since);
+    let events = stream::open(app, subscriber, since, open).await?;
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         // nginx would otherwise collect events.

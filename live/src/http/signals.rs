@@ -19,12 +19,31 @@ const MOST_BYTES: usize = 1024;
 /// Longest wait for the body of a request.
 const BODY_LIMIT: Duration = Duration::from_secs(5);
 
+/// Most signals of which a request may ask for the outcome.
+const MOST_OPEN: usize = 500;
+
 /// What the address of a reading asks for, as texts: a parser of numbers would refuse in words for
 /// programmers.
 #[derive(Deserialize)]
 pub struct Since {
     pub since: Option<String>,
     limit: Option<String>,
+    open: Option<String>,
+}
+
+impl Since {
+    /// The signals whose outcome the client does not have for good.
+    pub fn open(&self) -> Result<Vec<i64>, Refusal> {
+        let numbers = self.open.as_deref().unwrap_or_default().split(',');
+        let numbers = numbers.filter(|number| !number.is_empty());
+        let numbers: Result<Vec<i64>, _> = numbers.map(str::parse).collect();
+        let numbers = numbers.ok().filter(|all| all.len() <= MOST_OPEN);
+        numbers.ok_or_else(|| {
+            Refusal::Invalid(format!(
+                "open must be numbers of signals with commas between them, at most {MOST_OPEN}"
+            ))
+        })
+    }
 }
 
 /// The newest signals, or those after a resume point.
@@ -33,31 +52,48 @@ pub async fn read(
     subscriber: Subscriber,
     query: Result<Query<Since>, QueryRejection>,
 ) -> Result<Response, Refusal> {
-    let Query(Since { since, limit }) = query?;
-    let limit = limit.map_or(Some(MOST_ROWS), |text| text.parse().ok());
+    let Query(asked) = query?;
+    let open = asked.open()?;
+    let limit = asked
+        .limit
+        .map_or(Some(MOST_ROWS), |text| text.parse().ok());
     let limit = limit.filter(|limit| (1..=MOST_ROWS).contains(limit));
     let limit = limit
         .ok_or_else(|| Refusal::Invalid(format!("limit must be a number from 1 to {MOST_ROWS}")))?;
     let page = app
         .database
-        .signals_since(&subscriber, since.as_deref(), limit)
+        .signals_since(&subscriber, asked.since.as_deref(), limit, &open)
         .await?;
-    let mut body = b"{\"signals\":[".to_vec();
-    for (number, row) in page.rows().enumerate() {
-        if number > 0 {
-            body.push(b',');
-        }
-        row.write_signal(&mut body);
-    }
+    let mut body = b"{\"signals\":".to_vec();
+    write_list(&mut body, page.rows(), |row, out| row.write_signal(out));
+    body.extend_from_slice(b",\"outcomes\":");
+    write_list(&mut body, page.outcomes(), |row, out| {
+        row.write_outcome(out)
+    });
     let time = app.health.borrow().server_time();
     body.extend_from_slice(
         format!(
-            "],\"watermark\":\"{}\",\"more\":{},\"server_time\":\"{time}\"}}",
+            ",\"watermark\":\"{}\",\"more\":{},\"server_time\":\"{time}\"}}",
             page.watermark, page.more
         )
         .as_bytes(),
     );
     Ok((json_headers(), body).into_response())
+}
+
+fn write_list<T>(
+    out: &mut Vec<u8>,
+    items: impl Iterator<Item = T>,
+    write: impl Fn(&T, &mut Vec<u8>),
+) {
+    out.push(b'[');
+    for (number, item) in items.enumerate() {
+        if number > 0 {
+            out.push(b',');
+        }
+        write(&item, out);
+    }
+    out.push(b']');
 }
 
 #[derive(Deserialize)]

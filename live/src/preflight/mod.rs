@@ -126,10 +126,15 @@ async fn check_publication(client: &Client, schema: &str, name: &str) -> Result<
     let row = client
         .query_one(&Statement::Published.text(schema), &[&name, &schema])
         .await?;
+    let enable = publication::remedy(schema, name);
     if row.try_get("is_whole")? {
+        if !row.try_get::<_, bool>("has_outcomes")? {
+            warn!(
+                "publication \"{name}\" does not publish signal_outcomes: clients learn outcomes only when they connect; HINT: {enable}"
+            );
+        }
         return Ok(());
     }
-    let enable = publication::remedy(schema, name);
     if !row.try_get::<_, bool>("is_there")? {
         return Err(Failure::refused(
             format!("publication \"{name}\" does not publish user_signals"),

@@ -1,11 +1,12 @@
 //! What one replication stream has brought so far, and what may be confirmed of it.
 
 use super::broken::Broken;
-use super::pgoutput::{Change, Malformed, Table};
+use super::pgoutput::{Change, Malformed, Tables};
 use crate::app::{App, STREAMING};
 use crate::database::{Ended, LogReport, publication};
-use crate::signal::event;
+use crate::signal::{Column, OutcomeColumn, Row, event};
 use pgwire_replication::{Lsn, ReplicationEvent};
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
 use tracing::info;
@@ -16,7 +17,7 @@ pub const ROWS_AT_ONCE: u32 = 1024;
 /// Reads one stream.
 pub struct Reader<'a> {
     app: &'a App,
-    table: Table,
+    tables: Tables,
     reports: watch::Receiver<Option<LogReport>>,
     /// The fingerprint of what is published, once it is known.
     publication: Option<i64>,
@@ -30,6 +31,8 @@ pub struct Reader<'a> {
     position: Lsn,
     /// Rows that are not counted yet.
     rows: u32,
+    /// By signal: the fingerprint of the event last made of its outcome, while it is not final.
+    shown: HashMap<i64, u64>,
 }
 
 impl<'a> Reader<'a> {
@@ -40,7 +43,7 @@ impl<'a> Reader<'a> {
         reports.mark_unchanged();
         Self {
             app,
-            table: Table::new(&app.schema),
+            tables: Tables::new(&app.schema),
             reports,
             publication: None,
             was_unheld: false,
@@ -48,6 +51,7 @@ impl<'a> Reader<'a> {
             is_inside: false,
             position: Lsn::ZERO,
             rows: 0,
+            shown: HashMap::new(),
         }
     }
 
@@ -78,16 +82,21 @@ impl<'a> Reader<'a> {
     }
 
     fn queue(&mut self, message: &[u8]) -> Result<(), Malformed> {
-        let Some(change) = self.table.read(message)? else {
+        let Some(change) = self.tables.read(message)? else {
             return Ok(());
         };
         let fan_out = &self.app.fan_out;
         match change {
-            Change::Inserted(tuple) => fan_out.send(&tuple.user()?, || {
-                tuple.row().map(|row| event::signal(&row))
+            Change::Inserted(tuple) => fan_out.send_signal(&tuple.user()?, || {
+                let row = tuple.row()?;
+                let signal = row.get(Column::SignalId).and_then(|id| id.parse().ok());
+                Ok((event::signal(&row), signal.ok_or(Malformed)?))
             })?,
             Change::Updated(tuple) => {
                 fan_out.send(&tuple.user()?, || tuple.row().map(|row| event::mark(&row)))?
+            }
+            Change::Outcome(tuple) => {
+                return queue_outcome(self.app, &mut self.shown, &tuple.row()?);
             }
         };
         self.rows += 1;
@@ -160,4 +169,29 @@ impl<'a> Reader<'a> {
         // The slot may be a new one, or the server one that was promoted.
         self.app.fan_out.announce_gap();
     }
+}
+
+/// Queues an outcome for the clients that await it. Where prices are watched, the row changes with
+/// each of them, and mostly in nothing that clients are sent.
+fn queue_outcome(
+    app: &App,
+    shown: &mut HashMap<i64, u64>,
+    row: &Row<OutcomeColumn>,
+) -> Result<(), Malformed> {
+    app.metrics.outcomes.fetch_add(1, Ordering::Relaxed);
+    if app.fan_out.clients() == 0 {
+        shown.clear();
+        return Ok(());
+    }
+    let signal = row.signal_id().ok_or(Malformed)?;
+    let event = event::outcome(row);
+    let fingerprint = event::fingerprint(&event);
+    let before = match row.is_final() {
+        true => shown.remove(&signal),
+        false => shown.insert(signal, fingerprint),
+    };
+    if before != Some(fingerprint) {
+        app.fan_out.send_outcome(signal, &event, row.is_final());
+    }
+    Ok(())
 }

@@ -1,22 +1,72 @@
-//! The columns of `user_signals` that are used.
+//! The columns that are used, of `user_signals` and of `signal_outcomes`.
 
-/// An enum, the number of its members, and the name of each in the table: one list.
+/// How the text of a column becomes JSON.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Form {
+    /// As a string; a numeric too, because JSON would round it.
+    Text,
+    /// A whole number that fits a double.
+    Whole,
+    /// JSON already.
+    Json,
+    Bool,
+    Time,
+    /// An array of numeric.
+    Numbers,
+    /// An array of times.
+    Times,
+}
+
+/// The columns of a table that are used.
+pub trait Columns: Copy + PartialEq + 'static {
+    /// The table's name.
+    const TABLE: &'static str;
+    /// Every column that is used.
+    const ALL: &'static [Self];
+    /// The column by which a row finds its clients.
+    const KEY: Self;
+
+    /// Its place in [`Self::ALL`].
+    fn place(self) -> usize;
+    /// Its name in the table, and in what clients get.
+    fn name(self) -> &'static str;
+    /// How its text becomes JSON.
+    fn form(self) -> Form;
+
+    /// The column of this name; `None` when it is not used.
+    fn by_name(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|column| column.name() == name)
+    }
+}
+
+/// The enum of a table's columns, with the name in the table and the form of each: one list.
 macro_rules! columns {
-    ($($column:ident $name:literal,)*) => {
-        /// A column that is used.
+    ($(#[$about:meta])* $table:ident of $name:literal by $key:ident: $($column:ident $text:literal $form:ident,)*) => {
+        $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq)]
-        pub enum Column {
+        pub enum $table {
             $($column,)*
         }
 
-        impl Column {
-            /// Every column that is used.
-            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$column),*];
+        impl Columns for $table {
+            const TABLE: &'static str = $name;
+            const ALL: &'static [Self] = &[$(Self::$column),*];
+            const KEY: Self = Self::$key;
 
-            /// Its name in the table, and in what clients get.
-            pub const fn name(self) -> &'static str {
+            fn place(self) -> usize {
+                self as usize
+            }
+
+            fn name(self) -> &'static str {
                 match self {
-                    $(Self::$column => $name,)*
+                    $(Self::$column => $text,)*
+                }
+            }
+
+            fn form(self) -> Form {
+                match self {
+                    $(Self::$column => Form::$form,)*
                 }
             }
         }
@@ -24,29 +74,52 @@ macro_rules! columns {
 }
 
 columns! {
-    UserId "user_id",
-    SignalId "signal_id",
-    Symbol "symbol",
-    SignalType "signal_type",
-    Tier "tier",
-    Confidence "confidence",
-    QualityScore "quality_score",
-    EntryPrice "entry_price",
-    TakeProfit "take_profit",
-    StopLoss "stop_loss",
-    ExpiresAt "expires_at",
-    FullDetails "full_details",
-    Metadata "metadata",
-    Viewed "viewed",
-    ViewedAt "viewed_at",
-    Clicked "clicked",
-    ClickedAt "clicked_at",
-    CreatedAt "created_at",
+    /// Of `user_signals`.
+    Column of "user_signals" by UserId:
+    UserId "user_id" Text,
+    SignalId "signal_id" Whole,
+    Symbol "symbol" Text,
+    SignalType "signal_type" Text,
+    Tier "tier" Text,
+    Confidence "confidence" Text,
+    QualityScore "quality_score" Text,
+    EntryPrice "entry_price" Text,
+    TakeProfit "take_profit" Numbers,
+    StopLoss "stop_loss" Text,
+    ExpiresAt "expires_at" Time,
+    FullDetails "full_details" Bool,
+    Metadata "metadata" Json,
+    Viewed "viewed" Bool,
+    ViewedAt "viewed_at" Time,
+    Clicked "clicked" Bool,
+    ClickedAt "clicked_at" Time,
+    CreatedAt "created_at" Time,
 }
 
-impl Column {
-    /// The column of this name; `None` when it is not used.
-    pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|column| column.name() == name)
-    }
+columns! {
+    /// Of `signal_outcomes`, and of the view of it for subscribers. None is a price: an event is
+    /// the same for every client, and prices are for those who have them in their signals.
+    OutcomeColumn of "signal_outcomes" by SignalId:
+    SignalId "signal_id" Whole,
+    SignalAt "signal_at" Time,
+    State "state" Text,
+    VoidWhy "void_why" Text,
+    BestTarget "best_target" Whole,
+    FirstTouch "first_touch" Text,
+    Ended "ended" Text,
+    TargetAt "target_at" Times,
+    StopAt "stop_at" Time,
+    EndedAt "ended_at" Time,
+    ReturnsPercent "returns_percent" Numbers,
+    LadderPercent "ladder_percent" Text,
+    HoldPercent "hold_percent" Text,
+    MirrorPercent "mirror_percent" Text,
+    MfePercent "mfe_percent" Text,
+    MaePercent "mae_percent" Text,
+    FeePercent "fee_percent" Text,
+    Resolution "resolution" Text,
+    Ambiguous "ambiguous" Bool,
+    Gap "gap" Bool,
+    SupersededAt "superseded_at" Time,
+    SettledAt "settled_at" Time,
 }

@@ -3,8 +3,9 @@
 //! Written by hand because the bytes of an event are made once and shared by the queues of all
 //! clients; the types of axum build an event for each client.
 
-use crate::signal::Row;
+use crate::signal::{OutcomeColumn, Row};
 use bytes::Bytes;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Appends an event. `id` is a resume point.
 pub fn write(out: &mut Vec<u8>, name: &str, id: Option<&str>, data: impl FnOnce(&mut Vec<u8>)) {
@@ -31,6 +32,20 @@ pub fn mark(row: &Row) -> Bytes {
     let mut out = Vec::with_capacity(256);
     write(&mut out, "mark", None, |out| row.write_mark(out));
     out.into()
+}
+
+/// What became of a signal, so far or for good.
+pub fn outcome(row: &Row<OutcomeColumn>) -> Bytes {
+    let mut out = Vec::with_capacity(1024);
+    write(&mut out, "outcome", None, |out| row.write_outcome(out));
+    out.into()
+}
+
+/// A number by which an event is known again.
+pub fn fingerprint(event: &Bytes) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    event.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A resume point without anything else.

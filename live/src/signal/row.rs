@@ -1,8 +1,10 @@
-//! A row of `user_signals` as texts, and the JSON made of it. Replication and queries both give
-//! texts, so that both take the same way to the client.
+//! A row as texts, and the JSON made of it. Replication and queries both give texts, so that both
+//! take the same way to the client.
 
-use crate::signal::Column;
+use crate::signal::column::Form;
+use crate::signal::{Column, Columns};
 use serde_json::Value;
+use std::marker::PhantomData;
 
 /// What a client gets of a signal.
 const SIGNAL: [Column; 17] = [
@@ -34,21 +36,52 @@ pub const MARK: [Column; 5] = [
     Column::ClickedAt,
 ];
 
-/// Texts as PostgreSQL writes them with `TimeZone` UTC and `DateStyle` ISO; `None` is null.
-#[derive(Default)]
-pub struct Row<'a>([Option<&'a str>; Column::ALL.len()]);
+/// No table has more columns that are used.
+const MOST_COLUMNS: usize = 24;
 
-impl<'a> Row<'a> {
+/// Texts as PostgreSQL writes them with `TimeZone` UTC and `DateStyle` ISO; `None` is null.
+pub struct Row<'a, C = Column> {
+    texts: [Option<&'a str>; MOST_COLUMNS],
+    columns: PhantomData<C>,
+}
+
+impl<C: Columns> Default for Row<'_, C> {
+    fn default() -> Self {
+        const { assert!(C::ALL.len() <= MOST_COLUMNS) }
+        Self {
+            texts: [None; MOST_COLUMNS],
+            columns: PhantomData,
+        }
+    }
+}
+
+impl<'a, C: Columns> Row<'a, C> {
     /// Sets the text of a column.
-    pub fn set(&mut self, column: Column, text: Option<&'a str>) {
-        self.0[column as usize] = text;
+    pub fn set(&mut self, column: C, text: Option<&'a str>) {
+        self.texts[column.place()] = text;
     }
 
     /// The text of a column.
-    pub fn get(&self, column: Column) -> Option<&'a str> {
-        self.0[column as usize]
+    pub fn get(&self, column: C) -> Option<&'a str> {
+        self.texts[column.place()]
     }
 
+    /// Appends these columns, a JSON object.
+    pub(super) fn write(&self, columns: &[C], out: &mut Vec<u8>) {
+        for (number, column) in columns.iter().enumerate() {
+            out.push(if number == 0 { b'{' } else { b',' });
+            write_text(column.name(), out);
+            out.push(b':');
+            match self.get(*column) {
+                Some(text) => write_value(column.form(), text, out),
+                None => out.extend_from_slice(b"null"),
+            }
+        }
+        out.push(b'}');
+    }
+}
+
+impl Row<'_> {
     /// Appends the signal, a JSON object.
     pub fn write_signal(&self, out: &mut Vec<u8>) {
         self.write(&SIGNAL, out);
@@ -58,42 +91,31 @@ impl<'a> Row<'a> {
     pub fn write_mark(&self, out: &mut Vec<u8>) {
         self.write(&MARK, out);
     }
-
-    fn write(&self, columns: &[Column], out: &mut Vec<u8>) {
-        for (number, column) in columns.iter().enumerate() {
-            out.push(if number == 0 { b'{' } else { b',' });
-            write_text(column.name(), out);
-            out.push(b':');
-            match self.get(*column) {
-                Some(text) => write_value(*column, text, out),
-                None => out.extend_from_slice(b"null"),
-            }
-        }
-        out.push(b'}');
-    }
 }
 
-fn write_value(column: Column, text: &str, out: &mut Vec<u8>) {
-    match column {
-        Column::SignalId => out.extend_from_slice(text.as_bytes()),
+fn write_value(form: Form, text: &str, out: &mut Vec<u8>) {
+    match form {
         // The text of jsonb has no line break outside of strings, where it is escaped: an event
         // could not hold one.
-        Column::Metadata => out.extend_from_slice(text.as_bytes()),
-        Column::FullDetails | Column::Viewed | Column::Clicked => {
+        Form::Whole | Form::Json => out.extend_from_slice(text.as_bytes()),
+        Form::Bool => {
             // Replication writes t, a cast to text writes true.
             let is_true = text.starts_with('t');
             out.extend_from_slice(if is_true { b"true" } else { b"false" });
         }
-        Column::TakeProfit => write_numbers(text, out),
-        Column::ExpiresAt | Column::ViewedAt | Column::ClickedAt | Column::CreatedAt => {
-            write_text(&time(text), out);
-        }
-        _ => write_text(text, out),
+        // PostgreSQL never quotes the items.
+        Form::Numbers => write_items(text, out, |item, out| write_text(item, out)),
+        // It quotes these, for the space in them.
+        Form::Times => write_items(text, out, |item, out| {
+            write_text(&time(item.trim_matches('"')), out);
+        }),
+        Form::Time => write_text(&time(text), out),
+        Form::Text => write_text(text, out),
     }
 }
 
-/// An array of numeric, whose items PostgreSQL never quotes.
-fn write_numbers(array: &str, out: &mut Vec<u8>) {
+/// An array of which no item has a comma in it.
+fn write_items(array: &str, out: &mut Vec<u8>, write: impl Fn(&str, &mut Vec<u8>)) {
     out.push(b'[');
     let inner = array.trim_start_matches('{').trim_end_matches('}');
     for (number, item) in inner.split(',').filter(|item| !item.is_empty()).enumerate() {
@@ -102,7 +124,7 @@ fn write_numbers(array: &str, out: &mut Vec<u8>) {
         }
         match item {
             "NULL" => out.extend_from_slice(b"null"),
-            _ => write_text(item, out),
+            _ => write(item, out),
         }
     }
     out.push(b']');

@@ -9,6 +9,7 @@ use crate::database::{Ended, Page};
 use crate::fan_out::{Message, Subscription};
 use crate::signal::{Watermark, event};
 use bytes::Bytes;
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -39,6 +40,10 @@ pub struct Client {
     read_at: Option<Instant>,
     /// While the database refuses that.
     refused: Option<unread::Refused>,
+    /// The last reading ended within its rows.
+    is_half_read: bool,
+    /// By signal: the fingerprint of the outcome last read, while it is not final.
+    outcomes_read: HashMap<i64, u64>,
     health: watch::Receiver<Arc<Health>>,
     health_at: Instant,
     /// When to send a resume point that the client does not have yet.
@@ -57,6 +62,7 @@ impl Client {
         app: Arc<App>,
         subscriber: Subscriber,
         since: Option<String>,
+        open: Vec<i64>,
     ) -> Result<Self, Refused> {
         let subscription = app.fan_out.subscribe(subscriber.user_id)?;
         if app.fan_out.clients() == 1 {
@@ -68,7 +74,7 @@ impl Client {
         let limit = if since.is_some() { ROWS_PER_PAGE } else { 1 };
         let page = app
             .database
-            .signals_since(&subscriber, since.as_deref(), limit)
+            .signals_since(&subscriber, since.as_deref(), limit, &open)
             .await?;
         let left = subscriber.expires.duration_since(SystemTime::now());
         // A century is as good as never, and does not overflow.
@@ -83,6 +89,8 @@ impl Client {
             progress: Progress::Reading,
             read_at: None,
             refused: None,
+            is_half_read: false,
+            outcomes_read: HashMap::new(),
             health_at: now + HEARTBEAT,
             watermark_at: None,
             expires: now + left,
@@ -98,6 +106,7 @@ impl Client {
         if since.is_some() {
             client.write_page(&page);
         }
+        client.write_outcomes(&page);
         client.after_reading(&page, began);
         if *client.shutdown.borrow() {
             client.shutdown.mark_changed();
@@ -153,6 +162,7 @@ impl Client {
                 Message::Ended(ended) => self.take_ended(ended),
                 Message::Gap => {
                     self.progress = Progress::Reading;
+                    self.is_half_read = false;
                     self.read_at = Some(Instant::now());
                 }
             }
@@ -180,14 +190,24 @@ impl Client {
 
     async fn read(&mut self) {
         let began = std::time::Instant::now();
+        // Once for all pages.
+        let open = match self.is_half_read {
+            true => Vec::new(),
+            false => self.subscription.awaited(),
+        };
+        if !self.is_half_read {
+            self.outcomes_read
+                .retain(|signal, _| open.binary_search(signal).is_ok());
+        }
         let asked = self
             .app
             .database
-            .signals_since(&self.subscriber, Some(&self.resume), ROWS_PER_PAGE)
+            .signals_since(&self.subscriber, Some(&self.resume), ROWS_PER_PAGE, &open)
             .await;
         match asked {
             Ok(page) => {
                 self.write_page(&page);
+                self.write_outcomes(&page);
                 if self.refused.take().is_some() {
                     self.write_health();
                 }
@@ -207,6 +227,7 @@ impl Client {
     }
 
     fn after_reading(&mut self, page: &Page, began: std::time::Instant) {
+        self.is_half_read = page.more;
         self.read_at = page.more.then(Instant::now);
         if page.more {
             return;
@@ -272,5 +293,30 @@ impl Client {
         }
         self.resume.clone_from(&page.watermark);
         event::write_watermark(&mut self.out, &page.watermark);
+    }
+
+    /// After the signals, which clients must know first. What is not final yet is awaited: an
+    /// outcome that is settled between this reading and that moment comes with the second reading.
+    fn write_outcomes(&mut self, page: &Page) {
+        let mut settled = Vec::new();
+        let mut open: Vec<i64> = page.signals().collect();
+        for row in page.outcomes() {
+            let Some(signal) = row.signal_id() else {
+                continue;
+            };
+            let event = event::outcome(&row);
+            let fingerprint = event::fingerprint(&event);
+            let before = if row.is_final() {
+                settled.push(signal);
+                self.outcomes_read.remove(&signal)
+            } else {
+                open.push(signal);
+                self.outcomes_read.insert(signal, fingerprint)
+            };
+            if before != Some(fingerprint) {
+                self.out.extend_from_slice(&event);
+            }
+        }
+        self.subscription.await_outcomes(open, &settled);
     }
 }

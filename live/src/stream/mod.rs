@@ -35,7 +35,8 @@ pub enum Refused {
     Database(#[from] Refusal),
 }
 
-/// Opens a stream from a resume point, or from now. Its first piece is ready then.
+/// Opens a stream from a resume point, or from now. Its first piece is ready then. The outcomes of
+/// the signals named in `open` are sent, too, as those of all that the stream brings.
 ///
 /// # Errors
 /// When there are too many clients, or the database does not answer.
@@ -43,8 +44,9 @@ pub async fn open(
     app: Arc<App>,
     subscriber: Subscriber,
     since: Option<String>,
+    open: Vec<i64>,
 ) -> Result<impl Stream<Item = Result<Bytes, Infallible>>, Refused> {
-    let client = Client::new(app, subscriber, since).await?;
+    let client = Client::new(app, subscriber, since, open).await?;
     Ok(futures_util::stream::unfold(client, |mut client| async {
         let piece = client.next().await?;
         Some((Ok(piece), client))

@@ -1,38 +1,43 @@
-//! The rows of `user_signals` in messages of pgoutput, protocol version 1, text format. See
-//! "Logical Replication Message Formats" in PostgreSQL's documentation.
+//! The rows of `user_signals` and of `signal_outcomes` in messages of pgoutput, protocol version 1,
+//! text format. See "Logical Replication Message Formats" in PostgreSQL's documentation.
 //!
 //! Written by hand because a fan-out writes hundreds of thousands of rows a second, nearly all for
 //! subscribers who are not connected: of those only the user is read. Libraries decode every
 //! column of every row into values of their own.
 
-use crate::signal::{Column, Row};
+use crate::signal::{Column, Columns, OutcomeColumn, Row};
 use thiserror::Error;
 use uuid::Uuid;
 
 /// What a message says.
 pub enum Change<'a> {
-    Inserted(Tuple<'a>),
-    Updated(Tuple<'a>),
+    /// A new row of `user_signals`.
+    Inserted(Tuple<'a, Column>),
+    /// A changed row of `user_signals`.
+    Updated(Tuple<'a, Column>),
+    /// A row of `signal_outcomes`, new or changed.
+    Outcome(Tuple<'a, OutcomeColumn>),
 }
 
-/// The table that is followed, as the stream describes it.
-pub struct Table {
+/// The tables that are followed, as the stream describes them.
+pub struct Tables {
     schema: String,
-    layout: Option<Layout>,
+    signals: Option<Layout<Column>>,
+    outcomes: Option<Layout<OutcomeColumn>>,
 }
 
-struct Layout {
-    relation: u32,
+struct Layout<C> {
+    relation: usize,
     /// The columns of the table in its order; `None` for those that are not used.
-    columns: Vec<Option<Column>>,
-    /// The place of the user among them.
-    user: usize,
+    columns: Vec<Option<C>>,
+    /// The place of the key among them.
+    key: usize,
 }
 
 /// A row that was not decoded yet.
-pub struct Tuple<'a> {
+pub struct Tuple<'a, C> {
     values: Bytes<'a>,
-    layout: &'a Layout,
+    layout: &'a Layout<C>,
 }
 
 /// A message that is not as documented.
@@ -40,38 +45,33 @@ pub struct Tuple<'a> {
 #[error("a message of the replication stream is malformed")]
 pub struct Malformed;
 
-impl Table {
-    /// `user_signals` of the schema.
+impl Tables {
+    /// Those of the schema.
     pub fn new(schema: &str) -> Self {
         Self {
             schema: schema.to_owned(),
-            layout: None,
+            signals: None,
+            outcomes: None,
         }
     }
 
-    /// Reads a message; `None` when it is not about a row of the table.
+    /// Reads a message; `None` when it is not about a row of the tables.
     pub fn read<'a>(&'a mut self, message: &'a [u8]) -> Result<Option<Change<'a>>, Malformed> {
         let mut bytes = Bytes(message);
         match bytes.byte()? {
             b'R' => self.describe(bytes).map(|()| None),
             kind @ (b'I' | b'U') => {
                 let relation = bytes.number::<4>()?;
-                let Some(layout) = &self.layout else {
-                    return Ok(None);
-                };
-                if layout.relation as usize != relation {
-                    return Ok(None);
+                if let Some(layout) = known(&self.signals, relation) {
+                    let tuple = Tuple::new(bytes, layout)?;
+                    return Ok(Some(match kind {
+                        b'I' => Change::Inserted(tuple),
+                        _ => Change::Updated(tuple),
+                    }));
                 }
-                let mut values = bytes;
-                // An update may bring the old key or row first.
-                while values.byte()? != b'N' {
-                    values.skip_tuple()?;
-                }
-                let tuple = Tuple { values, layout };
-                Ok(Some(match kind {
-                    b'I' => Change::Inserted(tuple),
-                    _ => Change::Updated(tuple),
-                }))
+                let outcomes = known(&self.outcomes, relation);
+                let tuple = outcomes.map(|layout| Tuple::new(bytes, layout));
+                Ok(tuple.transpose()?.map(Change::Outcome))
             }
             _ => Ok(None),
         }
@@ -80,43 +80,75 @@ impl Table {
     fn describe(&mut self, mut bytes: Bytes) -> Result<(), Malformed> {
         let relation = bytes.number::<4>()?;
         let (schema, name) = (bytes.text()?, bytes.text()?);
-        if schema != self.schema || name != "user_signals" {
+        if schema != self.schema {
             return Ok(());
         }
         bytes.byte()?;
-        let mut columns = Vec::new();
-        for _ in 0..bytes.number::<2>()? {
-            bytes.byte()?;
-            let name = bytes.text()?;
-            columns.push(Column::by_name(name));
-            bytes.take(8)?;
+        if name == Column::TABLE {
+            self.signals = Some(Layout::read(relation, bytes)?);
+        } else if name == OutcomeColumn::TABLE {
+            // A part of its columns could show an outcome as what it is not.
+            let layout = Layout::read(relation, bytes)?;
+            self.outcomes = Some(layout).filter(Layout::is_whole);
         }
-        let user = columns
-            .iter()
-            .position(|column| *column == Some(Column::UserId));
-        self.layout = Some(Layout {
-            relation: relation as u32,
-            columns,
-            user: user.ok_or(Malformed)?,
-        });
         Ok(())
     }
 }
 
-impl<'a> Tuple<'a> {
+fn known<C>(layout: &Option<Layout<C>>, relation: usize) -> Option<&Layout<C>> {
+    layout.as_ref().filter(|layout| layout.relation == relation)
+}
+
+impl<C: Columns> Layout<C> {
+    fn read(relation: usize, mut bytes: Bytes) -> Result<Self, Malformed> {
+        let mut columns = Vec::new();
+        for _ in 0..bytes.number::<2>()? {
+            bytes.byte()?;
+            columns.push(C::by_name(bytes.text()?));
+            bytes.take(8)?;
+        }
+        let key = columns.iter().position(|column| *column == Some(C::KEY));
+        Ok(Self {
+            relation,
+            columns,
+            key: key.ok_or(Malformed)?,
+        })
+    }
+
+    fn is_whole(&self) -> bool {
+        let mut all = C::ALL.iter();
+        all.all(|column| self.columns.contains(&Some(*column)))
+    }
+}
+
+impl<'a> Tuple<'a, Column> {
     /// Whose row it is.
     pub fn user(&self) -> Result<Uuid, Malformed> {
+        Uuid::try_parse_ascii(self.key()?).map_err(|_| Malformed)
+    }
+}
+
+impl<'a, C: Columns> Tuple<'a, C> {
+    fn new(mut values: Bytes<'a>, layout: &'a Layout<C>) -> Result<Self, Malformed> {
+        // An update may bring the old key or row first.
+        while values.byte()? != b'N' {
+            values.skip_tuple()?;
+        }
+        Ok(Self { values, layout })
+    }
+
+    /// The text of the key, without decoding what comes after it.
+    fn key(&self) -> Result<&'a [u8], Malformed> {
         let mut values = self.values;
         values.number::<2>()?;
-        for _ in 0..self.layout.user {
+        for _ in 0..self.layout.key {
             values.value()?;
         }
-        let text = values.value()?.ok_or(Malformed)?;
-        Uuid::try_parse_ascii(text).map_err(|_| Malformed)
+        values.value()?.ok_or(Malformed)
     }
 
     /// The columns that are used. Long values that an update did not touch are null.
-    pub fn row(&self) -> Result<Row<'a>, Malformed> {
+    pub fn row(&self) -> Result<Row<'a, C>, Malformed> {
         let mut values = self.values;
         let mut row = Row::default();
         values.number::<2>()?;

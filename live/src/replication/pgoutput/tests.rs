@@ -3,8 +3,12 @@ use super::*;
 const USER: &str = "00000000-0000-4000-8000-000000000002";
 
 fn relation(schema: &str, columns: &[&str]) -> Vec<u8> {
-    let mut message = b"R\0\0\0\x07".to_vec();
-    message.extend(format!("{schema}\0user_signals\0d").bytes());
+    relation_of(7, schema, "user_signals", columns)
+}
+
+fn relation_of(number: u8, schema: &str, table: &str, columns: &[&str]) -> Vec<u8> {
+    let mut message = vec![b'R', 0, 0, 0, number];
+    message.extend(format!("{schema}\0{table}\0d").bytes());
     message.extend((columns.len() as u16).to_be_bytes());
     for column in columns {
         message.push(0);
@@ -29,8 +33,8 @@ fn tuple(message: &mut Vec<u8>, kind: u8, values: &[Option<&str>]) {
     }
 }
 
-fn table() -> Table {
-    let mut table = Table::new("hub");
+fn table() -> Tables {
+    let mut table = Tables::new("hub");
     let known = relation("hub", &["other", "user_id", "signal_id", "symbol"]);
     assert!(table.read(&known).expect("good").is_none());
     table
@@ -90,10 +94,51 @@ fn a_message_that_is_cut_short_is_an_error_not_a_crash() {
     for end in 0..message.len() {
         let read = match table.read(&message[..end]) {
             Ok(Some(Change::Inserted(tuple) | Change::Updated(tuple))) => tuple.row().is_err(),
-            Ok(None) => false,
+            Ok(Some(Change::Outcome(_)) | None) => false,
             Err(Malformed) => true,
         };
         assert!(read, "{end} bytes");
     }
-    assert!(Table::new("hub").read(&relation("hub", &["x"])).is_err());
+    assert!(Tables::new("hub").read(&relation("hub", &["x"])).is_err());
+}
+
+fn outcomes(columns: &[&str]) -> Tables {
+    let mut table = table();
+    let known = relation_of(9, "hub", "signal_outcomes", columns);
+    assert!(table.read(&known).expect("good").is_none());
+    table
+}
+
+/// A message about an outcome that has the same text in every column.
+fn an_outcome(kind: u8, columns: usize) -> Vec<u8> {
+    let mut message = vec![kind, 0, 0, 0, 9];
+    tuple(&mut message, b'N', &vec![Some("7"); columns]);
+    message
+}
+
+#[test]
+fn an_outcome_is_read_beside_the_signals_whether_new_or_changed() {
+    let mut columns: Vec<_> = OutcomeColumn::ALL.iter().map(|c| c.name()).collect();
+    columns.insert(0, "stop_loss_percent");
+    let mut table = outcomes(&columns);
+    for kind in [b'I', b'U'] {
+        match table.read(&an_outcome(kind, columns.len())).expect("good") {
+            Some(Change::Outcome(tuple)) => {
+                let row = tuple.row().expect("good");
+                assert_eq!(row.signal_id(), Some(7));
+                assert!(row.is_final());
+            }
+            _ => panic!("an outcome"),
+        }
+    }
+    let mut message = b"I\0\0\0\x07".to_vec();
+    tuple(&mut message, b'N', &[None, Some(USER), Some("7"), None]);
+    let read = table.read(&message).expect("good");
+    assert!(matches!(read, Some(Change::Inserted(_))));
+}
+
+#[test]
+fn a_part_of_an_outcome_is_not_taken_for_the_whole() {
+    let mut table = outcomes(&["signal_id", "best_target"]);
+    assert!(table.read(&an_outcome(b'U', 2)).expect("good").is_none());
 }
