@@ -36,6 +36,7 @@ CREATE TABLE @extschema@.signals (
     deliveries             bigint      NOT NULL DEFAULT 0,
     delivery_failures      bigint      NOT NULL DEFAULT 0,
     delivered_at           timestamptz,
+    withheld_by            text,
     CHECK (CASE signal_type
                WHEN 'LONG' THEN stop_loss < entry_price AND entry_price < ALL (take_profit)
                ELSE stop_loss > entry_price AND entry_price > ALL (take_profit)
@@ -89,7 +90,10 @@ COMMENT ON COLUMN @extschema@.signals.deliveries IS
     'rows written to user_signals in ranges that are done; all of them once delivered_at is set';
 COMMENT ON COLUMN @extschema@.signals.delivery_failures IS
     'subscribers whose row was refused by a constraint or trigger';
-COMMENT ON COLUMN @extschema@.signals.delivered_at IS 'when the fan-out was complete; null while it is under way';
+COMMENT ON COLUMN @extschema@.signals.delivered_at IS
+    'when the fan-out was complete; null while it is under way; of a signal that is withheld, when it was recorded';
+COMMENT ON COLUMN @extschema@.signals.withheld_by IS
+    'the protection that withheld the signal from all subscribers, see signal_protections; null for one that is sent';
 COMMENT ON SEQUENCE @extschema@.signals_signal_id_seq IS 'numbers of signals';
 CREATE INDEX signals_created_at_idx ON @extschema@.signals (created_at);
 COMMENT ON INDEX @extschema@.signals_created_at_idx IS

@@ -26,7 +26,7 @@ WITH under_way AS (
            -- What the signal before came to; without one, how many active
            -- subscribers there were when they were last analyzed.
            coalesce((SELECT nullif(b.deliveries, 0) FROM @extschema@.signals b
-                      WHERE b.delivered_at IS NOT NULL AND b.signal_id < s.signal_id
+                      WHERE b.delivered_at IS NOT NULL AND b.withheld_by IS NULL AND b.signal_id < s.signal_id
                       ORDER BY b.signal_id DESC LIMIT 1),
                     (SELECT nullif(greatest(c.reltuples, 0), 0)::bigint
                        FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid

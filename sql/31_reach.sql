@@ -5,7 +5,7 @@ CREATE OR REPLACE VIEW @extschema@.signal_reach AS
 WITH recent AS (
     SELECT g.signal_id, g.created_at, g.deliveries, g.delivery_failures
       FROM @extschema@.signals g
-     WHERE g.delivered_at IS NOT NULL
+     WHERE g.delivered_at IS NOT NULL AND g.withheld_by IS NULL
      ORDER BY g.signal_id DESC
      LIMIT 100
 ), missed AS (

@@ -70,7 +70,8 @@ WITH facts AS (
       -- Rows given up stay a trouble until a later signal reaches everybody.
       LEFT JOIN LATERAL (SELECT coalesce(r.delivery_failures, g.delivery_failures) AS given_up, r.error AS given_up_why
                            FROM (SELECT d.run_id, d.delivery_failures FROM @extschema@.signals d
-                                  WHERE d.delivered_at IS NOT NULL ORDER BY d.signal_id DESC LIMIT 1) g
+                                  WHERE d.delivered_at IS NOT NULL AND d.withheld_by IS NULL
+                                  ORDER BY d.signal_id DESC LIMIT 1) g
                            LEFT JOIN @extschema@.signal_runs r USING (run_id)) u ON true
       -- Each of these counts in an index.
       CROSS JOIN LATERAL (SELECT (SELECT count(*) FROM @extschema@.signal_outcomes) AS outcomes,

@@ -12,7 +12,7 @@ use crate::settings;
 use market::{Endpoint, MarketError, Tickers, UnixMillis};
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
-use strategy::{Episode, Verdict};
+use strategy::{Episode, Signal, Verdict};
 
 /// What came of a run.
 #[derive(Debug)]
@@ -219,7 +219,20 @@ pub fn record(
         let symbols_evaluated = watched
             .filter(|symbol| matches!(fetched.tickers.rows.get(*symbol), Some(Ok(_))))
             .count();
+        let signals: Vec<(&str, &Signal)> = plan
+            .rules
+            .iter()
+            .zip(&judged)
+            .flat_map(|(rule, judged)| {
+                let signals = judged.verdicts.iter().filter_map(|v| v.signal.as_deref());
+                signals.map(|signal| (rule.strategy.as_str(), signal))
+            })
+            .collect();
+        let withheld = ledger::protections::withheld(db, &signals)?;
         let mut message = summary(plan, verdicts());
+        if let Some(withheld) = withheld.message() {
+            message = format!("{message}; {withheld}");
+        }
         if let Some(trouble) = &fetched.days.trouble {
             message = format!("{message}; {trouble}");
         }
@@ -241,7 +254,7 @@ pub fn record(
             trigger,
             &run,
             &Status::Ok {
-                finished: signals_generated == 0,
+                finished: signals_generated == withheld.count(),
             },
         )?;
         let tickers = fetched.tickers.rows.values().flatten();
@@ -257,6 +270,7 @@ pub fn record(
                 fetched.at,
                 &judged.verdicts,
                 &judged.episodes,
+                &withheld,
             )?;
         }
         if signals_generated > 0 {

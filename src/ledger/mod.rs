@@ -7,6 +7,7 @@ mod history;
 mod numbers;
 pub mod outcomes;
 mod plan;
+pub mod protections;
 mod recordset;
 pub mod retention;
 pub mod uptime;

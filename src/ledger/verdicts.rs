@@ -2,6 +2,7 @@
 
 use super::outcomes::{self, Opened};
 use super::plan::is_usable_tick;
+use super::protections::Withheld;
 use super::recordset::Kind::{BigInt, Json, Numeric, NumericArray, Prose, Text, Time};
 use super::recordset::{self, Column, column};
 use crate::postgres::{Db, Failure};
@@ -19,6 +20,8 @@ struct NewSignal<'a> {
     verdict: &'a Verdict<'a>,
     signal: &'a Signal,
     created_at: UnixMillis,
+    /// The protection that withholds it.
+    withheld_by: Option<&'a str>,
 }
 
 impl NewSignal<'_> {
@@ -28,7 +31,7 @@ impl NewSignal<'_> {
 }
 
 /// What a run writes of a signal; the columns of its delivery are filled later.
-fn signal_columns<'a>() -> [Column<NewSignal<'a>>; 27] {
+fn signal_columns<'a>() -> [Column<NewSignal<'a>>; 29] {
     [
         column("run_id", BigInt, |s| s.run_id.into()),
         column("strategy", Text, |s| s.rule.strategy.clone().into()),
@@ -71,6 +74,11 @@ fn signal_columns<'a>() -> [Column<NewSignal<'a>>; 27] {
         column("close_time", Time, |s| s.ticker().close_time.into()),
         column("gates", Json, |s| gates(s.verdict)),
         column("created_at", Time, |s| s.created_at.into()),
+        column("withheld_by", Text, |s| s.withheld_by.into()),
+        // What is withheld is not delivered: its fan-out is over before it begins.
+        column("delivered_at", Time, |s| {
+            s.withheld_by.map(|_| s.created_at).into()
+        }),
     ]
 }
 
@@ -117,6 +125,7 @@ pub fn record_verdicts(
     now: UnixMillis,
     verdicts: &[Verdict],
     before: &HashMap<String, Episode>,
+    withheld: &Withheld,
 ) -> Result<(), Failure> {
     let signals: Vec<NewSignal> = verdicts
         .iter()
@@ -127,6 +136,7 @@ pub fn record_verdicts(
                 verdict,
                 signal: verdict.signal.as_deref()?,
                 created_at: now,
+                withheld_by: withheld.by(&rule.strategy, verdict.symbol),
             })
         })
         .collect();

@@ -25,6 +25,7 @@ mod own_rows;
 mod partial_replies;
 mod plain_words;
 mod preview;
+mod protections;
 mod purges_that_fail;
 mod recorded;
 mod recovery;

@@ -18,6 +18,7 @@ mod gates;
 mod judge;
 mod levels;
 pub mod outcome;
+pub mod protection;
 mod refused;
 mod rule;
 pub mod shipped;

@@ -49,10 +49,11 @@ pub fn opening(insert: &str) -> String {
          INSERT INTO @extschema@.signal_outcomes
                 (signal_id, strategy, symbol, signal_type, reason, signal_at, expires_at, entry_price, stop_loss,
                  take_profit, stop_loss_percent, take_profit_percents, confidence, quality_score,
-                 price_change_percent, range_percent, source, high_seen, low_seen)
+                 price_change_percent, range_percent, withheld_by, source, high_seen, low_seen)
          SELECT n.signal_id, n.strategy, n.symbol, n.signal_type, n.reason, n.close_time, n.expires_at, n.entry_price,
                 n.stop_loss, n.take_profit, r.stop_loss_percent, r.take_profit_percents, n.confidence,
-                n.quality_score, n.price_change_percent, r.range_percent, $3, n.entry_price, n.entry_price
+                n.quality_score, n.price_change_percent, r.range_percent, n.withheld_by, $3, n.entry_price,
+                n.entry_price
            FROM new n JOIN {} ON r.symbol = n.symbol
           ORDER BY n.signal_id",
         recordset::source_in(&opened_columns(), 2)
