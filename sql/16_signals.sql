@@ -37,6 +37,7 @@ CREATE TABLE @extschema@.signals (
     delivery_failures      bigint      NOT NULL DEFAULT 0,
     delivered_at           timestamptz,
     withheld_by            text,
+    forecast               jsonb,
     CHECK (CASE signal_type
                WHEN 'LONG' THEN stop_loss < entry_price AND entry_price < ALL (take_profit)
                ELSE stop_loss > entry_price AND entry_price > ALL (take_profit)
@@ -94,6 +95,9 @@ COMMENT ON COLUMN @extschema@.signals.delivered_at IS
     'when the fan-out was complete; null while it is under way; of a signal that is withheld, when it was recorded';
 COMMENT ON COLUMN @extschema@.signals.withheld_by IS
     'the protection that withheld the signal from all subscribers, see signal_protections; null for one that is sent';
+COMMENT ON COLUMN @extschema@.signals.forecast IS
+    'what subscribers are shown in metadata: the probabilities that the first target, the stop, or neither is touched '
+    'first within a time; null unless forecasts are good enough to be shown, see signal_forecasts';
 COMMENT ON SEQUENCE @extschema@.signals_signal_id_seq IS 'numbers of signals';
 CREATE INDEX signals_created_at_idx ON @extschema@.signals (created_at);
 COMMENT ON INDEX @extschema@.signals_created_at_idx IS

@@ -93,6 +93,7 @@ GRANT SELECT ON @extschema@.signal_rules TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_rule_versions TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_daily_candles TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_protections TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_forecasts TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_tiers TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_pause TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_delivery_progress TO pg_monitor;

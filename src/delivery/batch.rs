@@ -121,7 +121,9 @@ pub fn write(
                            'generatedBy', 'signal_hub',
                            'timestamp', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'),
                            'strategy', strategy, 'reason', reason, 'why', why,
-                           'changePercent', price_change_percent) AS metadata
+                           'changePercent', price_change_percent)
+                           || CASE WHEN forecast IS NULL THEN '{{}}' ELSE jsonb_build_object('forecast', forecast) END
+                           AS metadata
                   FROM @extschema@.signals WHERE signal_id = $5)
              INSERT INTO @extschema@.user_signals
                     (user_id, signal_id, tier, symbol, signal_type, confidence, quality_score,

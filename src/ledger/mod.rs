@@ -3,6 +3,7 @@
 //! with their schema.
 
 pub mod days;
+mod forecasts;
 mod history;
 mod numbers;
 pub mod outcomes;

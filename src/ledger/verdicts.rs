@@ -1,5 +1,6 @@
 //! What a run decided: signals, episodes, and what is known of the symbols.
 
+use super::forecasts;
 use super::outcomes::{self, Opened};
 use super::plan::is_usable_tick;
 use super::protections::Withheld;
@@ -22,6 +23,7 @@ struct NewSignal<'a> {
     created_at: UnixMillis,
     /// The protection that withholds it.
     withheld_by: Option<&'a str>,
+    forecast: Option<forecasts::Made>,
 }
 
 impl NewSignal<'_> {
@@ -31,7 +33,7 @@ impl NewSignal<'_> {
 }
 
 /// What a run writes of a signal; the columns of its delivery are filled later.
-fn signal_columns<'a>() -> [Column<NewSignal<'a>>; 29] {
+fn signal_columns<'a>() -> [Column<NewSignal<'a>>; 30] {
     [
         column("run_id", BigInt, |s| s.run_id.into()),
         column("strategy", Text, |s| s.rule.strategy.clone().into()),
@@ -75,6 +77,7 @@ fn signal_columns<'a>() -> [Column<NewSignal<'a>>; 29] {
         column("gates", Json, |s| gates(s.verdict)),
         column("created_at", Time, |s| s.created_at.into()),
         column("withheld_by", Text, |s| s.withheld_by.into()),
+        column("forecast", Json, shown_forecast),
         // What is withheld is not delivered: its fan-out is over before it begins.
         column("delivered_at", Time, |s| {
             s.withheld_by.map(|_| s.created_at).into()
@@ -127,19 +130,21 @@ pub fn record_verdicts(
     before: &HashMap<String, Episode>,
     withheld: &Withheld,
 ) -> Result<(), Failure> {
-    let signals: Vec<NewSignal> = verdicts
-        .iter()
-        .filter_map(|verdict| {
-            Some(NewSignal {
-                run_id,
-                rule,
-                verdict,
-                signal: verdict.signal.as_deref()?,
-                created_at: now,
-                withheld_by: withheld.by(&rule.strategy, verdict.symbol),
-            })
-        })
-        .collect();
+    let mut signals = Vec::new();
+    for verdict in verdicts {
+        let Some(signal) = verdict.signal.as_deref() else {
+            continue;
+        };
+        signals.push(NewSignal {
+            run_id,
+            rule,
+            verdict,
+            signal,
+            created_at: now,
+            withheld_by: withheld.by(&rule.strategy, verdict.symbol),
+            forecast: forecasts::made(db, &rule.strategy, signal)?,
+        });
+    }
     if !signals.is_empty() {
         insert_signals(db, rule, signals)?;
     }
@@ -187,6 +192,7 @@ fn opened<'a>(new: &NewSignal<'a>) -> Opened<'a> {
         take_profit_percents: &new.signal.distances.take_profit_percents,
         // Every price of a ticker that was judged is above zero.
         range_percent: range_percent(&new.signal.ticker).unwrap_or_default(),
+        forecast: new.forecast.map(|made| made.forecast),
     }
 }
 
@@ -228,6 +234,32 @@ fn update_symbols(db: &Db, verdicts: &[Verdict]) -> Result<(), Failure> {
         &[recordset::rows(&columns, asked).into()],
     )?;
     Ok(())
+}
+
+/// The forecast for subscribers, if they are shown it: shares of a hundred signals like this one, and
+/// for how long it holds.
+fn shown_forecast(new: &NewSignal) -> Value {
+    let Some(forecasts::Made {
+        forecast,
+        shown: true,
+    }) = new.forecast
+    else {
+        return Value::Null;
+    };
+    let rounded = |probability: f64| (probability * 1000.0).round() / 1000.0;
+    json!({
+        "target": rounded(forecast.target),
+        "stop": rounded(forecast.stop),
+        "neither": rounded(forecast.neither()),
+        "within": hours(new.signal.expires_at.saturating_sub(new.created_at)),
+    })
+}
+
+/// A length of time as PostgreSQL prints it: `04:00:00`.
+fn hours(milliseconds: i64) -> String {
+    let seconds = milliseconds / 1000;
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    format!("{hours:02}:{minutes:02}:{:02}", seconds % 60)
 }
 
 /// A decimal as JSON carries it without losing a digit.

@@ -16,6 +16,7 @@ mod exchange;
 mod failed_calls;
 mod fan_out;
 mod first_look;
+mod forecasts;
 mod health;
 mod numbers_used_before;
 mod other_encodings;

@@ -14,6 +14,7 @@
 pub mod distances;
 mod episode;
 mod finding;
+pub mod forecast;
 mod gates;
 mod judge;
 mod levels;

@@ -8,6 +8,7 @@ use market::UnixMillis;
 use pgrx::datum::DatumWithOid;
 use rust_decimal::Decimal;
 use serde_json::Value;
+use strategy::forecast::Forecast;
 
 /// What an outcome needs of a signal beyond its row of `signals`.
 #[derive(Clone, Debug)]
@@ -22,9 +23,12 @@ pub struct Opened<'a> {
     pub take_profit_percents: &'a [Decimal],
     /// 24-hour range in percent.
     pub range_percent: Decimal,
+    /// That the first target, or the stop, is touched first, 0 to 1; `None` where nothing was
+    /// forecast.
+    pub forecast: Option<Forecast>,
 }
 
-fn opened_columns<'a>() -> [Column<Opened<'a>>; 6] {
+fn opened_columns<'a>() -> [Column<Opened<'a>>; 8] {
     [
         column("symbol", Text, |o| o.symbol.into()),
         column("signal_type", Text, |o| o.signal_type.into()),
@@ -34,7 +38,18 @@ fn opened_columns<'a>() -> [Column<Opened<'a>>; 6] {
             o.take_profit_percents.iter().copied().map(exact).collect()
         }),
         column("range_percent", Numeric, |o| exact(o.range_percent)),
+        column("forecast_target", Numeric, |o| {
+            o.forecast.map(|made| probability(made.target)).into()
+        }),
+        column("forecast_stop", Numeric, |o| {
+            o.forecast.map(|made| probability(made.stop)).into()
+        }),
     ]
+}
+
+/// With as many places as are kept.
+fn probability(probability: f64) -> Value {
+    format!("{probability:.6}").into()
 }
 
 fn exact(number: Decimal) -> Value {
@@ -49,10 +64,12 @@ pub fn opening(insert: &str) -> String {
          INSERT INTO @extschema@.signal_outcomes
                 (signal_id, strategy, symbol, signal_type, reason, signal_at, expires_at, entry_price, stop_loss,
                  take_profit, stop_loss_percent, take_profit_percents, confidence, quality_score,
-                 price_change_percent, range_percent, withheld_by, source, high_seen, low_seen)
+                 price_change_percent, range_percent, forecast_target, forecast_stop, withheld_by, source,
+                 high_seen, low_seen)
          SELECT n.signal_id, n.strategy, n.symbol, n.signal_type, n.reason, n.close_time, n.expires_at, n.entry_price,
                 n.stop_loss, n.take_profit, r.stop_loss_percent, r.take_profit_percents, n.confidence,
-                n.quality_score, n.price_change_percent, r.range_percent, n.withheld_by, $3, n.entry_price,
+                n.quality_score, n.price_change_percent, r.range_percent, r.forecast_target, r.forecast_stop,
+                n.withheld_by, $3, n.entry_price,
                 n.entry_price
            FROM new n JOIN {} ON r.symbol = n.symbol
           ORDER BY n.signal_id",

@@ -3,5 +3,6 @@
 
 mod candles;
 mod data;
+mod forecasts;
 mod outcomes;
 mod replies;
