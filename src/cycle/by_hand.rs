@@ -40,14 +40,12 @@ pub fn run_by_hand() -> Result<Outcome, Failure> {
         process::wait(CALLER_RETRY, None);
     }
     let mut times = RunTimes::begin();
-    let plan = as_owner(scope, c"", ledger::plan)?;
+    let mut plan = as_owner(scope, c"", ledger::plan)?;
     if let Some(paused) = plan.paused {
         return Ok(Outcome::not_run(format!("{paused}; nothing was done")));
     }
     refuse_if_asked_to_wait(&plan.standing)?;
-    as_owner(scope, c"", |db| {
-        ledger::go_beyond_deliveries(db, plan.most_signals())
-    })?;
+    plan.number_was_used = as_owner(scope, c"", |db| ledger::look_ahead(db, plan.most_signals()))?;
     failed_calls::with_note_on_failure(times.started_at, || {
         let fetched = match fetch_timed(scope, &plan, &mut times) {
             Ok(Ok(fetched)) => fetched,

@@ -27,13 +27,13 @@ pub fn run_scheduled() -> Result<Option<Ended>, Failure> {
     let scope = Scope::Worker;
     let mut times = RunTimes::begin();
     let planned = as_owner(scope, c"signal_hub: planning a run", |db| {
-        let plan = ledger::plan(db)?;
+        let mut plan = ledger::plan(db)?;
         if plan.paused.is_some() {
             uptime::account(db, uptime::Event::Paused, times.started_at)?;
         }
         let locked = db.try_lock_cycle()?;
         if plan.paused.is_none() && locked {
-            ledger::go_beyond_deliveries(db, plan.most_signals())?;
+            plan.number_was_used = ledger::look_ahead(db, plan.most_signals())?;
         }
         Ok((plan, locked))
     });

@@ -262,6 +262,10 @@ pub fn record(
         if !fetched.days.candles.is_empty() {
             ledger::days::keep(db, &fetched.days.candles)?;
         }
+        if plan.number_was_used && signals_generated > 0 {
+            let count = i64::try_from(signals_generated).unwrap_or(i64::MAX);
+            ledger::go_beyond_deliveries(db, count)?;
+        }
         for (rule, judged) in plan.rules.iter().zip(&judged) {
             ledger::record_verdicts(
                 db,

@@ -18,6 +18,6 @@ pub use history::{
     Run, Status, Trigger, record_delivery, record_delivery_error, record_leave_alone, record_run,
     record_times,
 };
-pub use numbers::go_beyond_deliveries;
+pub use numbers::{go_beyond_deliveries, look_ahead};
 pub use plan::{Plan, Standing, episodes, last_worker_run, pause, paused, plan, resume, standing};
 pub use verdicts::record_verdicts;

@@ -7,7 +7,6 @@
 
 use crate::postgres::{Db, Failure};
 use pgrx::prelude::*;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 /// Each numbered table with its column and its sequence.
 const NUMBERED: [(&str, &str, &str); 3] = [
@@ -19,10 +18,6 @@ const NUMBERED: [(&str, &str, &str); 3] = [
         "signal_delivery_ranges_range_id_seq",
     ),
 ];
-
-/// The last signal that was refused to somebody who had its number, and after which this process has
-/// read all rows: they are not read again before each run.
-static LOOKED_AFTER: AtomicI64 = AtomicI64::new(0);
 
 /// Moves each sequence that is behind its table to the table's highest number, and logs that.
 ///
@@ -60,18 +55,18 @@ pub fn catch_up(db: &Db) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Moves the sequence of signals beyond all numbers that rows of `user_signals` and outcomes have,
-/// when the next `count` of it are among them, and logs that. Called before the exchange is asked,
-/// so that no subscriber waits for it.
+/// Makes sure that the next `count` numbers of signals are free, as far as a look at some of the
+/// subscribers tells. Called before the exchange is asked, so that no subscriber waits for it.
+/// Returns whether somebody had a row of the number of the last signal: then
+/// [`go_beyond_deliveries`] is to be called before the next one is recorded.
 ///
-/// All these rows are read only when there is a sign of it: the ledger is empty, some of those who
-/// are looked up have rows of the next numbers, or somebody had one of the number before. Rows that
-/// no look-up finds cost a subscriber no signal without a word: theirs is refused as a duplicate, on
-/// record, and `retry_refused_deliveries()` delivers it once the old row is gone.
+/// Rows that no look-up finds cost a subscriber no signal without a word: theirs is refused as a
+/// duplicate, on record, and `retry_refused_deliveries()` delivers it once the old row is gone.
 ///
 /// # Errors
 /// What the statements raise.
-pub fn go_beyond_deliveries(db: &Db, count: i64) -> Result<(), Failure> {
+pub fn look_ahead(db: &Db, count: i64) -> Result<bool, Failure> {
+    catch_up(db)?;
     let signs = db.walking_indexes(|db| {
         db.read(
             "WITH next AS MATERIALIZED (
@@ -94,19 +89,28 @@ pub fn go_beyond_deliveries(db: &Db, count: i64) -> Result<(), Failure> {
                                 WHERE r.signal_id >= n.number AND r.signal_id < n.number + $1)
                     OR EXISTS (SELECT FROM @extschema@.signal_outcomes o CROSS JOIN next n
                                 WHERE o.signal_id >= n.number AND o.signal_id < n.number + $1),
-                    (SELECT g.signal_id FROM @extschema@.signals g JOIN @extschema@.signal_runs r USING (run_id)
-                      WHERE g.signal_id = (SELECT max(signal_id) FROM @extschema@.signals)
-                        AND g.delivery_failures > 0 AND r.sqlstate = '23505')",
+                    EXISTS (SELECT FROM @extschema@.signals g JOIN @extschema@.signal_runs r USING (run_id)
+                             WHERE g.signal_id = (SELECT max(signal_id) FROM @extschema@.signals)
+                               AND g.delivery_failures > 0 AND r.sqlstate = '23505')",
             &[count.into()],
-            |row| Ok((row.get(1)?.unwrap_or(true), row.get::<i64>(2)?.unwrap_or_default())),
+            |row| Ok((row.get(1)?.unwrap_or(true), row.get(2)?.unwrap_or(true))),
         )
     })?;
-    let is_suspicious = signs.into_iter().any(|(sign, refused)| {
-        sign | (refused != 0 && LOOKED_AFTER.swap(refused, Ordering::Relaxed) != refused)
-    });
-    if !is_suspicious {
-        return Ok(());
+    let Some((is_suspicious, was_refused)) = signs.into_iter().next() else {
+        return Ok(false);
+    };
+    if is_suspicious {
+        go_beyond_deliveries(db, count)?;
     }
+    Ok(was_refused)
+}
+
+/// Moves the sequence of signals beyond all numbers that rows of `user_signals` and outcomes have,
+/// when the next `count` of it are among them, and logs that. Reads all these rows.
+///
+/// # Errors
+/// What the statements raise.
+pub fn go_beyond_deliveries(db: &Db, count: i64) -> Result<(), Failure> {
     let beyond = db.read(
         "WITH next AS MATERIALIZED (
              SELECT last_value, last_value + CASE WHEN is_called THEN 1 ELSE 0 END AS number FROM @extschema@.signals_signal_id_seq

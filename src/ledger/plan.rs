@@ -33,6 +33,8 @@ pub struct Plan {
     pub unusable: Vec<String>,
     /// Whether a fan-out is incomplete.
     pub undelivered: bool,
+    /// Whether a row of the last signal was refused because its number had been used before.
+    pub number_was_used: bool,
     /// Who paused and why, when signals are paused.
     pub paused: Option<String>,
     pub standing: Standing,
@@ -125,6 +127,7 @@ pub fn plan(db: &Db) -> Result<Plan, Failure> {
         lacking_days,
         unusable,
         undelivered,
+        number_was_used: false,
         paused: paused(db)?,
         standing: standing(db)?,
     })

@@ -104,7 +104,7 @@ fn write_value(form: Form, text: &str, out: &mut Vec<u8>) {
             out.extend_from_slice(if is_true { b"true" } else { b"false" });
         }
         // PostgreSQL never quotes the items.
-        Form::Numbers => write_items(text, out, |item, out| write_text(item, out)),
+        Form::Numbers => write_items(text, out, write_text),
         // It quotes these, for the space in them.
         Form::Times => write_items(text, out, |item, out| {
             write_text(&time(item.trim_matches('"')), out);
