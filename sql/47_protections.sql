@@ -14,8 +14,9 @@ CREATE TABLE @extschema@.signal_protections (
     shipped    boolean  NOT NULL DEFAULT false
 );
 COMMENT ON TABLE @extschema@.signal_protections IS
-    'when signals are withheld because of how earlier ones of the same strategy ended, see signal_outcomes; a withheld '
-    'signal is on record and settled, and reaches nobody, so that the record shows what a protection costs or saves';
+    'when signals are withheld because of how earlier ones of the same strategy ended, see signal_outcomes; a '
+    'withheld signal is on record and settled, and reaches nobody, so that the record shows what a protection costs '
+    'or saves';
 COMMENT ON COLUMN @extschema@.signal_protections.protection IS 'name, as signals.withheld_by has it';
 COMMENT ON COLUMN @extschema@.signal_protections.enabled IS 'whether it withholds';
 COMMENT ON COLUMN @extschema@.signal_protections.kind IS
