@@ -11,17 +11,33 @@ $$;
 COMMENT ON FUNCTION @extschema@.signal_hub_set_updated_at() IS 'keeps updated_at true';
 
 -- The foreign key says that a tier is not there, and not which ones are. As the owner, since
--- whoever may add subscribers need not be able to read tiers.
+-- whoever may add subscribers need not be able to read tiers; so nothing is named by the schema
+-- that the extension had when it was created: whoever may rename that can put another table
+-- under the old name.
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_tier_exists() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS $$
+DECLARE
+    is_known boolean;
+    known text;
 BEGIN
-    IF NEW.tier IS NOT NULL AND NOT EXISTS (SELECT FROM @extschema@.signal_tiers t WHERE t.tier = NEW.tier) THEN
+    -- Many subscribers are added at once, most of them to the same tier. Whoever sets this
+    -- themselves is told the same by the foreign key, in fewer words.
+    IF NEW.tier = current_setting('signal_hub_known.tier', true) THEN
+        RETURN NEW;
+    END IF;
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I.signal_tiers t WHERE t.tier = $1)', TG_TABLE_SCHEMA)
+       INTO is_known USING NEW.tier;
+    IF is_known THEN
+        PERFORM set_config('signal_hub_known.tier', NEW.tier, true);
+    ELSIF NEW.tier IS NOT NULL THEN
+        EXECUTE format('SELECT string_agg(t.tier, '', '' ORDER BY t.priority DESC, t.tier) FROM %I.signal_tiers t',
+                       TG_TABLE_SCHEMA)
+           INTO known;
         RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation',
             MESSAGE = format('tier "%s" is not in signal_tiers', NEW.tier),
-            DETAIL = format('The tiers are %s.', (SELECT string_agg(t.tier, ', ' ORDER BY t.priority DESC, t.tier)
-                                                    FROM @extschema@.signal_tiers t)),
+            DETAIL = format('The tiers are %s.', known),
             HINT = 'Name one of them in the same spelling, or add a row to signal_tiers.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = 'tier',
             CONSTRAINT = 'user_subscriptions_tier_fkey';
@@ -95,21 +111,26 @@ $$;
 COMMENT ON FUNCTION @extschema@.signal_hub_rule_parameters(@extschema@.signal_rules) IS
     'the parameters of a rule as signal_rule_versions has them';
 
--- As the owner, since whoever may change rules need not be able to write into their history.
+-- As the owner, since whoever may change rules need not be able to write into their history. Its
+-- schema may have been renamed, so what it uses is named by the schema of the table.
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_record_rule_version() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
-    new_parameters jsonb := @extschema@.signal_hub_rule_parameters(NEW);
+    versions text := format('%I.signal_rule_versions', TG_TABLE_SCHEMA);
+    new_parameters jsonb;
+    is_known boolean;
     objection record;
 BEGIN
-    IF EXISTS (SELECT FROM @extschema@.signal_rule_versions v
-                WHERE v.strategy = NEW.strategy AND v.parameters = new_parameters) THEN
+    EXECUTE format('SELECT %I.signal_hub_rule_parameters($1)', TG_TABLE_SCHEMA) INTO new_parameters USING NEW;
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s v WHERE v.strategy = $1 AND v.parameters = $2)', versions)
+       INTO is_known USING NEW.strategy, new_parameters;
+    IF is_known THEN
         RETURN NULL;
     END IF;
     -- Nobody adds a trigger from here on, and what there is may run as the owner.
-    LOCK TABLE @extschema@.signal_rule_versions IN ROW EXCLUSIVE MODE;
+    EXECUTE format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', versions);
     FOR objection IN @untrusted_code@ LOOP
         -- Who merely owns another table runs nothing here.
         CONTINUE WHEN NOT objection.is_code;
@@ -117,7 +138,8 @@ BEGIN
             MESSAGE = 'recording the rule would run code of others with the rights of the owner of the tables',
             DETAIL = format('%s.', objection.message);
     END LOOP;
-    INSERT INTO @extschema@.signal_rule_versions (strategy, parameters) VALUES (NEW.strategy, new_parameters);
+    EXECUTE format('INSERT INTO %s (strategy, parameters) VALUES ($1, $2)', versions)
+      USING NEW.strategy, new_parameters;
     RETURN NULL;
 END
 $$;
@@ -130,15 +152,20 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_add_rule_version() RETURNS tri
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
     AS $$
+DECLARE
+    is_known boolean;
 BEGIN
     NEW.version := left(encode(sha256(convert_to(NEW.strategy || ' ' || NEW.parameters::text,
                                                  getdatabaseencoding())), 'hex'), 16);
-    IF NOT EXISTS (SELECT FROM @extschema@.signal_rule_versions v WHERE v.version = NEW.version) THEN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I.%I v WHERE v.version = $1)', TG_TABLE_SCHEMA, TG_TABLE_NAME)
+       INTO is_known USING NEW.version;
+    IF NOT is_known THEN
         RETURN NEW;
     END IF;
-    UPDATE @extschema@.signal_rule_versions v
-       SET first_enabled_at = NEW.first_enabled_at, enabled_by = NEW.enabled_by
-     WHERE v.version = NEW.version AND v.first_enabled_at > NEW.first_enabled_at;
+    EXECUTE format('UPDATE %I.%I v SET first_enabled_at = $1.first_enabled_at, enabled_by = $1.enabled_by
+                     WHERE v.version = $1.version AND v.first_enabled_at > $1.first_enabled_at',
+                   TG_TABLE_SCHEMA, TG_TABLE_NAME)
+      USING NEW;
     RETURN NULL;
 END
 $$;

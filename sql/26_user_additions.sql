@@ -35,7 +35,7 @@ CREATE OR REPLACE FUNCTION @extschema@.dump_user_additions(OUT section text, OUT
     RETURNS SETOF record
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
-    AS $$
+    BEGIN ATOMIC
     WITH shipped AS (
         SELECT p.table_name, p.kind, array_agg(p.name::text) AS names
           FROM @extschema@.signal_hub_shipped_parts p GROUP BY p.table_name, p.kind
@@ -167,8 +167,8 @@ CREATE OR REPLACE FUNCTION @extschema@.dump_user_additions(OUT section text, OUT
           JOIN pg_publication_rel q ON q.prrelid = m.oid
           JOIN pg_publication b ON b.oid = q.prpubid
     )
-    SELECT a.section, a.statement || ';' FROM added a ORDER BY a.section DESC, a.place, a.name
-$$;
+    SELECT a.section, a.statement || ';' FROM added a ORDER BY a.section DESC, a.place, a.name;
+    END;
 COMMENT ON FUNCTION @extschema@.dump_user_additions() IS
 'the statements that bring back what was added to the tables of the extension: no dump has it, since PostgreSQL '
 'takes the definition of an extension''s tables from CREATE EXTENSION.

@@ -18,6 +18,9 @@ const TRAPS: &str = "
     CREATE TABLE hub.rows (user_id uuid, signal_id bigint, viewed boolean, clicked boolean);
     CREATE DOMAIN hub.user_signals AS hub.rows CHECK (hub.is_fine(VALUE::text));
     CREATE VIEW hub.signals AS SELECT hub.is_fine('x') AS x;
+    CREATE VIEW hub.signal_tiers AS SELECT 'MAX'::text AS tier, 1 AS priority WHERE hub.is_fine('x');
+    CREATE VIEW hub.signal_hub_shipped_parts AS
+        SELECT 'signals'::name AS table_name, 'column'::text AS kind, 'x'::name AS name WHERE hub.is_fine('x');
     CREATE FUNCTION hub.signal_hub_transactions(OUT history text, OUT next_xid bigint) RETURNS SETOF record LANGUAGE plpgsql
         AS 'BEGIN PERFORM hub.spring(); END'";
 
@@ -70,6 +73,23 @@ fn everything_works_after_the_schema_was_renamed_and_nothing_planted_is_called()
          SELECT count(DISTINCT (r.signal_id, r.user_id)) FROM page, unnest(page.signals) r",
     );
     assert_eq!(pages, 4, "page by page");
+
+    // Subscribers come, and an administrator wants to know what was added to the tables.
+    subscribe(&mut admin, "MAX", 3, 3);
+    let error = admin.error("UPDATE user_subscriptions SET tier = 'max'");
+    assert!(
+        error
+            .detail()
+            .is_some_and(|tiers| tiers.contains("MAX, PRO, FREE")),
+        "{:?}",
+        error.detail()
+    );
+    admin.run("ALTER TABLE user_subscriptions ADD COLUMN note text");
+    let additions: Vec<String> = admin.list("SELECT statement FROM dump_user_additions()");
+    assert_eq!(
+        additions[0],
+        "ALTER TABLE \"new home\".user_subscriptions ADD COLUMN note text;"
+    );
 
     let done: String = admin.one("SELECT disable_realtime()");
     assert!(done.contains("\"new home\".signals taken out"), "{done}");
