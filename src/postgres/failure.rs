@@ -1,6 +1,6 @@
 //! Errors in PostgreSQL's terms. Every SQLSTATE of the extension passes here.
 
-use super::{encoding, report};
+use super::{encoding, report, sqlstate};
 use market::MarketError;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport};
 use pgrx::prelude::*;
@@ -126,20 +126,20 @@ impl Failure {
 
     /// Whether the blame lies with the row that was being written, so that the next row may fare
     /// better: data exceptions (22), integrity constraints (23), views WITH CHECK OPTION (44),
-    /// and RAISE EXCEPTION in a trigger. Anything else, a missing table in a trigger say, would
-    /// hit every row.
+    /// and what a trigger raises by RAISE EXCEPTION, whatever SQLSTATE it gives it. Anything else,
+    /// a missing table in a trigger say, would hit every row.
     pub fn is_of_the_row(&self) -> bool {
         ["22", "23", "44"]
             .iter()
             .any(|class| self.sqlstate.starts_with(class))
-            || self.sqlstate == "P0001"
+            || sqlstate::is_raised_by_a_function(&self.sqlstate)
     }
 
     /// Whether the blame lies with the table that was being written, what users put on it included,
     /// so that another table may fare better: what a statement or a function says is wrong. Neither
     /// a lock, nor the server and its resources, nor a request to stop.
     pub fn is_of_the_table(&self) -> bool {
-        ["0A", "20", "21", "2F", "38", "39", "42", "P0"]
+        ["0A", "20", "21", "2F", "38", "39", "42"]
             .iter()
             .any(|class| self.sqlstate.starts_with(class))
             || self.sqlstate == "55000"
@@ -171,8 +171,12 @@ impl Failure {
 
     /// Raises the failure as a PostgreSQL ERROR.
     pub fn raise(self) -> ! {
-        report::replace_texts_of_error(&self);
-        let mut report = ErrorReport::new(self.code(), self.message, "signal_hub");
+        report::replace_parts_of_error(&self);
+        let mut report = ErrorReport::new(
+            sqlstate::pack(&self.sqlstate).into(),
+            self.message,
+            "signal_hub",
+        );
         if let Some(detail) = self.detail {
             report = report.set_detail(detail);
         }
@@ -182,27 +186,13 @@ impl Failure {
         report.report(PgLogLevel::ERROR);
         unreachable!("an ERROR does not return")
     }
-
-    /// Five characters in PostgreSQL's packing, six bits each.
-    fn code(&self) -> PgSqlErrorCode {
-        let packed = self
-            .sqlstate
-            .bytes()
-            .rev()
-            .fold(0i32, |code, c| (code << 6) | i32::from((c - b'0') & 0x3f));
-        PgSqlErrorCode::from(packed)
-    }
-}
-
-/// The inverse of [`Failure::code`].
-fn unpack(code: PgSqlErrorCode) -> String {
-    (0..5)
-        .map(|i| char::from((((code as i32) >> (6 * i)) & 0x3f) as u8 + b'0'))
-        .collect()
 }
 
 impl From<CaughtError> for Failure {
     fn from(caught: CaughtError) -> Self {
+        let unknown = matches!(caught, CaughtError::PostgresError(_))
+            .then(report::unknown_sqlstate)
+            .flatten();
         let (CaughtError::PostgresError(report)
         | CaughtError::ErrorReport(report)
         | CaughtError::RustPanic {
@@ -216,7 +206,9 @@ impl From<CaughtError> for Failure {
                     .map(|text| text.map(str::to_owned))
             });
         Self {
-            sqlstate: unpack(report.sql_error_code()).into(),
+            sqlstate: unknown
+                .unwrap_or_else(|| sqlstate::unpack(report.sql_error_code() as i32))
+                .into(),
             message: message.unwrap_or_default(),
             detail,
             hint,
@@ -330,17 +322,11 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn sqlstates_survive_packing() {
-        for state in ["08006", "08P01", "22023", "57014", "XX000"] {
-            assert_eq!(unpack(Failure::new(state, "x").code()), state);
-        }
-    }
-
-    #[test]
     fn a_lock_timeout_is_not_the_rows_fault_but_a_constraint_is() {
         assert!(!Failure::new("55P03", "x").is_of_the_row());
         assert!(Failure::new("23514", "x").is_of_the_row());
         assert!(Failure::new("P0001", "x").is_of_the_row());
+        assert!(Failure::new("PT402", "x").is_of_the_row());
         assert!(!Failure::new("42P01", "x").is_of_the_row());
         assert!(Failure::new("42P01", "x").is_of_the_table());
         for stops_everything in ["55P03", "57014", "53100", "58030", "XX000", "40P01"] {

@@ -15,6 +15,7 @@ pub mod report;
 mod scoped_settings;
 pub mod server_starts;
 pub mod server_values;
+mod sqlstate;
 pub mod statements;
 pub mod transaction;
 mod trust;

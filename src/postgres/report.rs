@@ -3,12 +3,13 @@
 //! pgrx reports Rust's strings as they are, which is right where the database is UTF-8. In
 //! others, PostgreSQL's own hook for adding to an error's context is used to put the converted
 //! text in the place of the other, and to read what PostgreSQL reported before pgrx replaces the
-//! bytes that are not UTF-8.
+//! bytes that are not UTF-8. In all encodings it carries a SQLSTATE that pgrx does not know.
 
 use super::encoding;
 use super::failure::Failure;
+use super::sqlstate;
 use pgrx::prelude::*;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 
 /// Writes a warning to the log, and to the client of a session.
@@ -22,6 +23,8 @@ unsafe extern "C-unwind" {
     fn errmsg_internal(format: *const c_char, ...) -> c_int;
     fn errdetail_internal(format: *const c_char, ...) -> c_int;
     fn errhint(format: *const c_char, ...) -> c_int;
+    fn errcode(code: c_int) -> c_int;
+    fn geterrcode() -> c_int;
 }
 
 /// Message, detail and hint.
@@ -32,6 +35,10 @@ thread_local! {
     static REPLACEMENT: RefCell<Option<Texts>> = const { RefCell::new(None) };
     /// The texts of the last error that PostgreSQL reported, in the database's encoding.
     static REPORTED: RefCell<Option<Texts>> = const { RefCell::new(None) };
+    /// The SQLSTATE that takes the place of that of the error that is about to be reported.
+    static SQLSTATE: Cell<Option<c_int>> = const { Cell::new(None) };
+    /// The SQLSTATE of the last error that PostgreSQL reported.
+    static REPORTED_SQLSTATE: Cell<c_int> = const { Cell::new(0) };
 }
 
 /// Reports something by `report`, with these texts instead of those it has.
@@ -40,7 +47,7 @@ fn with_texts(texts: Texts, report: impl FnOnce()) {
         return report();
     }
     REPLACEMENT.set(Some(texts));
-    let mut callback = callback(replace_texts);
+    let mut callback = callback(replace_parts);
     // SAFETY: taken off below; when `report` raises, pgrx puts back what was there.
     unsafe {
         callback.previous = pg_sys::error_context_stack;
@@ -51,18 +58,24 @@ fn with_texts(texts: Texts, report: impl FnOnce()) {
     REPLACEMENT.set(None);
 }
 
-/// Lets the error that the function called from SQL ends with have the texts of `failure`.
-pub fn replace_texts_of_error(failure: &Failure) {
+/// Lets the error that the function called from SQL ends with have the SQLSTATE and the texts of
+/// `failure`.
+pub fn replace_parts_of_error(failure: &Failure) {
+    let code = sqlstate::pack(&failure.sqlstate);
+    SQLSTATE.set((!sqlstate::is_known_to_pgrx(code)).then_some(code));
     if encoding::is_utf8() {
-        return;
+        if SQLSTATE.get().is_none() {
+            return;
+        }
+    } else {
+        let convert = |text: &str| encoding::to_server_c(&encoding::prose(text));
+        REPLACEMENT.set(Some([
+            Some(convert(&failure.message)),
+            failure.detail.as_deref().map(convert),
+            failure.hint.as_deref().map(convert),
+        ]));
     }
-    let convert = |text: &str| encoding::to_server_c(&encoding::prose(text));
-    REPLACEMENT.set(Some([
-        Some(convert(&failure.message)),
-        failure.detail.as_deref().map(convert),
-        failure.hint.as_deref().map(convert),
-    ]));
-    let mut callback = callback(replace_texts);
+    let mut callback = callback(replace_parts);
     // SAFETY: the copy lives until the error is handled; whoever catches the error puts back what
     // was there before the function was called.
     unsafe {
@@ -73,12 +86,13 @@ pub fn replace_texts_of_error(failure: &Failure) {
     }
 }
 
-/// Runs `work`; what PostgreSQL reports meanwhile can be read by [`texts_of_caught`].
+/// Runs `work`; what PostgreSQL reports meanwhile can be read by [`texts_of_caught`] and
+/// [`unknown_sqlstate`].
 pub fn keeping_reports<T>(work: impl FnOnce() -> T) -> T {
-    if encoding::is_utf8() {
-        return work();
-    }
-    let mut callback = callback(keep_texts);
+    let mut callback = callback(match encoding::is_utf8() {
+        true => keep_sqlstate,
+        false => keep_texts,
+    });
     // SAFETY: taken off below. Nothing raises through here: `work` catches what it raises.
     unsafe {
         callback.previous = pg_sys::error_context_stack;
@@ -99,6 +113,12 @@ pub fn texts_of_caught(message: &str) -> Option<[Option<String>; 3]> {
     same.then(|| texts.map(read))
 }
 
+/// The SQLSTATE of an error that was caught, if pgrx does not know it.
+pub fn unknown_sqlstate() -> Option<String> {
+    let code = REPORTED_SQLSTATE.take();
+    (code != 0 && !sqlstate::is_known_to_pgrx(code)).then(|| sqlstate::unpack(code))
+}
+
 fn callback(function: unsafe extern "C-unwind" fn(*mut c_void)) -> pg_sys::ErrorContextCallback {
     pg_sys::ErrorContextCallback {
         previous: std::ptr::null_mut(),
@@ -108,7 +128,11 @@ fn callback(function: unsafe extern "C-unwind" fn(*mut c_void)) -> pg_sys::Error
 }
 
 /// Called while an error is being reported, for each that is.
-unsafe extern "C-unwind" fn replace_texts(_arg: *mut c_void) {
+unsafe extern "C-unwind" fn replace_parts(_arg: *mut c_void) {
+    if let Some(code) = SQLSTATE.take() {
+        // SAFETY: an error is being reported.
+        unsafe { errcode(code) };
+    }
     let Some([message, detail, hint]) = REPLACEMENT.take() else {
         return;
     };
@@ -127,11 +151,18 @@ unsafe extern "C-unwind" fn replace_texts(_arg: *mut c_void) {
 }
 
 /// Called while an error is being reported, for each that is.
+unsafe extern "C-unwind" fn keep_sqlstate(_arg: *mut c_void) {
+    // SAFETY: an error is being reported.
+    REPORTED_SQLSTATE.set(unsafe { geterrcode() });
+}
+
+/// Called while an error is being reported, for each that is.
 #[pg_guard]
 unsafe extern "C-unwind" fn keep_texts(_arg: *mut c_void) {
     // SAFETY: an error is being reported; the copy is made outside of the context that belongs to
     // it, and read before it is freed.
     unsafe {
+        keep_sqlstate(_arg);
         let context = pg_sys::MemoryContextSwitchTo(pg_sys::TopMemoryContext);
         let error = pg_sys::CopyErrorData();
         pg_sys::MemoryContextSwitchTo(context);

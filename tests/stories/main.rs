@@ -23,6 +23,7 @@ mod other_encodings;
 mod outcomes_for_subscribers;
 mod outcomes_on_record;
 mod own_rows;
+mod own_sqlstates;
 mod partial_replies;
 mod plain_words;
 mod preview;
