@@ -5,6 +5,7 @@ use super::scoped_settings::{SAFE_SEARCH_PATH, set_for_transaction, with_setting
 use super::{Db, Failure, Installation, encoding, process, report, trust};
 use pgrx::PgTryBuilder;
 use pgrx::prelude::*;
+use std::cell::Cell;
 use std::ffi::CStr;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -58,6 +59,7 @@ pub fn as_owner<T>(
     activity: &CStr,
     work: impl FnOnce(&Db) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
+    let _inside = Inside::enter();
     let mut owner = None;
     let result = scope.atomically(activity, || {
         let installation = Installation::current()?;
@@ -97,8 +99,33 @@ pub fn as_owner<T>(
     }
 }
 
+thread_local! {
+    static INSIDE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// While one lives, work on the tables is under way, and whatever is called belongs to it.
+struct Inside;
+
+impl Inside {
+    fn enter() -> Self {
+        INSIDE.set(INSIDE.get() + 1);
+        Self
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.set(INSIDE.get() - 1);
+    }
+}
+
+/// Whether this is called by something that work on the tables calls, a trigger say.
+pub fn is_called_by_our_own_work() -> bool {
+    INSIDE.get() > 0
+}
+
 /// Runs `work` as `role`, in a security-restricted operation.
-fn with_identity<T>(
+pub(super) fn with_identity<T>(
     role: pg_sys::Oid,
     work: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<T, Failure> {

@@ -199,3 +199,26 @@ fn a_call_whose_transaction_cannot_see_what_others_do_is_refused() {
     }
     assert_eq!(session.one::<i64>("SELECT count(*) FROM signal_runs"), 0);
 }
+
+#[test]
+fn a_trigger_on_the_deliveries_that_calls_for_a_run_begins_none_within_the_run() {
+    let market = rising_market();
+    let (_cluster, mut session) = installed_by_hand(&market);
+    subscribe(&mut session, "MAX", 1, 3);
+    session.run(
+        "CREATE TABLE answers (success boolean);
+         CREATE FUNCTION call() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+             INSERT INTO public.answers VALUES ((public.generate_signals_now() ->> 'success')::boolean);
+             RETURN NULL;
+         END $$;
+         CREATE TRIGGER call AFTER INSERT ON user_signals FOR EACH ROW EXECUTE FUNCTION call()",
+    );
+    let report = generate(&mut session);
+    assert_eq!(report["deliveries"], 3, "{report}");
+    let answers: Vec<bool> = session.list("SELECT success FROM answers");
+    assert_eq!(answers, [false; 3]);
+    assert_eq!(market.request_count(), 1);
+    // Outside of it the call works as before.
+    assert_eq!(generate(&mut session)["success"], true);
+}
