@@ -21,6 +21,7 @@ pub mod transaction;
 mod trust;
 mod waiters;
 pub mod wanted;
+mod watch;
 
 pub use failure::Failure;
 pub use installation::Installation;

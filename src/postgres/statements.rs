@@ -47,13 +47,41 @@ impl Db {
         &self,
         query: &str,
         args: &[DatumWithOid],
-        mut row: impl FnMut(&Row) -> Result<T, Failure>,
+        row: impl FnMut(&Row) -> Result<T, Failure>,
     ) -> Result<Vec<T>, Failure> {
         if query.contains("@extschema@") {
             trust::hold_indexes(self, query)?;
         }
+        // SAFETY: in a transaction.
+        let snapshot = unsafe { pg_sys::GetTransactionSnapshot() };
+        self.read_with(snapshot, query, args, row)
+    }
+
+    /// The same of what is committed by now also where the transaction of a caller sees one state
+    /// of the database throughout: code runs as it is now.
+    ///
+    /// # Errors
+    /// The same.
+    pub(super) fn read_now<T>(
+        &self,
+        query: &str,
+        args: &[DatumWithOid],
+        row: impl FnMut(&Row) -> Result<T, Failure>,
+    ) -> Result<Vec<T>, Failure> {
+        // SAFETY: in a transaction.
+        let snapshot = unsafe { pg_sys::GetLatestSnapshot() };
+        self.read_with(snapshot, query, args, row)
+    }
+
+    fn read_with<T>(
+        &self,
+        snapshot: pg_sys::Snapshot,
+        query: &str,
+        args: &[DatumWithOid],
+        mut row: impl FnMut(&Row) -> Result<T, Failure>,
+    ) -> Result<Vec<T>, Failure> {
         // SAFETY: popped below; an abort pops what an error leaves.
-        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+        unsafe { pg_sys::PushActiveSnapshot(snapshot) };
         let rows = Spi::connect(|client| {
             let query = kept(client, Kind::Reads, &self.with_schema(query), args)?;
             let rows = client.select(query, None, &in_server_encoding(args))?;

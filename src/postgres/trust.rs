@@ -7,23 +7,27 @@
 //! transaction nobody can add a trigger.
 
 use super::statements::text;
+use super::watch::{self, Object};
 use super::{Db, Failure, lock, memory, process, waiters};
 use pgrx::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// The query that finds the code of others. Update scripts have it, too.
 const UNTRUSTED_CODE: &str = include_str!("../../sql/queries/untrusted_code.sql");
 
-/// The tables of the extension and those that inherit from them (`ours`), and for each of ours the
-/// tables whose rows are deleted or changed with its own (`cascade`), as in the query above.
+/// Another end of that query: the objections, and what the answer depends on.
+const AND_WHAT_MATTERS: &str = include_str!("../../sql/queries/and_what_matters.sql");
+
+/// The tables and views of the extension and the tables that inherit from them (`ours`), and for
+/// each of ours the tables whose rows are deleted or changed with its own (`cascade`), as in the
+/// query above.
 const TABLES: &str = "
     WITH RECURSIVE cascade (top, oid) AS (
         SELECT d.objid, d.objid
           FROM pg_depend d
-          JOIN pg_class c ON c.oid = d.objid AND c.relkind IN ('r', 'p')
+          JOIN pg_class c ON c.oid = d.objid AND c.relkind IN ('r', 'p', 'v')
          WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = $1 AND d.deptype = 'e'
            AND d.classid = 'pg_class'::regclass
          UNION
@@ -51,13 +55,6 @@ const INDEXES: &str = "
        AND d.classid = 'pg_class'::regclass
      ORDER BY i.indexrelid";
 
-/// Grows with every change of something that was asked about.
-static CHANGES: AtomicU64 = AtomicU64::new(1);
-static IS_TOLD_OF_CHANGES: AtomicBool = AtomicBool::new(false);
-/// The tables that were asked about. When there are more, a change of any table counts.
-static TABLES_ASKED_ABOUT: [AtomicU32; 64] = [const { AtomicU32::new(0) }; 64];
-static HOW_MANY: AtomicUsize = AtomicUsize::new(usize::MAX);
-
 /// Time between two lines in the log about statements that were in the way.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
@@ -79,6 +76,12 @@ struct Answer {
     indexes: Vec<(String, pg_sys::Oid)>,
 }
 
+impl Answer {
+    fn is_about_the_tables_of(&self, other: &Self) -> bool {
+        self.tables == other.tables && self.cascades == other.cascades
+    }
+}
+
 /// Makes sure that nobody's code would run who may not act as the owner of the tables.
 ///
 /// # Errors
@@ -92,24 +95,27 @@ pub fn ensure_trusted(db: &Db) -> Result<(), Failure> {
 /// # Errors
 /// As above, and that a lock is not to be had in time.
 pub fn ensure_trusted_to_write(db: &Db, statement: &str) -> Result<(), Failure> {
+    let mut locked: Option<Rc<Answer>> = None;
     loop {
-        let before = answer(db)?;
+        // Taking a lock is where a process is told of changes. So once the tables are locked this
+        // is the answer of now: the one from before, which nothing has changed, or a new one.
+        let answer = answer(db)?;
+        if locked.is_some_and(|before| before.is_about_the_tables_of(&answer)) {
+            return Ok(());
+        }
         for (table, deletes) in written_by(statement) {
             let with_it = match deletes {
-                true => &before.cascades[..],
+                true => &answer.cascades[..],
                 false => &[],
             };
-            for (name, oid) in before.tables.iter().chain(with_it) {
+            for (name, oid) in answer.tables.iter().chain(with_it) {
                 if name == table {
                     let mode = pg_sys::RowExclusiveLock;
                     lock::lock_relation(*oid, mode, || push_ahead(db, *oid));
                 }
             }
         }
-        // Taking a lock is where a process is told of changes.
-        if answer(db)?.changes == before.changes {
-            return Ok(());
-        }
+        locked = Some(answer);
     }
 }
 
@@ -185,8 +191,7 @@ pub fn tables(db: &Db) -> Result<Vec<pg_sys::Oid>, Failure> {
 }
 
 fn answer(db: &Db) -> Result<Rc<Answer>, Failure> {
-    be_told_of_changes();
-    let changes = CHANGES.load(Ordering::Relaxed);
+    let changes = watch::changes();
     let known = ANSWER.with_borrow(|answer| {
         let answer = answer.as_ref()?;
         let holds = answer.extension == db.extension() && answer.changes == changes;
@@ -199,15 +204,29 @@ fn answer(db: &Db) -> Result<Rc<Answer>, Failure> {
 }
 
 fn ask(db: &Db, changes: u64) -> Result<Rc<Answer>, Failure> {
-    let rows = db.read(TABLES, &[db.extension().into()], |row| {
+    ANSWER.set(None);
+    watch::ask();
+    let rows = db.read_now(TABLES, &[db.extension().into()], |row| {
         let oid: pg_sys::Oid = row.get(2)?.unwrap_or(pg_sys::InvalidOid);
         Ok((text(row, 1)?, oid, row.get(3)?.unwrap_or(false)))
     })?;
-    let indexes = db.read(INDEXES, &[db.extension().into()], |row| {
+    let indexes = db.read_now(INDEXES, &[db.extension().into()], |row| {
         Ok((text(row, 1)?, row.get(2)?.unwrap_or(pg_sys::InvalidOid)))
     })?;
-    watch(rows.iter().map(|(_, oid, _)| oid.to_u32()));
-    let objections = db.read(UNTRUSTED_CODE, &[], |row| text(row, 2))?;
+    let mut objections: Vec<String> = Vec::new();
+    let mut matters: Vec<Object> = rows
+        .iter()
+        .map(|(_, oid, _)| Object::relation(*oid))
+        .collect();
+    let (beginning, _) = without_end(UNTRUSTED_CODE);
+    let query = format!("{beginning}{AND_WHAT_MATTERS}");
+    db.read_now(&query, &[], |row| {
+        match row.get(1)? {
+            Some(message) => objections.push(message),
+            None => matters.extend(Object::of(row.get(2)?, row.get(3)?)),
+        }
+        Ok(())
+    })?;
     // It took more than a megabyte, which is free again. Without this a session would keep it.
     memory::give_back_what_is_free();
     if let [first, others @ ..] = &objections[..] {
@@ -224,8 +243,15 @@ fn ask(db: &Db, changes: u64) -> Result<Rc<Answer>, Failure> {
         cascades: names(cascades),
         indexes,
     });
+    watch::these(&matters);
     ANSWER.set(Some(answer.clone()));
     Ok(answer)
+}
+
+/// A query with a WITH clause in two, before the SELECT behind that clause.
+fn without_end(query: &str) -> (&str, &str) {
+    let end = query.rfind("\nSELECT").map_or(query.len(), |at| at + 1);
+    query.split_at(end)
 }
 
 /// 42501: somebody has prepared what would run with rights that they do not have.
@@ -262,61 +288,16 @@ fn names_after<'a>(statement: &'a str, mark: &'a str) -> impl Iterator<Item = &'
     })
 }
 
-fn watch(tables: impl Iterator<Item = u32>) {
-    let mut count = 0;
-    for table in tables {
-        if let Some(place) = TABLES_ASKED_ABOUT.get(count) {
-            place.store(table, Ordering::Relaxed);
-        }
-        count += 1;
-    }
-    HOW_MANY.store(count, Ordering::Relaxed);
-}
-
-/// Asks PostgreSQL to call this process back when a catalog that was asked about changes.
-fn be_told_of_changes() {
-    use pg_sys::SysCacheIdentifier::{AUTHMEMMEMROLE, AUTHOID, OPEROID, PROCOID, TYPEOID};
-    if IS_TOLD_OF_CHANGES.swap(true, Ordering::Relaxed) {
-        return;
-    }
-    // SAFETY: the functions live as long as the process, and only touch atomics.
-    unsafe {
-        pg_sys::CacheRegisterRelcacheCallback(Some(table_changed), pg_sys::Datum::from(0));
-        for cache in [PROCOID, OPEROID, TYPEOID, AUTHOID, AUTHMEMMEMROLE] {
-            let cache = cache as std::ffi::c_int;
-            pg_sys::CacheRegisterSyscacheCallback(
-                cache,
-                Some(catalog_changed),
-                pg_sys::Datum::from(0),
-            );
-        }
-    }
-}
-
-/// A trigger, an index, a constraint, a rule, a policy or the owner of a table changed. 0 stands
-/// for all tables.
-unsafe extern "C-unwind" fn table_changed(_: pg_sys::Datum, table: pg_sys::Oid) {
-    let count = HOW_MANY.load(Ordering::Relaxed);
-    let table = table.to_u32();
-    let matters = table == 0
-        || TABLES_ASKED_ABOUT.get(..count).is_none_or(|asked| {
-            asked
-                .iter()
-                .any(|asked| asked.load(Ordering::Relaxed) == table)
-        });
-    if matters {
-        CHANGES.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// A function, an operator, a type, a role or a membership changed.
-unsafe extern "C-unwind" fn catalog_changed(_: pg_sys::Datum, _: std::ffi::c_int, _: u32) {
-    CHANGES.fetch_add(1, Ordering::Relaxed);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_matters_is_asked_together_with_the_objections() {
+        let (beginning, end) = without_end(UNTRUSTED_CODE);
+        assert!(beginning.ends_with(")\n"), "{beginning}");
+        assert_eq!(end.lines().count(), 1, "{end}");
+    }
 
     #[test]
     fn the_tables_that_a_statement_writes_to_are_found() {

@@ -3,6 +3,7 @@
 
 mod by_hand;
 mod drops;
+mod storms;
 
 use signal_hub_harness::cluster::{Cluster, POSTGRES};
 use signal_hub_harness::scene::{
