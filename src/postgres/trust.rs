@@ -7,6 +7,7 @@
 //! transaction nobody can add a trigger.
 
 use super::statements::text;
+use super::transaction::with_identity;
 use super::watch::{self, Object};
 use super::{Db, Failure, lock, memory, process, waiters};
 use pgrx::prelude::*;
@@ -137,6 +138,27 @@ pub fn hold_indexes(db: &Db, statement: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Who waits for a strong lock on a table or index, and has no right that goes with one. To write
+/// some of the columns is none, which is what subscribers may.
+const IN_THE_WAY: &str = "
+    SELECT l.pid, a.usesysid, a.usename::text
+      FROM pg_locks l
+      JOIN pg_stat_activity a ON a.pid = l.pid
+      JOIN pg_class c ON c.oid = l.relation
+      LEFT JOIN pg_index i ON i.indexrelid = c.oid
+      JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
+     CROSS JOIN LATERAL (SELECT coalesce(i.indrelid, c.oid) AS oid,
+                                current_setting('server_version_num')::integer AS version) t
+     WHERE l.relation = $1 AND NOT l.granted
+       AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+       AND a.backend_type = 'client backend'
+       AND NOT pg_has_role(a.usesysid, c.relowner,
+                           CASE WHEN t.version < 160000 THEN 'MEMBER' ELSE 'USAGE, SET, MEMBER WITH ADMIN OPTION' END)
+       AND NOT has_table_privilege(a.usesysid, t.oid,
+                                   CASE WHEN t.version < 170000 THEN 'UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER'
+                                        ELSE 'UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER, MAINTAIN' END)
+       AND NOT has_any_column_privilege(a.usesysid, t.oid, 'REFERENCES')";
+
 /// Cancels statements that wait for a strong lock on a table or index without any right to change
 /// it: they are refused once they have it, but until then everybody has to wait behind them, for as
 /// long as somebody holds a weak one. Only the worker does this, which nobody else looks after.
@@ -149,25 +171,19 @@ fn push_ahead(db: &Db, relation: pg_sys::Oid) -> bool {
     if !process::is_background_worker() {
         return false;
     }
-    let in_the_way = db.read(
-        "SELECT l.pid, a.usesysid, a.usename::text
-           FROM pg_locks l
-           JOIN pg_stat_activity a ON a.pid = l.pid
-           JOIN pg_class c ON c.oid = l.relation
-           JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
-          WHERE l.relation = $1 AND NOT l.granted
-            AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
-            AND a.backend_type = 'client backend'
-            AND NOT pg_has_role(a.usesysid, c.relowner, 'MEMBER')
-            AND NOT has_table_privilege(a.usesysid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
-            AND NOT has_any_column_privilege(a.usesysid, c.oid, 'INSERT, UPDATE, REFERENCES')",
-        &[relation.into()],
-        |row| {
+    // As the process itself: the owner of the tables may be a role that is not shown what kind of
+    // process others are.
+    let in_the_way = with_identity(pg_sys::BOOTSTRAP_SUPERUSERID.into(), || {
+        db.read(IN_THE_WAY, &[relation.into()], |row| {
             let pid = row.get::<i32>(1)?;
             let pid = pid.ok_or_else(|| Failure::internal("a lock has no process"))?;
-            Ok((pid, row.get(2)?.unwrap_or(pg_sys::InvalidOid), text(row, 3)?))
-        },
-    );
+            Ok((
+                pid,
+                row.get(2)?.unwrap_or(pg_sys::InvalidOid),
+                text(row, 3)?,
+            ))
+        })
+    });
     let in_the_way = in_the_way.unwrap_or_default();
     let tag = lock::relation_tag(relation);
     for (pid, role_id, role) in &in_the_way {

@@ -4,6 +4,7 @@
 mod by_hand;
 mod drops;
 mod storms;
+mod waiting;
 
 use signal_hub_harness::cluster::{Cluster, POSTGRES};
 use signal_hub_harness::scene::{
