@@ -1,18 +1,27 @@
 //! History through the same judge as the present.
 //!
-//! Candles become the rolling ticker of their last 24 hours ([`RollingDay`]), and tickers are
-//! judged one after another with the memory that the ones before left ([`Replay`]). Nothing here
-//! knows PostgreSQL, a clock or a network.
+//! Candles become the rolling ticker of their last 24 hours ([`RollingDay`]), the tickers of all
+//! symbols at a time are judged together, and the candles that follow settle the signals
+//! ([`Engine`]). Nothing here knows PostgreSQL, a clock or a network.
 
 #![forbid(unsafe_code)]
 
+mod days;
+mod engine;
+mod fault;
+mod order;
 mod rolling;
+mod shifts;
 
 use market::{Ticker, Tickers};
 use std::collections::HashMap;
 use strategy::{Episode, Rule, Verdict, Watched};
 
-pub use rolling::RollingDay;
+pub use engine::{Engine, Fate, Options, Replayed, Symbol};
+pub use fault::{Fault, FaultKind, interval};
+pub use order::step_ms;
+pub use rolling::{OutOfRange, RollingDay};
+pub use shifts::{Null, Shifts};
 
 /// One symbol's history on its way through the judge.
 pub struct Replay<'a> {

@@ -4,7 +4,12 @@ use market::{Candle, Ticker, UnixMillis};
 use rust_decimal::Decimal;
 use std::collections::VecDeque;
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// The length of the window, in milliseconds.
+pub const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// A number that does not fit 28 digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfRange;
 
 /// The candles of the last 24 hours of one symbol.
 pub struct RollingDay {
@@ -13,8 +18,6 @@ pub struct RollingDay {
     window: VecDeque<Candle>,
     /// Open time of the first candle there was.
     began: Option<UnixMillis>,
-    high: Decimal,
-    low: Decimal,
     base_volume: Decimal,
     quote_volume: Decimal,
 }
@@ -27,40 +30,60 @@ impl RollingDay {
             candle_ms,
             window: VecDeque::new(),
             began: None,
-            high: Decimal::ZERO,
-            low: Decimal::MAX,
             base_volume: Decimal::ZERO,
             quote_volume: Decimal::ZERO,
         }
     }
 
-    /// Takes the next candle in the order of time. Returns the ticker at its end, from the first
-    /// full day on; before that, and where a number does not fit, `None`.
+    /// Takes the next candle in the order of time. Returns the 24-hour change in percent at its
+    /// end, with three places as an exchange prints it, from the first full day on.
     ///
-    /// Bid and ask are the close, for candles do not tell them, and the number of trades is 1.
-    pub fn push(&mut self, candle: Candle) -> Option<Ticker> {
-        let now = candle.open_time.checked_add(self.candle_ms)?;
+    /// # Errors
+    /// When a sum or the change does not fit; the window is of no use any more.
+    pub fn take(&mut self, candle: Candle) -> Result<Option<Decimal>, OutOfRange> {
+        let now = candle
+            .open_time
+            .checked_add(self.candle_ms)
+            .ok_or(OutOfRange)?;
         let began = *self.began.get_or_insert(candle.open_time);
+        let sum = |volume: Decimal, more| volume.checked_add(more).ok_or(OutOfRange);
+        self.base_volume = sum(self.base_volume, candle.base_volume)?;
+        self.quote_volume = sum(self.quote_volume, candle.quote_volume)?;
         let last_price = candle.close;
-        self.high = self.high.max(candle.high);
-        self.low = self.low.min(candle.low);
-        self.base_volume = self.base_volume.checked_add(candle.base_volume)?;
-        self.quote_volume = self.quote_volume.checked_add(candle.quote_volume)?;
         self.window.push_back(candle);
         while let Some(gone) = self
             .window
             .pop_front_if(|oldest| oldest.open_time < now - DAY_MS)
         {
-            self.forget(&gone);
+            self.base_volume -= gone.base_volume;
+            self.quote_volume -= gone.quote_volume;
         }
         if now - began < DAY_MS {
+            return Ok(None);
+        }
+        let open_price = self.window.front().ok_or(OutOfRange)?.open;
+        let percent = last_price
+            .checked_sub(open_price)
+            .and_then(|change| change.checked_mul(Decimal::ONE_HUNDRED))
+            .and_then(|change| change.checked_div(open_price));
+        Ok(Some(percent.ok_or(OutOfRange)?.round_dp(3)))
+    }
+
+    /// The ticker at the end of the last candle; `None` before the first full day, and of a day
+    /// in which nothing was traded, which has no average price.
+    ///
+    /// Bid and ask are the close, for candles do not tell them, and the number of trades is 1.
+    pub fn ticker(&self) -> Option<Ticker> {
+        let (first, last) = (self.window.front()?, self.window.back()?);
+        let now = last.open_time + self.candle_ms;
+        if now - self.began? < DAY_MS {
             return None;
         }
-        let open_price = self.window.front()?.open;
+        let (open_price, last_price) = (first.open, last.close);
         let price_change = last_price.checked_sub(open_price)?;
         let percent = price_change
-            .checked_div(open_price)?
-            .checked_mul(Decimal::ONE_HUNDRED)?;
+            .checked_mul(Decimal::ONE_HUNDRED)?
+            .checked_div(open_price)?;
         Some(Ticker {
             symbol: self.symbol.clone(),
             price_change,
@@ -68,8 +91,8 @@ impl RollingDay {
             weighted_average_price: self.quote_volume.checked_div(self.base_volume)?.round_dp(8),
             last_price,
             open_price,
-            high_price: self.high,
-            low_price: self.low,
+            high_price: self.window.iter().map(|candle| candle.high).max()?,
+            low_price: self.window.iter().map(|candle| candle.low).min()?,
             bid_price: last_price,
             ask_price: last_price,
             base_volume: self.base_volume,
@@ -78,17 +101,5 @@ impl RollingDay {
             close_time: now,
             trade_count: 1,
         })
-    }
-
-    fn forget(&mut self, gone: &Candle) {
-        self.base_volume -= gone.base_volume;
-        self.quote_volume -= gone.quote_volume;
-        let rest = || self.window.iter();
-        if gone.high == self.high {
-            self.high = rest().map(|c| c.high).max().unwrap_or(Decimal::ZERO);
-        }
-        if gone.low == self.low {
-            self.low = rest().map(|c| c.low).min().unwrap_or(Decimal::MAX);
-        }
     }
 }

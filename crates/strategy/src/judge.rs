@@ -77,6 +77,18 @@ pub fn judge<'a>(
     verdicts
 }
 
+/// Whether a change of `change` percent at `now` leaves a symbol of this memory as it is, whatever
+/// else its ticker says: [`judge`] would neither give a signal nor have anything else remembered.
+/// So it need not be asked, by who goes through years of tickers, most of which are like that.
+/// Always false of a strategy that measures something else.
+pub fn changes_nothing(rule: &Rule, episode: &Episode, change: Decimal, now: UnixMillis) -> bool {
+    let strategy = strategies::named(&rule.strategy).filter(|strategy| strategy.measures_change());
+    strategy.is_some_and(|strategy| {
+        let step = episode::step(strategy, rule, episode, change, now);
+        !matches!(step, Step::Fire(..)) && episode::next(episode, step, None, now) == *episode
+    })
+}
+
 /// The verdict on a symbol before it is compared with the others.
 fn judge_alone<'a>(
     rule: &'a Rule,

@@ -18,6 +18,7 @@ pub mod forecast;
 mod gates;
 mod judge;
 mod levels;
+pub mod normal;
 pub mod outcome;
 pub mod protection;
 mod refused;
@@ -29,10 +30,11 @@ mod text;
 pub use distances::Distances;
 pub use episode::{Episode, Reason};
 pub use gates::{Gate, GateReading};
-pub use judge::{Explanation, Signal, Verdict, judge};
+pub use judge::{Explanation, Signal, Verdict, changes_nothing, judge};
 pub use levels::Levels;
 pub use rule::{LifetimeByRange, Rule, Side, Watched};
 pub use strategies::Strategy;
+pub use text::utc;
 
 #[cfg(test)]
 mod tests;

@@ -30,6 +30,7 @@ fn number(text: &str) -> Decimal {
     Decimal::from_str_exact(text).unwrap()
 }
 
+/// Every candle of a symbol.
 pub fn candles(symbol: &str) -> Option<Vec<Candle>> {
     let csv = data::read(&format!("candles-5m/{symbol}.csv.gz"))?;
     let csv = String::from_utf8(csv).unwrap();
@@ -111,10 +112,11 @@ fn history(rule: &Rule, symbol: &str) -> Option<History> {
         signals: Vec::new(),
     };
     let mut readings: Vec<Reading> = Vec::new();
-    for ticker in candles(symbol)?
-        .into_iter()
-        .filter_map(|candle| day.push(candle))
-    {
+    for candle in candles(symbol)? {
+        day.take(candle).expect("numbers that fit");
+        let Some(ticker) = day.ticker() else {
+            continue;
+        };
         let now = ticker.close_time;
         let change = ticker.price_change_percent;
         let is_liquid = ticker.quote_volume > rule.min_quote_volume;

@@ -4,5 +4,7 @@
 mod candles;
 mod data;
 mod forecasts;
+mod joint;
+mod look_ahead;
 mod outcomes;
 mod replies;

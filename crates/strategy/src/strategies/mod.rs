@@ -30,6 +30,12 @@ pub trait Strategy: fmt::Debug + Sync {
     /// first. `None` when it does not fit.
     fn measure(&self, ticker: &Ticker, days: &[Candle]) -> Option<Decimal>;
 
+    /// Whether the measure is the 24-hour change of the ticker, so that it is known before the rest
+    /// of the ticker is.
+    fn measures_change(&self) -> bool {
+        false
+    }
+
     /// What the measure must be beyond, on the way to this side; `None` when the strategy knows no
     /// such side.
     fn bound(&self, rule: &Rule, side: Side) -> Option<Decimal>;

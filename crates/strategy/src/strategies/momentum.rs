@@ -23,6 +23,10 @@ impl Strategy for Momentum {
         Some(ticker.price_change_percent)
     }
 
+    fn measures_change(&self) -> bool {
+        true
+    }
+
     fn bound(&self, rule: &Rule, side: Side) -> Option<Decimal> {
         Some(match side {
             Side::Long => rule.enter_change_percent,

@@ -27,6 +27,10 @@ impl Strategy for Reversal {
         Some(ticker.price_change_percent)
     }
 
+    fn measures_change(&self) -> bool {
+        true
+    }
+
     fn bound(&self, rule: &Rule, side: Side) -> Option<Decimal> {
         (side == Side::Long).then_some(-rule.enter_change_percent)
     }
