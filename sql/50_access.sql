@@ -29,6 +29,8 @@ REVOKE ALL ON FUNCTION @extschema@.signal_hub_record_rule_version() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_add_rule_version() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_keep_rule_versions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_rule_parameters(@extschema@.signal_rules) FROM PUBLIC;
+-- It reads what its caller may read, and works hard for it.
+REVOKE ALL ON FUNCTION @extschema@.replay_signals(text, text, jsonb, text) FROM PUBLIC;
 -- What it prints may tell how a site is built.
 REVOKE ALL ON FUNCTION @extschema@.dump_user_additions() FROM PUBLIC;
 -- These change who sees what.
@@ -113,3 +115,4 @@ GRANT EXECUTE ON FUNCTION @extschema@.signal_outcome_settled(@extschema@.signal_
 -- For the policies of signal_outcomes; of a session without a subscriber they say nothing.
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_open_signals() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_shows_prices() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.replay_signals(text, text, jsonb, text) TO pg_monitor;

@@ -5,7 +5,8 @@
 //! (verdicts become rows of `signals`) -> [`delivery`] (a signal becomes rows of `user_signals`).
 //! `market` and `strategy` are crates that know nothing of PostgreSQL. [`api`] is what SQL calls,
 //! [`service`] what runs by itself, [`board`] the shared memory between them, and [`postgres`]
-//! the room that calls PostgreSQL's C interface. Nothing imports this file.
+//! the room that calls PostgreSQL's C interface; [`replays`] puts history through the same judge.
+//! Nothing imports this file.
 
 mod api;
 mod board;
@@ -13,6 +14,7 @@ mod cycle;
 mod delivery;
 mod ledger;
 mod postgres;
+mod replays;
 mod service;
 mod settings;
 

@@ -4,6 +4,7 @@
 mod claims;
 mod pause;
 mod realtime;
+mod replay;
 mod signals;
 mod worker;
 

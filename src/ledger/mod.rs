@@ -19,5 +19,8 @@ pub use history::{
     record_times,
 };
 pub use numbers::{go_beyond_deliveries, look_ahead};
-pub use plan::{Plan, Standing, episodes, last_worker_run, pause, paused, plan, resume, standing};
+pub use plan::{
+    Plan, RULE_COLUMNS, Standing, episodes, last_worker_run, pause, paused, plan, resume, rule,
+    standing,
+};
 pub use verdicts::record_verdicts;

@@ -246,10 +246,9 @@ pub fn last_worker_run(db: &Db) -> Result<Option<UnixMillis>, Failure> {
     Ok(found.into_iter().next().flatten())
 }
 
-/// The enabled rules. One with a number that cannot be worked with is left out, and named.
-fn rules(db: &Db, unusable: &mut Vec<String>) -> Result<Vec<Rule>, Failure> {
-    let rules = db.read(
-        "SELECT strategy, enter_change_percent::text, exit_change_percent::text, min_quote_volume::text,
+/// The columns that [`rule`] reads.
+pub const RULE_COLUMNS: &str =
+    "strategy, enter_change_percent::text, exit_change_percent::text, min_quote_volume::text,
                 confidence_per_percent::text, max_confidence::text, min_confidence::text, min_quality::text,
                 stop_loss_percent::text, stop_loss_range_share::text, lifetime_per_range::text, renew, cooldown_flips,
                 array_to_string(ARRAY(SELECT p FROM unnest(take_profit_percents) p ORDER BY p), ' ', 'NULL') AS take_profit_percents,
@@ -257,8 +256,14 @@ fn rules(db: &Db, unusable: &mut Vec<String>) -> Result<Vec<Rule>, Failure> {
                 extract(epoch FROM lifetime_floor)::text AS lifetime_floor,
                 extract(epoch FROM lifetime_cap)::text AS lifetime_cap,
                 extract(epoch FROM cooldown)::text AS cooldown,
-                extract(epoch FROM max_ticker_age)::text AS max_ticker_age, max_signals_per_run
-           FROM @extschema@.signal_rules WHERE enabled ORDER BY strategy",
+                extract(epoch FROM max_ticker_age)::text AS max_ticker_age, max_signals_per_run";
+
+/// The enabled rules. One with a number that cannot be worked with is left out, and named.
+fn rules(db: &Db, unusable: &mut Vec<String>) -> Result<Vec<Rule>, Failure> {
+    let rules = db.read(
+        &format!(
+            "SELECT {RULE_COLUMNS} FROM @extschema@.signal_rules WHERE enabled ORDER BY strategy"
+        ),
         &[],
         |row| {
             let strategy = named_text(row, "strategy")?;
@@ -270,7 +275,10 @@ fn rules(db: &Db, unusable: &mut Vec<String>) -> Result<Vec<Rule>, Failure> {
                 )));
             }
             Ok(rule(row, strategy.clone()).map_err(|failure| {
-                format!("strategy {strategy} of signal_rules cannot be used: {}: correct it", failure.message)
+                format!(
+                    "strategy {strategy} of signal_rules cannot be used: {}: correct it",
+                    failure.message
+                )
             }))
         },
     )?;
@@ -284,8 +292,11 @@ fn rules(db: &Db, unusable: &mut Vec<String>) -> Result<Vec<Rule>, Failure> {
     Ok(usable)
 }
 
-/// A row of signal_rules, with columns of these names.
-fn rule(row: &Row, strategy: String) -> Result<Rule, Failure> {
+/// A row of signal_rules, with the columns of [`RULE_COLUMNS`].
+///
+/// # Errors
+/// When a number cannot be worked with.
+pub fn rule(row: &Row, strategy: String) -> Result<Rule, Failure> {
     let text = |column| named_text(row, column);
     let decimal = |column: &str| parse_decimal(&named_text(row, column)?, column);
     let milliseconds = |column: &str| parse_milliseconds(&named_text(row, column)?, column);

@@ -4,15 +4,17 @@
 //! [`Db`] to run statements with. Every error is a [`Failure`].
 
 mod blockers;
+pub mod cursor;
 pub mod encoding;
 pub mod failure;
 pub mod installation;
 pub mod interrupt;
 pub mod lock;
 mod memory;
+pub mod numeric;
 pub mod process;
 pub mod report;
-mod scoped_settings;
+pub mod scoped_settings;
 pub mod server_starts;
 pub mod server_values;
 mod sqlstate;

@@ -204,6 +204,24 @@ pub fn report_activity(activity: Option<&CStr>) {
     unsafe { pg_sys::pgstat_report_activity(state, text) }
 }
 
+/// Shows how far the statement of a session is, in its place in pg_stat_activity.
+pub fn show_progress(progress: &str) {
+    let text = encoding::to_server_c(progress);
+    // SAFETY: the string is copied.
+    unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, text.as_ptr()) }
+}
+
+/// Shows the statement of a session again.
+pub fn show_statement() {
+    // SAFETY: the text of the statement, or null; it is copied.
+    unsafe {
+        pg_sys::pgstat_report_activity(
+            pg_sys::BackendState::STATE_RUNNING,
+            pg_sys::debug_query_string,
+        );
+    }
+}
+
 /// The time of the system's clock.
 pub fn wall_clock() -> pg_sys::TimestampTz {
     // SAFETY: reads the clock.

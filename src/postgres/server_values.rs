@@ -1,6 +1,6 @@
 //! Values of functions and statements whose texts are in the database's encoding.
 
-use super::encoding::{from_server, is_the_same_everywhere, to_server, to_server_c};
+use super::encoding::{from_server, from_server_c, is_the_same_everywhere, to_server, to_server_c};
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::nullable::Nullable;
@@ -9,6 +9,7 @@ use pgrx::pgrx_sql_entity_graph::metadata::{
 };
 use pgrx::prelude::*;
 use serde_json::Value;
+use std::ffi::CStr;
 
 /// A text of the database: an argument or column of a statement, or what a function returns.
 pub struct ServerText(pub String);
@@ -73,6 +74,11 @@ unsafe impl SqlTranslatable for ServerText {
 pub struct ServerBytes<'a>(&'a [u8]);
 
 impl ServerBytes<'_> {
+    /// All of it.
+    pub fn whole(&self) -> String {
+        from_server(self.0)
+    }
+
     /// The beginning, up to about `most` bytes, cut between characters.
     pub fn beginning(&self, most: usize) -> String {
         let length = self.0.len().min(most);
@@ -124,6 +130,37 @@ impl IntoDatum for ServerJson {
 
     fn type_oid() -> pg_sys::Oid {
         pg_sys::JSONBOID
+    }
+}
+
+impl FromDatum for ServerJson {
+    unsafe fn from_polymorphic_datum(
+        datum: pg_sys::Datum,
+        is_null: bool,
+        _type: pg_sys::Oid,
+    ) -> Option<Self> {
+        if is_null {
+            return None;
+        }
+        // SAFETY: the function of PostgreSQL that writes a jsonb, which ends it with a zero.
+        let text = unsafe {
+            let text = pgrx::direct_function_call_as_datum(pg_sys::jsonb_out, &[Some(datum)])?;
+            from_server_c(CStr::from_ptr(text.cast_mut_ptr()))
+        };
+        serde_json::from_str(&text).ok().map(Self)
+    }
+}
+
+// SAFETY: the datum is a jsonb, which `FromDatum` reads.
+unsafe impl<'fcx> ArgAbi<'fcx> for ServerJson {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: as above.
+        unsafe { arg.unbox_arg_using_from_datum() }.unwrap_or(Self(Value::Null))
+    }
+
+    unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
+        // SAFETY: as above.
+        unsafe { arg.unbox_arg_using_from_datum() }.into()
     }
 }
 

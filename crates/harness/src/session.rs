@@ -4,6 +4,7 @@
 use postgres::error::DbError;
 use postgres::types::FromSqlOwned;
 use postgres::{Client, Error, Row};
+use std::io::Write;
 
 /// A connection to one database.
 pub struct Session {
@@ -21,6 +22,17 @@ impl Session {
     pub fn run(&mut self, sql: &str) {
         let result = self.client.batch_execute(sql);
         result.unwrap_or_else(|error| fail(sql, &error));
+    }
+
+    /// Runs a COPY from the client, of this content.
+    #[track_caller]
+    pub fn copy_in(&mut self, sql: &str, content: &[u8]) {
+        let copied = self.client.copy_in(sql).and_then(|mut writer| {
+            // The server says what is wrong when the end is sent.
+            let _ = writer.write_all(content);
+            writer.finish()
+        });
+        copied.map_or_else(|error| fail(sql, &error), |_| ());
     }
 
     /// The rows of a query.
