@@ -31,6 +31,11 @@ REVOKE ALL ON FUNCTION @extschema@.signal_hub_keep_rule_versions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_rule_parameters(@extschema@.signal_rules) FROM PUBLIC;
 -- It reads what its caller may read, and works hard for it.
 REVOKE ALL ON FUNCTION @extschema@.replay_signals(text, text, jsonb, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.replay_track_record(text, text, jsonb, text, text[], integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_day_shifts(text, text, jsonb, integer) FROM PUBLIC;
+-- These read all outcomes as the owner.
+REVOKE ALL ON FUNCTION @extschema@.signal_track_record(timestamptz, timestamptz, text[], integer, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_trials() FROM PUBLIC;
 -- What it prints may tell how a site is built.
 REVOKE ALL ON FUNCTION @extschema@.dump_user_additions() FROM PUBLIC;
 -- These change who sees what.
@@ -116,3 +121,10 @@ GRANT EXECUTE ON FUNCTION @extschema@.signal_outcome_settled(@extschema@.signal_
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_open_signals() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_shows_prices() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.replay_signals(text, text, jsonb, text) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.replay_track_record(text, text, jsonb, text, text[], integer) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_day_shifts(text, text, jsonb, integer) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_track_record(timestamptz, timestamptz, text[], integer, text[])
+    TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_trials() TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_track_record TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_track_record_daily TO pg_monitor;

@@ -2,6 +2,7 @@
 //! through [`or_raise`], without the backtrace that the server's environment may ask Rust for.
 
 mod claims;
+mod normal;
 mod pause;
 mod realtime;
 mod replay;

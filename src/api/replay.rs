@@ -4,7 +4,7 @@ use super::or_raise;
 use crate::postgres::Failure;
 use crate::postgres::numeric::Number;
 use crate::postgres::server_values::{ServerBytes, ServerJson, ServerText};
-use crate::replays::{Asked, Run};
+use crate::replays::{self, Asked, Run};
 use pgrx::prelude::*;
 use serde_json::json;
 
@@ -57,6 +57,23 @@ fn replay_signals(
     TableIterator::new(std::iter::from_fn(move || {
         or_raise(|| run.as_mut().map_or(Ok(None), Run::next_row))
     }))
+}
+
+/// What the signals of a replay would have returned on other days.
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn signal_hub_day_shifts(
+    candles: Option<ServerBytes<'_>>,
+    strategy: Option<ServerBytes<'_>>,
+    overrides: Option<ServerJson>,
+    exit: Option<i32>,
+) -> TableIterator<'static, (name!(shifts, i32), name!(mean_percent, f64), name!(p, f64))> {
+    let exit = exit
+        .and_then(|exit| usize::try_from(exit).ok())
+        .unwrap_or(1);
+    let null = or_raise(|| replays::null(asked(candles, strategy, overrides, None)?, exit));
+    let row = |null: replay::Null| (null.shifts as i32, null.mean_percent, null.p);
+    TableIterator::new(null.map(row))
 }
 
 fn asked(

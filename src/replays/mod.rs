@@ -8,5 +8,7 @@ mod progress;
 mod rows;
 mod rule;
 mod run;
+mod shifted;
 
 pub use run::{Asked, Run};
+pub use shifted::null;

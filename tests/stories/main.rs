@@ -42,6 +42,7 @@ mod schema;
 mod settings_in_files;
 mod settlement;
 mod strategies;
+mod track_record;
 mod trust;
 mod unreached;
 mod update_respects_users;
