@@ -15,8 +15,8 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_tell_trials(trials bigint, edg
     SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
-    RAISE NOTICE '% versions of rules are reckoned with: the best of so many without any edge shows +% %% by luck',
-        trials, coalesce(round(edge_error, 3)::text, '?');
+    RAISE NOTICE '% versions of rules are reckoned with%', trials,
+        coalesce(format(': the best of so many without any edge shows +%s %% by luck', round(edge_error, 3)), '');
     RETURN true;
 END
 $$;

@@ -188,4 +188,27 @@ proptest! {
         prop_assert!((Decimal::from(25)..=Decimal::ONE_HUNDRED).contains(&signal.quality_score));
         prop_assert_eq!((signal.confidence.scale(), signal.quality_score.scale()), (2, 2));
     }
+
+    #[test]
+    fn what_changes_nothing_needs_no_judge(
+        rule in prop_oneof![Just(rule()), Just(crate::shipped::rule_of_0_2_0())],
+        ticker in sound_ticker(),
+        episode in any_episode(),
+        ago in 0..6 * HOUR,
+    ) {
+        // As a replay remembers: nothing of later.
+        let since = NOW - ago;
+        let episode = Episode {
+            since: episode.side.map(|_| since),
+            last_signal_at: Some(since),
+            expires_at: Some(since + rule.lifetime_ms),
+            ..episode
+        };
+        let change = ticker.price_change_percent;
+        let told = judge_one(&rule, ticker, episode.clone(), NOW);
+        if crate::changes_nothing(&rule, &episode, change, NOW) {
+            prop_assert!(told.signal.is_none());
+            prop_assert_eq!(told.episode, episode);
+        }
+    }
 }
