@@ -47,7 +47,8 @@ fn settled(symbol: &str, history: Vec<Candle>) -> Vec<Settled> {
             }
             is_open
         });
-        let Some(ticker) = day.push(candle) else {
+        day.take(candle).expect("the numbers fit");
+        let Some(ticker) = day.ticker() else {
             continue;
         };
         open.extend(replay.judge(ticker, |verdict| {

@@ -119,7 +119,7 @@ proptest! {
         let mut day = RollingDay::new("BTCUSDT", FIVE);
         for candle in recorded {
             let now = candle.open_time + FIVE;
-            let expected = day.push(market::Candle {
+            let taken = day.take(market::Candle {
                 open_time: candle.open_time,
                 open: candle.open,
                 high: candle.high,
@@ -128,6 +128,8 @@ proptest! {
                 base_volume: candle.base_volume,
                 quote_volume: candle.quote_volume,
             });
+            prop_assert!(taken.is_ok());
+            let expected = day.ticker();
             if now % (10 * FIVE) != 0 {
                 continue;
             }
