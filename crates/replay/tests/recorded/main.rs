@@ -7,4 +7,5 @@ mod forecasts;
 mod joint;
 mod look_ahead;
 mod outcomes;
+mod protections;
 mod replies;

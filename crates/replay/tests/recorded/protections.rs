@@ -1,0 +1,148 @@
+//! What a stop guard would have withheld of the recorded candles' signals.
+
+use crate::candles;
+use market::{Candle, UnixMillis};
+use replay::{Replay, RollingDay};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use std::collections::HashMap;
+use std::thread;
+use strategy::Side;
+use strategy::outcome::{Ended, Outcome, Settlement, Terms};
+use strategy::protection::{Ending, Kind, Protection, Scope, withheld_by};
+use strategy::shipped::rule_of_0_2_0;
+
+const HOUR: i64 = 3_600_000;
+const FEE: Decimal = Decimal::from_parts(1, 0, 0, false, 1);
+
+struct Settled {
+    side: Side,
+    at: UnixMillis,
+    expires_at: UnixMillis,
+    outcome: Outcome,
+}
+
+fn settled(symbol: &str, history: Vec<Candle>) -> Vec<Settled> {
+    let rule = rule_of_0_2_0();
+    let mut replay = Replay::new(&rule, symbol);
+    let mut day = RollingDay::new(symbol, candles::CANDLE_MS);
+    let mut open: Vec<(Settlement, Side, UnixMillis)> = Vec::new();
+    let mut settled = Vec::new();
+    for candle in history {
+        let now = candle.open_time + candles::CANDLE_MS;
+        for (settlement, ..) in &mut open {
+            settlement.push(&candle, candles::CANDLE_MS);
+        }
+        open.retain(|(settlement, side, at)| {
+            let is_open = settlement.expires_at() > now;
+            if let Some(outcome) = settlement.outcome(FEE).filter(|_| !is_open) {
+                settled.push(Settled {
+                    side: *side,
+                    at: *at,
+                    expires_at: settlement.expires_at(),
+                    outcome,
+                });
+            }
+            is_open
+        });
+        let Some(ticker) = day.push(candle) else {
+            continue;
+        };
+        open.extend(replay.judge(ticker, |verdict| {
+            let signal = verdict.signal.as_ref()?;
+            let terms = Terms {
+                side: signal.side,
+                levels: signal.levels.clone(),
+                take_profit_percents: signal.distances.take_profit_percents.clone(),
+                stop_loss_percent: signal.distances.stop_loss_percent,
+                signal_at: signal.ticker.close_time,
+                expires_at: signal.expires_at,
+            };
+            let at = signal.ticker.close_time;
+            Some((Settlement::new(terms), signal.side, at))
+        }));
+    }
+    settled.sort_by_key(|it| it.at);
+    settled
+}
+
+/// Whether each signal is withheld, by the outcomes that are settled when it comes.
+fn guarded(symbol: &str, all: &[Settled]) -> Vec<bool> {
+    let guard = [Protection {
+        name: "stop_guard".to_owned(),
+        kind: Kind::StopGuard,
+        scope: Scope::SymbolSide,
+        lookback_ms: 24 * HOUR,
+        max_count: 2,
+        duration_ms: 12 * HOUR,
+    }];
+    let mut withheld: Vec<bool> = Vec::new();
+    for it in all {
+        let known = all.iter().zip(&withheld).filter(|(earlier, was_withheld)| {
+            earlier.expires_at <= it.at && earlier.at > it.at - 48 * HOUR && !**was_withheld
+        });
+        let endings: Vec<Ending> = known
+            .map(|(earlier, _)| Ending {
+                symbol: symbol.to_owned(),
+                side: earlier.side,
+                ended_at: earlier.outcome.ended_at,
+                at_stop: earlier.outcome.ended == Ended::Stop,
+            })
+            .collect();
+        withheld.push(withheld_by(&guard, &endings, symbol, it.side, it.at).is_some());
+    }
+    withheld
+}
+
+#[test]
+fn a_stop_guard_cuts_messages_and_not_the_loss_per_signal() {
+    let histories = candles::SYMBOLS.map(candles::candles);
+    if histories.iter().any(Option::is_none) {
+        return;
+    }
+    let all: Vec<Vec<Settled>> = thread::scope(|scope| {
+        let threads = candles::SYMBOLS
+            .iter()
+            .zip(histories)
+            .map(|(symbol, history)| scope.spawn(move || settled(symbol, history.unwrap())));
+        let threads: Vec<_> = threads.collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    let mut signals: Vec<(i64, f64, bool)> = Vec::new();
+    for (symbol, settled) in candles::SYMBOLS.iter().zip(&all) {
+        let withheld = guarded(symbol, settled);
+        signals.extend(settled.iter().zip(withheld).map(|(signal, withheld)| {
+            let first_exit = signal.outcome.returns_percent[0].to_f64().unwrap();
+            (signal.at.div_euclid(24 * HOUR), first_exit, withheld)
+        }));
+    }
+    let mean = |are_withheld: bool| {
+        let those = || {
+            signals
+                .iter()
+                .filter(|(.., withheld)| *withheld == are_withheld)
+        };
+        let n = those().count() as f64;
+        (those().map(|(_, it, _)| it).sum::<f64>() / n, n)
+    };
+    let ((kept, n_kept), (gone, n_gone)) = (mean(false), mean(true));
+    let difference = gone - kept;
+    // Signals of one day move together: what each adds to the difference is summed by day.
+    let mut days: HashMap<i64, f64> = HashMap::new();
+    for (day, it, withheld) in &signals {
+        *days.entry(*day).or_default() += match withheld {
+            true => (it - gone) / n_gone,
+            false => -(it - kept) / n_kept,
+        };
+    }
+    let d = days.len() as f64;
+    let deviation = (d / (d - 1.0) * days.values().map(|sum| sum * sum).sum::<f64>()).sqrt();
+    let (low, high) = (difference - 1.96 * deviation, difference + 1.96 * deviation);
+    let share = 100.0 * n_gone / (n_gone + n_kept);
+    let shown = format!("{share:.1} % withheld, {difference:+.3} [{low:+.3}, {high:+.3}]");
+    println!("{shown}");
+    assert_eq!(shown, "38.8 % withheld, +0.014 [-0.037, +0.064]");
+}
