@@ -75,16 +75,8 @@ COMMENT ON FUNCTION @extschema@.resume_signals() IS
 'ends a pause. Returns whether there was one';
 
 CREATE OR REPLACE FUNCTION @extschema@.retry_refused_deliveries() RETURNS bigint
-    LANGUAGE sql VOLATILE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-    BEGIN ATOMIC
-        WITH reopened AS (
-            UPDATE @extschema@.signals
-               SET delivered_at = NULL, delivered_tiers = '{}', delivery_changed_only = false, delivery_failures = 0
-             WHERE delivery_failures > 0 AND delivered_at IS NOT NULL AND expires_at > clock_timestamp()
-            RETURNING signal_id)
-        SELECT count(*) FROM reopened;
-    END;
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'retry_refused_deliveries_wrapper';
 COMMENT ON FUNCTION @extschema@.retry_refused_deliveries() IS
     'delivers the signals that are still valid, and of which rows were given up, once more: to the subscribers who '
     'are entitled now and have no row. The next run does it. Returns how many signals these are';

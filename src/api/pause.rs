@@ -1,9 +1,9 @@
-//! Stopping and resuming signals in a database.
+//! Stopping and resuming signals in a database, and delivering once more what was refused.
 
 use super::or_raise;
 use crate::ledger;
 use crate::postgres::server_values::ServerBytes;
-use crate::postgres::{Scope, as_owner};
+use crate::postgres::{Scope, as_owner, transaction};
 use pgrx::prelude::*;
 
 /// Characters of a reason that are kept.
@@ -30,4 +30,10 @@ fn pause_signals(reason: Option<ServerBytes<'_>>) -> bool {
 #[pg_extern(sql = false)]
 fn resume_signals() -> bool {
     or_raise(|| as_owner(Scope::Caller, c"", ledger::resume))
+}
+
+#[pg_extern(sql = false)]
+fn retry_refused_deliveries() -> i64 {
+    transaction::set_constraints_immediate();
+    or_raise(|| as_owner(Scope::Caller, c"", ledger::reopen_refused))
 }

@@ -20,7 +20,7 @@ pub use history::{
 };
 pub use numbers::{go_beyond_deliveries, look_ahead};
 pub use plan::{
-    Plan, RULE_COLUMNS, Standing, episodes, last_worker_run, pause, paused, plan, resume, rule,
-    standing,
+    Plan, RULE_COLUMNS, Standing, episodes, last_worker_run, pause, paused, plan, reopen_refused,
+    resume, rule, standing,
 };
 pub use verdicts::record_verdicts;

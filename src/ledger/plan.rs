@@ -203,6 +203,18 @@ pub fn resume(db: &Db) -> Result<bool, Failure> {
     Ok(was_paused)
 }
 
+/// Has the signals that are still valid, and of which rows were given up, delivered once more.
+/// Returns how many these are.
+pub fn reopen_refused(db: &Db) -> Result<i64, Failure> {
+    let reopened = db.run(
+        "UPDATE @extschema@.signals
+            SET delivered_at = NULL, delivered_tiers = '{}', delivery_changed_only = false, delivery_failures = 0
+          WHERE delivery_failures > 0 AND delivered_at IS NOT NULL AND expires_at > clock_timestamp()",
+        &[],
+    )?;
+    Ok(i64::try_from(reopened).unwrap_or(i64::MAX))
+}
+
 /// Reads how the runs before stand with the exchange.
 pub fn standing(db: &Db) -> Result<Standing, Failure> {
     let found = db.read(

@@ -176,8 +176,10 @@ fn none_of_these_ways_leads_up(ways: &[Way]) {
         assert!(message.len() < 600, "{message}");
         let error = session.error("SELECT generate_signals_now()");
         assert_eq!(error.code().code(), "42501", "{}", error.message());
-        let error = session.error("SELECT pause_signals()");
-        assert_eq!(error.code().code(), "42501", "{}", error.message());
+        for call in ["pause_signals()", "retry_refused_deliveries()"] {
+            let error = session.error(&format!("SELECT {call}"));
+            assert_eq!(error.code().code(), "42501", "{}", error.message());
+        }
         session.run(way.removed);
         expected += 3;
         wait_for_deliveries(&mut session, expected);
