@@ -1,6 +1,7 @@
 //! Clients with claims see their own rows, and mark them, and no others.
 
-use signal_hub_harness::scene::{installed_by_hand, rising_market, subscribe, user};
+use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::scene::{by_hand, installed_by_hand, rising_market, subscribe, user};
 use signal_hub_harness::session::Session;
 
 #[test]
@@ -124,4 +125,25 @@ fn claim(session: &mut Session, claims: &str) {
     session.run(&format!(
         "SELECT set_config('request.jwt.claims', '{claims}', false)"
     ));
+}
+
+/// A site may have taken from everybody the right to call functions that nobody grants them.
+#[test]
+fn subscribers_see_their_rows_where_functions_are_granted_to_nobody_by_default() {
+    let market = rising_market();
+    let cluster = by_hand(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run(
+        "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+         CREATE ROLE authenticated; CREATE EXTENSION signal_hub; SELECT grant_realtime_access()",
+    );
+    subscribe(&mut session, "MAX", 1, 2);
+    session.run("SELECT generate_signals_now()");
+    claim(&mut session, &format!(r#"{{"sub": "{}"}}"#, user(2)));
+    session.run("SET ROLE authenticated");
+    assert_eq!(session.one::<i64>("SELECT count(*) FROM user_signals"), 1);
+    assert_eq!(
+        session.one::<i32>("SELECT cardinality(signals) FROM signals_since()"),
+        1
+    );
 }
