@@ -20,10 +20,9 @@ export class Api {
     this.#token = token;
   }
 
-  /** Rows since a watermark, or the newest when it is null. */
-  async signals(since, limit, signal) {
-    const query = new URLSearchParams({ limit: String(limit) });
-    if (since !== null) query.set('since', since);
+  /** Rows since a watermark, or the newest when it is null, with their outcomes and those of the `open` signals. */
+  async signals(since, open, limit, signal) {
+    const query = new URLSearchParams({ limit: String(limit), ...from(since, open) });
     return (await this.#fetch(`api/signals?${query}`, { signal: withPatience(signal) })).json();
   }
 
@@ -43,10 +42,10 @@ export class Api {
     return response.json();
   }
 
-  /** The stream, as a response whose body does not end. */
-  async stream(since, signal) {
-    const query = since === null ? '' : `?${new URLSearchParams({ since })}`;
-    return this.#fetch(`api/stream${query}`, { headers: { Accept: 'text/event-stream' }, signal });
+  /** The stream, as a response whose body does not end; also with the outcomes of the `open` signals. */
+  async stream(since, open, signal) {
+    const query = new URLSearchParams(from(since, open));
+    return this.#fetch(query.size === 0 ? 'api/stream' : `api/stream?${query}`, { headers: { Accept: 'text/event-stream' }, signal });
   }
 
   async #fetch(path, options) {
@@ -59,6 +58,10 @@ export class Api {
     const body = await response.json().catch(() => ({}));
     throw new Refused(response.status, body.error ?? `status ${response.status}`);
   }
+}
+
+function from(since, open) {
+  return { ...(since !== null && { since }), ...(open.length > 0 && { open: open.join() }) };
 }
 
 function withPatience(signal) {

@@ -23,8 +23,8 @@ export class Cache {
   read() {
     try {
       const kept = JSON.parse(this.#storage.getItem(this.#key));
-      const { signals, watermark, health, clockOffset, unsaved } = kept;
-      return { ...emptyState(), signals, watermark, health, clockOffset, unsaved };
+      const { signals, outcomes = {}, watermark, health, clockOffset, unsaved } = kept;
+      return { ...emptyState(), signals, outcomes, watermark, health, clockOffset, unsaved };
     } catch {
       return emptyState();
     }

@@ -1,6 +1,7 @@
 // One signal as a card.
 
 import { element, setAttribute, setText, svgElement } from './dom.js';
+import { outcomeFacts, resultOf } from './outcome.js';
 import { levelsOf, percentText, plot, rewardToRisk, strip } from './plot.js';
 import { age, expiry, isPast, wholeTime } from './time.js';
 
@@ -16,13 +17,19 @@ export function sentence(signal) {
 
 export class Card {
   #signal;
+  #outcome;
   #opened;
   #button;
   #age;
   #expiry;
   #new;
+  #result;
+  #percent;
   #details;
+  /** Names and values of the outcome in the details, once they are built. */
+  #facts = [];
   #isOpen = false;
+  #wasExpired = null;
 
   /**
    * @param {boolean} isFresh whether it came while the page was open
@@ -39,11 +46,31 @@ export class Card {
     return this.#signal.signal_id;
   }
 
-  /** Only the marks of a signal can change. */
-  update(signal) {
-    if (signal === this.#signal) return;
-    this.#signal = signal;
-    this.#showMarks();
+  /** Only the marks of a signal can change, and its outcome. */
+  update(signal, outcome, now) {
+    if (signal !== this.#signal) {
+      this.#signal = signal;
+      this.#showMarks();
+    }
+    if (outcome !== this.#outcome) {
+      this.#outcome = outcome;
+      this.#showOutcome(now);
+    }
+  }
+
+  #showOutcome(now) {
+    const { kind, text, percent } = resultOf(this.#signal, this.#outcome, now);
+    setAttribute(this.#result, 'data-kind', kind);
+    setText(this.#result, text);
+    setText(this.#percent, percent && `${percent} after fees`);
+    setAttribute(this.#percent, 'hidden', percent === '');
+    setAttribute(this.#percent, 'data-sign', percent.slice(0, 1) || null);
+    if (this.#facts.length > 0) outcomeFacts(this.#signal, this.#outcome).forEach((fact, i) => this.#showFact(i, fact));
+  }
+
+  #showFact(i, { name, value }) {
+    setText(this.#facts[i][0], name);
+    setText(this.#facts[i][1], value);
   }
 
   #showMarks() {
@@ -54,7 +81,10 @@ export class Card {
   tick(now) {
     setText(this.#age, age(this.#signal.created_at, now));
     setText(this.#expiry, expiry(this.#signal.expires_at, now));
-    this.article.classList.toggle('expired', isPast(this.#signal.expires_at, now));
+    const isExpired = isPast(this.#signal.expires_at, now);
+    // What is settled stays so.
+    if (this.article.classList.toggle('expired', isExpired) !== this.#wasExpired) this.#showOutcome(now);
+    this.#wasExpired = isExpired;
   }
 
   open() {
@@ -65,10 +95,18 @@ export class Card {
 
   #toggle() {
     this.#isOpen = !this.#isOpen;
-    if (this.#isOpen && !this.#details.hasChildNodes()) this.#details.append(...details(this.#signal));
+    if (this.#isOpen && !this.#details.hasChildNodes()) this.#details.append(...details(this.#signal), this.#buildFacts());
     setAttribute(this.#button, 'aria-expanded', String(this.#isOpen));
     setAttribute(this.#details, 'hidden', !this.#isOpen);
     if (this.#isOpen) this.#opened(this.id);
+  }
+
+  #buildFacts() {
+    const facts = outcomeFacts(this.#signal, this.#outcome);
+    this.#facts = facts.map(() => [element('dt'), element('dd')]);
+    facts.forEach((fact, i) => this.#showFact(i, fact));
+    const rows = facts.map(({ isWide }, i) => element('div', { class: isWide && 'wide' }, ...this.#facts[i]));
+    return element('dl', { class: 'facts outcomes' }, ...rows);
   }
 
   #build() {
@@ -86,6 +124,8 @@ export class Card {
     this.#new = element('span', { class: 'new' }, 'new');
     this.#age = element('time', { datetime: signal.created_at, title: wholeTime(signal.created_at) });
     this.#expiry = element('time', { class: 'expiry', datetime: signal.expires_at, title: wholeTime(signal.expires_at) });
+    this.#result = element('dd', { class: 'result' });
+    this.#percent = element('dd', { class: 'percent' });
     this.#details = element('div', { id: detailsId, class: 'details', hidden: true });
     this.article = element(
       'article',
@@ -94,6 +134,7 @@ export class Card {
         element('h2', { id: titleId }, this.#button),
         this.#new,
         element('p', { class: 'times' }, this.#age, this.#expiry)),
+      element('dl', { class: 'outcome' }, element('dt', {}, 'Outcome'), ' ', this.#result, ' ', this.#percent),
       ...prices(signal),
       element('dl', { class: 'scores' },
         score('Strength of the move', signal.confidence, 'not a chance of profit'),

@@ -11,10 +11,11 @@ export function actionsOf({ event, data, id }) {
 }
 
 /** Actions of one page of rows that was read. */
-export function actionsOfPage({ signals, watermark, server_time }) {
+export function actionsOfPage({ signals, outcomes, watermark, server_time }) {
   return [
     ...clock(server_time),
     ...signals.map((signal) => ({ type: 'signal', signal })),
+    ...outcomes.map((outcome) => ({ type: 'outcome', outcome })),
     { type: 'watermark', watermark },
   ];
 }
@@ -25,6 +26,8 @@ function payload(event, data) {
       return clock(data.server_time);
     case 'signal':
       return [{ type: 'signal', signal: data }];
+    case 'outcome':
+      return [{ type: 'outcome', outcome: data }];
     case 'mark':
       return [{ type: 'mark', mark: data }];
     case 'health':

@@ -11,6 +11,7 @@ export const PAGE = 200;
 export class Polling {
   #api;
   #watermark;
+  #open;
   #on;
   #timer = null;
   #reads = null;
@@ -18,14 +19,16 @@ export class Polling {
   /**
    * @param {import('./api.js').Api} api
    * @param {() => string | null} watermark the last resume point received
+   * @param {() => string[]} open ids of the signals whose outcome is not known for good
    * @param {object} on
    * @param {(actions: object[]) => void} on.actions something was read
    * @param {(error: Refused) => void} on.refused the service does not accept the token
    * @param {(succeeded: boolean) => void} on.ended a read has ended
    */
-  constructor(api, watermark, on) {
+  constructor(api, watermark, open, on) {
     this.#api = api;
     this.#watermark = watermark;
+    this.#open = open;
     this.#on = on;
   }
 
@@ -48,7 +51,7 @@ export class Polling {
       const health = await this.#api.health(signal);
       let page;
       do {
-        page = await this.#api.signals(this.#watermark(), PAGE, signal);
+        page = await this.#api.signals(this.#watermark(), this.#open(), PAGE, signal);
         if (signal.aborted) return;
         this.#on.actions(actionsOfPage(page));
       } while (page.more);

@@ -7,6 +7,8 @@
 // Written by hand because these rules are nearly all of it; a library would add
 // only the frame around them.
 
+import { isFinal } from './outcome.js';
+
 /** How many of the newest signals are kept; at times up to SPARE more. */
 export const KEPT = 200;
 const SPARE = 50;
@@ -16,6 +18,8 @@ export function emptyState() {
   return {
     /** By id as text: the row as the service sends it. */
     signals: {},
+    /** By id as text: what became of the signal, as the service sends it. */
+    outcomes: {},
     /** Where to resume; null before the first read. */
     watermark: null,
     /** What the service said of the generator last, and when by the server's clock. */
@@ -32,6 +36,7 @@ export function emptyState() {
 /**
  * Actions:
  *   {type: 'signal', signal}                  a row, new or known
+ *   {type: 'outcome', outcome}                what became of a signal, so far or for good
  *   {type: 'mark', mark}                      viewed and clicked as the server has them
  *   {type: 'marked', signal_id, viewed, clicked}   a mark made here
  *   {type: 'unsavable', signal_id}            the server does not have the row (any more)
@@ -46,6 +51,8 @@ export function reduce(state, action) {
   switch (action.type) {
     case 'signal':
       return withSignal(state, action.signal);
+    case 'outcome':
+      return withOutcome(state, action.outcome);
     case 'mark':
       return saved(withMark(state, action.mark), action.mark);
     case 'marked':
@@ -75,6 +82,11 @@ export function newestFirst(state) {
   });
 }
 
+/** Ids of the signals whose outcome is not known for good. */
+export function unsettled(state) {
+  return Object.keys(state.signals).filter((id) => !isFinal(state.outcomes[id]));
+}
+
 /** The time of the last signal of this subscriber or of the generator; null when there was none. */
 export function lastSignalAt(state) {
   const times = Object.values(state.signals).map((signal) => signal.created_at);
@@ -87,8 +99,22 @@ function withSignal(state, signal) {
   const known = state.signals[id];
   const next = known ? { ...signal, ...marksOf(known, signal) } : signal;
   if (known && JSON.stringify(known) === JSON.stringify(next)) return state;
-  const changed = { ...state, signals: pruned({ ...state.signals, [id]: next }) };
-  return saved(changed, next);
+  return saved({ ...state, ...pruned({ ...state.signals, [id]: next }, state.outcomes) }, next);
+}
+
+/** Of a signal that is not known an outcome is not needed: the row, read later, comes with it. */
+function withOutcome(state, outcome) {
+  const id = String(outcome.signal_id);
+  if (!Object.hasOwn(state.signals, id)) return state;
+  const known = state.outcomes[id];
+  if (known && (progress(known) > progress(outcome) || JSON.stringify(known) === JSON.stringify(outcome))) return state;
+  return { ...state, outcomes: { ...state.outcomes, [id]: outcome } };
+}
+
+/** An outcome only goes on: more targets are seen, it ends, it is superseded, it is settled. */
+function progress(outcome) {
+  if (isFinal(outcome)) return Infinity;
+  return (outcome.best_target ?? 0) * 4 + (outcome.ended ? 2 : 0) + (outcome.superseded_at ? 1 : 0);
 }
 
 function withMark(state, mark) {
@@ -102,7 +128,8 @@ function withMark(state, mark) {
 function adopted(theirs, ours) {
   return Object.entries(ours.unsaved).reduce(
     (state, [signal_id, marks]) => unsaved(state, { signal_id, ...marks }),
-    theirs,
+    // One of a tab that runs an earlier version of the page has no outcomes.
+    { ...theirs, outcomes: theirs.outcomes ?? {} },
   );
 }
 
@@ -150,9 +177,11 @@ function without(object, key) {
   return rest;
 }
 
-function pruned(signals) {
+function pruned(signals, outcomes) {
   const ids = Object.keys(signals);
   // Not for each row beyond KEPT: a long catch-up would sort every time.
-  if (ids.length <= KEPT + SPARE) return signals;
-  return Object.fromEntries(newestFirst({ signals }).slice(0, KEPT).map((id) => [id, signals[id]]));
+  if (ids.length <= KEPT + SPARE) return { signals, outcomes };
+  const kept = newestFirst({ signals }).slice(0, KEPT);
+  const of = (all) => Object.fromEntries(kept.filter((id) => id in all).map((id) => [id, all[id]]));
+  return { signals: of(signals), outcomes: of(outcomes) };
 }

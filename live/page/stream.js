@@ -34,6 +34,7 @@ const GOODBYES = {
 export class Stream {
   #api;
   #watermark;
+  #open;
   #emit;
   #refused;
   #isVisible;
@@ -57,19 +58,21 @@ export class Stream {
    * @param {object} options
    * @param {import('./api.js').Api} options.api
    * @param {() => string | null} options.watermark the last resume point received
+   * @param {() => string[]} options.open ids of the signals whose outcome is not known for good
    * @param {(actions: object[]) => void} options.emit takes actions for the store
    * @param {(error: Refused) => void} options.refused the service does not accept the token
    * @param {() => boolean} options.isVisible whether this tab is shown
    * @param {Backoff} [options.backoff]
    */
-  constructor({ api, watermark, emit, refused, isVisible, backoff = new Backoff() }) {
+  constructor({ api, watermark, open, emit, refused, isVisible, backoff = new Backoff() }) {
     this.#api = api;
     this.#watermark = watermark;
+    this.#open = open;
     this.#emit = emit;
     this.#refused = refused;
     this.#isVisible = isVisible;
     this.#backoff = backoff;
-    this.#polling = new Polling(api, watermark, { actions: emit, refused, ended: (succeeded) => this.#polled(succeeded) });
+    this.#polling = new Polling(api, watermark, open, { actions: emit, refused, ended: (succeeded) => this.#polled(succeeded) });
   }
 
   start() {
@@ -138,8 +141,8 @@ export class Stream {
   async #once(attempt) {
     const patience = setTimeout(() => this.#end('the service did not answer in time'), HELLO_WITHIN);
     try {
-      if (this.#watermark() === null) this.#emit(actionsOfPage(await this.#api.signals(null, PAGE, attempt.signal)));
-      const response = await this.#api.stream(this.#watermark(), attempt.signal);
+      if (this.#watermark() === null) this.#emit(actionsOfPage(await this.#api.signals(null, [], PAGE, attempt.signal)));
+      const response = await this.#api.stream(this.#watermark(), this.#open(), attempt.signal);
       const reader = response.body.getReader();
       const decoder = new TextDecoder();
       const parser = new EventParser();

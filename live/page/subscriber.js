@@ -4,7 +4,8 @@ import { Api } from './api.js';
 import { Cache } from './cache.js';
 import { Tabs } from './leader.js';
 import { MarkSaver } from './marks.js';
-import { reduce } from './store.js';
+import { isFinal } from './outcome.js';
+import { reduce, unsettled } from './store.js';
 import { Stream } from './stream.js';
 import { isPast } from './time.js';
 
@@ -42,6 +43,7 @@ export class Subscriber {
     this.#stream = new Stream({
       api,
       watermark: () => this.#state.watermark,
+      open: () => unsettled(this.#state),
       emit: (actions) => this.#apply(actions, true),
       refused: on.refused,
       isVisible,
@@ -129,7 +131,10 @@ export class Subscriber {
     this.#state = actions.reduce(reduce, before);
     if (this.#state === before) return;
     this.#render();
-    if (actions[0].type !== 'state') this.#announceNew(before);
+    if (actions[0].type !== 'state') {
+      this.#announceNew(before);
+      this.#announceSettled(before);
+    }
     if (before.connection.phase !== 'live' && this.#state.connection.phase === 'live') {
       this.#becameLive();
       this.#on.connected();
@@ -151,6 +156,13 @@ export class Subscriber {
     if (fresh.length === 0) return;
     this.#view.announce(fresh);
     if (this.#tabs.leads) this.#notifier.offer(fresh);
+  }
+
+  #announceSettled(before) {
+    if (before.watermark === null || before.outcomes === this.#state.outcomes) return;
+    const { signals, outcomes } = this.#state;
+    const settled = Object.keys(outcomes).filter((id) => isFinal(outcomes[id]) && id in before.signals && !isFinal(before.outcomes[id]));
+    if (settled.length > 0) this.#view.announceSettled(settled.map((id) => [signals[id], outcomes[id]]), this.#now());
   }
 
   #now() {

@@ -3,6 +3,7 @@
 
 import { Card, sentence } from './card.js';
 import { setAttribute, setText } from './dom.js';
+import { outcomeSentence } from './outcome.js';
 import { Seen } from './seen.js';
 import { Status } from './status.js';
 import { isPast } from './time.js';
@@ -39,7 +40,8 @@ export class View {
   render(state, now, localNow) {
     // The first read brings old signals.
     const isFresh = (this.#shown?.watermark ?? null) !== null;
-    if (this.#shown?.signals !== state.signals) this.#renderCards(state, now, isFresh);
+    const hasChanged = this.#shown?.signals !== state.signals || this.#shown.outcomes !== state.outcomes;
+    if (hasChanged) this.#renderCards(state, now, isFresh);
     this.#shown = state;
     this.#now = now;
     this.#status.show(state, now, localNow);
@@ -57,6 +59,19 @@ export class View {
     const words = signals.length > READ_ALOUD
       ? `${signals.length} new signals.`
       : signals.map((signal) => `New signal: ${sentence(signal)}`).join(' ');
+    this.#readAloud(words);
+  }
+
+  /** Reads aloud what became of signals, once.
+   * @param {[object, object][]} settled signals with their outcomes
+   */
+  announceSettled(settled, now) {
+    this.#readAloud(settled.length > READ_ALOUD
+      ? `${settled.length} signals were settled.`
+      : settled.map(([signal, outcome]) => outcomeSentence(signal, outcome, now)).join(' '));
+  }
+
+  #readAloud(words) {
     // Replaced even if the words are the same, so that they are read again.
     this.#at('announcer').replaceChildren(words);
   }
@@ -89,7 +104,7 @@ export class View {
         this.#later ??= setTimeout(() => this.#renderRest());
         break;
       }
-      const { element } = this.#card(id, state.signals[id], now, isFresh);
+      const { element } = this.#card(id, state, now, isFresh);
       if (element === next) next = next.nextSibling;
       else list.insertBefore(element, next);
     }
@@ -102,13 +117,15 @@ export class View {
     if (this.#shown !== null) this.#renderCards(this.#shown, this.#now, false);
   }
 
-  #card(id, signal, now, isFresh) {
+  #card(id, { signals, outcomes }, now, isFresh) {
+    const [signal, outcome] = [signals[id], outcomes[id]];
     const known = this.#cards.get(id);
     if (known) {
-      known.update(signal);
+      known.update(signal, outcome, now);
       return known;
     }
     const card = new Card(signal, isFresh, this.#on.clicked);
+    card.update(signal, outcome, now);
     card.tick(now);
     this.#cards.set(id, card);
     if (!signal.viewed) this.#seen.watch(card.element);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KEPT, emptyState, lastSignalAt, newestFirst, reduce } from '../../../page/store.js';
+import { KEPT, emptyState, lastSignalAt, newestFirst, reduce, unsettled } from '../../../page/store.js';
 
 const signal = (signal_id, more = {}) => ({
   signal_id, symbol: 'BTCUSDT', viewed: false, viewed_at: null, clicked: false, clicked_at: null,
@@ -57,6 +57,32 @@ test('a mark of a row that the server does not have is given up', () => {
   const state = after(received(signal(1)), { type: 'marked', signal_id: 1, viewed: true }, { type: 'unsavable', signal_id: 1 });
   assert.deepEqual(state.unsaved, {});
   assert.equal(state.signals[1].viewed, true);
+});
+
+const outcome = (signal_id, more) => ({ type: 'outcome', outcome: { signal_id, state: 'open', best_target: 0, ended: null, superseded_at: null, ...more } });
+
+test('whatever the order and number of reports, what is shown of an outcome is the last of it', () => {
+  const reports = [outcome(1), outcome(1, { best_target: 1 }), outcome(1, { best_target: 1, ended: 'stop' }), outcome(1, { state: 'settled', best_target: 1, ended: 'stop' })];
+  for (const order of permutations([...reports.keys()])) {
+    const state = after(received(signal(1)), ...[...order, ...order].map((i) => reports[i]));
+    assert.deepEqual(state.outcomes, { 1: reports[3].outcome }, String(order));
+  }
+  const known = after(received(signal(1)), reports[1]);
+  assert.equal(reduce(known, reports[1]), known);
+  assert.equal(reduce(known, reports[0]), known, 'an earlier one changes nothing');
+});
+
+test('outcomes are awaited of signals that are known and not settled', () => {
+  const state = after(received(signal(1)), received(signal(2)), received(signal(3)), outcome(2, { state: 'void' }), outcome(3), outcome(4, { state: 'settled' }));
+  assert.deepEqual(unsettled(state), ['1', '3']);
+  assert.deepEqual(Object.keys(state.outcomes), ['2', '3'], 'none of a signal that is not known');
+});
+
+test('the outcomes of signals that are not kept are not kept either', () => {
+  let state = emptyState();
+  for (let id = 1; id <= KEPT * 2; id += 1) state = reduce(reduce(state, received(signal(id))), outcome(id, { state: 'settled' }));
+  assert.ok(Object.keys(state.outcomes).every((id) => id in state.signals));
+  assert.equal(Object.keys(state.outcomes).length, Object.keys(state.signals).length);
 });
 
 test('the state of the leading tab replaces this one, but marks made here stay to be sent', () => {
