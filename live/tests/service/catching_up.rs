@@ -191,6 +191,8 @@ fn a_client_that_is_refused_what_it_missed_is_told_so_and_the_operator_once() {
     // What a client has to read again after this transaction.
     let mut writer = shop.cluster.session(POSTGRES);
     writer.run(&format!("BEGIN; {}", import(2, 1)));
+    // One that begins later and ends before it.
+    shop.admin.run("SELECT pg_current_xact_id()");
     let mut streams = [(); 3].map(|()| Stream::open(&service, 2, None));
     shop.admin
         .run("REVOKE SELECT ON user_signals FROM authenticated");
