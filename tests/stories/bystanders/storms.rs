@@ -1,6 +1,7 @@
 //! Changes of the catalogs that any role can make, by the thousand.
 
 use super::*;
+use signal_hub_harness::arena::processor_seconds;
 
 /// What a role without rights can change: temporary tables and functions of its own, its own
 /// password, who is a member of it.
@@ -17,10 +18,11 @@ fn whoever_changes_their_own_tables_functions_and_password_all_the_time_delays_n
     subscribe(&mut session, "MAX", 4, 20_003);
     // Many short transactions, each of which looks whether something has changed.
     cluster.configure("signal_hub.delivery_batch", "50");
-    let began = Instant::now();
+    let worker: i32 = session.one("SELECT worker_pid FROM signal_health");
+    let before = processor_seconds(worker);
     market.set_change("SOLUSDT", "3.5");
     wait_for_deliveries(&mut session, 20_003);
-    let alone = began.elapsed();
+    let alone = processor_seconds(worker) - before;
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for change in CHANGES {
@@ -34,14 +36,14 @@ fn whoever_changes_their_own_tables_functions_and_password_all_the_time_delays_n
             });
         }
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let began = Instant::now();
+            let before = processor_seconds(worker);
             market.set_change("XRPUSDT", "3.5");
-            wait_for_deliveries(&mut session, 40_006);
-            let took = began.elapsed();
-            assert!(
-                took < 4 * alone + Duration::from_secs(4),
-                "{took:?}, and {alone:?} without"
-            );
+            eventually(Duration::from_secs(120), "it is delivered, too", || {
+                session.one::<i64>("SELECT count(*) FROM user_signals") == 40_006
+            });
+            // How long it takes depends on who else uses the processors.
+            let took = processor_seconds(worker) - before;
+            assert!(took < 3.0 * alone, "{took} s, and {alone} s without");
         }));
         stop.store(true, Ordering::Relaxed);
         if let Err(panic) = ended {
