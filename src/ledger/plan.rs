@@ -102,7 +102,7 @@ pub fn plan(db: &Db) -> Result<Plan, Failure> {
     let (mut watched, mut asked): (Vec<Watched>, Vec<Asked>) = symbols.into_iter().unzip();
     let under_way = db.read(
         &format!(
-            "SELECT EXISTS (SELECT FROM @extschema@.signals WHERE delivered_at IS NULL), {}",
+            "SELECT EXISTS (SELECT FROM @extschema@.signals WHERE delivered_at IS NULL), symbols, first_expires_at FROM {}",
             outcomes::OPEN
         ),
         &[],

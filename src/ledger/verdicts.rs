@@ -162,8 +162,10 @@ pub fn record_verdicts(
 
 /// Records signals of one strategy and opens their outcomes, which is the same statement.
 fn insert_signals(db: &Db, rule: &Rule, signals: Vec<NewSignal>) -> Result<(), Failure> {
+    // What nobody received supersedes nothing.
+    let sent = signals.iter().filter(|new| new.withheld_by.is_none());
+    outcomes::supersede(db, &rule.strategy, sent.map(opened))?;
     let opened: Vec<Opened> = signals.iter().map(opened).collect();
-    outcomes::supersede(db, &rule.strategy, opened.iter().cloned())?;
     let columns = signal_columns();
     let insert = format!(
         "INSERT INTO @extschema@.signals ({}) SELECT {} FROM {}",

@@ -19,11 +19,12 @@ pub struct Open {
     pub first_expires_at: Option<UnixMillis>,
 }
 
-/// What reads [`Open`] in two columns, from the index of open outcomes: part of a SELECT list.
+/// What reads [`Open`], in one row of two columns, from the index of open outcomes: an entry of a
+/// FROM clause.
 pub const OPEN: &str = "
-    (SELECT string_agg(DISTINCT symbol, ' ' ORDER BY symbol) FROM @extschema@.signal_outcomes
-      WHERE state = 'open' AND expires_at > clock_timestamp()),
-    (SELECT (extract(epoch FROM min(expires_at)) * 1000)::bigint FROM @extschema@.signal_outcomes WHERE state = 'open')";
+    (SELECT string_agg(DISTINCT symbol, ' ' ORDER BY symbol) FILTER (WHERE expires_at > clock_timestamp()) AS symbols,
+            (extract(epoch FROM min(expires_at)) * 1000)::bigint AS first_expires_at
+       FROM @extschema@.signal_outcomes WHERE state = 'open') AS open_outcomes";
 
 /// Reads the two columns of [`OPEN`], of which `first` is the number of the first.
 ///
