@@ -2,11 +2,11 @@
 -- The record that a strategy would have had on recorded candles.
 
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_day_shifts(
-        candles text, strategy text, overrides jsonb, exit integer)
+        candles text, strategy text, overrides jsonb, exit integer, search_path text)
     RETURNS TABLE (shifts integer, mean_percent double precision, p double precision)
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'signal_hub_day_shifts_wrapper';
-COMMENT ON FUNCTION @extschema@.signal_hub_day_shifts(text, text, jsonb, integer) IS
+COMMENT ON FUNCTION @extschema@.signal_hub_day_shifts(text, text, jsonb, integer, text) IS
 'what the signals of a replay would have returned on other days, for replay_track_record(): how many whole-day shifts '
 'were looked at, their mean return, and the share of them, the unmoved one included, that is not below it';
 
@@ -23,11 +23,11 @@ $$;
 COMMENT ON FUNCTION @extschema@.signal_hub_tell_trials(bigint, numeric) IS
 'tells who tries rules on recorded candles what the best of many tries shows without any edge';
 
--- Without SET search_path: the query of candles is the caller's, and so is its search_path. What
--- is named here was looked up when the function was created.
+-- The search_path of the caller is read by the default, before the function pins its own.
 CREATE OR REPLACE FUNCTION @extschema@.replay_track_record(
         candles text, strategy text DEFAULT 'momentum', overrides jsonb DEFAULT '{}', settle text DEFAULT NULL,
-        by text[] DEFAULT '{}', exit integer DEFAULT 1)
+        by text[] DEFAULT '{}', exit integer DEFAULT 1,
+        search_path text DEFAULT current_setting('search_path'))
     RETURNS TABLE (
         symbol text, signal_type text, strategy text, reason text, bucket text, day date, hour integer,
         signals bigint, open bigint, void bigint, settled bigint,
@@ -42,6 +42,7 @@ CREATE OR REPLACE FUNCTION @extschema@.replay_track_record(
         deflated_sharpe numeric, verdict text, further_targets jsonb,
         shifts integer, null_mean_percent numeric, null_p numeric)
     LANGUAGE sql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
     BEGIN ATOMIC
         WITH asked AS MATERIALIZED (
             SELECT @extschema@.signal_hub_track_groups(replay_track_record.by, replay_track_record.exit) AS by,
@@ -61,7 +62,7 @@ CREATE OR REPLACE FUNCTION @extschema@.replay_track_record(
               FROM asked a
              CROSS JOIN LATERAL @extschema@.replay_signals(
                        replay_track_record.candles, replay_track_record.strategy, replay_track_record.overrides,
-                       replay_track_record.settle) o
+                       replay_track_record.settle, replay_track_record.search_path) o
              CROSS JOIN LATERAL (SELECT least(replay_track_record.exit, cardinality(o.take_profit)) AS exit) e
         ), told AS MATERIALIZED (
             SELECT @extschema@.signal_hub_tell_trials(
@@ -79,7 +80,7 @@ CREATE OR REPLACE FUNCTION @extschema@.replay_track_record(
               FROM asked a
              CROSS JOIN LATERAL @extschema@.signal_hub_day_shifts(
                        replay_track_record.candles, replay_track_record.strategy, replay_track_record.overrides,
-                       replay_track_record.exit) s
+                       replay_track_record.exit, replay_track_record.search_path) s
              WHERE a.by = '{}'
         )
         SELECT t.*, s.shifts, round(s.mean_percent::numeric, 6), round(s.p::numeric, 6)
@@ -93,7 +94,7 @@ CREATE OR REPLACE FUNCTION @extschema@.replay_track_record(
                        a.by, replay_track_record.exit, NULL, a.trials) t
           LEFT JOIN shifted s ON true;
     END;
-COMMENT ON FUNCTION @extschema@.replay_track_record(text, text, jsonb, text, text[], integer) IS
+COMMENT ON FUNCTION @extschema@.replay_track_record(text, text, jsonb, text, text[], integer, text) IS
 'signal_track_record() over replay_signals(), with the arguments of both, and outcomes of every length of candles.
 Without by also what the same signals would have returned on other days: shifts (whole days, around the end to the '
 'beginning, 400 at most), null_mean_percent (their mean return) and null_p (the share of them, the unmoved one '

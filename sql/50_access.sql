@@ -30,12 +30,21 @@ REVOKE ALL ON FUNCTION @extschema@.signal_hub_add_rule_version() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_keep_rule_versions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_rule_parameters(@extschema@.signal_rules) FROM PUBLIC;
 -- It reads what its caller may read, and works hard for it.
-REVOKE ALL ON FUNCTION @extschema@.replay_signals(text, text, jsonb, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.replay_track_record(text, text, jsonb, text, text[], integer) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.signal_hub_day_shifts(text, text, jsonb, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.replay_signals(text, text, jsonb, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.replay_track_record(text, text, jsonb, text, text[], integer, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_day_shifts(text, text, jsonb, integer, text) FROM PUBLIC;
 -- These read all outcomes as the owner.
 REVOKE ALL ON FUNCTION @extschema@.signal_track_record(timestamptz, timestamptz, text[], integer, text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_trials() FROM PUBLIC;
+-- Of use only together with these.
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_best_by_luck(bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_normal(double precision) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_normal_quantile(double precision) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_tell_trials(bigint, numeric) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_track_groups(text[], integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_track_record(
+    text[], text[], text[], text[], numeric[], timestamptz[], timestamptz[], text[], integer[], integer[], text[],
+    numeric[], numeric[], numeric[], text[], boolean[], text[], integer, text[], bigint) FROM PUBLIC;
 -- What it prints may tell how a site is built.
 REVOKE ALL ON FUNCTION @extschema@.dump_user_additions() FROM PUBLIC;
 -- These change who sees what.
@@ -120,11 +129,20 @@ GRANT EXECUTE ON FUNCTION @extschema@.signal_outcome_settled(@extschema@.signal_
 -- For the policies of signal_outcomes; of a session without a subscriber they say nothing.
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_open_signals() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_shows_prices() TO pg_monitor;
-GRANT EXECUTE ON FUNCTION @extschema@.replay_signals(text, text, jsonb, text) TO pg_monitor;
-GRANT EXECUTE ON FUNCTION @extschema@.replay_track_record(text, text, jsonb, text, text[], integer) TO pg_monitor;
-GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_day_shifts(text, text, jsonb, integer) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.replay_signals(text, text, jsonb, text, text) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.replay_track_record(text, text, jsonb, text, text[], integer, text)
+    TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_day_shifts(text, text, jsonb, integer, text) TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_track_record(timestamptz, timestamptz, text[], integer, text[])
     TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_trials() TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_track_record TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_track_record_daily TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_best_by_luck(bigint) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_normal(double precision) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_normal_quantile(double precision) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_tell_trials(bigint, numeric) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_track_groups(text[], integer) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_track_record(
+    text[], text[], text[], text[], numeric[], timestamptz[], timestamptz[], text[], integer[], integer[], text[],
+    numeric[], numeric[], numeric[], text[], boolean[], text[], integer, text[], bigint) TO pg_monitor;

@@ -16,6 +16,7 @@ fn replay_signals(
     strategy: Option<ServerBytes<'_>>,
     overrides: Option<ServerJson>,
     settle: Option<ServerBytes<'_>>,
+    search_path: Option<ServerBytes<'_>>,
 ) -> TableIterator<
     'static,
     (
@@ -53,7 +54,8 @@ fn replay_signals(
         name!(superseded_at, Option<TimestampWithTimeZone>),
     ),
 > {
-    let mut run = or_raise(|| Run::begin(asked(candles, strategy, overrides, settle)?));
+    let mut run =
+        or_raise(|| Run::begin(asked(candles, strategy, overrides, settle, search_path)?));
     TableIterator::new(std::iter::from_fn(move || {
         or_raise(|| run.as_mut().map_or(Ok(None), Run::next_row))
     }))
@@ -67,11 +69,17 @@ fn signal_hub_day_shifts(
     strategy: Option<ServerBytes<'_>>,
     overrides: Option<ServerJson>,
     exit: Option<i32>,
+    search_path: Option<ServerBytes<'_>>,
 ) -> TableIterator<'static, (name!(shifts, i32), name!(mean_percent, f64), name!(p, f64))> {
     let exit = exit
         .and_then(|exit| usize::try_from(exit).ok())
         .unwrap_or(1);
-    let null = or_raise(|| replays::null(asked(candles, strategy, overrides, None)?, exit));
+    let null = or_raise(|| {
+        replays::null(
+            asked(candles, strategy, overrides, None, search_path)?,
+            exit,
+        )
+    });
     let row = |null: replay::Null| (null.shifts as i32, null.mean_percent, null.p);
     TableIterator::new(null.map(row))
 }
@@ -81,6 +89,7 @@ fn asked(
     strategy: Option<ServerBytes<'_>>,
     overrides: Option<ServerJson>,
     settle: Option<ServerBytes<'_>>,
+    search_path: Option<ServerBytes<'_>>,
 ) -> Result<Asked, Failure> {
     let given = |text: Option<ServerBytes<'_>>, name: &str| {
         let text = text.map(|text| text.whole());
@@ -91,5 +100,6 @@ fn asked(
         strategy: given(strategy, "strategy")?,
         overrides: overrides.map_or_else(|| json!({}), |overrides| overrides.0),
         settle: settle.map(|text| text.whole()),
+        search_path: search_path.map(|text| text.whole()),
     })
 }

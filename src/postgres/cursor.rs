@@ -1,5 +1,6 @@
 //! A query that somebody wrote, run as whoever calls, a batch of rows at a time.
 
+use super::scoped_settings::with_settings;
 use super::{Failure, encoding};
 use pgrx::pg_sys::NodeTag;
 use pgrx::prelude::*;
@@ -13,6 +14,7 @@ use std::ffi::{CStr, CString};
 /// write nothing.
 pub struct Cursor {
     portal: CString,
+    search_path: Option<CString>,
     columns: Vec<Column>,
 }
 
@@ -31,14 +33,17 @@ pub struct Column {
 pub struct Value<'a>(Option<pg_sys::Datum>, std::marker::PhantomData<&'a ()>);
 
 impl Cursor {
-    /// Opens `query`, which the argument `argument` of a function is.
+    /// Opens `query`, which the argument `argument` of a function is. It looks for its tables in
+    /// `search_path`, if that is given instead of the one in force.
     ///
     /// # Errors
     /// When it is not exactly one SELECT that only reads, and what preparing and opening it raises.
-    pub fn open(query: &str, argument: &str) -> Result<Self, Failure> {
+    pub fn open(query: &str, argument: &str, search_path: Option<&str>) -> Result<Self, Failure> {
         let text = encoding::to_server_c(query);
         check(&text, argument)?;
-        connected(|| {
+        let search_path = search_path.map(encoding::to_server_c);
+        let path = search_path.clone();
+        connected(path.as_deref(), || {
             // SAFETY: plain calls; the text outlives them, and the plan is freed with the
             // connection, after the portal has taken what it needs.
             unsafe {
@@ -63,6 +68,7 @@ impl Cursor {
                 }
                 Ok(Self {
                     portal: CStr::from_ptr((*portal).name).to_owned(),
+                    search_path,
                     columns: columns((*portal).tupDesc),
                 })
             }
@@ -84,7 +90,7 @@ impl Cursor {
         most: usize,
         mut take: impl FnMut(&[Value]) -> Result<(), Failure>,
     ) -> Result<usize, Failure> {
-        connected(|| {
+        connected(self.search_path.as_deref(), || {
             let mut datums = vec![pg_sys::Datum::from(0); self.columns.len()];
             let mut nulls = vec![false; self.columns.len()];
             let mut row = Vec::with_capacity(self.columns.len());
@@ -126,7 +132,7 @@ impl Cursor {
     /// # Errors
     /// What closing raises.
     pub fn close(self) -> Result<(), Failure> {
-        connected(|| {
+        connected(None, || {
             // SAFETY: the portal is looked up, and is nobody else's.
             unsafe {
                 let portal = pg_sys::SPI_cursor_find(self.portal.as_ptr());
@@ -176,14 +182,20 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Runs `work` with a connection to SPI. What is open when it raises, or returns an error that is
+/// Runs `work` with a connection to SPI, and with this `search_path` if there is one. What is open when it raises, or returns an error that is
 /// then raised, the abort closes.
-fn connected<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+fn connected<T>(
+    search_path: Option<&CStr>,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
     // SAFETY: closed below.
     if unsafe { pg_sys::SPI_connect() } != pg_sys::SPI_OK_CONNECT as i32 {
         return Err(Failure::internal("no connection to SPI"));
     }
-    let result = work();
+    let result = match search_path {
+        Some(path) => with_settings(&[(c"search_path", path)], work),
+        None => work(),
+    };
     // SAFETY: opened above.
     unsafe { pg_sys::SPI_finish() };
     result

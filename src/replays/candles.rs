@@ -30,12 +30,16 @@ pub struct Candles {
 }
 
 impl Candles {
-    /// Opens a query that the argument `argument` of a function is.
+    /// Opens a query that the argument `argument` of a function is, see [`Cursor::open`].
     ///
     /// # Errors
     /// When it is not one SELECT, a column is missing or of another type, or it cannot run.
-    pub fn open(query: &str, argument: &'static str) -> Result<Self, Failure> {
-        let cursor = Cursor::open(query, argument)?;
+    pub fn open(
+        query: &str,
+        argument: &'static str,
+        search_path: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let cursor = Cursor::open(query, argument, search_path)?;
         let columns = Columns {
             argument,
             columns: cursor.columns(),

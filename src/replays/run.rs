@@ -23,6 +23,8 @@ pub struct Asked {
     pub overrides: Value,
     /// A query of finer candles that settle.
     pub settle: Option<String>,
+    /// Where both queries look for their tables; `None` is where the statement does.
+    pub search_path: Option<String>,
 }
 
 /// A replay that was begun. Gives its signals in the order of time.
@@ -52,12 +54,14 @@ impl Run {
     /// at the same time, or there are none.
     pub fn begin(asked: Asked) -> Result<Option<Self>, Failure> {
         let rule = rule_of(&asked.strategy, asked.overrides)?;
-        let mut candles = Candles::open(&asked.candles, "candles")?;
+        let path = asked.search_path.as_deref();
+        let mut candles = Candles::open(&asked.candles, "candles", path)?;
         let (first, candle_ms) = beginning(&mut candles)?;
         let Some(step_ms) = candle_ms else {
             return Ok(None);
         };
-        let finer = asked.settle.map(|query| Candles::open(&query, "settle"));
+        let settle = asked.settle.as_deref();
+        let finer = settle.map(|query| Candles::open(query, "settle", path));
         let mut finer = finer.transpose()?;
         let (first_finer, finer_ms) = match &mut finer {
             Some(finer) => beginning(finer)?,

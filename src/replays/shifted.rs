@@ -15,7 +15,7 @@ use replay::{Engine, Fate, Null, Options, Shifts};
 /// When there is no such rule, what the query raises, and when a candle cannot be replayed.
 pub fn null(asked: Asked, exit: usize) -> Result<Option<Null>, Failure> {
     let rule = rule_of(&asked.strategy, asked.overrides)?;
-    let mut candles = Candles::open(&asked.candles, "candles")?;
+    let mut candles = Candles::open(&asked.candles, "candles", asked.search_path.as_deref())?;
     let (first, step_ms) = beginning(&mut candles)?;
     let Some(step_ms) = step_ms else {
         return Ok(None);

@@ -1,7 +1,7 @@
 //! The SQL that users install is the SQL that the library was compiled for.
 
 use object::{Object, ObjectSection, ObjectSymbol};
-use pgrx_sql_entity_graph::metadata::SqlMapping;
+use pgrx_sql_entity_graph::metadata::{SqlArrayMapping, SqlMapping};
 use pgrx_sql_entity_graph::section::{decode_entities, is_schema_section_name};
 use pgrx_sql_entity_graph::{PgExternEntity, PgExternReturnEntity, SqlGraphEntity, UsedTypeEntity};
 use signal_hub_harness::cluster::POSTGRES;
@@ -124,6 +124,7 @@ fn sql_type(session: &mut Session, ty: &UsedTypeEntity) -> Option<String> {
     let name = match &ty.metadata.argument_sql {
         Ok(SqlMapping::As(name)) => name,
         Ok(SqlMapping::Skip) => return None,
+        Ok(SqlMapping::Array(SqlArrayMapping::As(element))) => &format!("{element}[]"),
         other => panic!("{}: {other:?} is not expected here", ty.full_path),
     };
     Some(session.one(&format!("SELECT '{name}'::regtype::text")))
