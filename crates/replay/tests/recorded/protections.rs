@@ -1,19 +1,15 @@
 //! What a stop guard would have withheld of the recorded candles' signals.
 
-use crate::candles;
-use market::{Candle, UnixMillis};
-use replay::{Replay, RollingDay};
-use rust_decimal::Decimal;
+use crate::{candles, joint};
+use market::UnixMillis;
+use replay::{Fate, Replayed};
 use rust_decimal::prelude::ToPrimitive;
 use std::collections::HashMap;
-use std::thread;
 use strategy::Side;
-use strategy::outcome::{Ended, Outcome, Settlement, Terms};
+use strategy::outcome::{Ended, Outcome};
 use strategy::protection::{Ending, Kind, Protection, Scope, withheld_by};
-use strategy::shipped::rule_of_0_2_0;
 
 const HOUR: i64 = 3_600_000;
-const FEE: Decimal = Decimal::from_parts(1, 0, 0, false, 1);
 
 struct Settled {
     side: Side,
@@ -22,46 +18,19 @@ struct Settled {
     outcome: Outcome,
 }
 
-fn settled(symbol: &str, history: Vec<Candle>) -> Vec<Settled> {
-    let rule = rule_of_0_2_0();
-    let mut replay = Replay::new(&rule, symbol);
-    let mut day = RollingDay::new(symbol, candles::CANDLE_MS);
-    let mut open: Vec<(Settlement, Side, UnixMillis)> = Vec::new();
-    let mut settled = Vec::new();
-    for candle in history {
-        let now = candle.open_time + candles::CANDLE_MS;
-        for (settlement, ..) in &mut open {
-            settlement.push(&candle, candles::CANDLE_MS);
-        }
-        open.retain(|(settlement, side, at)| {
-            let is_open = settlement.expires_at() > now;
-            if let Some(outcome) = settlement.outcome(FEE).filter(|_| !is_open) {
-                settled.push(Settled {
-                    side: *side,
-                    at: *at,
-                    expires_at: settlement.expires_at(),
-                    outcome,
-                });
-            }
-            is_open
-        });
-        let Some(ticker) = day.push(candle) else {
-            continue;
-        };
-        open.extend(replay.judge(ticker, |verdict| {
-            let signal = verdict.signal.as_ref()?;
-            let terms = Terms {
-                side: signal.side,
-                levels: signal.levels.clone(),
-                take_profit_percents: signal.distances.take_profit_percents.clone(),
-                stop_loss_percent: signal.distances.stop_loss_percent,
-                signal_at: signal.ticker.close_time,
-                expires_at: signal.expires_at,
-            };
-            let at = signal.ticker.close_time;
-            Some((Settlement::new(terms), signal.side, at))
-        }));
-    }
+/// The signals of one symbol whose time has passed, in the order of time.
+fn settled(symbol: &str, all: &[Replayed]) -> Vec<Settled> {
+    let those = all.iter().filter(|replayed| *replayed.symbol == *symbol);
+    let settled = those.filter_map(|replayed| match &replayed.fate {
+        Fate::Settled(outcome) => Some(Settled {
+            side: replayed.signal.side,
+            at: replayed.signal.ticker.close_time,
+            expires_at: replayed.signal.expires_at,
+            outcome: (**outcome).clone(),
+        }),
+        Fate::Open | Fate::Void(_) => None,
+    });
+    let mut settled: Vec<Settled> = settled.collect();
     settled.sort_by_key(|it| it.at);
     settled
 }
@@ -96,24 +65,13 @@ fn guarded(symbol: &str, all: &[Settled]) -> Vec<bool> {
 
 #[test]
 fn a_stop_guard_cuts_messages_and_not_the_loss_per_signal() {
-    let histories = candles::SYMBOLS.map(candles::candles);
-    if histories.iter().any(Option::is_none) {
+    let Some(all) = joint::whole() else {
         return;
-    }
-    let all: Vec<Vec<Settled>> = thread::scope(|scope| {
-        let threads = candles::SYMBOLS
-            .iter()
-            .zip(histories)
-            .map(|(symbol, history)| scope.spawn(move || settled(symbol, history.unwrap())));
-        let threads: Vec<_> = threads.collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
-    });
+    };
     let mut signals: Vec<(i64, f64, bool)> = Vec::new();
-    for (symbol, settled) in candles::SYMBOLS.iter().zip(&all) {
-        let withheld = guarded(symbol, settled);
+    for symbol in candles::SYMBOLS {
+        let settled = settled(symbol, all);
+        let withheld = guarded(symbol, &settled);
         signals.extend(settled.iter().zip(withheld).map(|(signal, withheld)| {
             let first_exit = signal.outcome.returns_percent[0].to_f64().unwrap();
             (signal.at.div_euclid(24 * HOUR), first_exit, withheld)
