@@ -3,6 +3,7 @@
 pub mod health;
 pub mod mark_limit;
 pub mod metrics;
+pub mod track_record;
 pub mod unread;
 
 use crate::auth::Keys;
@@ -14,6 +15,7 @@ use mark_limit::MarkLimit;
 use metrics::Metrics;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
+use track_record::TrackRecord;
 use unread::Unread;
 
 /// Everything a request or a task may need.
@@ -32,6 +34,8 @@ pub struct App {
     pub mark_limit: MarkLimit,
     /// Clients that are refused what they missed.
     pub unread: Unread,
+    /// What all signals came to.
+    pub track_record: TrackRecord,
     /// Numbers for operators.
     pub metrics: Metrics,
     /// The last report of the generator, with the time of the database.

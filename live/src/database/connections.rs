@@ -1,5 +1,5 @@
-//! Connections to the database: a pool for clients, and one connection of the service's own, so
-//! that what the service asks never waits for clients.
+//! Connections to the database: a pool for clients, one connection of the service's own, so that what
+//! the service asks never waits for clients, and one for the track record, which takes longer.
 //!
 //! The two have logins of their own if the operator gave them: what runs as a subscriber, row-level
 //! security policies and triggers included, can leave the role of subscribers again and act with
@@ -38,6 +38,7 @@ pub const SEARCH_PATH: &str = "pg_catalog,pg_temp";
 pub struct Connections {
     clients: Pool,
     own: Pool,
+    record: Pool,
     valid: Valid,
     /// The last client that needed a new connection did not get it. The login of subscribers may
     /// be refused while that of the service is not.
@@ -61,6 +62,7 @@ impl Connections {
         Ok(Self {
             clients: pool(source.for_subscribers(), CONNECTIONS, &valid)?,
             own: pool(&source.database, 1, &valid)?,
+            record: pool(&source.database, 1, &valid)?,
             valid,
             is_refusing_clients: AtomicBool::new(false),
         })
@@ -96,6 +98,11 @@ impl Connections {
     /// The connection for what the service asks.
     pub async fn own(&self) -> Result<Object, Refusal> {
         self.own.get().await.map_err(Refusal::from)
+    }
+
+    /// The connection for the track record.
+    pub async fn record(&self) -> Result<Object, Refusal> {
+        self.record.get().await.map_err(Refusal::from)
     }
 
     /// Uses none of the present connections again, neither idle ones nor those in use: they may

@@ -6,6 +6,7 @@ pub mod publication;
 mod refusal;
 mod reports;
 mod statements;
+mod track_record;
 mod turns;
 
 pub use connections::{PATIENCE, SEARCH_PATH, SESSION_OPTIONS, session_config};
@@ -16,7 +17,7 @@ pub use statements::Statement;
 use crate::auth::Subscriber;
 use crate::options::Serve;
 use connections::Connections;
-use deadpool_postgres::{BuildError, Transaction};
+use deadpool_postgres::{BuildError, Object, Transaction};
 use std::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -44,6 +45,7 @@ struct Texts {
     read_marks: String,
     health: String,
     log_report: String,
+    track_record: String,
 }
 
 impl Database {
@@ -63,6 +65,7 @@ impl Database {
                 read_marks: Statement::ReadMarks.text(schema),
                 health: Statement::Health.text(schema),
                 log_report: Statement::LogReport.text(schema),
+                track_record: Statement::TrackRecord.text(schema),
             },
         })
     }
@@ -130,14 +133,24 @@ impl Database {
 
     /// What the generator reports.
     pub async fn health(&self) -> Result<HealthReport, Refusal> {
-        HealthReport::new(&self.ask(&self.texts.health, &[]).await?)
+        let own = self.connections.own().await?;
+        HealthReport::new(&self.ask(&own, &self.texts.health, &[]).await?)
     }
 
     /// How far the log is, and whether nothing is missing in what is followed.
     pub async fn log_report(&self) -> Result<LogReport, Refusal> {
         let asked = Instant::now();
         let parameters: Parameters = &[&self.publication, &self.slot];
-        LogReport::new(&self.ask(&self.texts.log_report, parameters).await?, asked)
+        let own = self.connections.own().await?;
+        let report = self.ask(&own, &self.texts.log_report, parameters);
+        LogReport::new(&report.await?, asked)
+    }
+
+    /// What all signals of the last days came to, as a JSON object.
+    pub async fn track_record(&self) -> Result<String, Refusal> {
+        let connection = self.connections.record().await?;
+        let record = self.ask(&connection, &self.texts.track_record, &[]);
+        reports::value(&record.await?, "record")
     }
 
     /// Whether clients get connections, as far as that is known.
@@ -156,8 +169,12 @@ impl Database {
     }
 
     /// Asks as the service itself.
-    async fn ask(&self, text: &str, parameters: Parameters<'_>) -> Result<Row, Refusal> {
-        let connection = self.connections.own().await?;
+    async fn ask(
+        &self,
+        connection: &Object,
+        text: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Row, Refusal> {
         let work = async {
             let statement = connection.prepare_cached(text).await?;
             connection.query_opt(&statement, parameters).await

@@ -5,6 +5,7 @@
 //! becoming unreadable; for them, the `search_path` of the sessions holds (see `connections`).
 
 use crate::database::publication::{fingerprint, outcomes_published};
+use crate::database::track_record;
 use crate::signal::{Column, Columns, MARK, OutcomeColumn};
 use postgres_protocol::escape::escape_identifier;
 
@@ -86,6 +87,9 @@ statements! { |schema|
         schema = escape_identifier(schema),
     ),
 
+    /// What all signals came to.
+    TrackRecord => track_record::statement(schema),
+
     /// How far the log is, and whether the slot is read and the publication whole. The function
     /// flushes the log before its end is read; the snapshot is older.
     LogReport => format!(
@@ -116,8 +120,8 @@ statements! { |schema|
     /// The schema of the extension, and whether it is new enough.
     Extension =>
         "SELECT n.nspname::pg_catalog.text AS schema,
-                pg_catalog.to_regclass(pg_catalog.format('%I.user_signal_outcomes', n.nspname))
-                    IS NOT NULL AS is_recent
+                EXISTS (SELECT FROM pg_catalog.pg_proc p
+                         WHERE p.pronamespace = n.oid AND p.proname = 'signal_track_record') AS is_recent
            FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
           WHERE e.extname = 'signal_hub'",
 
@@ -181,12 +185,18 @@ statements! { |schema|
     /// Whether this login may read what it asks for as itself.
     OwnRights => format!(
         "SELECT pg_catalog.has_table_privilege({health}, 'SELECT')
-                    AND pg_catalog.has_table_privilege({runs}, 'SELECT') AS may_read_health,
+                    AND pg_catalog.has_table_privilege({runs}, 'SELECT')
+                    AND pg_catalog.has_function_privilege(pg_catalog.to_regprocedure({record}), 'EXECUTE')
+                    AS may_read_health,
                 pg_catalog.has_function_privilege(pg_catalog.to_regprocedure({transactions}), 'EXECUTE')
                     AS may_read_transactions,
                 current_user::pg_catalog.text AS login",
         health = literal_in(schema, "signal_health"),
         runs = literal_in(schema, "signal_runs"),
+        record = literal_in(
+            schema,
+            "signal_track_record(timestamptz, timestamptz, pg_catalog.text[], integer, pg_catalog.text[])"
+        ),
         transactions = literal_in(schema, "signal_hub_transactions()"),
     ),
 

@@ -3,6 +3,7 @@
 mod live;
 mod operating;
 mod page;
+mod record;
 mod reply;
 mod signals;
 mod subscriber;
@@ -25,6 +26,7 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/api/signals", get(signals::read))
         .route("/api/signals/{signal_id}", post(signals::mark))
         .route("/api/stream", get(live::stream))
+        .route("/api/track-record", get(record::read))
         .route("/api/health", get(live::health))
         .fallback(|| async { error(StatusCode::NOT_FOUND, "there is no such address") });
     Router::new()

@@ -273,7 +273,7 @@ async fn check_own_rights(client: &Client, schema: &str) -> Result<(), Failure> 
     }
     if !row.try_get::<_, bool>("may_read_health")? {
         return Err(Failure::refused(
-            format!("role {login} may not read signal_health"),
+            format!("role {login} may not read signal_health or the track record"),
             format!("GRANT pg_monitor TO {}", escape_identifier(&login)),
         ));
     }

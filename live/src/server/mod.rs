@@ -7,6 +7,7 @@ mod sockets;
 use crate::app::health::Health;
 use crate::app::mark_limit::MarkLimit;
 use crate::app::metrics::Metrics;
+use crate::app::track_record::TrackRecord;
 use crate::app::unread::Unread;
 use crate::app::{App, UP};
 use crate::auth::Keys;
@@ -48,6 +49,7 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
         database,
         mark_limit: MarkLimit::default(),
         unread: Unread::default(),
+        track_record: TrackRecord::default(),
         metrics: Metrics::default(),
         health: watch::Sender::new(Health::unknown()),
         log_report: watch::Sender::new(None),

@@ -21,4 +21,5 @@ mod signing_in;
 mod silence;
 mod slots;
 mod slow;
+mod track_record;
 mod trust;
