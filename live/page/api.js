@@ -42,6 +42,11 @@ export class Api {
     return response.json();
   }
 
+  /** The record of all signals; not of this subscriber alone. */
+  async trackRecord(signal) {
+    return (await this.#fetch('api/track-record', { signal: withPatience(signal) })).json();
+  }
+
   /** The stream, as a response whose body does not end; also with the outcomes of the `open` signals. */
   async stream(since, open, signal) {
     const query = new URLSearchParams(from(since, open));

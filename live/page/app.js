@@ -1,5 +1,6 @@
 // Signs in and out, and shows either the form or the signals.
 
+import { Api } from './api.js';
 import { Cache } from './cache.js';
 import { setText } from './dom.js';
 import { LinkSignIn } from './link.js';
@@ -8,6 +9,7 @@ import { Session, readToken, takeTokenFromAddress } from './session.js';
 import { Shell } from './shell.js';
 import { Subscriber } from './subscriber.js';
 import { View } from './view.js';
+import { Views } from './views.js';
 
 const at = (id) => document.getElementById(id);
 const isVisible = () => !document.hidden;
@@ -36,13 +38,18 @@ class App {
     clicked: (id) => this.#subscriber?.mark(id, { viewed: true, clicked: true }),
   });
 
+  #views = new Views(at, (error) => this.#refused(error));
+
   start() {
     this.#listen();
     const token = takeTokenFromAddress(location, history);
     // Those who are signed in see their signals while the token is checked.
     if (token === null || this.#session.userId !== null) this.#show('');
     if (token !== null) this.#link.take(token);
-    this.#shell.start((id) => this.#view.open(id));
+    this.#shell.start((id) => {
+      this.#views.showSignals();
+      this.#view.open(id);
+    });
   }
 
   #listen() {
@@ -63,6 +70,7 @@ class App {
     addEventListener('hashchange', () => {
       const token = takeTokenFromAddress(location, history);
       if (token !== null) this.#link.take(token);
+      this.#views.route();
     });
     this.#session.onChangedElsewhere(window, () => {
       this.#link.close();
@@ -98,7 +106,6 @@ class App {
     this.#subscriber = null;
     const isSignedIn = this.#session.userId !== null;
     at('signed-out').hidden = isSignedIn;
-    at('signed-in').hidden = !isSignedIn;
     at('status').hidden = !isSignedIn;
     at('account').hidden = !isSignedIn;
     at('problem').textContent = problem;
@@ -107,9 +114,11 @@ class App {
     const wasAnother = Cache.clear(storage, this.#session.userId);
     if (wasAnother || !isSignedIn) this.#notifier.clear();
     if (!isSignedIn) {
+      this.#views.leave();
       if (problem) at('token').focus();
       return;
     }
+    this.#views.enter(new Api(this.#session.token));
     const parts = { session: this.#session, storage, view: this.#view, notifier: this.#notifier, isVisible };
     this.#subscriber = new Subscriber(parts, {
       refused: (error) => this.#refused(error),

@@ -140,14 +140,14 @@ test('the keyboard reaches and opens everything, and shows where it is', async (
     return { name: document.activeElement.textContent.replace(/\s+/g, ' ').trim(), outline: `${outlineStyle} ${outlineWidth}`, top: document.activeElement.getBoundingClientRect().top };
   });
   const seen = [];
-  for (let i = 0; i < 5; i += 1) {
+  for (let i = 0; i < 7; i += 1) {
     await page.keyboard.press('Tab');
     const { name, outline, top } = await focused();
     assert.equal(outline, 'solid 3px', name);
     assert.ok(top >= 0, `${name} is in view`);
     seen.push(name);
   }
-  assert.deepEqual(seen.filter((name) => name !== 'Notify me').slice(0, 4), ['Skip to the signals', 'Sign out', 'LONG AVAXUSDT', 'LONG AVAXUSDT']);
+  assert.deepEqual(seen.filter((name) => name !== 'Notify me').slice(0, 6), ['Skip to the signals', 'Sign out', 'Signals', 'Track record', 'LONG AVAXUSDT', 'LONG AVAXUSDT']);
   await page.keyboard.press('Enter');
   await eventually('open', () => page.getByRole('button', { expanded: true }).isVisible());
   await page.keyboard.press(' ');
