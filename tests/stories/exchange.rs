@@ -3,7 +3,7 @@
 
 use signal_hub_harness::cluster::{Cluster, POSTGRES, Stop};
 use signal_hub_harness::scene::{
-    SOON, by_itself, flat_market, rising_market, subscribe, wait_for_good_run,
+    FLIPS_AT_ONCE, SOON, by_itself, flat_market, rising_market, subscribe, wait_for_good_run,
     waiting_behind_a_silent_exchange, worker_pid,
 };
 use signal_hub_harness::session::Session;
@@ -136,6 +136,7 @@ fn every_fault_of_the_exchange_is_recorded_and_survived() {
     subscribe(&mut session, "MAX", 1, 2);
     // Every case makes new signals, so no quota may end them.
     session.run("UPDATE signal_tiers SET daily_quota = NULL; COMMIT");
+    session.run(FLIPS_AT_ONCE);
     wait_for_good_run(&mut session);
 
     let mut problems = Vec::new();
