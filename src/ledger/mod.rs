@@ -11,6 +11,7 @@ mod plan;
 pub mod protections;
 mod recordset;
 pub mod retention;
+mod rules;
 pub mod uptime;
 mod verdicts;
 
@@ -20,7 +21,8 @@ pub use history::{
 };
 pub use numbers::{go_beyond_deliveries, look_ahead};
 pub use plan::{
-    Plan, RULE_COLUMNS, Standing, episodes, last_worker_run, pause, paused, plan, reopen_refused,
-    resume, rule, standing,
+    Plan, Standing, episodes, last_worker_run, pause, paused, plan, reopen_refused, resume,
+    standing,
 };
+pub use rules::{RULE_COLUMNS, rule};
 pub use verdicts::record_verdicts;

@@ -1,16 +1,12 @@
-//! A live worker and the replay see the same candles: they agree on every signal, and on what
+//! A live worker and replay_signals() see the same candles: they agree on every signal, and on what
 //! became of it.
 
 use super::{MINUTE, SECOND, Story};
-use market::Candle;
-use replay::{Replay, RollingDay};
 use rust_decimal::Decimal;
 use signal_hub_harness::scene::{SOON, by_itself, flat_market};
+use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
 use signal_hub_simulator::{RecordedCandle, UnixMillis};
-use strategy::outcome::{Ended, FirstTouch, Outcome, Settlement, Terms};
-use strategy::shipped::rule_of_0_2_0;
-use strategy::{Rule, Signal};
 
 const SYMBOLS: [&str; 8] = [
     "ADAUSDT", "AVAXUSDT", "BNBUSDT", "BTCUSDT", "DOGEUSDT", "ETHUSDT", "LINKUSDT", "SOLUSDT",
@@ -58,111 +54,37 @@ fn five_minutes(minutes: &[RecordedCandle]) -> Vec<RecordedCandle> {
     joined.collect()
 }
 
-fn candle(recorded: &RecordedCandle) -> Candle {
-    Candle {
-        open_time: recorded.open_time,
-        open: recorded.open,
-        high: recorded.high,
-        low: recorded.low,
-        close: recorded.close,
-        base_volume: recorded.base_volume,
-        quote_volume: recorded.quote_volume,
+/// Puts candles into a table, with the names that replay_signals() reads.
+fn keep(session: &mut Session, table: &str, candles: &[(&str, Vec<RecordedCandle>)]) {
+    session.run(&format!(
+        "CREATE TABLE {table} (symbol text, open_time timestamptz, open numeric, high numeric, low numeric, close numeric,
+                               base_volume numeric, quote_volume numeric)"
+    ));
+    for (symbol, candles) in candles {
+        let row = |c: &RecordedCandle| {
+            format!(
+                "('{symbol}', to_timestamp({} / 1000.0), {}, {}, {}, {}, {}, {})",
+                c.open_time, c.open, c.high, c.low, c.close, c.base_volume, c.quote_volume
+            )
+        };
+        let rows: Vec<String> = candles.iter().map(row).collect();
+        session.run(&format!("INSERT INTO {table} VALUES {}", rows.join(", ")));
     }
 }
 
-fn words(numbers: &[Decimal]) -> String {
-    let words = numbers.iter().map(|number| number.normalize().to_string());
-    words.collect::<Vec<_>>().join(" ")
-}
-
-/// What is on record of a signal and its outcome, in words.
-const ON_RECORD: &str = "
-    format('%s %s %s at %s until %s, %s, levels %s %s %s: %s targets, %s, %s, touched %s %s, returns %s, %s, %s, mirror %s, %s %s, %s %s by %s',
-           symbol, signal_type, reason, epoch(signal_at), epoch(expires_at),
-           words(ARRAY[confidence, quality_score, price_change_percent]), words(ARRAY[entry_price]),
-           words(ARRAY[stop_loss]), words(take_profit), best_target, first_touch, ended,
-           array_to_string(ARRAY(SELECT epoch(t) FROM unnest(target_at) t), ' '), coalesce(epoch(stop_at), 0),
-           words(returns_percent), words(ARRAY[ladder_percent]), words(ARRAY[hold_percent]),
-           words(mirror_returns_percent), words(ARRAY[mfe_percent]), words(ARRAY[mae_percent]),
-           ambiguous::int, gap::int, resolution)";
-
-const FUNCTIONS: &str = "
-    CREATE FUNCTION epoch(t timestamptz) RETURNS bigint LANGUAGE sql AS 'SELECT (extract(epoch FROM t) * 1000)::bigint';
-    CREATE FUNCTION words(n numeric[]) RETURNS text LANGUAGE sql
-        AS 'SELECT coalesce(string_agg(trim_scale(v)::text, '' '' ORDER BY o), '''') FROM unnest(n) WITH ORDINALITY u (v, o)'";
-
-fn in_words(signal: &Signal, outcome: &Outcome) -> String {
-    let levels = &signal.levels;
-    let first_touch = match outcome.first_touch {
-        FirstTouch::Target => "target",
-        FirstTouch::Stop => "stop",
-        FirstTouch::None => "none",
-    };
-    let ended = match outcome.ended {
-        Ended::Target => "target",
-        Ended::Stop => "stop",
-        Ended::Expired => "expired",
-    };
-    let times: Vec<String> = outcome.target_at.iter().map(ToString::to_string).collect();
-    format!(
-        "{} {} {} at {} until {}, {}, levels {} {} {}: {} targets, {first_touch}, {ended}, touched {} {}, returns {}, {}, {}, mirror {}, {} {}, {} {} by 1m",
-        signal.ticker.symbol,
-        signal.side.as_str(),
-        signal.reason.as_str(),
-        signal.ticker.close_time,
-        signal.expires_at,
-        words(&[
-            signal.confidence,
-            signal.quality_score,
-            signal.ticker.price_change_percent
-        ]),
-        words(&[levels.entry_price]),
-        words(&[levels.stop_loss]),
-        words(&levels.take_profit),
-        outcome.best_target,
-        times.join(" "),
-        outcome.stop_at.unwrap_or_default(),
-        words(&outcome.returns_percent),
-        words(&[outcome.ladder_percent]),
-        words(&[outcome.hold_percent]),
-        words(&outcome.mirror_percent),
-        words(&[outcome.mfe_percent]),
-        words(&[outcome.mae_percent]),
-        u8::from(outcome.ambiguous),
-        u8::from(outcome.gap),
-    )
-}
-
-/// The signals of a symbol whose time has passed at `end`, by the replay.
-fn replayed(rule: &Rule, symbol: &str, minutes: &[RecordedCandle], end: UnixMillis) -> Vec<String> {
-    let mut replay = Replay::new(rule, symbol);
-    let mut day = RollingDay::new(symbol, FIVE);
-    let mut found = Vec::new();
-    for five in five_minutes(minutes) {
-        day.take(candle(&five)).expect("the numbers fit");
-        let Some(ticker) = day.ticker() else {
-            continue;
-        };
-        let signal = replay.judge(ticker, |verdict| verdict.signal.as_deref().cloned());
-        let Some(signal) = signal.filter(|signal| signal.expires_at < end) else {
-            continue;
-        };
-        let mut settlement = Settlement::new(Terms {
-            side: signal.side,
-            levels: signal.levels.clone(),
-            take_profit_percents: rule.take_profit_percents.clone(),
-            stop_loss_percent: rule.stop_loss_percent,
-            signal_at: signal.ticker.close_time,
-            expires_at: signal.expires_at,
-        });
-        for minute in minutes {
-            settlement.push(&candle(minute), MINUTE);
-        }
-        let outcome = settlement.outcome(Decimal::new(1, 1)).expect("candles");
-        found.push(in_words(&signal, &outcome));
-    }
-    found
-}
+/// Rows on which live signals and replayed ones differ, in every column that both have, and how
+/// many there are of each. What has not expired at `$end` is left out.
+const COMPARISON: &str = "
+    CREATE TEMPORARY VIEW replayed AS
+    SELECT to_jsonb(r) AS signal
+      FROM replay_signals('SELECT * FROM five ORDER BY open_time', 'momentum', '$rule'::jsonb,
+                          'SELECT * FROM minutes ORDER BY open_time') r
+     WHERE r.expires_at <= to_timestamp($end / 1000.0);
+    CREATE TEMPORARY VIEW live AS
+    SELECT (SELECT jsonb_object_agg(c.key, c.value)
+              FROM jsonb_each(to_jsonb(o) || jsonb_build_object('at', o.signal_at)) c
+             WHERE c.key IN (SELECT jsonb_object_keys(signal) FROM (SELECT signal FROM replayed LIMIT 1) one)) AS signal
+      FROM signal_outcomes o WHERE o.expires_at <= to_timestamp($end / 1000.0)";
 
 #[test]
 fn a_live_worker_and_the_replay_of_the_same_candles_agree_row_for_row() {
@@ -177,11 +99,11 @@ fn a_live_worker_and_the_replay_of_the_same_candles_agree_row_for_row() {
     let mut story = Story::with(market, |market, clock| {
         clock.of(by_itself(market)).set("signal_hub.interval", "2s")
     });
+    // With renewals there are enough signals to compare.
     story.session.run(&format!(
-        "{FUNCTIONS};
-         DELETE FROM signal_symbols WHERE symbol <> ALL ('{{{}}}');
-         -- With renewals there are enough signals to compare.
-         UPDATE signal_rules SET renew = true, cooldown = '30 minutes', cooldown_flips = false WHERE strategy = 'momentum'",
+        "DELETE FROM signal_symbols WHERE symbol <> ALL ('{{{}}}');
+         UPDATE signal_rules SET renew = true, cooldown = '30 minutes', cooldown_flips = false
+          WHERE strategy = 'momentum'",
         SYMBOLS.join(",")
     ));
     let end = begin + (DAY_MINUTES + LIVE_MINUTES) * MINUTE;
@@ -190,29 +112,37 @@ fn a_live_worker_and_the_replay_of_the_same_candles_agree_row_for_row() {
         story.clock.stand_at(&story.market, time);
         eventually(SOON, "a run of this time", || {
             story.session.one::<bool>(&format!(
-                "SELECT EXISTS (SELECT FROM signal_runs WHERE epoch(started_at) = {time})"
+                "SELECT EXISTS (SELECT FROM signal_runs WHERE started_at = to_timestamp({time} / 1000.0))"
             ))
         });
         time += FIVE;
     }
+    let due = end - 5 * SECOND;
     eventually(SOON, "what is due is settled", || {
         story.count(&format!(
-            "state = 'open' AND epoch(expires_at) <= {}",
-            end - 5 * SECOND
+            "state = 'open' AND expires_at <= to_timestamp({due} / 1000.0)"
         )) == 0
     });
-    let on_record: Vec<String> = story.session.list(&format!(
-        "SELECT {ON_RECORD} FROM signal_outcomes WHERE state = 'settled' ORDER BY symbol, signal_at"
-    ));
-    let rule = rule_of_0_2_0();
-    let expected: Vec<String> = recorded
-        .iter()
-        .flat_map(|(symbol, minutes)| replayed(&rule, symbol, minutes, end))
-        .collect();
-    assert_eq!(on_record, expected);
-    assert!(expected.len() >= 8, "too few to tell: {expected:#?}");
-    let state: Vec<String> = story
-        .session
-        .list("SELECT DISTINCT state FROM signal_outcomes ORDER BY state");
-    assert_eq!(state, ["open", "settled"]);
+    let session = &mut story.session;
+    keep(session, "minutes", &recorded);
+    let five = recorded.map(|(symbol, minutes)| (symbol, five_minutes(&minutes)));
+    keep(session, "five", &five);
+    let rule = r#"{"renew": true, "cooldown": "30 minutes", "cooldown_flips": false}"#;
+    session.run(
+        &COMPARISON
+            .replace("$end", &due.to_string())
+            .replace("$rule", rule),
+    );
+    for (which, one, other) in [
+        ("only live", "live", "replayed"),
+        ("only replayed", "replayed", "live"),
+    ] {
+        let rows: Vec<String> = session.list(&format!(
+            "SELECT signal::text FROM (SELECT signal FROM {one} EXCEPT SELECT signal FROM {other}) d"
+        ));
+        assert!(rows.is_empty(), "{which}: {rows:#?}");
+    }
+    let settled: i64 =
+        session.one("SELECT count(*) FROM live WHERE signal ->> 'state' = 'settled'");
+    assert!(settled >= 8, "{settled} are too few to tell");
 }
