@@ -9,3 +9,4 @@ mod look_ahead;
 mod outcomes;
 mod protections;
 mod replies;
+mod worth;
