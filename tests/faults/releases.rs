@@ -129,7 +129,9 @@ fn goes_on_once_updated(release: &str) {
     });
     each_signal_once_each(&mut session, SUBSCRIBERS);
     assert_eq!(
-        session.one::<f64>("SELECT stop_loss_percent::float8 FROM signal_rules"),
+        session.one::<f64>(
+            "SELECT stop_loss_percent::float8 FROM signal_rules WHERE strategy = 'momentum'"
+        ),
         2.5
     );
     assert_eq!(worker_pid(&mut session), Some(worker), "the same process");

@@ -68,7 +68,7 @@ fn what_pg_upgrade_finds_half_delivered_is_delivered_once_by_the_new_server() {
     tide.everybody_has_everything_once(&mut session, CROWD);
     let kept: bool = session.one(
         "SELECT stop_loss_percent = 2.5 AND (SELECT NOT enabled FROM signal_symbols WHERE symbol = 'DOGEUSDT')
-           FROM signal_rules",
+           FROM signal_rules WHERE strategy = 'momentum'",
     );
     assert!(kept, "the configuration");
     eventually(SOON, "all is well", || {
