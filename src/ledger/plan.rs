@@ -5,7 +5,7 @@ use super::outcomes::{self, Open};
 use super::rules::rules;
 use super::uptime;
 use crate::postgres::process::unix_millis;
-use crate::postgres::statements::{Row, text};
+use crate::postgres::statements::text;
 use crate::postgres::{Db, Failure};
 use crate::settings;
 use market::{Asked, LastLook, UnixMillis};
