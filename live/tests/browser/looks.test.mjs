@@ -25,8 +25,10 @@ async function picture(page, name) {
 
 /** Fails for whatever axe finds: contrast, names, roles, landmarks, headings and more. */
 async function isUsable(page, what) {
-  // Colours that are still changing must not be judged.
-  await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
+  // Colours that are still changing must not be judged. On a card outside of the window, which is not painted, they stand still.
+  await page.evaluate(() => Promise.allSettled(document.getAnimations()
+    .filter(({ effect }) => effect.target.checkVisibility({ contentVisibilityAuto: true }))
+    .map((animation) => animation.finished)));
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() => globalThis.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
   assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`), [], what);
@@ -147,7 +149,7 @@ test('the keyboard reaches and opens everything, and shows where it is', async (
     assert.ok(top >= 0, `${name} is in view`);
     seen.push(name);
   }
-  assert.deepEqual(seen.filter((name) => name !== 'Notify me').slice(0, 6), ['Skip to the signals', 'Sign out', 'Signals', 'Track record', 'LONG AVAXUSDT', 'LONG AVAXUSDT']);
+  assert.deepEqual(seen.filter((name) => name !== 'Notify me').slice(0, 6), ['Skip to the signals', 'Signals', 'Track record', 'Sign out', 'LONG AVAXUSDT', 'LONG AVAXUSDT']);
   await page.keyboard.press('Enter');
   await eventually('open', () => page.getByRole('button', { expanded: true }).isVisible());
   await page.keyboard.press(' ');
