@@ -187,7 +187,7 @@ mod tests {
     fn numbers_of_every_size_are_read_exactly() {
         for (bytes, expected) in [
             (short(false, 2, 1, &[1, 9900, 1500]), "19900.15"),
-            (short(false, 8, -2, &[1200]), "0.00000012"),
+            (short(false, 8, -2, &[12]), "0.00000012"),
             (short(true, 3, 0, &[8, 1630]), "-8.163"),
             (short(false, 0, 2, &[1]), "100000000"),
             (short(false, 5, 0, &[]), "0"),
