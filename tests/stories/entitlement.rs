@@ -1,8 +1,8 @@
 //! Who receives a signal, how many a day, and with which details.
 
 use signal_hub_harness::scene::{
-    SOON, by_itself, flat_market, generate, installed_by_hand, rising_market, subscribe, user,
-    wait_for_deliveries,
+    FLIPS_AT_ONCE, SOON, by_itself, flat_market, generate, installed_by_hand, rising_market,
+    subscribe, user, wait_for_deliveries,
 };
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
@@ -129,6 +129,7 @@ fn a_daily_quota_is_used_up_zero_gives_none_and_null_is_unlimited() {
     subscribe(&mut session, "MAX", 1, 1);
     subscribe(&mut session, "PRO", 2, 2);
     subscribe(&mut session, "FREE", 3, 3);
+    session.run(FLIPS_AT_ONCE);
     session.run("SELECT generate_signals_now()");
     // A later run on the same day does not start counting again.
     for symbol in FOUR {
@@ -162,6 +163,7 @@ fn quotas_count_by_utc_day_whatever_the_time_zone_of_the_database() {
     let mut session = cluster.session("far_away");
     session.run("CREATE EXTENSION signal_hub");
     subscribe(&mut session, "MAX", 1, 1);
+    session.run(FLIPS_AT_ONCE);
     assert_eq!(session.one::<String>("SHOW timezone"), zone);
     let days = "SELECT bool_and(q.day = (SELECT max((s.created_at AT TIME ZONE 'UTC')::date) FROM signals s)
                             AND q.day <> (SELECT max(s.created_at::date) FROM signals s)) FROM user_signal_quotas q";
