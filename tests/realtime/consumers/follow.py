@@ -1,4 +1,4 @@
-"""Follows a slot by pgoutput and prints each row as a line of JSON. Usage: follow.py PORT SLOT"""
+"""Follows a slot by pgoutput and prints each row of user_signals as a line of JSON. Usage: follow.py PORT SLOT"""
 
 import json
 import struct
@@ -8,7 +8,8 @@ import psycopg2
 from psycopg2.extras import LogicalReplicationConnection
 
 port, slot = sys.argv[1:]
-columns = []
+# Name and columns of each table, by its number.
+tables = {}
 
 
 def text(data, at):
@@ -17,19 +18,19 @@ def text(data, at):
 
 
 def relation(data):
-    at = 5
-    for _ in "schema", "table":
-        _, at = text(data, at)
+    _, at = text(data, 5)
+    table, at = text(data, at)
     (count,) = struct.unpack_from("!h", data, at + 1)
     at += 3
-    columns.clear()
+    columns = []
     for _ in range(count):
         name, at = text(data, at + 1)
         columns.append(name)
         at += 8
+    tables[data[1:5]] = table, columns
 
 
-def row(data):
+def row(data, columns):
     values, at = [], 8
     for _ in columns:
         if data[at : at + 1] == b"n":
@@ -47,7 +48,9 @@ def receive(message):
     if data[:1] == b"R":
         relation(data)
     elif data[:1] in (b"I", b"U"):
-        print(json.dumps(row(data)))
+        table, columns = tables[data[1:5]]
+        if table == "user_signals":
+            print(json.dumps(row(data, columns)))
     elif data[:1] == b"C":
         # The server may forget only what is safely written here.
         sys.stdout.flush()

@@ -1,14 +1,23 @@
-//! The inserts and updates in a stream of pgoutput, protocol version 1, text format. See "Logical
-//! Replication Message Formats" in PostgreSQL's documentation.
+//! The inserts and updates of user_signals in a stream of pgoutput, protocol version 1, text format.
+//! See "Logical Replication Message Formats" in PostgreSQL's documentation.
 
 use serde_json::{Map, Value};
+use std::collections::HashMap;
+
+/// The tables that were described so far, by their number.
+type Tables = HashMap<usize, Table>;
+
+struct Table {
+    name: String,
+    columns: Vec<String>,
+}
 
 /// The rows of complete messages, each a JSON object of texts. `separator` follows each message.
 pub fn rows(stream: &[u8], separator: &[u8]) -> Vec<String> {
-    let mut columns = Vec::new();
+    let mut tables = Tables::new();
     let mut rows = Vec::new();
     let mut rest = Bytes(stream);
-    while let Some(row) = message(&mut rest, &mut columns) {
+    while let Some(row) = message(&mut rest, &mut tables) {
         if rest.take(separator.len()) != Some(separator) {
             break;
         }
@@ -17,30 +26,32 @@ pub fn rows(stream: &[u8], separator: &[u8]) -> Vec<String> {
     rows
 }
 
-/// Reads one message, and the row in it if it has one; `None` when the stream ends. There is only
-/// one table.
-fn message(rest: &mut Bytes, columns: &mut Vec<String>) -> Option<Option<String>> {
+/// Reads one message, and the row of user_signals in it if it has one; `None` when the stream ends.
+fn message(rest: &mut Bytes, tables: &mut Tables) -> Option<Option<String>> {
     match rest.take(1)?[0] {
         b'B' => rest.take(20)?,
         b'C' => rest.take(25)?,
         b'R' => {
-            rest.take(4)?;
+            let number = rest.number::<4>()?;
             rest.text()?;
-            rest.text()?;
+            let name = rest.text()?;
             rest.take(1)?;
-            columns.clear();
+            let mut columns = Vec::new();
             for _ in 0..rest.number::<2>()? {
                 rest.take(1)?;
                 columns.push(rest.text()?);
                 rest.take(8)?;
             }
+            tables.insert(number, Table { name, columns });
             rest.take(0)?
         }
         b'I' | b'U' => {
-            rest.take(4)?;
+            let number = rest.number::<4>()?;
+            let table = tables.get(&number).expect("a table is described first");
             let kind = rest.take(1)?[0];
             assert_eq!(kind, b'N', "the key never changes");
-            return Some(Some(row(rest, columns)?));
+            let row = row(rest, &table.columns)?;
+            return Some(Some(row).filter(|_| table.name == "user_signals"));
         }
         other => panic!("unexpected message {:?}", char::from(other)),
     };

@@ -1,4 +1,4 @@
-// Follows a slot by pgoutput and prints each row as a line of JSON. Usage: follow.mjs PORT SLOT
+// Follows a slot by pgoutput and prints each row of user_signals as a line of JSON. Usage: follow.mjs PORT SLOT
 import { writeSync } from 'node:fs';
 import { LogicalReplicationService, PgoutputPlugin } from 'pg-logical-replication';
 import pg from 'pg';
@@ -13,7 +13,9 @@ const service = new LogicalReplicationService(
   { acknowledge: { auto: false, timeoutSeconds: 1 } },
 );
 service.on('data', async (lsn, message) => {
-  if (message.tag === 'insert' || message.tag === 'update') writeSync(1, JSON.stringify(message.new) + '\n');
+  if ((message.tag === 'insert' || message.tag === 'update') && message.relation.name === 'user_signals') {
+    writeSync(1, JSON.stringify(message.new) + '\n');
+  }
   // The server may forget only what is safely written here.
   if (message.tag === 'commit') await service.acknowledge(message.commitEndLsn);
 });
