@@ -1,7 +1,9 @@
 //! What a session calls: a run in its own transaction, and a preview of what one would do.
 
 use super::settle::{Settled, settle_due};
-use super::stages::{Fetched, Outcome, Recorded, RunTimes, fetch, fetch_timed, judge, record};
+use super::stages::{
+    Fetched, Outcome, Recorded, RunTimes, fetch, fetch_timed, judge, look_ahead, record,
+};
 use crate::board::failed_calls;
 use crate::board::slots;
 use crate::delivery::{self, Role};
@@ -52,7 +54,7 @@ pub fn run_by_hand() -> Result<Outcome, Failure> {
         return Ok(Outcome::not_run(format!("{paused}; nothing was done")));
     }
     refuse_if_asked_to_wait(&plan.standing)?;
-    plan.number_was_used = as_owner(scope, c"", |db| ledger::look_ahead(db, plan.most_signals()))?;
+    look_ahead(scope, &mut plan);
     failed_calls::with_note_on_failure(times.started_at, || {
         let fetched = match fetch_timed(scope, &plan, &mut times) {
             Ok(Ok(fetched)) => fetched,

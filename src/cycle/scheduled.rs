@@ -1,7 +1,7 @@
 //! A run that the worker starts because it is due.
 
 use super::settle::settle_due;
-use super::stages::{Outcome, RunTimes, fetch_timed, record};
+use super::stages::{Outcome, RunTimes, fetch_timed, look_ahead, record};
 use crate::board::slots::{self, Stage};
 use crate::delivery::{self, Delivered, Role};
 use crate::ledger::{self, Run, Status, Trigger, uptime};
@@ -27,17 +27,13 @@ pub fn run_scheduled() -> Result<Option<Ended>, Failure> {
     let scope = Scope::Worker;
     let mut times = RunTimes::begin();
     let planned = as_owner(scope, c"signal_hub: planning a run", |db| {
-        let mut plan = ledger::plan(db)?;
+        let plan = ledger::plan(db)?;
         if plan.paused.is_some() {
             uptime::account(db, uptime::Event::Paused, times.started_at)?;
         }
-        let locked = db.try_lock_cycle()?;
-        if plan.paused.is_none() && locked {
-            plan.number_was_used = ledger::look_ahead(db, plan.most_signals())?;
-        }
-        Ok((plan, locked))
+        Ok((plan, db.try_lock_cycle()?))
     });
-    let (plan, locked) = match planned {
+    let (mut plan, locked) = match planned {
         Ok(planned) => planned,
         Err(failure) => return record_stopped(&times, failure).map(Some),
     };
@@ -47,6 +43,7 @@ pub fn run_scheduled() -> Result<Option<Ended>, Failure> {
     if !locked {
         return record_stopped(&times, Failure::another_cycle()).map(Some);
     }
+    look_ahead(scope, &mut plan);
     slots::record_heartbeat(Stage::Fetching);
     process::report_activity(Some(c"signal_hub: fetching tickers"));
     let fetched = match fetch_timed(scope, &plan, &mut times) {

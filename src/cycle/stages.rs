@@ -88,6 +88,17 @@ pub struct Fetched {
     at: UnixMillis,
 }
 
+/// Looks whether the numbers of the next signals are free, before anybody waits for these. When
+/// that cannot be told, as while somebody has the table locked, it is seen to when there are
+/// signals to record: a run without any does not need it.
+pub fn look_ahead(scope: Scope, plan: &mut Plan) {
+    let most = plan.most_signals();
+    let in_doubt = as_owner(scope, c"signal_hub: looking ahead", |db| {
+        Ok(!db.try_lock_cycle()? || ledger::look_ahead(db, most)?)
+    });
+    plan.numbers_in_doubt = in_doubt.unwrap_or(true);
+}
+
 /// [`fetch`], and enters the time it took, also when it failed.
 pub fn fetch_timed(
     scope: Scope,
@@ -262,7 +273,7 @@ pub fn record(
         if !fetched.days.candles.is_empty() {
             ledger::days::keep(db, &fetched.days.candles)?;
         }
-        if plan.number_was_used && signals_generated > 0 {
+        if plan.numbers_in_doubt && signals_generated > 0 {
             let count = i64::try_from(signals_generated).unwrap_or(i64::MAX);
             ledger::go_beyond_deliveries(db, count)?;
         }

@@ -34,8 +34,8 @@ pub struct Plan {
     pub unusable: Vec<String>,
     /// Whether a fan-out is incomplete.
     pub undelivered: bool,
-    /// Whether a row of the last signal was refused because its number had been used before.
-    pub number_was_used: bool,
+    /// Whether numbers of the next signals may have been used before, see `ledger::look_ahead`.
+    pub numbers_in_doubt: bool,
     /// Who paused and why, when signals are paused.
     pub paused: Option<String>,
     pub standing: Standing,
@@ -128,7 +128,7 @@ pub fn plan(db: &Db) -> Result<Plan, Failure> {
         lacking_days,
         unusable,
         undelivered,
-        number_was_used: false,
+        numbers_in_doubt: false,
         paused: paused(db)?,
         standing: standing(db)?,
     })
