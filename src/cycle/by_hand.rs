@@ -54,7 +54,7 @@ pub fn run_by_hand() -> Result<Outcome, Failure> {
         return Ok(Outcome::not_run(format!("{paused}; nothing was done")));
     }
     refuse_if_asked_to_wait(&plan.standing)?;
-    look_ahead(scope, &mut plan);
+    look_ahead(scope, &mut plan)?;
     failed_calls::with_note_on_failure(times.started_at, || {
         let fetched = match fetch_timed(scope, &plan, &mut times) {
             Ok(Ok(fetched)) => fetched,
@@ -86,6 +86,9 @@ fn finish_by_hand(
         Some(failure) if delivered.incomplete && !delivered.is_held_back() => Err(failure),
         _ => {
             let settled = settle_without_worker(scope, plan, &recorded);
+            if let Some(failure) = settled.failure.as_ref().filter(|f| f.is_canceled()) {
+                return Err(failure.clone());
+            }
             Ok(recorded.into_outcome(delivered, settled))
         }
     }

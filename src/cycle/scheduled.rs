@@ -43,7 +43,9 @@ pub fn run_scheduled() -> Result<Option<Ended>, Failure> {
     if !locked {
         return record_stopped(&times, Failure::another_cycle()).map(Some);
     }
-    look_ahead(scope, &mut plan);
+    if let Err(failure) = look_ahead(scope, &mut plan) {
+        return record_stopped(&times, failure).map(Some);
+    }
     slots::record_heartbeat(Stage::Fetching);
     process::report_activity(Some(c"signal_hub: fetching tickers"));
     let fetched = match fetch_timed(scope, &plan, &mut times) {

@@ -91,12 +91,21 @@ pub struct Fetched {
 /// Looks whether the numbers of the next signals are free, before anybody waits for these. When
 /// that cannot be told, as while somebody has the table locked, it is seen to when there are
 /// signals to record: a run without any does not need it.
-pub fn look_ahead(scope: Scope, plan: &mut Plan) {
+///
+/// # Errors
+/// That it was canceled.
+pub fn look_ahead(scope: Scope, plan: &mut Plan) -> Result<(), Failure> {
     let most = plan.most_signals();
     let in_doubt = as_owner(scope, c"signal_hub: looking ahead", |db| {
         Ok(!db.try_lock_cycle()? || ledger::look_ahead(db, most)?)
     });
-    plan.numbers_in_doubt = in_doubt.unwrap_or(true);
+    match in_doubt {
+        Err(failure) if failure.is_canceled() => Err(failure),
+        in_doubt => {
+            plan.numbers_in_doubt = in_doubt.unwrap_or(true);
+            Ok(())
+        }
+    }
 }
 
 /// [`fetch`], and enters the time it took, also when it failed.

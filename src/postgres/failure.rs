@@ -119,6 +119,12 @@ impl Failure {
         )
     }
 
+    /// Whether somebody canceled the statement, or its timeout did: then it ends, whatever else
+    /// could go on.
+    pub fn is_canceled(&self) -> bool {
+        self.sqlstate == "57014"
+    }
+
     /// Whether somebody else has a lock that is needed: no error for a worker, which tries again.
     pub fn is_lock_not_available(&self) -> bool {
         self.sqlstate == "55P03"
