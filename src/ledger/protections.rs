@@ -56,7 +56,7 @@ pub fn withheld(db: &Db, signals: &[(&str, &Signal)]) -> Result<Withheld, Failur
         return Ok(withheld);
     }
     let protections = enabled(db, &mut withheld.unusable)?;
-    let Some(reach_ms) = protections.iter().map(Protection::reach_ms).max() else {
+    let Some(reach_ms) = protections.iter().map(|it| it.lookback_ms).max() else {
         return Ok(withheld);
     };
     let mut endings: HashMap<&str, Vec<Ending>> = HashMap::new();
@@ -129,31 +129,29 @@ fn enabled(db: &Db, unusable: &mut Vec<String>) -> Result<Vec<Protection>, Failu
     Ok(usable)
 }
 
-/// How the signals of a strategy ended of which that is on record, and which were sent.
+/// How the signals of a strategy ended, as far as is known: an outcome that is open counts by what
+/// the last prices showed, for a guard that waits for candles comes too late.
 fn ended(db: &Db, strategy: &str, reach_ms: i64) -> Result<Vec<Ending>, Failure> {
     let rows = db.read(
-        "SELECT symbol, signal_type, (extract(epoch FROM ended_at) * 1000)::bigint, ended = 'stop'
+        "SELECT symbol, signal_type, (extract(epoch FROM ended_at) * 1000)::bigint, first_touch = 'stop',
+                withheld_by IS NOT NULL
            FROM @extschema@.signal_outcomes
-          WHERE strategy = $1 AND state = 'settled' AND withheld_by IS NULL
+          WHERE strategy = $1 AND state <> 'void'
             AND ended_at > now() - $2 * interval '1 millisecond' AND isfinite(ended_at)",
         &[strategy.into(), (reach_ms as f64).into()],
         |row| {
             let side = Side::parse(&text(row, 2)?);
-            let ended_at = row.get::<i64>(3)?;
-            Ok(side
-                .zip(ended_at)
-                .map(|(side, ended_at)| (side, ended_at, row.get::<bool>(4), text(row, 1))))
-        },
-    )?;
-    rows.into_iter()
-        .flatten()
-        .map(|(side, ended_at, at_stop, symbol)| {
-            Ok(Ending {
-                symbol: symbol?,
+            let Some((side, ended_at)) = side.zip(row.get::<i64>(3)?) else {
+                return Ok(None);
+            };
+            Ok(Some(Ending {
+                symbol: text(row, 1)?,
                 side,
                 ended_at,
-                at_stop: at_stop?.unwrap_or(false),
-            })
-        })
-        .collect()
+                stop_first: row.get::<bool>(4)?.unwrap_or(false),
+                was_withheld: row.get::<bool>(5)?.unwrap_or(false),
+            }))
+        },
+    )?;
+    Ok(rows.into_iter().flatten().collect())
 }

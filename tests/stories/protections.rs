@@ -59,6 +59,53 @@ fn a_stop_guard_withholds_what_was_stopped_twice_and_keeps_it_on_record() {
 }
 
 #[test]
+fn a_stop_guard_counts_what_prices_have_shown_and_what_was_withheld() {
+    let market = flat_market();
+    let (_cluster, mut session) = installed_by_hand(&market);
+    subscribe(&mut session, "MAX", 1, 1);
+    session.run("UPDATE signal_protections SET enabled = true WHERE protection = 'stop_guard'");
+    let open = |session: &mut Session, signal_id: i64, symbol: &str, withheld_by: &str| {
+        session.run(&format!(
+            "INSERT INTO signal_outcomes (signal_id, strategy, symbol, signal_type, reason, signal_at, expires_at,
+                                          entry_price, stop_loss, take_profit, stop_loss_percent, take_profit_percents,
+                                          confidence, quality_score, price_change_percent, range_percent, source,
+                                          withheld_by, high_seen, low_seen)
+             VALUES ({signal_id}, 'momentum', '{symbol}', 'LONG', 'entered', now() - interval '1 hour',
+                     now() + interval '3 hours', 100, 98.5, '{{101.5,103,105}}', 1.5, '{{1.5,3,5}}', 35, 80, 3.5, 4,
+                     'a test', {withheld_by}, 100, 100)"
+        ));
+    };
+    let touch = |session: &mut Session, signal_id: i64, first_touch: &str| {
+        session.run(&format!(
+            "UPDATE signal_outcomes
+                SET first_touch = '{first_touch}', ended = 'stop', best_target = ('{first_touch}' = 'target')::integer,
+                    target_at = '{{}}', stop_at = now() - interval '1 minute', ended_at = now() - interval '1 minute'
+              WHERE signal_id = {signal_id}"
+        ));
+    };
+    // Stopped twice, of which one was withheld; and once, and once after a target.
+    open(&mut session, 1001, "BTCUSDT", "NULL");
+    open(&mut session, 1002, "BTCUSDT", "'stop_guard'");
+    open(&mut session, 1003, "ETHUSDT", "NULL");
+    open(&mut session, 1004, "ETHUSDT", "NULL");
+    for (signal_id, first_touch) in [
+        (1001, "stop"),
+        (1002, "stop"),
+        (1003, "stop"),
+        (1004, "target"),
+    ] {
+        touch(&mut session, signal_id, first_touch);
+    }
+    market.set_change("BTCUSDT", "3.5");
+    market.set_change("ETHUSDT", "3.5");
+    let report = generate(&mut session);
+    assert_eq!(report["deliveries"], 1, "{report}");
+    let withheld: String =
+        session.one("SELECT string_agg(symbol, ' ') FROM signals WHERE withheld_by IS NOT NULL");
+    assert_eq!(withheld, "BTCUSDT");
+}
+
+#[test]
 fn a_cooldown_withholds_after_any_end_and_a_row_that_cannot_be_used_withholds_nothing() {
     let market = flat_market();
     let (_cluster, mut session) = installed_by_hand(&market);

@@ -10,9 +10,11 @@ use market::UnixMillis;
 /// What a protection counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Signals that ended at their stop.
+    /// Signals that touched their stop first, those that were withheld too: what the market does to
+    /// them tells as much.
     StopGuard,
-    /// Signals that ended, however.
+    /// Signals that were sent and ended, however. One that was withheld is not counted: otherwise a
+    /// cooldown would keep itself going.
     Cooldown,
 }
 
@@ -55,23 +57,24 @@ pub struct Protection {
     pub name: String,
     pub kind: Kind,
     pub scope: Scope,
-    /// How close together the counted ends are.
+    /// How long ago, at most, the counted ends are.
     pub lookback_ms: i64,
     /// From how many on signals are withheld.
     pub max_count: usize,
-    /// For how long after the last of them.
+    /// For how long after the last of them; beyond the lookback it is not counted any more.
     pub duration_ms: i64,
 }
 
-/// How a signal ended. Those that were withheld are not counted: otherwise a protection would keep
-/// itself going.
+/// How a signal ended.
 #[derive(Clone, Debug)]
 pub struct Ending {
     pub symbol: String,
     pub side: Side,
     pub ended_at: UnixMillis,
-    /// Whether at its stop.
-    pub at_stop: bool,
+    /// Whether at its stop, before any target was touched.
+    pub stop_first: bool,
+    /// Whether nobody was sent it.
+    pub was_withheld: bool,
 }
 
 /// The first protection that withholds a signal of `symbol` and `side` at `now`, by the endings that
@@ -90,35 +93,25 @@ pub fn withheld_by<'a>(
 impl Protection {
     fn withholds(&self, endings: &[Ending], symbol: &str, side: Side, now: UnixMillis) -> bool {
         let is_counted = |ending: &&Ending| {
-            ending.ended_at <= now
-                && (self.kind == Kind::Cooldown || ending.at_stop)
-                && match self.scope {
-                    Scope::All => true,
-                    Scope::Symbol => ending.symbol == symbol,
-                    Scope::SymbolSide => ending.symbol == symbol && ending.side == side,
-                    Scope::Side => ending.side == side,
-                }
+            let of_kind = match self.kind {
+                Kind::StopGuard => ending.stop_first,
+                Kind::Cooldown => !ending.was_withheld,
+            };
+            let of_scope = match self.scope {
+                Scope::All => true,
+                Scope::Symbol => ending.symbol == symbol,
+                Scope::SymbolSide => ending.symbol == symbol && ending.side == side,
+                Scope::Side => ending.side == side,
+            };
+            let since = now.saturating_sub(self.lookback_ms);
+            of_kind && of_scope && (since..=now).contains(&ending.ended_at)
         };
         let counted = endings.iter().filter(is_counted);
-        let mut times: Vec<UnixMillis> = counted.map(|ending| ending.ended_at).collect();
-        times.sort_unstable();
-        let count = self.max_count.max(1);
-        times.windows(count).any(|window| match window {
-            [first, .., last] => {
-                last.saturating_sub(*first) < self.lookback_ms && self.lasts(*last, now)
-            }
-            [only] => self.lasts(*only, now),
-            [] => false,
-        })
-    }
-
-    fn lasts(&self, since: UnixMillis, now: UnixMillis) -> bool {
-        now < since.saturating_add(self.duration_ms)
-    }
-
-    /// How far back endings matter, from now, in milliseconds.
-    pub fn reach_ms(&self) -> i64 {
-        self.lookback_ms.saturating_add(self.duration_ms)
+        let times = counted.map(|ending| ending.ended_at);
+        times.clone().count() >= self.max_count.max(1)
+            && times
+                .max()
+                .is_some_and(|last| now < last.saturating_add(self.duration_ms))
     }
 }
 
@@ -143,7 +136,8 @@ mod tests {
             symbol: symbol.to_owned(),
             side,
             ended_at: NOW - hours_ago * HOUR,
-            at_stop: true,
+            stop_first: true,
+            was_withheld: false,
         }
     }
 
@@ -156,9 +150,9 @@ mod tests {
         let at = |hours: [i64; 2]| hours.map(|ago| stopped("BTCUSDT", Side::Long, ago));
         let guard = || guard(Scope::SymbolSide);
         assert!(withholds(guard(), &at([1, 5])));
-        assert!(withholds(guard(), &at([30, 11])));
+        assert!(withholds(guard(), &at([24, 11])));
         assert!(!withholds(guard(), &at([13, 12])), "it is over");
-        assert!(!withholds(guard(), &at([25, 1])), "too far apart");
+        assert!(!withholds(guard(), &at([25, 1])), "too long ago");
         assert!(!withholds(guard(), &at([1, 5])[..1]), "one is not two");
         assert!(!withholds(guard(), &at([-1, 1])), "not known yet");
     }
@@ -189,18 +183,33 @@ mod tests {
     fn a_cooldown_counts_every_end_and_a_guard_only_stops() {
         let well = [
             Ending {
-                at_stop: false,
+                stop_first: false,
                 ..stopped("BTCUSDT", Side::Long, 1)
             },
             stopped("BTCUSDT", Side::Long, 2),
         ];
         assert!(!withholds(guard(Scope::Symbol), &well));
-        let cooldown = Protection {
+        assert!(withholds(cooldown(1), &well));
+    }
+
+    fn cooldown(max_count: usize) -> Protection {
+        Protection {
             kind: Kind::Cooldown,
-            max_count: 1,
+            max_count,
             ..guard(Scope::Symbol)
+        }
+    }
+
+    #[test]
+    fn a_guard_counts_what_was_withheld_and_a_cooldown_does_not() {
+        let withheld = |hours_ago| Ending {
+            was_withheld: true,
+            ..stopped("BTCUSDT", Side::Long, hours_ago)
         };
-        assert!(withholds(cooldown, &well));
+        let endings = [withheld(1), stopped("BTCUSDT", Side::Long, 3)];
+        assert!(withholds(guard(Scope::Symbol), &endings));
+        assert!(withholds(cooldown(1), &endings));
+        assert!(!withholds(cooldown(2), &endings));
     }
 
     #[test]

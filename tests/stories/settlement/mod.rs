@@ -2,6 +2,7 @@
 //! still together, and jump to where something is due.
 
 mod by_replay;
+mod samples;
 mod troubles;
 
 use signal_hub_harness::clocks::Clocks;

@@ -1,10 +1,12 @@
 //! What stands between a signal and its candles.
 
 use super::{DUE, HOUR, LIFETIME, MINUTE, SECOND, SETTLED_BY_SECONDS, Story};
-use signal_hub_harness::scene::{SOON, worker_pid};
+use signal_hub_harness::cluster::{Options, POSTGRES};
+use signal_hub_harness::scene::{SOON, flat_market, generate, worker_pid};
 use signal_hub_harness::wait::{eventually, within};
 use signal_hub_simulator::{CandleFault, Fault, Times};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 const DAY: i64 = 24 * HOUR;
 
@@ -194,4 +196,35 @@ fn nothing_is_held_while_candles_are_waited_for_and_the_wait_ends_at_once() {
         story.result("BTCUSDT"),
         "settled: 0 targets, none first, expired by 1s"
     );
+}
+
+#[test]
+fn a_call_that_settles_ends_when_it_is_canceled() {
+    let mut story = Story::with(flat_market(), |market, clock| {
+        clock.of(Options::not_preloaded().set("signal_hub.exchange_url", &market.url()))
+    });
+    story.market.set_change("BTCUSDT", "3.5");
+    generate(&mut story.session);
+    let silence = CandleFault::Reply(Fault::Silence);
+    story.market.inject_on_candles(silence, Times::Once);
+    story.pass_to(DUE);
+    let mut caller = story.cluster.session(POSTGRES);
+    let pid: i32 = caller.one("SELECT pg_backend_pid()");
+    let call = thread::spawn(move || {
+        let error = caller.error("SELECT generate_signals_now()");
+        (error.code().code().to_owned(), Instant::now())
+    });
+    eventually(SOON, "candles are asked for", || {
+        story.asked_for_candles().len() == 1
+    });
+    let canceled = Instant::now();
+    story
+        .session
+        .run(&format!("SELECT pg_cancel_backend({pid})"));
+    let (code, ended) = call.join().expect("the call ends");
+    assert_eq!(code, "57014");
+    assert!(ended - canceled < Duration::from_secs(1));
+    assert_eq!(story.count("state = 'open'"), 1);
+    generate(&mut story.session);
+    assert_eq!(story.count("state = 'settled'"), 1);
 }

@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use strategy::Rule;
 use strategy::shipped::rule;
 
-const DAY_MS: i64 = 86_400_000;
+pub const DAY_MS: i64 = 86_400_000;
 
 /// A mean and its interval of 95 %, signals of one day taken together.
-fn interval(values: &[(i64, f64)]) -> (f64, f64, f64) {
+pub fn interval(values: &[(i64, f64)]) -> (f64, f64, f64) {
     let n = values.len() as f64;
     let mean = values.iter().map(|(_, value)| value).sum::<f64>() / n;
     let mut days: HashMap<i64, f64> = HashMap::new();
