@@ -80,18 +80,18 @@ fn judge_all(tickers: Tickers) {
 fn check_ticker(symbol: &str, ticker: &Ticker) {
     assert_eq!(ticker.symbol, symbol);
     let amounts = [
-        ticker.weighted_average_price,
+        ticker.weighted_average_price.unwrap_or_default(),
         ticker.last_price,
         ticker.open_price,
         ticker.high_price,
         ticker.low_price,
-        ticker.bid_price,
-        ticker.ask_price,
+        ticker.bid_price.unwrap_or_default(),
+        ticker.ask_price.unwrap_or_default(),
         ticker.base_volume,
         ticker.quote_volume,
-        Decimal::from(ticker.open_time),
+        Decimal::from(ticker.open_time.unwrap_or_default()),
         Decimal::from(ticker.close_time),
-        Decimal::from(ticker.trade_count),
+        Decimal::from(ticker.trade_count.unwrap_or_default()),
     ];
     assert!(
         amounts.iter().all(|amount| *amount >= Decimal::ZERO),

@@ -1,7 +1,9 @@
 //! Daily candles of symbols that have none of yesterday yet, asked for while a strategy that needs
 //! them is enabled.
 
-use market::{Candle, CandleClient, CandleQuery, Endpoint, Interval, MarketError, UnixMillis};
+use market::{
+    BINANCE, Candle, CandleQuery, Client, Endpoint, Exchange, Interval, MarketError, UnixMillis,
+};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -68,5 +70,5 @@ fn fetch_one(
         from: now.saturating_sub(ASKED_DAYS * Interval::Day.millis()),
         until: now,
     };
-    Ok(CandleClient::new(endpoint)?.get(&query)?.rows)
+    Ok(BINANCE.candles(&Client::new(endpoint)?, &query)?.rows)
 }

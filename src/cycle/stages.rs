@@ -9,7 +9,7 @@ use crate::ledger::{self, Plan, Run, Status, Trigger};
 use crate::postgres::process::unix_millis;
 use crate::postgres::{Db, Failure, Scope, as_owner, catch, interrupt, wanted};
 use crate::settings;
-use market::{Endpoint, MarketError, Tickers, UnixMillis};
+use market::{Endpoint, Exchange, MarketError, Tickers, UnixMillis};
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 use strategy::{Episode, Signal, Verdict};
@@ -131,7 +131,7 @@ pub fn fetch(scope: Scope, plan: &Plan) -> Result<Result<Fetched, MarketError>, 
         let (lacking_days, now) = (days::to_ask(&plan.lacking_days), unix_millis());
         interrupt::run_on_helper(
             move || {
-                let tickers = market::fetch_tickers(&endpoint, &asked)?;
+                let tickers = market::BINANCE.tickers(&endpoint, &asked)?;
                 Ok((tickers, days::fetch(&endpoint, lacking_days, now)))
             },
             || {

@@ -64,10 +64,14 @@ fn signal_columns<'a>() -> [Column<NewSignal<'a>>; 30] {
         column("open_price", Numeric, |s| exact(s.ticker().open_price)),
         column("high_price", Numeric, |s| exact(s.ticker().high_price)),
         column("low_price", Numeric, |s| exact(s.ticker().low_price)),
-        column("bid_price", Numeric, |s| exact(s.ticker().bid_price)),
-        column("ask_price", Numeric, |s| exact(s.ticker().ask_price)),
+        column("bid_price", Numeric, |s| {
+            s.ticker().bid_price.map(exact).into()
+        }),
+        column("ask_price", Numeric, |s| {
+            s.ticker().ask_price.map(exact).into()
+        }),
         column("weighted_average_price", Numeric, |s| {
-            exact(s.ticker().weighted_average_price)
+            s.ticker().weighted_average_price.map(exact).into()
         }),
         column("base_volume", Numeric, |s| exact(s.ticker().base_volume)),
         column("quote_volume", Numeric, |s| exact(s.ticker().quote_volume)),

@@ -346,6 +346,7 @@ mod tests {
         let body = String::new();
         let stop = |status| MarketError::LeftAlone {
             status,
+            code: None,
             retry_after: None,
             body: body.clone(),
         };
@@ -377,7 +378,13 @@ mod tests {
                 },
                 "08P01",
             ),
-            (MarketError::Rejected { code: 1, message }, "08P01"),
+            (
+                MarketError::Rejected {
+                    code: "1".to_owned(),
+                    message,
+                },
+                "08P01",
+            ),
         ] {
             let failure = Failure::from(error);
             assert_eq!(failure.sqlstate, sqlstate, "{}", failure.message);

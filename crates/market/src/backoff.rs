@@ -66,6 +66,7 @@ mod tests {
     fn stop(status: u16, retry_after: Option<u64>) -> MarketError {
         MarketError::LeftAlone {
             status,
+            code: None,
             retry_after: retry_after.map(Duration::from_secs),
             body: String::new(),
         }

@@ -20,9 +20,13 @@ pub enum MarketError {
     CutOff(String),
     /// The reply was not complete within this time.
     TimedOut(Duration),
-    /// The exchange says stop: 429, 418, 403 or 451.
+    /// The exchange says stop.
     LeftAlone {
+        /// 429, 418, 403, 451 or 503; what `code` means in these terms where it is the body that
+        /// says stop.
         status: u16,
+        /// The exchange's own code, where the body says stop and not the status.
+        code: Option<String>,
         retry_after: Option<Duration>,
         body: String,
     },
@@ -32,8 +36,8 @@ pub enum MarketError {
     TooLarge { limit: u64 },
     /// The reply is no list of tickers: HTML, truncated, malformed, not UTF-8, empty.
     NotJson { reason: String, body: String },
-    /// The exchange's own error object.
-    Rejected { code: i64, message: String },
+    /// The exchange's own error object; its code is a number or a name.
+    Rejected { code: String, message: String },
     /// The reply is no list of candles.
     NoCandles { reason: String, body: String },
     /// A list of candles of which nothing says which are right.
@@ -91,6 +95,9 @@ impl MarketError {
             Self::TimedOut(limit) => {
                 format!("exchange did not answer completely within {limit:?}")
             }
+            Self::LeftAlone {
+                code: Some(code), ..
+            } => format!("exchange refuses requests for now with code {code}"),
             Self::LeftAlone { status, .. } => {
                 format!("exchange refuses requests for now with HTTP status {status}")
             }

@@ -3,8 +3,9 @@
 //! Words used here: a *ticker* is what an exchange says of one symbol over the last 24 hours; a
 //! *symbol* is a pair such as BTCUSDT, whose *base* (BTC) is bought with its *quote* (USDT); a
 //! *candle* is what it says of one stretch of time.
-//! [`binance`] knows the REST API, `http` performs one bounded request, [`backoff`] says how long
-//! to stay away after a failure. Nothing here knows PostgreSQL: no SQLSTATE and no setting's name.
+//! An [`Exchange`] is found by its name through [`exchange()`]; each has a file or a folder of its
+//! own, such as [`binance`]. `http` performs one bounded request, [`backoff`] says how long to stay
+//! away after a failure. Nothing here knows PostgreSQL: no SQLSTATE and no setting's name.
 
 #![forbid(unsafe_code)]
 
@@ -13,17 +14,20 @@ pub mod binance;
 mod candle;
 mod decimal;
 mod error;
+mod exchange;
 mod http;
+mod instrument;
 mod ticker;
 
 use std::time::Duration;
 
-pub use binance::fetch_tickers;
-pub use binance::klines::CandleClient;
+pub use binance::BINANCE;
 pub use candle::{Candle, CandleQuery, Candles, Gap, Interval};
 pub use error::{CandleFault, MarketError};
-pub use http::check_url;
-pub use ticker::{Asked, LastLook, Ticker, Tickers, UnixMillis};
+pub use exchange::{Exchange, ReplyTime, Rows, exchange, exchanges};
+pub use http::{Client, check_url};
+pub use instrument::{Instrument, Status};
+pub use ticker::{Asked, LastLook, Ticker, Tickers, TimeSource, UnixMillis};
 
 /// Where and how to ask.
 #[derive(Clone, Debug)]

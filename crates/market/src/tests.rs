@@ -11,18 +11,19 @@ fn ticker_with_prices(last: &str, bid: &str) -> Ticker {
         symbol: "BTCUSDT".to_owned(),
         price_change: Decimal::ZERO,
         price_change_percent: Decimal::ZERO,
-        weighted_average_price: number("0.123456789"),
+        weighted_average_price: Some(number("0.123456789")),
         last_price: number(last),
         open_price: number("100.00000000"),
         high_price: number("100.00000000"),
         low_price: number("100.00000000"),
-        bid_price: number(bid),
-        ask_price: number("100.00000000"),
+        bid_price: Some(number(bid)),
+        ask_price: Some(number("100.00000000")),
         base_volume: number("0.001"),
         quote_volume: number("0.001"),
-        open_time: 0,
+        open_time: Some(0),
         close_time: 0,
-        trade_count: 1,
+        time_source: TimeSource::Exchange,
+        trade_count: Some(1),
     }
 }
 
@@ -42,6 +43,7 @@ fn every_error_reads_as_postgresql_errors_do() {
     let body = String::from("<html>busy</html>");
     let stop = |status| MarketError::LeftAlone {
         status,
+        code: None,
         retry_after: Some(Duration::from_secs(7)),
         body: body.clone(),
     };
@@ -71,7 +73,7 @@ fn every_error_reads_as_postgresql_errors_do() {
             body: body.clone(),
         },
         MarketError::Rejected {
-            code: -1100,
+            code: "-1100".to_owned(),
             message: "Illegal characters".to_owned(),
         },
         MarketError::NoCandles {

@@ -16,27 +16,52 @@ pub struct Ticker {
     pub price_change: Decimal,
     /// The same in percent of the price 24 hours ago: 2.5 means 2.5 %.
     pub price_change_percent: Decimal,
-    /// Quote volume divided by base volume.
-    pub weighted_average_price: Decimal,
+    /// Quote volume divided by base volume, where the exchange states it.
+    pub weighted_average_price: Option<Decimal>,
     pub last_price: Decimal,
     /// The price 24 hours ago.
     pub open_price: Decimal,
     pub high_price: Decimal,
     pub low_price: Decimal,
-    /// Best bid; zero when nobody bids.
-    pub bid_price: Decimal,
-    /// Best ask; zero when nobody asks.
-    pub ask_price: Decimal,
+    /// Best bid; zero when nobody bids, `None` of an exchange that does not tell it.
+    pub bid_price: Option<Decimal>,
+    /// Best ask; zero when nobody asks, `None` of an exchange that does not tell it.
+    pub ask_price: Option<Decimal>,
     /// Traded amount in the base asset.
     pub base_volume: Decimal,
     /// Traded amount in the quote asset.
     pub quote_volume: Decimal,
-    /// Begin of the window.
-    pub open_time: UnixMillis,
+    /// Begin of the window, where the exchange states it.
+    pub open_time: Option<UnixMillis>,
     /// End of the window: when these statistics were taken.
     pub close_time: UnixMillis,
-    /// Trades in the window.
-    pub trade_count: i64,
+    /// Where [`Ticker::close_time`] is from.
+    pub time_source: TimeSource,
+    /// Trades in the window, where the exchange counts them.
+    pub trade_count: Option<i64>,
+}
+
+/// Whose time the end of a window is. Only the first tells when the statistics were taken; by the
+/// others they are as old as the reply, however long they have stood still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeSource {
+    /// The exchange says it of the row, or of all rows of its reply.
+    Exchange,
+    /// The header Date of the reply, by the exchange's clock.
+    Date,
+    /// When the reply was there, by this machine's clock.
+    Receipt,
+}
+
+impl TimeSource {
+    /// The name in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exchange => "exchange",
+            Self::Date => "date",
+            Self::Receipt => "receipt",
+        }
+    }
 }
 
 impl Ticker {
@@ -51,8 +76,8 @@ impl Ticker {
             self.open_price,
             self.high_price,
             self.low_price,
-            self.bid_price,
-            self.ask_price,
+            self.bid_price.unwrap_or_default(),
+            self.ask_price.unwrap_or_default(),
         ];
         Decimal::new(1, prices.into_iter().fold(0, finest_place))
     }

@@ -1,6 +1,6 @@
 //! What a reply takes in memory: at its peak at most four times its length, whatever it holds.
 
-use market::{Asked, Endpoint, LastLook, MarketError, Tickers, fetch_tickers};
+use market::{Asked, BINANCE, Endpoint, Exchange, LastLook, MarketError, Tickers};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -211,7 +211,7 @@ fn fetched(body: &[u8]) -> (usize, Result<Tickers, MarketError>) {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
             let _ = stream.write_all(body);
         });
-        peak_of(|| fetch_tickers(&endpoint, &asked))
+        peak_of(|| BINANCE.tickers(&endpoint, &asked))
     })
 }
 

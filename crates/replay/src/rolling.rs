@@ -1,6 +1,6 @@
 //! Candles rolled into the ticker of the last 24 hours, as an exchange computes it.
 
-use market::{Candle, Ticker, UnixMillis};
+use market::{Candle, Ticker, TimeSource, UnixMillis};
 use rust_decimal::Decimal;
 use std::collections::VecDeque;
 
@@ -88,18 +88,21 @@ impl RollingDay {
             symbol: self.symbol.clone(),
             price_change,
             price_change_percent: percent.round_dp(3),
-            weighted_average_price: self.quote_volume.checked_div(self.base_volume)?.round_dp(8),
+            weighted_average_price: Some(
+                self.quote_volume.checked_div(self.base_volume)?.round_dp(8),
+            ),
             last_price,
             open_price,
             high_price: self.window.iter().map(|candle| candle.high).max()?,
             low_price: self.window.iter().map(|candle| candle.low).min()?,
-            bid_price: last_price,
-            ask_price: last_price,
+            bid_price: Some(last_price),
+            ask_price: Some(last_price),
             base_volume: self.base_volume,
             quote_volume: self.quote_volume,
-            open_time: now - DAY_MS,
+            open_time: Some(now - DAY_MS),
             close_time: now,
-            trade_count: 1,
+            time_source: TimeSource::Exchange,
+            trade_count: Some(1),
         })
     }
 }

@@ -161,11 +161,14 @@ impl Gate {
             }
             Self::Trading => {
                 let ticker = found.ticker()?;
+                let price = |price: Option<Decimal>| price.map_or_else(unknown, plain);
                 format!(
                     "bid {}, ask {}, {} trades",
-                    plain(ticker.bid_price),
-                    plain(ticker.ask_price),
-                    ticker.trade_count
+                    price(ticker.bid_price),
+                    price(ticker.ask_price),
+                    ticker
+                        .trade_count
+                        .map_or_else(unknown, |count| count.to_string())
                 )
             }
             Self::Fresh => seconds(found.age_ms()?),
@@ -355,6 +358,11 @@ pub fn holding(side: Side, since: Option<UnixMillis>) -> String {
         Some(since) => format!("already {} since {}", side.as_str(), utc(since)),
         None => format!("already {}", side.as_str()),
     }
+}
+
+/// What the exchange does not tell; no gate refuses for want of it.
+fn unknown() -> String {
+    "unknown".to_owned()
 }
 
 fn below(what: &str, value: Decimal, least: Decimal) -> String {

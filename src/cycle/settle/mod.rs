@@ -15,8 +15,7 @@ use crate::postgres::process::unix_millis;
 use crate::postgres::{Db, Failure, Scope, as_owner, catch, interrupt, process};
 use crate::settings;
 use market::{
-    Asked, CandleClient, Endpoint, LastLook, MarketError, Ticker, UnixMillis, backoff,
-    fetch_tickers,
+    Asked, BINANCE, Client, Endpoint, Exchange, LastLook, MarketError, Ticker, UnixMillis, backoff,
 };
 use memory::{MEMORY, Memory};
 use rust_decimal::Decimal;
@@ -240,7 +239,7 @@ impl Pass<'_> {
             symbol: due.symbol.clone(),
             last_look: LastLook::Never,
         };
-        let tickers = self.on_helper(move || fetch_tickers(&endpoint, &[asked]))?;
+        let tickers = self.on_helper(move || BINANCE.tickers(&endpoint, &[asked]))?;
         let price = match tickers {
             Ok(mut tickers) => {
                 let row = tickers.rows.remove(&due.symbol);
@@ -311,13 +310,13 @@ fn ask_until_done(
     settling: &mut Settling,
     requests_left: &mut usize,
 ) -> Result<(), MarketError> {
-    let client = CandleClient::new(endpoint)?;
+    let client = Client::new(endpoint)?;
     while *requests_left > 0 {
         let Some(query) = settling.wanted() else {
             break;
         };
         *requests_left -= 1;
-        let answer = match client.get(&query) {
+        let answer = match BINANCE.candles(&client, &query) {
             Ok(candles) => Answer::Candles(candles),
             Err(MarketError::NoSuchInterval { .. }) => Answer::NoSuchInterval,
             Err(error) => return Err(error),

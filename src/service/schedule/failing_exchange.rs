@@ -28,6 +28,7 @@ impl Answer {
             }),
             Answer::Stop(seconds) => Some(MarketError::LeftAlone {
                 status: 429,
+                code: None,
                 retry_after: Some(Duration::from_secs(seconds)),
                 body: String::new(),
             }),

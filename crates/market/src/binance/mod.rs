@@ -3,29 +3,85 @@
 //!
 //! <https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints>
 
+pub mod exchange_info;
 mod fields;
 pub mod klines;
 mod reply;
 mod requests;
 
-pub use requests::fetch_tickers;
-
 use crate::error::{excerpt, sanitized};
 use crate::http::Reply;
-use crate::{MarketError, Ticker, UnixMillis, decimal};
+use crate::{
+    Asked, CandleQuery, Candles, Client, Endpoint, Exchange, Instrument, MarketError, ReplyTime,
+    Rows, Ticker, Tickers, TimeSource, UnixMillis, decimal,
+};
 use fields::{Field, Name};
 use reply::{Content, Way, refusal, string};
 use rust_decimal::Decimal;
 use serde::de::{IgnoredAny, MapAccess};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// Shortest row of an exchange, about, in bytes.
 const SHORTEST_ROW: usize = 400;
 
-/// By symbol: a ticker, or why its row is unusable.
-pub type Rows = HashMap<String, Result<Ticker, String>>;
+/// An exchange that speaks this API.
+#[derive(Debug)]
+pub struct Binance {
+    name: &'static str,
+    base_url: &'static str,
+}
+
+/// Binance itself, by its host for public market data.
+pub static BINANCE: Binance = Binance {
+    name: "binance",
+    base_url: "https://data-api.binance.vision",
+};
+
+impl Exchange for Binance {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn base_url(&self) -> &'static str {
+        self.base_url
+    }
+
+    fn tickers(&self, endpoint: &Endpoint, symbols: &[Asked]) -> Result<Tickers, MarketError> {
+        requests::fetch(endpoint, symbols)
+    }
+
+    fn read_tickers(
+        &self,
+        body: &[u8],
+        asked: &HashSet<&str>,
+        _: ReplyTime,
+    ) -> Result<Rows, MarketError> {
+        parse(body, asked)
+    }
+
+    fn candles(&self, client: &Client, query: &CandleQuery) -> Result<Candles, MarketError> {
+        klines::fetch(client, query)
+    }
+
+    fn read_candles(
+        &self,
+        body: &[u8],
+        query: &CandleQuery,
+        now: UnixMillis,
+    ) -> Result<Candles, MarketError> {
+        klines::parse(body, query, now)
+    }
+
+    fn instruments(
+        &self,
+        endpoint: &Endpoint,
+        symbols: &HashSet<&str>,
+    ) -> Result<Vec<Instrument>, MarketError> {
+        exchange_info::fetch(endpoint, symbols)
+    }
+}
 
 fn accept(reply: Reply) -> Result<Vec<u8>, MarketError> {
     let status = reply.status;
@@ -34,11 +90,15 @@ fn accept(reply: Reply) -> Result<Vec<u8>, MarketError> {
         200 => Ok(reply.body),
         403 | 418 | 429 | 451 => Err(MarketError::LeftAlone {
             status,
+            code: None,
             retry_after: reply.retry_after,
             body: body(),
         }),
         400..=499 => Err(match refusal(&reply.body) {
-            Some((code, message)) => MarketError::Rejected { code, message },
+            Some((code, message)) => MarketError::Rejected {
+                code: code.to_string(),
+                message,
+            },
             None => MarketError::HttpStatus {
                 status,
                 body: body(),
@@ -93,7 +153,10 @@ pub fn parse(body: &[u8], asked: &HashSet<&str>) -> Result<Rows, MarketError> {
     match content {
         Content::List if names_a_symbol => Ok(rows),
         Content::List => Err(refuse("no row of it names a symbol".to_owned())),
-        Content::Refusal { code, message } => Err(MarketError::Rejected { code, message }),
+        Content::Refusal { code, message } => Err(MarketError::Rejected {
+            code: code.to_string(),
+            message,
+        }),
         Content::Other => Err(refuse("it is JSON, but not a list".to_owned())),
     }
 }
@@ -146,18 +209,19 @@ impl<'a> Row<'a> {
             symbol: symbol.to_owned(),
             price_change: self.signed(Field::PriceChange)?,
             price_change_percent: self.signed(Field::PriceChangePercent)?,
-            weighted_average_price: self.unsigned(Field::WeightedAvgPrice)?,
+            weighted_average_price: Some(self.unsigned(Field::WeightedAvgPrice)?),
             last_price: self.unsigned(Field::LastPrice)?,
             open_price: self.unsigned(Field::OpenPrice)?,
             high_price: self.unsigned(Field::HighPrice)?,
             low_price: self.unsigned(Field::LowPrice)?,
-            bid_price: self.unsigned(Field::BidPrice)?,
-            ask_price: self.unsigned(Field::AskPrice)?,
+            bid_price: Some(self.unsigned(Field::BidPrice)?),
+            ask_price: Some(self.unsigned(Field::AskPrice)?),
             base_volume: self.unsigned(Field::Volume)?,
             quote_volume: self.unsigned(Field::QuoteVolume)?,
-            open_time: self.whole(Field::OpenTime)?,
+            open_time: Some(self.whole(Field::OpenTime)?),
             close_time: self.whole(Field::CloseTime)?,
-            trade_count: self.whole(Field::Count)?,
+            time_source: TimeSource::Exchange,
+            trade_count: Some(self.whole(Field::Count)?),
         })
     }
 

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::{BTreeSet, HashSet};
 
 /// Most symbols asked for by name; above it, the list of all costs the exchange no more.
-const MOST_NAMED: usize = 100;
+pub(super) const MOST_NAMED: usize = 100;
 /// Longest symbol the exchange accepts, in characters.
 const LONGEST_SYMBOL: usize = 20;
 /// What a query cannot hold as it is: all but the unreserved characters of RFC 3986, 2.3.
@@ -22,6 +22,9 @@ const ILLEGAL_CHARACTERS: i64 = -1100;
 /// "Invalid symbol."
 const INVALID_SYMBOL: i64 = -1121;
 
+/// URL of the list of all symbols, below the base URL.
+const ALL: &str = "/api/v3/ticker/24hr";
+
 /// Gets the tickers of `symbols`: one request in the common case, for those that the exchange
 /// lists; a second one when it refuses the whole list because of a symbol that it does not know,
 /// or when it is time to ask again of one. Above a hundred symbols, and to ask again of several,
@@ -31,7 +34,7 @@ const INVALID_SYMBOL: i64 = -1121;
 /// # Errors
 /// Whatever [`MarketError`] names. A row that cannot be used is not an error of the fetch: it is
 /// in [`Tickers::rows`] with its reason.
-pub fn fetch_tickers(endpoint: &Endpoint, symbols: &[Asked]) -> Result<Tickers, MarketError> {
+pub(super) fn fetch(endpoint: &Endpoint, symbols: &[Asked]) -> Result<Tickers, MarketError> {
     check_url(&endpoint.base_url)?;
     let possible: Vec<&Asked> = symbols
         .iter()
@@ -39,7 +42,7 @@ pub fn fetch_tickers(endpoint: &Endpoint, symbols: &[Asked]) -> Result<Tickers, 
         .collect();
     let mut look = Look::default();
     if !possible.is_empty() {
-        Exchange::new(endpoint)?.look(&possible, &mut look)?;
+        Requests(Client::new(endpoint)?).look(&possible, &mut look)?;
     }
     let mut tickers = Tickers {
         exchange_time: look.exchange_time,
@@ -87,23 +90,9 @@ impl Look {
 }
 
 /// The requests of one fetch.
-struct Exchange<'a> {
-    client: Client<'a>,
-    /// URL of the list of all symbols.
-    all: String,
-}
+struct Requests<'a>(Client<'a>);
 
-impl<'a> Exchange<'a> {
-    fn new(endpoint: &'a Endpoint) -> Result<Self, MarketError> {
-        Ok(Self {
-            client: Client::new(endpoint)?,
-            all: format!(
-                "{}/api/v3/ticker/24hr",
-                endpoint.base_url.trim_end_matches('/')
-            ),
-        })
-    }
-
+impl Requests<'_> {
     fn look(&self, symbols: &[&Asked], look: &mut Look) -> Result<(), MarketError> {
         let wanted: HashSet<&str> = symbols.iter().map(|asked| asked.symbol.as_str()).collect();
         let of = |is_of: fn(LastLook) -> bool| -> BTreeSet<&str> {
@@ -116,7 +105,7 @@ impl<'a> Exchange<'a> {
             return self.look_at_all(&wanted, look);
         }
         if !by_name.is_empty() {
-            let reply = self.get(&named(&self.all, &by_name), look)?;
+            let reply = self.get(&named(&by_name), look)?;
             if refuses_a_symbol(&reply) {
                 self.look_at_all(&wanted, look)?;
                 let mut lacking = by_name
@@ -133,11 +122,11 @@ impl<'a> Exchange<'a> {
         if again.is_empty() {
             return Ok(());
         }
-        self.ask_again(&named(&self.all, &again), &wanted, look)
+        self.ask_again(&named(&again), &wanted, look)
     }
 
     fn look_at_all(&self, wanted: &HashSet<&str>, look: &mut Look) -> Result<(), MarketError> {
-        look.rows = parse(&accept(self.get(&self.all, look)?)?, wanted)?;
+        look.rows = parse(&accept(self.get(ALL, look)?)?, wanted)?;
         look.saw_all = true;
         Ok(())
     }
@@ -146,12 +135,12 @@ impl<'a> Exchange<'a> {
     /// only that the exchange says stop is an error.
     fn ask_again(
         &self,
-        url: &str,
+        path: &str,
         wanted: &HashSet<&str>,
         look: &mut Look,
     ) -> Result<(), MarketError> {
         let rows = self
-            .get(url, look)
+            .get(path, look)
             .and_then(|reply| parse(&accept(reply)?, wanted));
         match rows {
             Ok(rows) => look.rows.extend(rows),
@@ -161,8 +150,8 @@ impl<'a> Exchange<'a> {
         Ok(())
     }
 
-    fn get(&self, url: &str, look: &mut Look) -> Result<Reply, MarketError> {
-        let reply = self.client.get(url)?;
+    fn get(&self, path: &str, look: &mut Look) -> Result<Reply, MarketError> {
+        let reply = self.0.get(path)?;
         look.exchange_time = reply.date.or(look.exchange_time);
         Ok(reply)
     }
@@ -180,17 +169,21 @@ pub(super) fn is_possible(symbol: &str) -> bool {
     (1..=LONGEST_SYMBOL).contains(&symbol.chars().count()) && symbol.chars().all(allowed)
 }
 
-/// The URL that asks for these symbols, percent-encoded as a query has to be.
-pub(super) fn named(all: &str, symbols: &BTreeSet<&str>) -> String {
+/// The path that asks for these symbols, percent-encoded as a query has to be.
+fn named(symbols: &BTreeSet<&str>) -> String {
+    format!("{ALL}?symbols={}", names(symbols.iter().copied()))
+}
+
+/// A list of symbols as a parameter of a query.
+pub(super) fn names<'s>(symbols: impl Iterator<Item = &'s str>) -> String {
     let names: Vec<String> = symbols
-        .iter()
         .map(|symbol| format!("%22{}%22", utf8_percent_encode(symbol, RESERVED)))
         .collect();
-    format!("{all}?symbols=%5B{}%5D", names.join("%2C"))
+    format!("%5B{}%5D", names.join("%2C"))
 }
 
 /// Whether the exchange does not know a symbol of those asked for, which it does not name.
-fn refuses_a_symbol(reply: &Reply) -> bool {
+pub(super) fn refuses_a_symbol(reply: &Reply) -> bool {
     reply.status == 400
         && matches!(
             refusal(&reply.body),

@@ -1,9 +1,8 @@
-use super::requests::{is_possible, named};
+use super::requests::{is_possible, names};
 use super::*;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 
 fn row(symbol: &str) -> Value {
     json!({
@@ -165,8 +164,8 @@ fn symbols_in_other_scripts_are_read_and_asked_for() {
     let rows = parse(format!("[{escaped}]").as_bytes(), &HashSet::from([symbol])).unwrap();
     assert!(rows[symbol].is_ok());
     assert_eq!(
-        named("", &BTreeSet::from(["BTCUSDT", symbol])),
-        "?symbols=%5B%22BTCUSDT%22%2C%22%E5%B8%81%E5%AE%89USDT%22%5D"
+        names(["BTCUSDT", symbol].into_iter()),
+        "%5B%22BTCUSDT%22%2C%22%E5%B8%81%E5%AE%89USDT%22%5D"
     );
 }
 

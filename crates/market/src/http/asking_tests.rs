@@ -1,7 +1,7 @@
 //! Which requests ask for symbols of which the last look found different things.
 
 use super::tests::{Peer, UNKNOWN_SYMBOL, answer, asked, ticker_list};
-use crate::{Asked, LastLook, MarketError, fetch_tickers};
+use crate::{Asked, BINANCE, Exchange, LastLook, MarketError};
 
 #[test]
 fn a_symbol_that_was_listed_is_not_unknown_because_one_list_of_all_lacks_it() {
@@ -10,12 +10,14 @@ fn a_symbol_that_was_listed_is_not_unknown_because_one_list_of_all_lacks_it() {
         let symbols = (0..101).map(|n| asked(&format!("S{n}USDT"), last_look));
         symbols.collect()
     };
-    let tickers = fetch_tickers(&peer.endpoint, &listed(LastLook::Listed)).unwrap();
+    let tickers = BINANCE
+        .tickers(&peer.endpoint, &listed(LastLook::Listed))
+        .unwrap();
     assert_eq!(tickers.missing.len(), 101);
     // A row in it is used whatever was known before.
     let mut symbols = listed(LastLook::UnknownLately);
     symbols.push(asked("BTCUSDT", LastLook::UnknownLately));
-    let tickers = fetch_tickers(&peer.endpoint, &symbols).unwrap();
+    let tickers = BINANCE.tickers(&peer.endpoint, &symbols).unwrap();
     assert!(tickers.rows["BTCUSDT"].is_ok());
     assert_eq!(tickers.unknown.len(), 101);
     assert!(tickers.not_asked.is_empty(), "all were looked for");
@@ -26,7 +28,7 @@ fn of_several_that_are_gone_from_the_list_of_all_none_is_the_one_refused() {
     let refusal = answer("400 Bad Request", "", UNKNOWN_SYMBOL);
     let peer = Peer::answering(&[&refusal, &ticker_list(), &refusal, &ticker_list()]);
     let both = ["ETHUSDT", "GONEUSDT"].map(|symbol| asked(symbol, LastLook::Listed));
-    let tickers = fetch_tickers(&peer.endpoint, &both).unwrap();
+    let tickers = BINANCE.tickers(&peer.endpoint, &both).unwrap();
     assert_eq!(tickers.unknown, [""; 0]);
     assert_eq!(tickers.missing.len(), 2);
     let tickers = peer.fetch_after(LastLook::Listed).unwrap();
@@ -69,7 +71,7 @@ fn whether_an_unknown_symbol_is_listed_by_now_costs_the_others_nothing() {
 fn several_unknown_symbols_are_asked_for_again_in_one_request() {
     let peer = Peer::answering(&[&ticker_list()]);
     let symbols = ["BTCUSDT", "GONEUSDT", "AWAYUSDT"].map(|s| asked(s, LastLook::UnknownDue));
-    let tickers = fetch_tickers(&peer.endpoint, &symbols).unwrap();
+    let tickers = BINANCE.tickers(&peer.endpoint, &symbols).unwrap();
     assert!(tickers.rows["BTCUSDT"].is_ok());
     assert_eq!(tickers.unknown, ["GONEUSDT", "AWAYUSDT"]);
     assert_eq!(peer.request_lines(), ["GET /api/v3/ticker/24hr HTTP/1.1"]);

@@ -25,10 +25,20 @@ pub struct Reply {
     pub retry_after: Option<Duration>,
     /// The time by the exchange's clock.
     pub date: Option<UnixMillis>,
+    /// When it was there, by this machine's clock.
+    pub received: UnixMillis,
     pub body: Vec<u8>,
 }
 
-/// Asks one exchange; all its requests together have the endpoint's timeout.
+impl Reply {
+    /// The time by the exchange's clock, or by this machine's when the reply does not tell it.
+    pub fn time(&self) -> UnixMillis {
+        self.date.unwrap_or(self.received)
+    }
+}
+
+/// Asks one exchange; all its requests together have the endpoint's timeout, which starts to run
+/// when it is made.
 pub struct Client<'a> {
     endpoint: &'a Endpoint,
     agent: Agent,
@@ -63,21 +73,22 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// Gets `url`, which must begin with the endpoint's base URL.
+    /// Gets what is at `path`, with its query, below the endpoint's base URL.
     ///
     /// # Errors
     /// [`MarketError::Unreachable`], [`MarketError::CutOff`], [`MarketError::TimedOut`],
     /// [`MarketError::TooLarge`], and [`MarketError::NotJson`] when the peer does not speak HTTP.
     /// A status is never an error here.
-    pub fn get(&self, url: &str) -> Result<Reply, MarketError> {
+    pub(crate) fn get(&self, path: &str) -> Result<Reply, MarketError> {
         let limit = self.endpoint.timeout;
         let left = limit.saturating_sub(self.started.elapsed());
         if left.is_zero() {
             return Err(MarketError::TimedOut(limit));
         }
+        let base_url = self.endpoint.base_url.trim_end_matches('/');
         let mut response = self
             .agent
-            .get(url)
+            .get(format!("{base_url}{path}"))
             .config()
             .timeout_global(Some(left))
             .build()
@@ -97,6 +108,7 @@ impl<'a> Client<'a> {
             status,
             retry_after,
             date,
+            received: this_clock(),
             body,
         })
     }
@@ -225,6 +237,15 @@ fn unix_millis(headers: &HeaderMap) -> Option<UnixMillis> {
 
 fn number(headers: &HeaderMap, name: HeaderName) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// The time by this machine's clock.
+fn this_clock() -> UnixMillis {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since
+        .ok()
+        .and_then(|since| since.as_millis().try_into().ok())
+        .unwrap_or_default()
 }
 
 /// As much of a body as comes without trouble: the status alone already says what is wrong.

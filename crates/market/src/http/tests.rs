@@ -1,7 +1,7 @@
 //! Requests against a peer on loopback that misbehaves by script.
 
 use super::*;
-use crate::{Asked, LastLook, Tickers, fetch_tickers};
+use crate::{Asked, BINANCE, Exchange, LastLook, Tickers};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
@@ -53,7 +53,7 @@ impl Peer {
     /// Fetches BTCUSDT, and GONEUSDT after this last look.
     pub(crate) fn fetch_after(&self, last_look: LastLook) -> Result<Tickers, MarketError> {
         let gone = asked("GONEUSDT", last_look);
-        fetch_tickers(&self.endpoint, &[asked("BTCUSDT", LastLook::Listed), gone])
+        BINANCE.tickers(&self.endpoint, &[asked("BTCUSDT", LastLook::Listed), gone])
     }
 
     /// The first lines of the requests so far.
@@ -136,7 +136,7 @@ fn a_refusal_that_stays_is_reported() {
     let refusal = answer("400 Bad Request", "", UNKNOWN_SYMBOL);
     let peer = Peer::answering(&[&refusal, &refusal]);
     let expected = MarketError::Rejected {
-        code: -1121,
+        code: "-1121".to_owned(),
         message: "Invalid symbol.".to_owned(),
     };
     assert_eq!(peer.fetch().unwrap_err(), expected);
@@ -148,7 +148,7 @@ fn more_than_a_hundred_symbols_are_asked_for_as_all() {
     let symbols: Vec<Asked> = (0..101)
         .map(|n| asked(&format!("S{n}USDT"), LastLook::Never))
         .collect();
-    let tickers = fetch_tickers(&peer.endpoint, &symbols).unwrap();
+    let tickers = BINANCE.tickers(&peer.endpoint, &symbols).unwrap();
     assert_eq!(tickers.unknown.len(), 101);
     assert_eq!(peer.request_lines(), ["GET /api/v3/ticker/24hr HTTP/1.1"]);
 }
@@ -164,7 +164,9 @@ fn the_time_of_the_exchange_is_that_of_its_reply() {
 #[test]
 fn without_a_possible_symbol_nothing_is_asked() {
     let peer = Peer::answering(&[]);
-    let tickers = fetch_tickers(&peer.endpoint, &[asked("btc usdt", LastLook::Never)]).unwrap();
+    let tickers = BINANCE
+        .tickers(&peer.endpoint, &[asked("btc usdt", LastLook::Never)])
+        .unwrap();
     assert_eq!(tickers.unknown, ["btc usdt"]);
 }
 
@@ -190,6 +192,7 @@ fn an_exchange_that_says_stop_says_for_how_long() {
         let peer = Peer::answering(&[&answer(&format!("{status} No"), header, UNKNOWN_SYMBOL)]);
         let expected = MarketError::LeftAlone {
             status,
+            code: None,
             retry_after: wait.map(Duration::from_secs),
             body: UNKNOWN_SYMBOL.to_owned(),
         };

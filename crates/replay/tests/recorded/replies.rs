@@ -187,13 +187,16 @@ fn recorded_numbers_arrive_as_the_exact_decimals_in_the_text() {
             let fields = [
                 ("priceChange", ticker.price_change),
                 ("priceChangePercent", ticker.price_change_percent),
-                ("weightedAvgPrice", ticker.weighted_average_price),
+                (
+                    "weightedAvgPrice",
+                    ticker.weighted_average_price.expect("told"),
+                ),
                 ("lastPrice", ticker.last_price),
                 ("openPrice", ticker.open_price),
                 ("highPrice", ticker.high_price),
                 ("lowPrice", ticker.low_price),
-                ("bidPrice", ticker.bid_price),
-                ("askPrice", ticker.ask_price),
+                ("bidPrice", ticker.bid_price.expect("told")),
+                ("askPrice", ticker.ask_price.expect("told")),
                 ("volume", ticker.base_volume),
                 ("quoteVolume", ticker.quote_volume),
             ];
@@ -201,7 +204,7 @@ fn recorded_numbers_arrive_as_the_exact_decimals_in_the_text() {
                 assert_eq!(row[name], value.to_string(), "{name} of {}", ticker.symbol);
             }
             assert_eq!(row["closeTime"], ticker.close_time);
-            assert_eq!(row["count"], ticker.trade_count);
+            assert_eq!(row["count"], ticker.trade_count.expect("told"));
         }
     }
 }

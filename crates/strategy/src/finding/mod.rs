@@ -215,8 +215,8 @@ fn contradiction(ticker: &Ticker) -> Option<String> {
     } = *ticker;
     let amounts = [
         ("low price", low),
-        ("bid price", ticker.bid_price),
-        ("ask price", ticker.ask_price),
+        ("bid price", ticker.bid_price.unwrap_or_default()),
+        ("ask price", ticker.ask_price.unwrap_or_default()),
         ("base volume", ticker.base_volume),
         ("quote volume", ticker.quote_volume),
     ];
@@ -226,7 +226,10 @@ fn contradiction(ticker: &Ticker) -> Option<String> {
     let prices = [
         ("open price", open),
         ("last price", last),
-        ("average price", ticker.weighted_average_price),
+        (
+            "average price",
+            ticker.weighted_average_price.unwrap_or(last),
+        ),
     ];
     if let Some((name, _)) = prices.iter().find(|(_, p)| !(low..=high).contains(p)) {
         return Some(format!("{name} is outside low to high"));
@@ -234,7 +237,10 @@ fn contradiction(ticker: &Ticker) -> Option<String> {
     if let Some(unit) = unit_of_time(ticker.close_time) {
         return Some(format!("closeTime is in {unit}, not in milliseconds"));
     }
-    if ticker.open_time > ticker.close_time {
+    if ticker
+        .open_time
+        .is_some_and(|open| open > ticker.close_time)
+    {
         return Some("window ends before it begins".to_owned());
     }
     let contradiction = if !is_change(ticker) {
@@ -249,13 +255,24 @@ fn contradiction(ticker: &Ticker) -> Option<String> {
     Some(contradiction.to_owned())
 }
 
-/// Whether the market is open and was traded: halted pairs have neither bid nor ask.
+/// Whether the market is open and was traded: halted pairs have neither bid nor ask. An exchange
+/// that does not tell bid or ask says nothing against it.
 fn is_trading(ticker: &Ticker) -> bool {
-    ticker.bid_price > Decimal::ZERO
-        && ticker.ask_price >= ticker.bid_price
+    let has_book = match (ticker.bid_price, ticker.ask_price) {
+        (Some(bid), Some(ask)) => bid > Decimal::ZERO && ask >= bid,
+        (one, other) => one.or(other).is_none_or(|price| price > Decimal::ZERO),
+    };
+    has_book
         && ticker.last_price > Decimal::ZERO
         && ticker.open_price > Decimal::ZERO
-        && ticker.trade_count > 0
+        && was_traded(ticker)
+}
+
+/// Whether there were trades in the window: by their count, or by what they moved where the
+/// exchange does not count them.
+fn was_traded(ticker: &Ticker) -> bool {
+    let by_volume = ticker.base_volume > Decimal::ZERO;
+    ticker.trade_count.map_or(by_volume, |count| count > 0)
 }
 
 /// The unit of a time that cannot be in milliseconds.
@@ -271,10 +288,11 @@ fn unit_of_time(time: UnixMillis) -> Option<&'static str> {
 
 /// Whether a book without bid or ask is all that keeps a symbol from trading.
 fn has_no_book(ticker: &Ticker) -> bool {
-    (ticker.bid_price.is_zero() || ticker.ask_price.is_zero())
+    let is_zero = |price: Option<Decimal>| price.is_some_and(|price| price.is_zero());
+    (is_zero(ticker.bid_price) || is_zero(ticker.ask_price))
         && ticker.last_price > Decimal::ZERO
         && ticker.open_price > Decimal::ZERO
-        && ticker.trade_count > 0
+        && was_traded(ticker)
 }
 
 /// How old the statistics are, in milliseconds; negative when the exchange's clock is ahead.
@@ -309,10 +327,13 @@ fn is_percent(ticker: &Ticker) -> bool {
     )
 }
 
+/// Whether the average price is that of the volumes; an exchange that does not state it cannot
+/// contradict itself.
 fn is_average(ticker: &Ticker) -> bool {
-    let total = ticker
-        .weighted_average_price
-        .checked_mul(ticker.base_volume);
+    let Some(average) = ticker.weighted_average_price else {
+        return true;
+    };
+    let total = average.checked_mul(ticker.base_volume);
     let is_near = |tolerance| is_near(total, Some(ticker.quote_volume), tolerance);
     is_near(ticker.quote_volume.checked_mul(Decimal::new(1, 3)))
         || is_near(ticker.base_volume.checked_mul(Decimal::new(1, 8)))

@@ -20,7 +20,7 @@ fn a_sound_ticker_does_not_contradict_itself() {
         None
     );
     assert_eq!(
-        contradiction_after(|t| t.weighted_average_price = number("1000.5")),
+        contradiction_after(|t| t.weighted_average_price = Some(number("1000.5"))),
         None
     );
 }
@@ -38,7 +38,7 @@ fn each_broken_identity_is_named() {
             "open price is outside low to high",
         ),
         (
-            |t| t.weighted_average_price = number("1020"),
+            |t| t.weighted_average_price = Some(number("1020")),
             "average price is outside low to high",
         ),
         (
@@ -54,11 +54,14 @@ fn each_broken_identity_is_named() {
             "average price is not quote volume over base volume",
         ),
         (
-            |t| t.open_time = t.close_time + 1,
+            |t| t.open_time = Some(t.close_time + 1),
             "window ends before it begins",
         ),
         (|t| t.low_price = number("-1"), "low price is negative"),
-        (|t| t.bid_price = number("-1"), "bid price is negative"),
+        (
+            |t| t.bid_price = Some(number("-1")),
+            "bid price is negative",
+        ),
         (|t| t.base_volume = number("-1"), "base volume is negative"),
     ];
     for (change, expected) in cases {
@@ -76,7 +79,7 @@ fn averages_of_tiny_prices_are_compared_at_the_last_printed_place() {
             t.high_price = number("0.00000023");
             t.price_change = Decimal::ZERO;
             t.price_change_percent = Decimal::ZERO;
-            t.weighted_average_price = number(average);
+            t.weighted_average_price = Some(number(average));
             t.base_volume = number("100000000");
             t.quote_volume = number("21.5");
         })
@@ -90,16 +93,16 @@ fn zeros_are_not_a_contradiction_but_no_trading_either() {
     let zero = Ticker {
         price_change: Decimal::ZERO,
         price_change_percent: Decimal::ZERO,
-        weighted_average_price: Decimal::ZERO,
+        weighted_average_price: Some(Decimal::ZERO),
         last_price: Decimal::ZERO,
         open_price: Decimal::ZERO,
         high_price: Decimal::ZERO,
         low_price: Decimal::ZERO,
-        bid_price: Decimal::ZERO,
-        ask_price: Decimal::ZERO,
+        bid_price: Some(Decimal::ZERO),
+        ask_price: Some(Decimal::ZERO),
         base_volume: Decimal::ZERO,
         quote_volume: Decimal::ZERO,
-        trade_count: 0,
+        trade_count: Some(0),
         ..ticker("BTCUSDT", "0")
     };
     assert_eq!(contradiction(&zero), None);
@@ -115,13 +118,37 @@ fn a_market_trades_when_it_has_two_sides_and_trades() {
     };
     assert!(is_trading_after(|_| {}));
     assert!(is_trading_after(|t| t.bid_price = t.ask_price));
-    assert!(!is_trading_after(|t| t.bid_price = Decimal::ZERO));
-    assert!(!is_trading_after(|t| t.ask_price = Decimal::ZERO));
+    assert!(!is_trading_after(|t| t.bid_price = Some(Decimal::ZERO)));
+    assert!(!is_trading_after(|t| t.ask_price = Some(Decimal::ZERO)));
     assert!(!is_trading_after(
-        |t| t.bid_price = t.ask_price + Decimal::ONE
+        |t| t.bid_price = t.ask_price.map(|ask| ask + Decimal::ONE)
     ));
     assert!(!is_trading_after(|t| t.open_price = Decimal::ZERO));
-    assert!(!is_trading_after(|t| t.trade_count = 0));
+    assert!(!is_trading_after(|t| t.trade_count = Some(0)));
+}
+
+#[test]
+fn what_an_exchange_does_not_tell_speaks_neither_for_nor_against_a_market() {
+    let mut silent = Ticker {
+        weighted_average_price: None,
+        bid_price: None,
+        ask_price: None,
+        open_time: None,
+        trade_count: None,
+        ..ticker("BTCUSDT", "3")
+    };
+    assert_eq!(contradiction(&silent), None);
+    assert!(is_trading(&silent));
+    assert!(!has_no_book(&silent));
+    // Without trades to count, their volume tells whether there were any.
+    silent.base_volume = Decimal::ZERO;
+    assert!(!is_trading(&silent));
+    silent.base_volume = Decimal::ONE;
+    // Half a book is as much as is known of it.
+    silent.bid_price = Some(Decimal::ZERO);
+    assert!(!is_trading(&silent));
+    silent.bid_price = Some(Decimal::ONE);
+    assert!(is_trading(&silent));
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn the_known_tick_is_used_while_prices_are_multiples_of_it() {
     let tick = |known, last| {
         let shows_a_tenth = Ticker {
             last_price: number(last),
-            bid_price: number("100.1"),
+            bid_price: Some(number("100.1")),
             ..ticker("BTCUSDT", "0")
         };
         tick(known, &shows_a_tenth).to_string()

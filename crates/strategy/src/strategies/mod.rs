@@ -113,14 +113,19 @@ pub fn confidence(rule: &Rule, measure: Decimal) -> Decimal {
 /// The quality score: 0 to 100, two places.
 ///
 /// - 40 points liquidity: log10(quote volume / floor) / 3, from 0 to 1;
-/// - 30 points spread: falling linearly from 1 to 20 basis points of the mid price;
+/// - 30 points spread: falling linearly from 1 to 20 basis points of the mid price; none when the
+///   exchange does not tell bid and ask;
 /// - 30 points place in the range: (last - low) / (high - low) for LONG, which is near the high
 ///   when the move is still on, mirrored for SHORT; none when there is no range.
 ///
 /// The weights are this project's choice. The score compares markets; it is no probability.
 pub fn quality(rule: &Rule, side: Side, ticker: &Ticker) -> Decimal {
     let points = LIQUIDITY_POINTS * liquidity(ticker.quote_volume, rule.min_quote_volume)
-        + SPREAD_POINTS * tightness(ticker.bid_price, ticker.ask_price)
+        + SPREAD_POINTS
+            * ticker
+                .bid_price
+                .zip(ticker.ask_price)
+                .map_or(0.0, |(bid, ask)| tightness(bid, ask))
         + RANGE_POINTS * place(side, ticker);
     let mut score = Decimal::from_f64(points)
         .unwrap_or_default()

@@ -174,8 +174,8 @@ proptest! {
 fn worst() -> Ticker {
     let mut ticker = ticker("BTCUSDT", "0");
     ticker.quote_volume = Decimal::ZERO;
-    ticker.bid_price = number("999");
-    ticker.ask_price = number("1001");
+    ticker.bid_price = Some(number("999"));
+    ticker.ask_price = Some(number("1001"));
     ticker.low_price = ticker.last_price;
     ticker
 }
@@ -213,7 +213,7 @@ fn a_tight_spread_earns_30_points() {
         ("0", "0", "0.00"),
     ] {
         let mut ticker = worst();
-        (ticker.bid_price, ticker.ask_price) = (number(bid), number(ask));
+        (ticker.bid_price, ticker.ask_price) = (Some(number(bid)), Some(number(ask)));
         assert_eq!(score_of(Side::Long, &ticker), points, "{bid} {ask}");
     }
 }
@@ -256,8 +256,8 @@ proptest! {
         rule.min_quote_volume = numbers[0];
         let mut ticker = worst();
         ticker.quote_volume = numbers[1];
-        ticker.bid_price = numbers[2];
-        ticker.ask_price = numbers[3];
+        ticker.bid_price = Some(numbers[2]);
+        ticker.ask_price = Some(numbers[3]);
         ticker.low_price = numbers[4];
         ticker.high_price = numbers[5];
         ticker.last_price = numbers[6];

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 pub use crate::shipped::rule;
 use crate::*;
-use market::{Ticker, Tickers, UnixMillis};
+use market::{Ticker, Tickers, TimeSource, UnixMillis};
 
 pub mod properties;
 mod verdicts;
@@ -43,18 +43,19 @@ pub fn ticker(symbol: &str, change: &str) -> Ticker {
         symbol: symbol.to_owned(),
         price_change: last - Decimal::ONE_THOUSAND,
         price_change_percent: change,
-        weighted_average_price: Decimal::ONE_THOUSAND,
+        weighted_average_price: Some(Decimal::ONE_THOUSAND),
         last_price: last,
         open_price: Decimal::ONE_THOUSAND,
         high_price: high,
         low_price: low,
-        bid_price: last - number("0.01"),
-        ask_price: last,
+        bid_price: Some(last - number("0.01")),
+        ask_price: Some(last),
         base_volume: number("50000"),
         quote_volume: number("50000000"),
-        open_time: NOW - 24 * HOUR,
+        open_time: Some(NOW - 24 * HOUR),
         close_time: NOW - 500,
-        trade_count: 1000,
+        time_source: TimeSource::Exchange,
+        trade_count: Some(1000),
     }
 }
 

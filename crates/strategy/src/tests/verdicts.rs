@@ -231,8 +231,8 @@ fn only_a_sound_ticker_changes_what_is_remembered() {
     let held = in_side(Side::Long, NOW - HOUR);
     let sound = ticker("BTCUSDT", "-3");
     let halted = Ticker {
-        bid_price: Decimal::ZERO,
-        ask_price: Decimal::ZERO,
+        bid_price: Some(Decimal::ZERO),
+        ask_price: Some(Decimal::ZERO),
         ..sound.clone()
     };
     let stale = Ticker {

@@ -41,7 +41,10 @@ pub fn parse(body: &[u8], query: &CandleQuery, now: UnixMillis) -> Result<Candle
     }
     if !text.trim_start().starts_with('[') {
         if let Some((code, message)) = refusal(body) {
-            return Err(MarketError::Rejected { code, message });
+            return Err(MarketError::Rejected {
+                code: code.to_string(),
+                message,
+            });
         }
         serde_json::from_str::<IgnoredAny>(text).map_err(not_json)?;
         return Err(refuse("it is JSON, but not a list".to_owned()));

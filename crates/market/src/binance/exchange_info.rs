@@ -1,0 +1,107 @@
+//! The instruments of Binance's spot REST API, which calls them exchange information.
+//!
+//! <https://developers.binance.com/docs/binance-spot-api-docs/rest-api/general-endpoints>
+
+use super::accept;
+use super::requests::{MOST_NAMED, is_possible, names, refuses_a_symbol};
+use crate::error::excerpt;
+use crate::{Client, Endpoint, Instrument, MarketError, Status, decimal};
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::collections::{BTreeSet, HashSet};
+
+/// Gets instruments as [`Exchange::instruments`](crate::Exchange::instruments) says, by name: the
+/// list of all has many megabytes. A request costs the exchange a weight of 20. When it refuses
+/// one because of a symbol that it does not know and does not name, it is asked for halves, until
+/// that symbol is alone.
+pub(super) fn fetch(
+    endpoint: &Endpoint,
+    symbols: &HashSet<&str>,
+) -> Result<Vec<Instrument>, MarketError> {
+    let client = Client::new(endpoint)?;
+    let possible: BTreeSet<&str> = symbols.iter().copied().filter(|s| is_possible(s)).collect();
+    let possible: Vec<&str> = possible.into_iter().collect();
+    let mut waiting: Vec<&[&str]> = possible.chunks(MOST_NAMED).collect();
+    let mut found = Vec::new();
+    while let Some(asked) = waiting.pop() {
+        let path = format!(
+            "/api/v3/exchangeInfo?symbols={}&showPermissionSets=false",
+            names(asked.iter().copied())
+        );
+        let reply = client.get(&path)?;
+        if refuses_a_symbol(&reply) {
+            let (one, other) = asked.split_at(asked.len() / 2);
+            waiting.extend(
+                [one, other]
+                    .into_iter()
+                    .filter(|half| !one.is_empty() && !half.is_empty()),
+            );
+            continue;
+        }
+        found.extend(parse(&accept(reply)?, symbols)?);
+    }
+    Ok(found)
+}
+
+#[derive(Deserialize)]
+struct Info<'a> {
+    #[serde(borrow)]
+    symbols: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Symbol {
+    symbol: String,
+    status: String,
+    base_asset: String,
+    quote_asset: String,
+    #[serde(default)]
+    filters: Vec<Filter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Filter {
+    filter_type: String,
+    tick_size: Option<String>,
+}
+
+/// The instruments of `asked` in a reply; a row that cannot be read is left out.
+///
+/// # Errors
+/// [`MarketError::NotJson`].
+pub fn parse(body: &[u8], asked: &HashSet<&str>) -> Result<Vec<Instrument>, MarketError> {
+    let info: Info = serde_json::from_slice(body).map_err(|_| MarketError::NotJson {
+        reason: "it is no list of instruments".to_owned(),
+        body: excerpt(body),
+    })?;
+    let symbols = info.symbols.into_iter();
+    let symbols = symbols.filter_map(|row| serde_json::from_str::<Symbol>(row.get()).ok());
+    let symbols = symbols.filter(|row| asked.contains(row.symbol.as_str()));
+    Ok(symbols.map(Symbol::instrument).collect())
+}
+
+impl Symbol {
+    fn instrument(self) -> Instrument {
+        let filter = self
+            .filters
+            .into_iter()
+            .find(|f| f.filter_type == "PRICE_FILTER");
+        let tick_size = filter.and_then(|filter| decimal::parse(&filter.tick_size?).ok());
+        Instrument {
+            native_symbol: self.symbol.clone(),
+            symbol: self.symbol,
+            base: self.base_asset,
+            quote: self.quote_asset,
+            // Zero switches the filter off.
+            tick_size: tick_size.filter(|tick| *tick > Decimal::ZERO),
+            status: match self.status.as_str() {
+                "TRADING" => Status::Trading,
+                // HALT, and BREAK, which stands for a pause as for an end.
+                _ => Status::Halted,
+            },
+        }
+    }
+}
