@@ -4,7 +4,7 @@ use crate::cluster::{Cluster, Options, POSTGRES};
 use crate::session::Session;
 use crate::wait::eventually;
 use serde_json::Value;
-use signal_hub_simulator::{Fault, Simulator, SimulatorOptions, Times};
+use signal_hub_simulator::{Dialect, Fault, Simulator, SimulatorOptions, Times};
 use std::time::Duration;
 
 /// Long enough for anything that takes seconds, even on a busy machine.
@@ -26,11 +26,34 @@ pub fn rising_market() -> Simulator {
     market
 }
 
+/// Another exchange of the same market: its symbols have the same prices and the same clock.
+pub fn beside(market: &Simulator, dialect: Dialect) -> Simulator {
+    market.beside(dialect).expect("a port is free")
+}
+
 /// A server with the library preloaded, whose worker asks this exchange every second.
 pub fn by_itself(market: &Simulator) -> Options {
     Options::preloaded()
         .set("signal_hub.exchange_url", &market.url())
         .set("signal_hub.interval", "1s")
+}
+
+/// What `signal_hub.exchanges` has to be for these exchanges, in the order of preference.
+pub fn in_order(markets: &[&Simulator]) -> String {
+    let entries: Vec<String> = markets.iter().map(|market| market.entry()).collect();
+    entries.join(", ")
+}
+
+/// A server as of [`by_itself`], whose worker asks the first of these exchanges while it can.
+pub fn by_itself_at(markets: &[&Simulator]) -> Options {
+    Options::preloaded()
+        .set("signal_hub.exchanges", &in_order(markets))
+        .set("signal_hub.interval", "1s")
+}
+
+/// A server as of [`by_hand`], whose cycles ask the first of these exchanges while they can.
+pub fn by_hand_at(markets: &[&Simulator]) -> Options {
+    Options::not_preloaded().set("signal_hub.exchanges", &in_order(markets))
 }
 
 /// A server without the library preloaded, where cycles only run when a session calls for one.

@@ -1,27 +1,9 @@
-//! Candles: the trades of one stretch of time, and how the exchange prints them.
+//! Candles: the trades of one stretch of time.
 
 use super::UnixMillis;
-use super::instrument::REPLY_SCALE;
+use super::day::in_ticks;
 use super::path::{Tape, Traded};
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
-
-/// The lengths that a request can name, in milliseconds; weeks and months are not simulated.
-pub(super) const INTERVALS: [(&str, i64); 13] = [
-    ("1s", 1_000),
-    ("1m", 60_000),
-    ("3m", 3 * 60_000),
-    ("5m", 5 * 60_000),
-    ("15m", 15 * 60_000),
-    ("30m", 30 * 60_000),
-    ("1h", 3_600_000),
-    ("2h", 2 * 3_600_000),
-    ("4h", 4 * 3_600_000),
-    ("6h", 6 * 3_600_000),
-    ("8h", 8 * 3_600_000),
-    ("12h", 12 * 3_600_000),
-    ("1d", 24 * 3_600_000),
-];
 
 /// A candle that somebody recorded, or one to be served.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,42 +88,18 @@ impl RecordedCandle {
         self.quote_volume += next.quote_volume;
     }
 
-    /// The row as the exchange prints it, of a candle of this length.
-    pub(super) fn row(&self, length: i64) -> Value {
-        let [open, high, low, close, base, quote] = [
-            self.open,
-            self.high,
-            self.low,
-            self.close,
-            self.base_volume,
-            self.quote_volume,
-        ]
-        .map(printed);
-        let taken = |volume: Decimal| printed((volume / Decimal::TWO).round_dp(REPLY_SCALE));
-        json!([
-            self.open_time,
-            open,
-            high,
-            low,
-            close,
-            base,
-            self.open_time + length - 1,
-            quote,
-            1,
-            taken(self.base_volume),
-            taken(self.quote_volume),
-            "0"
-        ])
+    /// Multiplies every price, each rounded to whole ticks.
+    pub(super) fn scale(&mut self, factor: Decimal, tick_size: Decimal) {
+        for price in [
+            &mut self.open,
+            &mut self.high,
+            &mut self.low,
+            &mut self.close,
+        ] {
+            *price = in_ticks(*price * factor, tick_size);
+        }
+        self.quote_volume = (self.quote_volume * factor).round_dp(8);
     }
-}
-
-/// A number with 8 decimals, or more where that would round it.
-pub(super) fn printed(value: Decimal) -> String {
-    let mut value = value.normalize();
-    if value.scale() < REPLY_SCALE {
-        value.rescale(REPLY_SCALE);
-    }
-    value.to_string()
 }
 
 /// Joins candles, in the order of time, to longer ones of `length` milliseconds.

@@ -1,8 +1,9 @@
 //! What can go wrong on the way to a ticker or a candle, on demand.
 
-use super::ticker::Row;
+use super::dialect::{Names, Row, set};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// One way in which a ticker request goes wrong.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +18,14 @@ pub enum Fault {
         /// Seconds to wait, in the header Retry-After; `None`: there is no such header.
         retry_after: Option<u64>,
     },
+    /// The exchange tells only in words, in a reply of this status and without a header, that the
+    /// address is banned for this many seconds.
+    BannedInWords {
+        /// Of the reply.
+        status: u16,
+        /// From now on.
+        seconds: u32,
+    },
     /// HTTP 451: the exchange does not serve this country.
     RestrictedLocation,
     /// HTTP 403 with the HTML page of a web application firewall.
@@ -25,6 +34,15 @@ pub enum Fault {
     InternalError,
     /// HTTP 503 with the HTML page of a load balancer.
     Unavailable,
+    /// HTTP 503 with the HTML page of a load balancer, and the header Retry-After.
+    UnavailableFor {
+        /// Of the header.
+        seconds: u64,
+    },
+    /// The exchange is being maintained, as it says so itself.
+    Maintenance,
+    /// A good request is answered as one for a symbol that is not listed.
+    UnknownSymbol,
     /// HTTP 200 with an HTML page, as a captive portal answers.
     Html,
     /// A good reply cut off in the middle: Content-Length promises more than is sent.
@@ -39,6 +57,8 @@ pub enum Fault {
     EndlessBody,
     /// A good reply, one byte of its body every 200 ms.
     SlowDrip,
+    /// A good reply, after this time.
+    Late(Duration),
     /// The request is read and never answered.
     Silence,
     /// The connection is reset (RST) instead of an answer.
@@ -126,36 +146,32 @@ pub enum Corruption {
 }
 
 impl Corruption {
-    pub(super) fn apply(self, row: &mut Row) {
-        let last_price = "lastPrice".to_owned();
+    pub(super) fn apply(self, row: &mut Row, names: &Names) {
         match self {
             Self::MissingField => {
-                row.remove(&last_price);
+                row.remove(names.last);
             }
-            Self::NotANumber => {
-                row.insert(last_price, "NaN".into());
-            }
-            Self::WrongType => {
-                row.insert(last_price, json!({ "amount": "1.00000000" }));
-            }
+            Self::NotANumber => set(row, names.last, "NaN".into()),
+            Self::WrongType => set(row, names.last, json!({ "amount": "1.00000000" })),
             Self::MissingAverageAndCount => {
-                row.remove("weightedAvgPrice");
-                row.remove("count");
-            }
-            Self::NoBook | Self::NullBook => {
-                for side in ["bidPrice", "askPrice"] {
-                    let price = match self {
-                        Self::NullBook => Value::Null,
-                        _ => "0.00000000".into(),
-                    };
-                    row.insert(side.to_owned(), price);
+                for name in [names.average, names.count].into_iter().flatten() {
+                    row.remove(name);
                 }
             }
+            Self::NoBook => names
+                .book
+                .iter()
+                .for_each(|name| set(row, name, "0.00000000".into())),
+            Self::NullBook => names
+                .book
+                .iter()
+                .for_each(|name| set(row, name, Value::Null)),
             Self::Inconsistent => {
-                let percent = row.get("priceChangePercent").and_then(Value::as_str);
+                let Some(name) = names.percent else { return };
+                let percent = row.get(name).and_then(Value::as_str);
                 let falling = percent.is_some_and(|text| text.starts_with('-'));
                 let lie = if falling { "50.000" } else { "-50.000" };
-                row.insert("priceChangePercent".to_owned(), lie.into());
+                set(row, name, lie.into());
             }
         }
     }

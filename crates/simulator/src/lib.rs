@@ -1,52 +1,58 @@
-//! A simulated exchange: Binance's spot REST API for 24-hour tickers and candles, served over
-//! HTTP/1.1 on loopback.
+//! Simulated exchanges: one driven market, whose 24-hour tickers, candles and instruments each of
+//! them serves in its own REST API, over HTTP/1.1 on loopback.
 //!
 //! The same seed, symbols and time always give the same reply. A test can drive the time, single
-//! symbols and the faults; everything else moves as the model says.
+//! symbols and the faults; everything else moves as the model says. [`Simulator::beside`] opens
+//! another exchange of the same market; what is set on a symbol holds at all of them, and faults
+//! and what `venue` has at one alone.
 //!
-//! Routes: `/api/v3/ticker/24hr` (`symbol`, `symbols`, `type`; `symbolStatus` is not
+//! Routes of Binance: `/api/v3/ticker/24hr` (`symbol`, `symbols`, `type`; `symbolStatus` is not
 //! simulated), `/api/v3/klines` (up to `1d`; `timeZone` is not simulated),
-//! `/api/v3/exchangeInfo`, `/api/v3/time`, `/api/v3/ping`. Shapes, orders and error codes follow the exchange's public documentation
-//! (github.com/binance/binance-spot-api-docs: rest-api.md, errors.md) and recorded replies.
+//! `/api/v3/exchangeInfo`, `/api/v3/time`, `/api/v3/ping`; those of the others are said in the
+//! files of `dialect`. Shapes, orders and error codes follow the exchanges' public documentation
+//! and recorded replies.
 //!
 //! Where to find what: [`Instrument`] is a listed symbol, `noise` and `model` the random walk,
-//! `ticker` one row and its identities, `path` what a test did to a price, `candles` what was
-//! traded in a stretch of time, `recorded` candles in place of the model, `exchange` all symbols
-//! and the clock, `query`, `klines` and `market` the API, `fault` what goes wrong, `response` and `server` the wire.
+//! `ticker` and `day` its 24 hours and their identities, `path` what a test did to a price,
+//! `candles` what was traded in a stretch of time, `recorded` candles in place of the model,
+//! `world` all symbols and the clock, `dialect` the APIs, `market` one exchange of the world,
+//! `venue` how a test sets it apart, `fault` what goes wrong, `response` and `server` the wire.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod candles;
 mod clock;
-mod exchange;
+mod day;
+mod dialect;
 mod fault;
 mod instrument;
-mod klines;
 mod market;
 mod model;
 mod noise;
 mod path;
-mod query;
 mod recorded;
 mod response;
 mod server;
 #[cfg(test)]
 mod tests;
 mod ticker;
+mod venue;
+mod world;
 
 use self::market::Market;
 use clock::Clock;
-use exchange::{Driven, Exchange, Listed, Trading, Volume};
 use instrument::decimal;
 use path::Hold;
 use rust_decimal::Decimal;
-use server::Server;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use venue::Line;
+use world::{Driven, Listed, Trading, Volume, World};
 
 pub use candles::RecordedCandle;
+pub use dialect::Dialect;
 pub use fault::{CandleFault, Corruption, Fault, Times};
 pub use instrument::Instrument;
 
@@ -65,6 +71,8 @@ pub struct SimulatorOptions {
     pub volatility: f64,
     /// Listed symbols, in listing order.
     pub symbols: Vec<Instrument>,
+    /// Whose API it speaks.
+    pub dialect: Dialect,
 }
 
 impl Default for SimulatorOptions {
@@ -74,6 +82,7 @@ impl Default for SimulatorOptions {
             seed: 1,
             volatility: 1.0,
             symbols: Instrument::ten_liquid_pairs(),
+            dialect: Dialect::default(),
         }
     }
 }
@@ -83,8 +92,10 @@ impl Default for SimulatorOptions {
 /// Methods that take a symbol panic when it is not listed; methods that take a number as text
 /// panic when it is not a number or out of range. Both are mistakes in the calling test.
 pub struct Simulator {
-    server: Server,
+    line: Mutex<Line>,
+    port: u16,
     market: Arc<Mutex<Market>>,
+    world: Arc<Mutex<World>>,
 }
 
 impl Simulator {
@@ -94,14 +105,16 @@ impl Simulator {
     /// `InvalidInput` when an instrument cannot be simulated or is listed twice, or the
     /// volatility is out of range; otherwise the error with which listening on the port failed.
     pub fn start(options: SimulatorOptions) -> io::Result<Self> {
-        let exchange = Exchange::new(options.seed, options.volatility, options.symbols)?;
-        let market = Arc::new(Mutex::new(Market::new(exchange)));
-        let handler = {
-            let market = Arc::clone(&market);
-            move |method: &str, target: &str| lock(&market).answer(method, target)
-        };
-        let server = Server::start(options.port, Box::new(handler))?;
-        Ok(Self { server, market })
+        let world = World::new(options.seed, options.volatility, options.symbols)?;
+        Self::open(options.dialect, options.port, Arc::new(Mutex::new(world)))
+    }
+
+    /// Opens another exchange of the same market, on a free port.
+    ///
+    /// # Errors
+    /// The error with which listening failed.
+    pub fn beside(&self, dialect: Dialect) -> io::Result<Self> {
+        Self::open(dialect, 0, Arc::clone(&self.world))
     }
 
     /// Base URL without a trailing slash, such as `http://127.0.0.1:40123`.
@@ -111,7 +124,7 @@ impl Simulator {
 
     /// The port that it listens on.
     pub fn port(&self) -> u16 {
-        self.server.port()
+        self.port
     }
 
     /// How many requests came so far, on any path, answered or not.
@@ -197,7 +210,9 @@ impl Simulator {
     /// For a pair that was halted long ago, drive the time back first.
     #[track_caller]
     pub fn halt(&self, symbol: &str) {
-        self.freeze(symbol, |figures| Trading::Halted(figures.halted_row()));
+        self.freeze(symbol, |figures| {
+            Trading::Halted(Box::new(figures.halted_day()))
+        });
         self.hold(symbol, Hold::Halted);
     }
 
@@ -205,7 +220,9 @@ impl Simulator {
     /// zero except the previous close, and closeTime stays as it is now.
     #[track_caller]
     pub fn zero(&self, symbol: &str) {
-        self.freeze(symbol, |figures| Trading::Zero(figures.zero_row()));
+        self.freeze(symbol, |figures| {
+            Trading::Zero(Box::new(figures.empty_day()))
+        });
     }
 
     /// Makes a symbol's row bad in every reply.
@@ -230,7 +247,7 @@ impl Simulator {
     /// When it cannot be simulated or is listed already.
     #[track_caller]
     pub fn add_symbol(&self, instrument: Instrument) {
-        let result = self.market().exchange.list(instrument);
+        let result = self.world().list(instrument);
         if let Err(problem) = result {
             panic!("{problem}");
         }
@@ -239,12 +256,12 @@ impl Simulator {
     /// Removes a symbol from the list: from now on it is an invalid symbol.
     #[track_caller]
     pub fn remove_symbol(&self, symbol: &str) {
-        let was_listed = self.market().exchange.delist(symbol);
+        let was_listed = self.world().delist(symbol);
         assert!(was_listed, "{symbol} is not listed");
     }
 
     /// Lets the next ticker requests go wrong. Faults strike one after the other, in the order in
-    /// which they were injected. Requests of other routes never go wrong.
+    /// which they were injected. Requests of other routes do not go wrong.
     pub fn inject(&self, fault: Fault, times: Times) {
         self.market().faults.inject(fault, times);
     }
@@ -259,27 +276,28 @@ impl Simulator {
         let mut market = self.market();
         market.faults.clear();
         market.candle_faults.clear();
+        market.instrument_faults.clear();
     }
 
     /// The current time of the exchange's clock.
     pub fn now(&self) -> UnixMillis {
-        self.market().exchange.clock.now()
+        self.world().clock.now()
     }
 
     /// Stops the exchange's clock at this time.
     pub fn drive_time(&self, now: UnixMillis) {
-        self.market().exchange.clock = Clock::Driven(now);
+        self.world().clock = Clock::Driven(now);
     }
 
     /// Moves the exchange's clock forward, and stops it there.
     pub fn advance(&self, by: Duration) {
-        let mut market = self.market();
-        market.exchange.clock = market.exchange.clock.advanced(by);
+        let mut world = self.world();
+        world.clock = world.clock.advanced(by);
     }
 
     /// Lets the exchange's clock follow the system clock, as it does at the start.
     pub fn follow_clock(&self) {
-        self.market().exchange.clock = Clock::System;
+        self.world().clock = Clock::System;
     }
 
     /// Serves a recorded array of ticker rows in place of the model, moved in time so that the
@@ -288,22 +306,26 @@ impl Simulator {
     /// # Errors
     /// When the text is not a JSON array of objects, or none of them has a closeTime.
     pub fn replay(&self, json: &str) -> io::Result<()> {
-        self.market().exchange.replay(json)
+        self.world().replay(json)
     }
 
     /// Serves the model again.
     pub fn end_replay(&self) {
-        self.market().exchange.end_replay();
+        self.world().end_replay();
     }
 
     fn market(&self) -> MutexGuard<'_, Market> {
         lock(&self.market)
     }
 
+    fn world(&self) -> MutexGuard<'_, World> {
+        lock(&self.world)
+    }
+
     #[track_caller]
     fn with<T>(&self, symbol: &str, change: impl FnOnce(&mut Listed) -> T) -> T {
-        let mut market = self.market();
-        match market.exchange.find(symbol) {
+        let mut world = self.world();
+        match world.find(symbol) {
             Some(listed) => change(listed),
             None => panic!("{symbol} is not listed"),
         }
@@ -324,9 +346,9 @@ impl Simulator {
     }
 }
 
-/// The market stays usable when a test thread that held the lock panicked.
-fn lock(market: &Mutex<Market>) -> MutexGuard<'_, Market> {
-    market.lock().unwrap_or_else(PoisonError::into_inner)
+/// What is locked stays usable when a test thread that held the lock panicked.
+fn lock<T>(locked: &Mutex<T>) -> MutexGuard<'_, T> {
+    locked.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[track_caller]

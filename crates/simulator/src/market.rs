@@ -1,15 +1,12 @@
-//! The REST API of the exchange: routes, faults, used weight and a record of the requests.
+//! One exchange of the market: its dialect, its faults and a record of the requests to it.
 
 use super::UnixMillis;
-use super::exchange::{Exchange, Listed};
+use super::dialect::{Apart, Dialect, Route, Trouble, View, parameter, time_shift};
 use super::fault::{CandleFault, Fault, FaultQueue};
-use super::instrument::REPLY_SCALE;
-use super::klines::{self, KlineQuery};
-use super::query::{ApiError, Selection, SymbolQuery};
 use super::response::{Delivery, Response, http_date};
-use super::ticker;
-use serde_json::json;
+use super::world::World;
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many request targets are remembered.
 const REMEMBERED_REQUESTS: usize = 1_000;
@@ -17,17 +14,21 @@ const REMEMBERED_REQUESTS: usize = 1_000;
 /// Where `Fault::Redirect` points: the same API behind another path.
 const REDIRECTED: &str = "/redirected";
 
-const TICKER: &str = "/api/v3/ticker/24hr";
-const KLINES: &str = "/api/v3/klines";
-/// Weight of a request for candles, however many.
-const KLINES_WEIGHT: u32 = 2;
+/// Seconds of a ban that no header tells.
+const UNTOLD_BAN: u64 = 120;
+/// Longest ban, in seconds.
+const LONGEST_BAN: u64 = 3 * 24 * 60 * 60;
 
-/// Everything one simulator knows, behind one lock.
+/// Everything one exchange knows, behind one lock.
 pub(super) struct Market {
-    pub exchange: Exchange,
+    pub dialect: Dialect,
+    world: Arc<Mutex<World>>,
+    pub apart: Apart,
     /// Faults of ticker requests.
     pub faults: FaultQueue<Fault>,
     pub candle_faults: FaultQueue<CandleFault>,
+    /// Faults of requests for the list of instruments.
+    pub instrument_faults: FaultQueue<Fault>,
     pub request_count: u64,
     pub redirects_followed: u64,
     pub requests: VecDeque<String>,
@@ -41,12 +42,23 @@ struct UsedWeight {
     weight: u32,
 }
 
+/// A request whose path is known.
+struct Request<'a> {
+    target: &'a str,
+    path: &'a str,
+    query: &'a str,
+    route: Route,
+}
+
 impl Market {
-    pub fn new(exchange: Exchange) -> Self {
+    pub fn new(dialect: Dialect, world: Arc<Mutex<World>>) -> Self {
         Self {
-            exchange,
+            dialect,
+            world,
+            apart: Apart::default(),
             faults: FaultQueue::default(),
             candle_faults: FaultQueue::default(),
+            instrument_faults: FaultQueue::default(),
             request_count: 0,
             redirects_followed: 0,
             requests: VecDeque::new(),
@@ -70,80 +82,91 @@ impl Market {
             None => target,
         };
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let (weight, response) = match (method, path) {
-            ("GET", "/api/v3/ping") => (1, Response::json(200, "{}")),
-            ("GET", "/api/v3/time") => (1, Response::json(200, self.time())),
-            ("GET", "/api/v3/exchangeInfo") => (20, reply(self.exchange_info(query))),
-            ("GET", TICKER) => {
-                let query = SymbolQuery::parse(query);
-                (ticker_weight(&query), self.ticker(target, query))
-            }
-            ("GET", KLINES) => (KLINES_WEIGHT, self.klines(target, KlineQuery::parse(query))),
-            _ => return Response::html(404, "404 Not Found"),
-        };
-        let used = self.used_weight.add(self.exchange.clock.now(), weight);
-        response.with_header("X-MBX-USED-WEIGHT-1M", used)
-    }
-
-    fn time(&self) -> String {
-        json!({ "serverTime": self.exchange.clock.now() }).to_string()
-    }
-
-    fn exchange_info(&mut self, query: &str) -> Result<String, ApiError> {
-        let wanted = SymbolQuery::parse(query)?.selection;
-        let names = match &wanted {
-            Selection::One(symbol) => std::slice::from_ref(symbol),
-            Selection::List(symbols) => symbols,
-            Selection::All => &[],
-        };
-        if names.iter().any(|name| self.exchange.find(name).is_none()) {
-            return Err(ApiError::invalid_symbol());
-        }
-        let listed = self.exchange.listed().iter();
-        let symbols: Vec<_> = listed
-            .filter(|listed| names.is_empty() || names.contains(&listed.instrument.symbol))
-            .map(listing)
-            .collect();
-        let info = json!({
-            "timezone": "UTC",
-            "serverTime": self.exchange.clock.now(),
-            "rateLimits": [
-                { "rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000 },
-            ],
-            "exchangeFilters": [],
-            "symbols": symbols,
-        });
-        Ok(info.to_string())
-    }
-
-    fn ticker(&mut self, target: &str, query: Result<SymbolQuery, ApiError>) -> Response {
-        let fault = self.faults.next(|_| true);
-        self.strike(target, fault.as_ref(), |market| {
-            reply(market.tickers(query, fault.as_ref()))
-        })
-    }
-
-    fn klines(&mut self, target: &str, query: Result<KlineQuery, ApiError>) -> Response {
-        let interval = query.as_ref().map_or("", |query| query.interval.0);
-        let fault = self.candle_faults.next(|fault| fault.strikes(interval));
-        let of_reply = match &fault {
-            Some(CandleFault::Reply(fault)) => Some(fault),
+        let route = match method {
+            "GET" => self.dialect.speech().route(path),
             _ => None,
         };
-        let date = http_date(self.exchange.clock.now());
-        self.strike(target, of_reply, |market| {
-            reply(query.and_then(|q| klines::reply(&mut market.exchange, &q, fault.as_ref())))
-        })
-        .with_header("Date", date)
+        let Some(route) = route else {
+            return Response::html(404, "404 Not Found");
+        };
+        let request = Request {
+            target,
+            path,
+            query,
+            route,
+        };
+        let (fault, candle_fault) = self.next_faults(&request);
+        let response = self.respond(&request, fault.as_ref(), candle_fault.as_ref());
+        let now = self.now();
+        let response = match self.dialect.speech().dated(route) {
+            true => response.with_header("Date", http_date(now + time_shift(fault.as_ref()))),
+            false => response,
+        };
+        match self.dialect.speech().weight(path, query) {
+            Some((header, weight)) => {
+                response.with_header(header, self.used_weight.add(now, weight))
+            }
+            None => response,
+        }
+    }
+
+    fn now(&self) -> UnixMillis {
+        self.world().clock.now()
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The faults that strike a request: one of the whole reply or of its rows, and one of its
+    /// candles.
+    fn next_faults(&mut self, request: &Request) -> (Option<Fault>, Option<CandleFault>) {
+        match request.route {
+            Route::Tickers => (self.faults.next(|_| true), None),
+            Route::Instruments => (self.instrument_faults.next(|_| true), None),
+            Route::Candles => {
+                let name = self.dialect.speech().interval_parameter();
+                let interval = parameter(request.query, name).unwrap_or_default();
+                match self.candle_faults.next(|fault| fault.strikes(&interval)) {
+                    Some(CandleFault::Reply(fault)) => (Some(fault), None),
+                    fault => (None, fault),
+                }
+            }
+            Route::Other => (None, None),
+        }
+    }
+
+    fn good(
+        &self,
+        request: &Request,
+        fault: Option<&Fault>,
+        candle_fault: Option<&CandleFault>,
+    ) -> Response {
+        let speech = self.dialect.speech();
+        let mut view = View {
+            world: &mut self.world(),
+            apart: &self.apart,
+            speech,
+            fault,
+            candle_fault,
+        };
+        speech.answer(request.path, request.query, &mut view)
     }
 
     /// The good answer to a request, unless a fault strikes it as a whole.
-    fn strike(
-        &mut self,
-        target: &str,
+    fn respond(
+        &self,
+        request: &Request,
         fault: Option<&Fault>,
-        good: impl FnOnce(&mut Self) -> Response,
+        candle_fault: Option<&CandleFault>,
     ) -> Response {
+        let now = self.now();
+        let trouble = |trouble| self.dialect.speech().trouble(trouble, now);
+        if let Some(until) = self.apart.banned_until.filter(|until| now < *until) {
+            let seconds = (until - now + 999) / 1_000;
+            return trouble(Trouble::Banned(seconds.unsigned_abs(), true));
+        }
+        let good = || self.good(request, fault, candle_fault);
         match fault {
             None
             | Some(
@@ -155,108 +178,51 @@ impl Market {
                 | Fault::Without(_)
                 | Fault::Shifted(_)
                 | Fault::Microseconds,
-            ) => good(self),
-            Some(Fault::TooManyRequests { retry_after }) => stop(
-                429,
-                "Too much request weight used; current limit is 6000 request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API.".to_owned(),
-                *retry_after,
-            ),
-            Some(Fault::Banned { retry_after }) => {
-                let seconds = retry_after.unwrap_or(120).min(3 * 24 * 60 * 60) as i64;
-                let until = self.exchange.clock.now().saturating_add(seconds * 1_000);
-                stop(
-                    418,
-                    format!("Way too much request weight used; IP banned until {until}. Please use WebSocket Streams for live updates to avoid bans."),
-                    *retry_after,
-                )
+            ) => good(),
+            Some(Fault::TooManyRequests { retry_after }) => {
+                trouble(Trouble::TooManyRequests(*retry_after))
             }
-            Some(Fault::RestrictedLocation) => failure(
-                451,
-                0,
-                "Service unavailable from a restricted location according to 'b. Eligibility' in https://www.binance.com/en/terms. Please contact customer service if you believe you received this message in error.",
-            ),
+            Some(Fault::Banned { retry_after }) => {
+                let seconds = retry_after.unwrap_or(UNTOLD_BAN).min(LONGEST_BAN);
+                trouble(Trouble::Banned(seconds, retry_after.is_some()))
+            }
+            Some(Fault::BannedInWords { status, seconds }) => {
+                let mut response = trouble(Trouble::Banned(u64::from(*seconds), false));
+                response.status = *status;
+                response
+            }
+            Some(Fault::RestrictedLocation) => trouble(Trouble::RestrictedLocation),
+            Some(Fault::InternalError) => trouble(Trouble::InternalError),
+            Some(Fault::Maintenance) => trouble(Trouble::Maintenance),
+            Some(Fault::UnknownSymbol) => trouble(Trouble::UnknownSymbol),
             Some(Fault::Firewall) => Response::html(403, "403 Forbidden"),
-            Some(Fault::InternalError) => failure(
-                500,
-                -1000,
-                "An unknown error occurred while processing the request.",
-            ),
             Some(Fault::Unavailable) => Response::html(503, "503 Service Temporarily Unavailable"),
+            Some(Fault::UnavailableFor { seconds }) => {
+                Response::html(503, "503 Service Temporarily Unavailable")
+                    .with_header("Retry-After", seconds)
+            }
             Some(Fault::Html) => Response::html(200, "Welcome"),
             Some(Fault::EmptyBody) => Response::json(200, ""),
-            Some(Fault::Redirect) => {
-                Response::json(302, "").with_header("Location", format!("{REDIRECTED}{target}"))
-            }
+            Some(Fault::Redirect) => Response::json(302, "")
+                .with_header("Location", format!("{REDIRECTED}{}", request.target)),
             Some(Fault::MalformedJson) => {
-                let mut response = good(self);
+                let mut response = good();
                 // The brackets still match: only a parser finds the error.
                 response.body = replace_first(&response.body, b"\":", b"\"=");
                 response
             }
             Some(Fault::NotUtf8) => {
-                let mut response = good(self);
+                let mut response = good();
                 response.body = replace_first(&response.body, b"USDT", b"\xff\xfe\xc0\x80");
                 response
             }
-            Some(Fault::Truncated) => good(self).delivered(Delivery::Truncated),
-            Some(Fault::EndlessBody) => good(self).delivered(Delivery::Endless),
-            Some(Fault::SlowDrip) => good(self).delivered(Delivery::Drip),
+            Some(Fault::Truncated) => good().delivered(Delivery::Truncated),
+            Some(Fault::EndlessBody) => good().delivered(Delivery::Endless),
+            Some(Fault::SlowDrip) => good().delivered(Delivery::Drip),
+            Some(Fault::Late(time)) => good().delivered(Delivery::Late(*time)),
             Some(Fault::Silence) => Response::json(200, "").delivered(Delivery::Silence),
             Some(Fault::Reset) => Response::json(200, "").delivered(Delivery::Reset),
         }
-    }
-
-    fn tickers(
-        &mut self,
-        query: Result<SymbolQuery, ApiError>,
-        fault: Option<&Fault>,
-    ) -> Result<String, ApiError> {
-        let SymbolQuery { selection, detail } = query?;
-        let now = self.exchange.clock.now();
-        let mut known = |symbol: &String| {
-            let row = self.exchange.row(symbol, now);
-            row.ok_or_else(ApiError::invalid_symbol)
-        };
-        let mut rows = match &selection {
-            Selection::One(symbol) => vec![known(symbol)?],
-            Selection::List(symbols) => {
-                let mut symbols = symbols.clone();
-                symbols.sort_unstable();
-                symbols.iter().map(known).collect::<Result<_, _>>()?
-            }
-            Selection::All => self.exchange.rows(now),
-        };
-        change_rows(&mut rows, fault);
-        let rows: Vec<String> = rows.iter().map(|row| ticker::render(row, detail)).collect();
-        Ok(match selection {
-            Selection::One(_) => rows.concat(),
-            Selection::List(_) | Selection::All => format!("[{}]", rows.join(",")),
-        })
-    }
-}
-
-/// Lets a fault strike the rows of a good reply.
-fn change_rows(rows: &mut Vec<ticker::Row>, fault: Option<&Fault>) {
-    let mut each = |change: &dyn Fn(&mut ticker::Row)| rows.iter_mut().for_each(change);
-    match fault {
-        Some(Fault::Stale) => each(&|row| ticker::shift(row, -60 * 60 * 1_000)),
-        Some(Fault::Shifted(milliseconds)) => each(&|row| ticker::shift(row, *milliseconds)),
-        Some(Fault::Zeros) => each(&ticker::zero),
-        Some(Fault::BadRows(corruption)) => each(&|row| corruption.apply(row)),
-        Some(Fault::Microseconds) => each(&|row| {
-            for time in ["openTime", "closeTime"] {
-                let micros = row.get(time).and_then(serde_json::Value::as_i64);
-                row.insert(time.to_owned(), (micros.unwrap_or_default() * 1_000).into());
-            }
-        }),
-        Some(Fault::BadRow(corruption)) => {
-            rows.first_mut()
-                .into_iter()
-                .for_each(|row| corruption.apply(row));
-        }
-        Some(Fault::Partial(most)) => rows.truncate(*most),
-        Some(Fault::Without(symbol)) => rows.retain(|row| row["symbol"] != *symbol),
-        _ => {}
     }
 }
 
@@ -268,64 +234,6 @@ impl UsedWeight {
         }
         self.weight = self.weight.saturating_add(weight);
         self.weight
-    }
-}
-
-/// Weight of a 24-hour ticker request: 2 up to 20 symbols, 40 up to 100, 80 beyond or for all.
-fn ticker_weight(query: &Result<SymbolQuery, ApiError>) -> u32 {
-    match query.as_ref().map(|query| &query.selection) {
-        Ok(Selection::One(_)) | Err(_) => 2,
-        Ok(Selection::List(symbols)) if symbols.len() <= 20 => 2,
-        Ok(Selection::List(symbols)) if symbols.len() <= 100 => 40,
-        Ok(Selection::List(_) | Selection::All) => 80,
-    }
-}
-
-/// One symbol as exchangeInfo describes it.
-fn listing(listed: &Listed) -> serde_json::Value {
-    let instrument = &listed.instrument;
-    let printed = |value: rust_decimal::Decimal| {
-        let mut value = value;
-        value.rescale(REPLY_SCALE);
-        value.to_string()
-    };
-    let (tick_size, step_size) = (
-        printed(instrument.tick_size),
-        printed(instrument.step_size()),
-    );
-    json!({
-        "symbol": instrument.symbol,
-        "status": listed.status(),
-        "baseAsset": instrument.base_asset,
-        "baseAssetPrecision": REPLY_SCALE,
-        "quoteAsset": instrument.quote_asset,
-        "quotePrecision": REPLY_SCALE,
-        "quoteAssetPrecision": REPLY_SCALE,
-        "isSpotTradingAllowed": true,
-        "filters": [
-            { "filterType": "PRICE_FILTER", "minPrice": tick_size, "maxPrice": "1000000.00000000", "tickSize": tick_size },
-            { "filterType": "LOT_SIZE", "minQty": step_size, "maxQty": "9000000.00000000", "stepSize": step_size },
-        ],
-    })
-}
-
-fn reply(result: Result<String, ApiError>) -> Response {
-    match result {
-        Ok(body) => Response::json(200, body),
-        Err(error) => Response::json(400, error.body()),
-    }
-}
-
-fn failure(status: u16, code: i32, message: &str) -> Response {
-    Response::json(status, ApiError::new(code, message).body())
-}
-
-/// The exchange tells the client to stop, and for how long.
-fn stop(status: u16, message: String, retry_after: Option<u64>) -> Response {
-    let response = failure(status, -1003, &message);
-    match retry_after {
-        Some(seconds) => response.with_header("Retry-After", seconds),
-        None => response,
     }
 }
 

@@ -2,8 +2,10 @@
 //! and they themselves, alone or joined to longer ones.
 
 use super::UnixMillis;
-use super::candles::{RecordedCandle, join, printed};
-use super::ticker::{Row, WINDOW_MILLIS};
+use super::candles::{RecordedCandle, join};
+use super::day::Day;
+use super::instrument::Instrument;
+use super::ticker::WINDOW_MILLIS;
 use rust_decimal::Decimal;
 
 /// The candles of one symbol.
@@ -68,10 +70,10 @@ impl Recording {
         Some(join(within.iter().cloned(), length))
     }
 
-    /// The row of the ticker at the end of the last candle that has ended at `now`: bid and ask
+    /// The 24 hours at the end of the last candle that has ended at `now`: bid and ask
     /// are its close, and the number of trades is 1, for candles do not tell them. `None` before
     /// the first full day.
-    pub fn ticker(&self, symbol: &str, now: UnixMillis) -> Option<Row> {
+    pub fn day(&self, instrument: &Instrument, now: UnixMillis) -> Option<Day> {
         let series = self.series.first()?;
         let ended = series.ended(now);
         let (first, last) = (ended.first()?, ended.last()?);
@@ -84,39 +86,31 @@ impl Recording {
         ended[begin + 1..]
             .iter()
             .for_each(|candle| day.extend(candle));
-        let change = last.close - day.open;
-        let percent = change.checked_div(day.open)? * Decimal::ONE_HUNDRED;
+        let percent = (last.close - day.open).checked_div(day.open)? * Decimal::ONE_HUNDRED;
         let average = day.quote_volume.checked_div(day.base_volume)?;
 
-        let mut row = Row::new();
-        row.insert("symbol".to_owned(), symbol.into());
-        let numbers = [
-            ("priceChange", change),
-            ("weightedAvgPrice", average.round_dp(8)),
-            ("prevClosePrice", day.open),
-            ("lastPrice", last.close),
-            ("lastQty", last.base_volume),
-            ("bidPrice", last.close),
-            ("bidQty", last.base_volume),
-            ("askPrice", last.close),
-            ("askQty", last.base_volume),
-            ("openPrice", day.open),
-            ("highPrice", day.high),
-            ("lowPrice", day.low),
-            ("volume", day.base_volume),
-            ("quoteVolume", day.quote_volume),
-        ];
-        for (name, number) in numbers {
-            row.insert(name.to_owned(), printed(number).into());
-        }
-        let mut percent = percent.round_dp(3);
-        percent.rescale(3);
-        row.insert("priceChangePercent".to_owned(), percent.to_string().into());
-        row.insert("openTime".to_owned(), (close_time - WINDOW_MILLIS).into());
-        row.insert("closeTime".to_owned(), close_time.into());
-        for name in ["firstId", "lastId", "count"] {
-            row.insert(name.to_owned(), 1.into());
-        }
-        Some(row)
+        Some(Day {
+            symbol: instrument.symbol.clone(),
+            tick_size: instrument.tick_size.normalize(),
+            open: day.open,
+            high: day.high,
+            low: day.low,
+            last: last.close,
+            previous_close: day.open,
+            bid: last.close,
+            ask: last.close,
+            last_quantity: last.base_volume,
+            book_quantity: last.base_volume,
+            volume: day.base_volume,
+            quote_volume: day.quote_volume,
+            average: average.round_dp(8),
+            percent: percent.round_dp(3),
+            open_time: close_time - WINDOW_MILLIS,
+            close_time,
+            first_trade: 1,
+            last_trade: 1,
+            count: 1,
+            corruption: None,
+        })
     }
 }

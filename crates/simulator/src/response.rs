@@ -1,6 +1,7 @@
 //! An answer, and how it is sent.
 
 use super::UnixMillis;
+use std::time::Duration;
 
 /// One answer of the simulator.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub(super) enum Delivery {
     Endless,
     /// The body byte by byte.
     Drip,
+    /// Complete, after this time.
+    Late(Duration),
     /// Not at all: the connection stays open.
     Silence,
     /// Not at all: the connection is reset.

@@ -228,11 +228,21 @@ fn deliver(
     response: &Response,
     keep_alive: bool,
 ) -> io::Result<bool> {
-    let keep_alive = keep_alive && matches!(response.delivery, Delivery::Whole | Delivery::Drip);
+    let keep_alive = keep_alive
+        && matches!(
+            response.delivery,
+            Delivery::Whole | Delivery::Drip | Delivery::Late(_)
+        );
     let head = head(response, keep_alive);
     let body = &response.body;
     match response.delivery {
         Delivery::Whole => stream.write_all(&[head.as_bytes(), body].concat())?,
+        Delivery::Late(time) => {
+            if shared.pause(time) {
+                return Ok(false);
+            }
+            stream.write_all(&[head.as_bytes(), body].concat())?;
+        }
         Delivery::Truncated => {
             stream.write_all(&[head.as_bytes(), &body[..body.len() / 2]].concat())?;
         }

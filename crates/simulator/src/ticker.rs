@@ -1,4 +1,4 @@
-//! Makes one row of a reply of 24 hours of a market.
+//! The figures of 24 hours of one market.
 //!
 //! Every figure is an exact decimal, and derived figures are derived only here, so that the
 //! identities of real rows hold: change = last - open, percent = change / open,
@@ -6,63 +6,18 @@
 //! bid <= ask.
 
 use super::UnixMillis;
+use super::day::{Day, rounded};
 use super::instrument::{Instrument, REPLY_SCALE};
 use super::model::Window;
-use rust_decimal::{Decimal, RoundingStrategy};
-use serde_json::{Map, Value};
+use rust_decimal::Decimal;
 
 /// 24 hours in milliseconds: closeTime - openTime of every row.
 pub(super) const WINDOW_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
-/// Decimal places of priceChangePercent.
+/// Decimal places of a change in percent.
 const PERCENT_SCALE: u32 = 3;
 
-/// Fields of a row in the order the exchange prints them, and whether type=MINI has them.
-const FIELDS: [(&str, bool); 21] = [
-    ("symbol", true),
-    ("priceChange", false),
-    ("priceChangePercent", false),
-    ("weightedAvgPrice", false),
-    ("prevClosePrice", false),
-    ("lastPrice", true),
-    ("lastQty", false),
-    ("bidPrice", false),
-    ("bidQty", false),
-    ("askPrice", false),
-    ("askQty", false),
-    ("openPrice", true),
-    ("highPrice", true),
-    ("lowPrice", true),
-    ("volume", true),
-    ("quoteVolume", true),
-    ("openTime", true),
-    ("closeTime", true),
-    ("firstId", true),
-    ("lastId", true),
-    ("count", true),
-];
-
-/// How much of a row a reply shows (`type=`).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Detail {
-    Full,
-    Mini,
-}
-
-/// One row of a reply.
-pub(super) type Row = Map<String, Value>;
-
-/// A row as the exchange prints it.
-pub(super) fn render(row: &Row, detail: Detail) -> String {
-    let known = FIELDS
-        .iter()
-        .filter(|(_, mini)| *mini || detail == Detail::Full)
-        .filter_map(|(name, _)| row.get(*name).map(|value| (*name, value)))
-        .map(|(name, value)| format!("\"{name}\":{value}"));
-    format!("{{{}}}", known.collect::<Vec<_>>().join(","))
-}
-
-/// The figures of one symbol's row, before they are printed.
+/// The figures of one symbol, which a test may hold.
 #[derive(Clone, Debug)]
 pub(super) struct Figures {
     pub symbol: String,
@@ -161,9 +116,8 @@ impl Figures {
         self.volume = (quote_volume / average).round_dp(REPLY_SCALE).max(least);
     }
 
-    /// The row of a pair that trades.
-    pub fn row(&self) -> Row {
-        let change = self.last - self.open;
+    /// The 24 hours of a pair that trades.
+    pub fn day(&self) -> Day {
         let average = self.quote_volume / self.volume;
         // When a test has set something, the range from low to high may have to grow.
         let ticks = average / self.tick_size;
@@ -173,86 +127,43 @@ impl Figures {
         let high = (ticks.ceil() * self.tick_size)
             .max(self.open)
             .max(self.last);
-        let average = average.round_dp_with_strategy(REPLY_SCALE, HALF_UP);
-        let mut row = self.times();
-        let prices = [
-            ("priceChange", change),
-            ("weightedAvgPrice", average),
-            ("prevClosePrice", self.previous_close),
-            ("lastPrice", self.last),
-            ("lastQty", self.last_quantity.min(self.volume)),
-            ("bidPrice", self.bid),
-            ("bidQty", self.last_quantity),
-            ("askPrice", self.ask),
-            ("askQty", self.last_quantity),
-            ("openPrice", self.open),
-            ("highPrice", self.high.max(high)),
-            ("lowPrice", self.low.min(low)),
-            ("volume", self.volume),
-            ("quoteVolume", self.quote_volume),
-        ];
-        for (name, value) in prices {
-            row.insert(name.to_owned(), printed(value, REPLY_SCALE));
-        }
-        let percent = percent_change(self.open, self.last);
-        row.insert(
-            "priceChangePercent".to_owned(),
-            printed(percent, PERCENT_SCALE),
-        );
-        row.insert("firstId".to_owned(), self.first_trade.into());
-        row.insert("lastId".to_owned(), self.last_trade.into());
-        let count = self.last_trade - self.first_trade + 1;
-        row.insert("count".to_owned(), count.into());
-        row
-    }
-
-    /// The row of a pair that is halted: bid and ask are empty, the statistics stay.
-    pub fn halted_row(&self) -> Row {
-        let mut row = self.row();
-        for name in ["bidPrice", "bidQty", "askPrice", "askQty"] {
-            row.insert(name.to_owned(), printed(Decimal::ZERO, REPLY_SCALE));
-        }
-        row
-    }
-
-    /// The row of a pair without a trade in 24 hours.
-    pub fn zero_row(&self) -> Row {
-        let mut row = self.row();
-        zero(&mut row);
-        row
-    }
-
-    fn times(&self) -> Row {
-        let mut row = Row::new();
-        row.insert("symbol".to_owned(), self.symbol.clone().into());
-        row.insert(
-            "openTime".to_owned(),
-            (self.close_time - WINDOW_MILLIS).into(),
-        );
-        row.insert("closeTime".to_owned(), self.close_time.into());
-        row
-    }
-}
-
-/// Empties a row as the exchange does: all figures are zero except the previous close.
-pub(super) fn zero(row: &mut Row) {
-    for (name, value) in row.iter_mut() {
-        match name.as_str() {
-            "symbol" | "prevClosePrice" | "openTime" | "closeTime" => {}
-            "firstId" | "lastId" => *value = (-1).into(),
-            "count" => *value = 0.into(),
-            "priceChangePercent" => *value = printed(Decimal::ZERO, PERCENT_SCALE),
-            _ => *value = printed(Decimal::ZERO, REPLY_SCALE),
+        Day {
+            symbol: self.symbol.clone(),
+            tick_size: self.tick_size,
+            open: self.open,
+            high: self.high.max(high),
+            low: self.low.min(low),
+            last: self.last,
+            previous_close: self.previous_close,
+            bid: self.bid,
+            ask: self.ask,
+            last_quantity: self.last_quantity.min(self.volume),
+            book_quantity: self.last_quantity,
+            volume: self.volume,
+            quote_volume: self.quote_volume,
+            average: rounded(average, REPLY_SCALE),
+            percent: percent_change(self.open, self.last),
+            open_time: self.close_time - WINDOW_MILLIS,
+            close_time: self.close_time,
+            first_trade: self.first_trade,
+            last_trade: self.last_trade,
+            count: self.last_trade - self.first_trade + 1,
+            corruption: None,
         }
     }
-}
 
-/// Moves the times of a row by this many milliseconds.
-pub(super) fn shift(row: &mut Row, millis: i64) {
-    for name in ["openTime", "closeTime"] {
-        if let Some(time) = row.get(name).and_then(Value::as_i64) {
-            row.insert(name.to_owned(), (time + millis).into());
-        }
+    /// The 24 hours of a pair that is halted: the book is empty, the statistics stay.
+    pub fn halted_day(&self) -> Day {
+        let mut day = self.day();
+        day.halt();
+        day
+    }
+
+    /// The 24 hours of a pair without a trade.
+    pub fn empty_day(&self) -> Day {
+        let mut day = self.day();
+        day.zero();
+        day
     }
 }
 
@@ -290,20 +201,6 @@ pub(super) fn held_prices(
     best.map(|(open, last, _)| (open * tick_size, last * tick_size))
 }
 
-/// Real rows round halves away from zero.
-const HALF_UP: RoundingStrategy = RoundingStrategy::MidpointAwayFromZero;
-
 fn percent_change(open: Decimal, last: Decimal) -> Decimal {
-    ((last - open) * Decimal::ONE_HUNDRED / open).round_dp_with_strategy(PERCENT_SCALE, HALF_UP)
-}
-
-/// A number as replies print it: a string with a fixed count of decimals.
-fn printed(value: Decimal, scale: u32) -> Value {
-    let mut value = value;
-    value.rescale(scale);
-    if value.is_zero() {
-        // A tiny negative change rounds to "-0.000".
-        value.set_sign_positive(true);
-    }
-    Value::String(value.to_string())
+    rounded((last - open) * Decimal::ONE_HUNDRED / open, PERCENT_SCALE)
 }

@@ -1,8 +1,9 @@
 //! The model: the same time gives the same reply, and the figures of a row agree with each other.
 
-use super::super::exchange::{Exchange, Volume};
+use super::super::dialect::binance;
 use super::super::instrument::Instrument;
 use super::super::model::Model;
+use super::super::world::{Volume, World};
 use super::{A_TIME, ALL, good, integer, number, start_at, text};
 use crate::{Simulator, SimulatorOptions, UnixMillis};
 use proptest::prelude::*;
@@ -165,13 +166,13 @@ proptest! {
         spread in proptest::option::of(0_i64..500),
     ) {
         let tick_size = instrument.tick_size;
-        let mut exchange = Exchange::new(seed, volatility, vec![instrument]).expect("valid");
-        let driven = &mut exchange.find("ANYUSDT").expect("listed").driven;
+        let mut world = World::new(seed, volatility, vec![instrument]).expect("valid");
+        let driven = &mut world.find("ANYUSDT").expect("listed").driven;
         driven.change = change.map(|thousandths| Decimal::new(thousandths, 3));
         driven.volume = quote_volume
             .map(|cents| Volume::Quote(Decimal::new(cents, 2)));
         driven.spread_bps = spread.map(Decimal::from);
-        let row = exchange.row("ANYUSDT", now).expect("listed");
+        let row = binance::row(&world.find("ANYUSDT").expect("listed").day(now), 8);
         if let Some(cents) = quote_volume {
             let shown = number(&Value::Object(row.clone()), "quoteVolume");
             prop_assert_eq!(shown, Decimal::new(cents, 2));

@@ -7,6 +7,7 @@ mod faults;
 mod identities;
 mod recorded;
 mod stopping;
+mod venues;
 
 use super::{Simulator, SimulatorOptions, UnixMillis};
 use rust_decimal::Decimal;

@@ -1,6 +1,6 @@
 //! Which symbols a request asks for, checked as the exchange checks it.
 
-use super::ticker::Detail;
+use super::row::Detail;
 
 /// The exchange's own error object; always HTTP 400.
 #[derive(Debug, PartialEq)]
@@ -41,6 +41,17 @@ impl ApiError {
 
     pub fn body(&self) -> String {
         serde_json::json!({ "code": self.code, "msg": self.message }).to_string()
+    }
+}
+
+impl Selection {
+    /// The symbols that are named; none stands for all.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::One(symbol) => std::slice::from_ref(symbol),
+            Self::List(symbols) => symbols,
+            Self::All => &[],
+        }
     }
 }
 

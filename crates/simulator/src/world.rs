@@ -1,20 +1,22 @@
-//! What the exchange lists, and each symbol's row at the current time of its clock.
+//! The market that all exchanges of a simulator share: the symbols, their prices and the clock.
 
 use super::UnixMillis;
 use super::candles::{self, RecordedCandle};
 use super::clock::Clock;
+use super::day::Day;
+use super::dialect::{Row, binance};
 use super::fault::Corruption;
 use super::instrument::Instrument;
 use super::model::Model;
 use super::path::{Hold, Path, Tape};
 use super::recorded::Recording;
-use super::ticker::{self, Figures, Row, WINDOW_MILLIS};
+use super::ticker::{Figures, WINDOW_MILLIS};
 use rust_decimal::Decimal;
 use serde_json::Value;
 use std::io;
 
-/// The listed symbols and the clock.
-pub(super) struct Exchange {
+/// The symbols and the clock.
+pub(super) struct World {
     seed: u64,
     volatility: f64,
     listed: Vec<Listed>,
@@ -50,13 +52,13 @@ pub(super) enum Volume {
     Quote(Decimal),
 }
 
-/// Whether a symbol trades, and the row it shows if not.
+/// Whether a symbol trades, and what it shows if not.
 #[derive(Default)]
 pub(super) enum Trading {
     #[default]
     Open,
-    Halted(Row),
-    Zero(Row),
+    Halted(Box<Day>),
+    Zero(Box<Day>),
 }
 
 /// A recorded reply that is served in place of the model.
@@ -65,7 +67,7 @@ struct Replay {
     newest: UnixMillis,
 }
 
-impl Exchange {
+impl World {
     /// # Errors
     /// `InvalidInput` when an instrument cannot be simulated or is listed twice, or the
     /// volatility is not from 0 to 10.
@@ -110,6 +112,25 @@ impl Exchange {
         Ok(())
     }
 
+    /// Gives a symbol another tick size.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is not listed, or cannot be simulated with this tick.
+    pub fn retick(&mut self, symbol: &str, tick_size: Decimal) -> io::Result<()> {
+        let (seed, volatility) = (self.seed, self.volatility);
+        let listed = self.find(symbol);
+        let listed = listed.ok_or_else(|| invalid_input(format!("{symbol} is not listed")))?;
+        let instrument = Instrument {
+            tick_size,
+            ..listed.instrument.clone()
+        };
+        if let Some(problem) = instrument.problem() {
+            return Err(invalid_input(format!("{symbol}: {problem}")));
+        }
+        listed.retick(tick_size, seed, volatility);
+        Ok(())
+    }
+
     /// Removes a symbol from the list; returns whether it was listed.
     pub fn delist(&mut self, symbol: &str) -> bool {
         let before = self.listed.len();
@@ -142,39 +163,18 @@ impl Exchange {
         self.replay = None;
     }
 
-    /// Every symbol's row, in listing order.
-    pub fn rows(&mut self, now: UnixMillis) -> Vec<Row> {
-        self.rows_where(now, |_| true)
-    }
-
-    /// The row of one symbol, if it is listed.
-    pub fn row(&mut self, symbol: &str, now: UnixMillis) -> Option<Row> {
-        self.rows_where(now, |listed| listed == symbol).pop()
-    }
-
-    fn rows_where(&mut self, now: UnixMillis, wanted: impl Fn(&str) -> bool) -> Vec<Row> {
-        match &self.replay {
-            Some(replay) => replay.rows_where(now, wanted),
-            None => self
-                .listed
-                .iter_mut()
-                .filter(|listed| wanted(&listed.instrument.symbol))
-                .map(|listed| listed.row(now))
-                .collect(),
-        }
+    /// The recorded rows that are served in place of the model, as if the newest of them closed
+    /// at `now`.
+    pub fn replayed(&self, now: UnixMillis) -> Option<Vec<Row>> {
+        let replay = self.replay.as_ref()?;
+        let mut rows = replay.rows.clone();
+        rows.iter_mut()
+            .for_each(|row| binance::shift(row, now - replay.newest));
+        Some(rows)
     }
 }
 
 impl Listed {
-    /// Trading status as exchangeInfo names it.
-    pub fn status(&self) -> &'static str {
-        match self.driven.trading {
-            Trading::Open => "TRADING",
-            Trading::Halted(_) => "HALT",
-            Trading::Zero(_) => "BREAK",
-        }
-    }
-
     /// The figures by the model and by what is set, whether the symbol trades or not.
     pub fn figures(&mut self, now: UnixMillis) -> Figures {
         let window = self.model.window(now);
@@ -226,35 +226,24 @@ impl Listed {
         }
     }
 
-    fn row(&mut self, now: UnixMillis) -> Row {
-        let mut row = match (&self.driven.trading, &self.recording) {
-            (Trading::Halted(row) | Trading::Zero(row), _) => row.clone(),
-            (Trading::Open, None) => self.figures(now).row(),
+    /// Its 24 hours at `now`.
+    pub fn day(&mut self, now: UnixMillis) -> Day {
+        let mut day = match (&self.driven.trading, &self.recording) {
+            (Trading::Halted(day) | Trading::Zero(day), _) => day.as_ref().clone(),
+            (Trading::Open, None) => self.figures(now).day(),
             (Trading::Open, Some(recording)) => recording
-                .ticker(&self.instrument.symbol, now)
-                .unwrap_or_else(|| self.figures(now).zero_row()),
+                .day(&self.instrument, now)
+                .unwrap_or_else(|| self.figures(now).empty_day()),
         };
-        if let Some(corruption) = self.driven.corruption {
-            corruption.apply(&mut row);
-        }
-        row
+        day.corruption = self.driven.corruption;
+        day
     }
-}
 
-impl Replay {
-    /// The rows as if the newest of them closed just now.
-    fn rows_where(&self, now: UnixMillis, wanted: impl Fn(&str) -> bool) -> Vec<Row> {
-        let symbol = |row: &&Row| {
-            row.get("symbol")
-                .and_then(Value::as_str)
-                .is_some_and(&wanted)
-        };
-        let shifted = |row: &Row| {
-            let mut row = row.clone();
-            ticker::shift(&mut row, now - self.newest);
-            row
-        };
-        self.rows.iter().filter(symbol).map(shifted).collect()
+    /// Makes its tick another one: what was held stays, and the model goes the same way in
+    /// steps of the new tick.
+    fn retick(&mut self, tick_size: Decimal, seed: u64, volatility: f64) {
+        self.instrument.tick_size = tick_size;
+        self.model = Model::new(&self.instrument, seed, volatility);
     }
 }
 

@@ -1,11 +1,30 @@
-//! The route for candles: its query, the candles it selects, and what goes wrong with them.
+//! The route for candles: its query and its reply.
 
-use super::UnixMillis;
-use super::candles::{INTERVALS, RecordedCandle};
-use super::exchange::Exchange;
-use super::fault::CandleFault;
 use super::query::{ApiError, one};
-use serde_json::Value;
+use crate::UnixMillis;
+use crate::candles::RecordedCandle;
+use crate::dialect::{View, digits, range};
+use crate::fault::CandleFault;
+use crate::instrument::REPLY_SCALE;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+/// The lengths that a request can name, in milliseconds; weeks and months are not simulated.
+const INTERVALS: [(&str, i64); 13] = [
+    ("1s", 1_000),
+    ("1m", 60_000),
+    ("3m", 3 * 60_000),
+    ("5m", 5 * 60_000),
+    ("15m", 15 * 60_000),
+    ("30m", 30 * 60_000),
+    ("1h", 3_600_000),
+    ("2h", 2 * 3_600_000),
+    ("4h", 4 * 3_600_000),
+    ("6h", 6 * 3_600_000),
+    ("8h", 8 * 3_600_000),
+    ("12h", 12 * 3_600_000),
+    ("1d", 24 * 3_600_000),
+];
 
 /// Most candles of one reply; a higher limit counts as this one.
 const MOST: usize = 1_000;
@@ -66,20 +85,6 @@ impl KlineQuery {
             limit,
         })
     }
-
-    /// Begin of the first and of the last candle, at `now`.
-    fn range(&self, now: UnixMillis) -> (UnixMillis, UnixMillis) {
-        let length = self.interval.1;
-        let span = length * (self.limit as i64 - 1);
-        let latest = self.end.unwrap_or(now).min(now).div_euclid(length) * length;
-        match self.start {
-            Some(start) => {
-                let first = (start + length - 1).div_euclid(length) * length;
-                (first, latest.min(first + span))
-            }
-            None => (latest - span, latest),
-        }
-    }
 }
 
 /// A whole number that is zero or more.
@@ -103,54 +108,46 @@ fn invalid_interval() -> ApiError {
     ApiError::new(-1120, "Invalid interval.")
 }
 
-/// The reply to a query, with a fault of its candles if one strikes.
+/// The reply to a query; numbers have at least this many decimals.
 pub(super) fn reply(
-    exchange: &mut Exchange,
+    view: &mut View,
     query: &KlineQuery,
-    fault: Option<&CandleFault>,
+    decimals: u32,
 ) -> Result<String, ApiError> {
-    let mut now = exchange.clock.now();
-    match fault {
-        Some(CandleFault::RefusedInterval(_)) => return Err(invalid_interval()),
-        Some(CandleFault::Lagging(behind)) => now -= behind,
-        _ => {}
-    }
     let length = query.interval.1;
-    let (first, last) = query.range(now);
-    let listed = exchange
-        .find(&query.symbol)
-        .ok_or_else(ApiError::invalid_symbol)?;
-    let candles = match first <= last {
-        true => listed.candles(first, last, length, now),
-        false => Some(Vec::new()),
-    };
-    let candles = candles.ok_or_else(invalid_interval)?;
+    let when = (query.start, query.end);
+    let (first, last) = range(when, length, query.limit, view.candle_time());
+    if let Some(CandleFault::RefusedInterval(_)) = view.candle_fault {
+        return Err(invalid_interval());
+    }
+    let instrument = view.named(&query.symbol);
+    let instrument = instrument.ok_or_else(ApiError::invalid_symbol)?;
+    let candles = view.candles(&instrument.symbol, first, last, length);
     let mut rows: Vec<Value> = candles
+        .ok_or_else(invalid_interval)?
         .iter()
-        .map(|candle: &RecordedCandle| candle.row(length))
+        .map(|candle| row(candle, length, decimals))
         .collect();
-    change_rows(&mut rows, fault);
+    view.spoil_candles(&mut rows, 2);
     Ok(Value::Array(rows).to_string())
 }
 
-/// Lets a fault strike the rows of a good reply.
-fn change_rows(rows: &mut Vec<Value>, fault: Option<&CandleFault>) {
-    match fault {
-        Some(CandleFault::Gap) if rows.len() > 2 => {
-            rows.remove(rows.len() / 2);
-        }
-        Some(CandleFault::ShortPage(most)) => rows.truncate(*most),
-        Some(CandleFault::WrongOrder) => rows.reverse(),
-        Some(CandleFault::Duplicate) => {
-            if let Some(first) = rows.first().cloned() {
-                rows.insert(0, first);
-            }
-        }
-        Some(CandleFault::BadRow) => {
-            if let Some(high) = rows.first_mut().and_then(|row| row.get_mut(2)) {
-                *high = "NaN".into();
-            }
-        }
-        _ => {}
-    }
+/// A candle of this length as the exchange prints it.
+fn row(candle: &RecordedCandle, length: i64, decimals: u32) -> Value {
+    let printed = |number: Decimal| digits(number, decimals);
+    let taken = |volume: Decimal| printed((volume / Decimal::TWO).round_dp(REPLY_SCALE));
+    json!([
+        candle.open_time,
+        printed(candle.open),
+        printed(candle.high),
+        printed(candle.low),
+        printed(candle.close),
+        printed(candle.base_volume),
+        candle.open_time + length - 1,
+        printed(candle.quote_volume),
+        1,
+        taken(candle.base_volume),
+        taken(candle.quote_volume),
+        "0"
+    ])
 }

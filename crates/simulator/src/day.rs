@@ -1,0 +1,114 @@
+//! The 24 hours of one symbol as exact numbers, before an exchange prints them in its own form.
+
+use super::UnixMillis;
+use super::fault::Corruption;
+use rust_decimal::{Decimal, RoundingStrategy};
+
+/// The 24 hours of one symbol. Prices are in the quote asset, quantities in the base asset.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Day {
+    /// The simulator's name of the symbol, such as `BTCUSDT`.
+    pub symbol: String,
+    pub tick_size: Decimal,
+    pub open: Decimal,
+    pub high: Decimal,
+    pub low: Decimal,
+    pub last: Decimal,
+    pub previous_close: Decimal,
+    /// Zero where nobody bids.
+    pub bid: Decimal,
+    /// Zero where nobody offers.
+    pub ask: Decimal,
+    pub last_quantity: Decimal,
+    /// Quantity at bid and ask.
+    pub book_quantity: Decimal,
+    pub volume: Decimal,
+    /// In the quote asset.
+    pub quote_volume: Decimal,
+    /// Quote volume over base volume.
+    pub average: Decimal,
+    /// The change in percent, with 3 decimals.
+    pub percent: Decimal,
+    pub open_time: UnixMillis,
+    pub close_time: UnixMillis,
+    pub first_trade: i64,
+    pub last_trade: i64,
+    /// Number of trades.
+    pub count: i64,
+    /// How a test spoiled the symbol's row.
+    pub corruption: Option<Corruption>,
+}
+
+impl Day {
+    /// The last price minus the first.
+    pub fn change(&self) -> Decimal {
+        self.last - self.open
+    }
+
+    /// The change as a part of the open; zero when nothing was traded.
+    pub fn ratio(&self) -> Decimal {
+        self.change().checked_div(self.open).unwrap_or_default()
+    }
+
+    /// Empties the book, as that of a pair that is halted.
+    pub fn halt(&mut self) {
+        for number in [&mut self.bid, &mut self.ask, &mut self.book_quantity] {
+            *number = Decimal::ZERO;
+        }
+    }
+
+    /// Empties everything except the previous close, as without a trade in 24 hours.
+    pub fn zero(&mut self) {
+        self.halt();
+        for number in [
+            &mut self.open,
+            &mut self.high,
+            &mut self.low,
+            &mut self.last,
+            &mut self.last_quantity,
+            &mut self.volume,
+            &mut self.quote_volume,
+            &mut self.average,
+            &mut self.percent,
+        ] {
+            *number = Decimal::ZERO;
+        }
+        (self.first_trade, self.last_trade, self.count) = (-1, -1, 0);
+    }
+
+    /// Moves its times by this many milliseconds.
+    pub fn shift(&mut self, milliseconds: i64) {
+        self.open_time += milliseconds;
+        self.close_time += milliseconds;
+    }
+
+    /// Multiplies every price, each rounded to whole ticks.
+    pub fn scale(&mut self, factor: Decimal) {
+        let tick_size = self.tick_size;
+        for price in [
+            &mut self.open,
+            &mut self.high,
+            &mut self.low,
+            &mut self.last,
+            &mut self.previous_close,
+            &mut self.bid,
+            &mut self.ask,
+        ] {
+            *price = in_ticks(*price * factor, tick_size);
+        }
+        self.quote_volume = (self.quote_volume * factor).round_dp(8);
+        let average = self.quote_volume.checked_div(self.volume);
+        self.average = rounded(average.unwrap_or_default(), 8);
+        self.percent = rounded(self.ratio() * Decimal::ONE_HUNDRED, 3);
+    }
+}
+
+/// The nearest whole number of ticks.
+pub(super) fn in_ticks(price: Decimal, tick_size: Decimal) -> Decimal {
+    (price / tick_size).round() * tick_size
+}
+
+/// Rounds halves away from zero, as exchanges do.
+pub(super) fn rounded(value: Decimal, decimals: u32) -> Decimal {
+    value.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero)
+}

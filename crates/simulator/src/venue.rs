@@ -1,0 +1,157 @@
+//! What a test sets at one exchange of the market alone.
+
+use super::dialect::Dialect;
+use super::fault::{Fault, Times};
+use super::instrument::decimal;
+use super::market::Market;
+use super::server::Server;
+use super::world::World;
+use super::{Simulator, UnixMillis, lock};
+use rust_decimal::Decimal;
+use socket2::{Domain, Socket, Type};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+/// Whether the exchange can be reached.
+pub(super) enum Line {
+    /// Serves until this is dropped.
+    Up(#[expect(dead_code, reason = "held, not used")] Server),
+    /// Bound, but not listening: keeps the port from others.
+    Down(#[expect(dead_code, reason = "held, not used")] Socket),
+    /// Between the two.
+    Closed,
+}
+
+/// Symbols are the simulator's own names, such as `BTCUSDT`, whatever the dialect. Methods that
+/// take a symbol panic when the market does not have it.
+impl Simulator {
+    pub(super) fn open(dialect: Dialect, port: u16, world: Arc<Mutex<World>>) -> io::Result<Self> {
+        let market = Arc::new(Mutex::new(Market::new(dialect, Arc::clone(&world))));
+        let server = serve(port, &market)?;
+        Ok(Self {
+            port: server.port(),
+            line: Mutex::new(Line::Up(server)),
+            market,
+            world,
+        })
+    }
+
+    /// Whose API it speaks.
+    pub fn dialect(&self) -> Dialect {
+        self.market().dialect
+    }
+
+    /// Its entry for the setting `signal_hub.exchanges`: name and address.
+    pub fn entry(&self) -> String {
+        format!("{}={}", self.dialect().name(), self.url())
+    }
+
+    /// Ends its connections and refuses new ones, as a host does where nothing listens.
+    ///
+    /// # Panics
+    /// When somebody else takes the port at this very moment.
+    #[track_caller]
+    pub fn go_down(&self) {
+        let mut line = lock(&self.line);
+        // The server has to leave the port before another socket can be bound to it.
+        *line = Line::Closed;
+        match reserve(self.port) {
+            Ok(socket) => *line = Line::Down(socket),
+            Err(error) => panic!("port {}: {error}", self.port),
+        }
+    }
+
+    /// Listens again on the same port.
+    ///
+    /// # Panics
+    /// When somebody else takes the port at this very moment.
+    #[track_caller]
+    pub fn come_back(&self) {
+        let mut line = lock(&self.line);
+        *line = Line::Closed;
+        match serve(self.port, &self.market) {
+            Ok(server) => *line = Line::Up(server),
+            Err(error) => panic!("port {}: {error}", self.port),
+        }
+    }
+
+    /// Answers nothing but that the address is banned, on any route, until this time of the
+    /// exchange's clock.
+    pub fn ban_until(&self, time: UnixMillis) {
+        self.market().apart.banned_until = Some(time);
+    }
+
+    /// Lists this symbol no longer, though others may: it is in no reply, and unknown.
+    #[track_caller]
+    pub fn unlist(&self, symbol: &str) {
+        self.assert_known(symbol);
+        self.market().apart.unlisted.insert(symbol.to_owned());
+    }
+
+    /// Lists a symbol again that was unlisted or refused.
+    pub fn relist(&self, symbol: &str) {
+        let mut market = self.market();
+        market.apart.unlisted.remove(symbol);
+        market.apart.refused.remove(symbol);
+    }
+
+    /// Lists this symbol, and answers every request that names it as if it did not.
+    #[track_caller]
+    pub fn refuse(&self, symbol: &str) {
+        self.assert_known(symbol);
+        self.market().apart.refused.insert(symbol.to_owned());
+    }
+
+    /// Lets its prices of a symbol differ from those of the market by this many percent; zero
+    /// lets them agree again. Each price is rounded to whole ticks, and the 24-hour change stays.
+    #[track_caller]
+    pub fn differ(&self, symbol: &str, percent: &str) {
+        self.assert_known(symbol);
+        let percent = decimal(percent);
+        assert!(percent > -Decimal::ONE_HUNDRED, "{percent} %");
+        let differs = &mut self.market().apart.differs;
+        match percent.is_zero() {
+            true => differs.remove(symbol),
+            false => differs.insert(symbol.to_owned(), percent),
+        };
+    }
+
+    /// Lets the next requests for the list of instruments go wrong, as those for tickers do.
+    pub fn inject_on_instruments(&self, fault: Fault, times: Times) {
+        self.market().instrument_faults.inject(fault, times);
+    }
+
+    /// Gives a symbol another tick size, at all exchanges: prices that were held stay as they
+    /// were set, all others move in steps of the new tick from now on.
+    ///
+    /// # Panics
+    /// When the symbol is not listed, or cannot be simulated with this tick.
+    #[track_caller]
+    pub fn set_tick_size(&self, symbol: &str, tick_size: &str) {
+        let result = self.world().retick(symbol, decimal(tick_size));
+        if let Err(problem) = result {
+            panic!("{problem}");
+        }
+    }
+
+    #[track_caller]
+    fn assert_known(&self, symbol: &str) {
+        let known = self.world().find(symbol).is_some();
+        assert!(known, "{symbol} is not listed");
+    }
+}
+
+fn serve(port: u16, market: &Arc<Mutex<Market>>) -> io::Result<Server> {
+    let market = Arc::clone(market);
+    let answer = move |method: &str, target: &str| lock(&market).answer(method, target);
+    Server::start(port, Box::new(answer))
+}
+
+/// Keeps a port without listening on it, so that connections are refused.
+fn reserve(port: u16) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
+    Ok(socket)
+}
