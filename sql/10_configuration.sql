@@ -30,7 +30,7 @@ COMMENT ON COLUMN @extschema@.signal_tiers.shipped IS
 CREATE TABLE @extschema@.signal_symbols (
     symbol       text    PRIMARY KEY
                          CHECK (symbol = upper(symbol) AND symbol !~ E'[][:space:]"\\\\,[]'
-                                AND length(symbol) BETWEEN 1 AND 40),
+                                AND length(symbol) BETWEEN 1 AND 50),
     enabled      boolean NOT NULL DEFAULT true,
     base_asset   text,
     quote_asset  text,
@@ -42,7 +42,9 @@ CREATE TABLE @extschema@.signal_symbols (
     shipped      boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE @extschema@.signal_symbols IS 'watchlist: the symbols each run asks the exchange for';
-COMMENT ON COLUMN @extschema@.signal_symbols.symbol IS 'the exchange''s name of the pair, upper case';
+COMMENT ON COLUMN @extschema@.signal_symbols.symbol IS
+    'the pair, upper case: base and quote asset without a separator, such as BTCUSDT, whatever the exchange calls it; '
+    'up to 50 characters';
 COMMENT ON COLUMN @extschema@.signal_symbols.enabled IS
     'false takes the symbol off the watch; a shipped row that is deleted instead comes back with a restored dump';
 COMMENT ON COLUMN @extschema@.signal_symbols.base_asset IS
@@ -92,6 +94,10 @@ CREATE TABLE @extschema@.signal_rules (
     max_ticker_age        interval NOT NULL DEFAULT '5 minutes' CHECK (max_ticker_age > '0'),
     max_signals_per_run   integer  NOT NULL DEFAULT 10 CHECK (max_signals_per_run > 0),
     description           text,
+    max_spread_percent    numeric  DEFAULT 0.5
+                          CONSTRAINT "max_spread_percent must be above 0" CHECK (max_spread_percent > 0),
+    max_disagreement_percent numeric
+                          CONSTRAINT "max_disagreement_percent must be above 0" CHECK (max_disagreement_percent > 0),
     shipped               boolean  NOT NULL DEFAULT false,
     CHECK (exit_change_percent < enter_change_percent),
     CONSTRAINT "lifetime_cap must not be below lifetime_floor" CHECK (lifetime_cap >= lifetime_floor)
@@ -108,7 +114,8 @@ COMMENT ON COLUMN @extschema@.signal_rules.exit_change_percent IS
     'momentum: an episode ends when the change falls back inside this; the others do not use it: theirs ends when the '
     'condition does; percent';
 COMMENT ON COLUMN @extschema@.signal_rules.min_quote_volume IS
-    '24h volume must be above this, in units of the quote asset';
+    '24h volume must be above this, in US dollars: USD and its pegs (USDT, USDC and others) count 1, other quote '
+    'assets by the rate of the same reply of the exchange; a pair whose quote asset has none is refused';
 COMMENT ON COLUMN @extschema@.signal_rules.confidence_per_percent IS
     'confidence is what the strategy measures, without sign, times this, capped; a strength of the move, not a chance '
     'of profit';
@@ -144,6 +151,13 @@ COMMENT ON COLUMN @extschema@.signal_rules.cooldown_flips IS
 COMMENT ON COLUMN @extschema@.signal_rules.max_ticker_age IS 'statistics older than this are not judged';
 COMMENT ON COLUMN @extschema@.signal_rules.max_signals_per_run IS
     'most signals one run sends: those with the best quality; the others wait for a later run';
+COMMENT ON COLUMN @extschema@.signal_rules.max_spread_percent IS
+    'widest spread, ask - bid, in percent of the price in their middle, and furthest that the last price may be '
+    'outside of the two; an exchange that gives no bid or ask passes; null turns both off';
+COMMENT ON COLUMN @extschema@.signal_rules.max_disagreement_percent IS
+    'furthest that the last prices of two exchanges may be apart, in percent, for a signal to be sent; each run then '
+    'asks a second exchange of signal_hub.exchanges, too, and a symbol that this does not have passes; null turns it '
+    'off';
 COMMENT ON COLUMN @extschema@.signal_rules.description IS
     'what the strategy looks for, where the idea is from, and what is known of its worth; for people';
 COMMENT ON COLUMN @extschema@.signal_rules.shipped IS

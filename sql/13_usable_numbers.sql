@@ -20,6 +20,8 @@ ALTER TABLE @extschema@.signal_rules ADD CONSTRAINT signal_rules_usable CHECK (
     AND 1000000 >= ALL (take_profit_percents) AND array_position(take_profit_percents, NULL) IS NULL
     AND stop_loss_range_share <= 100 AND scale(stop_loss_range_share) <= 9
     AND lifetime_per_range <= 1000000 AND scale(lifetime_per_range) <= 9
+    AND max_spread_percent <= 100 AND scale(max_spread_percent) <= 9
+    AND max_disagreement_percent <= 100 AND scale(max_disagreement_percent) <= 9
     AND lifetime <= interval '10 years' AND cooldown <= interval '10 years' AND max_ticker_age <= interval '10 years'
     AND lifetime_cap <= interval '10 years'
 ) NOT VALID;

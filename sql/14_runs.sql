@@ -38,7 +38,8 @@ CREATE TABLE @extschema@.signal_runs (
     retry_at          timestamptz,
     exchange_url      text,
     symbols_watched   integer,
-    symbols_judged    integer
+    symbols_judged    integer,
+    exchange          text
 );
 COMMENT ON TABLE @extschema@.signal_runs IS 'history of runs, kept for signal_hub.run_retention';
 COMMENT ON COLUMN @extschema@.signal_runs.run_id IS 'number of the run; not gapless';
@@ -61,11 +62,15 @@ COMMENT ON COLUMN @extschema@.signal_runs.message IS 'result of the run, in word
 COMMENT ON COLUMN @extschema@.signal_runs.error IS 'the error, when one occurred';
 COMMENT ON COLUMN @extschema@.signal_runs.sqlstate IS 'SQLSTATE of the error';
 COMMENT ON COLUMN @extschema@.signal_runs.retry_at IS 'the exchange is left alone until then';
-COMMENT ON COLUMN @extschema@.signal_runs.exchange_url IS 'signal_hub.exchange_url as the run used it';
+COMMENT ON COLUMN @extschema@.signal_runs.exchange_url IS
+    'base URL of the exchange that the tickers came from; of a run that got none, of the preferred one';
 COMMENT ON COLUMN @extschema@.signal_runs.symbols_watched IS
     'symbols that the run had to judge; null where it had none, and on runs of releases before 0.3.0';
 COMMENT ON COLUMN @extschema@.signal_runs.symbols_judged IS
     'those of them that could be judged: listed, with consistent numbers, trading and fresh';
+COMMENT ON COLUMN @extschema@.signal_runs.exchange IS
+    'exchange that most of the tickers came from, as signal_hub.exchanges names it; of a run that got none, the '
+    'preferred one; null on runs of releases before 0.3.0';
 COMMENT ON SEQUENCE @extschema@.signal_runs_run_id_seq IS 'numbers of runs';
 CREATE INDEX signal_runs_started_at_idx ON @extschema@.signal_runs (started_at);
 COMMENT ON INDEX @extschema@.signal_runs_started_at_idx IS 'runs are purged by age';

@@ -18,13 +18,13 @@ CREATE TABLE @extschema@.signals (
     open_price             numeric     NOT NULL,
     high_price             numeric     NOT NULL,
     low_price              numeric     NOT NULL,
-    bid_price              numeric     NOT NULL,
-    ask_price              numeric     NOT NULL,
-    weighted_average_price numeric     NOT NULL,
+    bid_price              numeric,
+    ask_price              numeric,
+    weighted_average_price numeric,
     base_volume            numeric     NOT NULL,
     quote_volume           numeric     NOT NULL,
-    trade_count            bigint      NOT NULL,
-    open_time              timestamptz NOT NULL,
+    trade_count            bigint,
+    open_time              timestamptz,
     close_time             timestamptz NOT NULL,
     gates                  jsonb       NOT NULL,
     created_at             timestamptz NOT NULL,
@@ -38,6 +38,9 @@ CREATE TABLE @extschema@.signals (
     delivered_at           timestamptz,
     withheld_by            text,
     forecast               jsonb,
+    exchange               text,
+    close_time_source      text        CONSTRAINT "close_time_source must be exchange, date or receipt"
+                                       CHECK (close_time_source IN ('exchange', 'date', 'receipt')),
     CHECK (CASE signal_type
                WHEN 'LONG' THEN stop_loss < entry_price AND entry_price < ALL (take_profit)
                ELSE stop_loss > entry_price AND entry_price > ALL (take_profit)
@@ -65,15 +68,20 @@ COMMENT ON COLUMN @extschema@.signals.last_price IS 'last trade, quote asset';
 COMMENT ON COLUMN @extschema@.signals.open_price IS 'price 24 hours before, quote asset';
 COMMENT ON COLUMN @extschema@.signals.high_price IS 'highest price of the 24 hours, quote asset';
 COMMENT ON COLUMN @extschema@.signals.low_price IS 'lowest price of the 24 hours, quote asset';
-COMMENT ON COLUMN @extschema@.signals.bid_price IS 'best bid, quote asset';
-COMMENT ON COLUMN @extschema@.signals.ask_price IS 'best ask, quote asset';
+COMMENT ON COLUMN @extschema@.signals.bid_price IS
+    'best bid, quote asset; null where the exchange gives none';
+COMMENT ON COLUMN @extschema@.signals.ask_price IS
+    'best ask, quote asset; null where the exchange gives none';
 COMMENT ON COLUMN @extschema@.signals.weighted_average_price IS
-    'volume-weighted average price of the 24 hours, quote asset';
+    'volume-weighted average price of the 24 hours, quote asset; null where the exchange gives none';
 COMMENT ON COLUMN @extschema@.signals.base_volume IS '24h volume in the base asset';
 COMMENT ON COLUMN @extschema@.signals.quote_volume IS '24h volume in the quote asset';
-COMMENT ON COLUMN @extschema@.signals.trade_count IS 'trades in the 24 hours';
-COMMENT ON COLUMN @extschema@.signals.open_time IS 'begin of the 24 hours, the exchange''s clock';
-COMMENT ON COLUMN @extschema@.signals.close_time IS 'end of the 24 hours, the exchange''s clock';
+COMMENT ON COLUMN @extschema@.signals.trade_count IS
+    'trades in the 24 hours; null where the exchange does not count them';
+COMMENT ON COLUMN @extschema@.signals.open_time IS
+    'begin of the 24 hours, the exchange''s clock; null where the exchange does not say';
+COMMENT ON COLUMN @extschema@.signals.close_time IS
+    'end of the 24 hours, by the clock that close_time_source names';
 COMMENT ON COLUMN @extschema@.signals.gates IS
     'every gate with value, threshold and verdict, as preview_signals() shows them';
 COMMENT ON COLUMN @extschema@.signals.created_at IS
@@ -98,6 +106,11 @@ COMMENT ON COLUMN @extschema@.signals.withheld_by IS
 COMMENT ON COLUMN @extschema@.signals.forecast IS
     'what subscribers are shown in metadata: the probabilities that the first target, the stop, or neither is touched '
     'first within a time; null unless forecasts are good enough to be shown, see signal_forecasts';
+COMMENT ON COLUMN @extschema@.signals.exchange IS
+    'exchange that the ticker came from, as signal_hub.exchanges names it; null on signals of releases before 0.3.0';
+COMMENT ON COLUMN @extschema@.signals.close_time_source IS
+    'where close_time is from: exchange (it says so of the pair or of the reply), date (the header Date of its reply) '
+    'or receipt (this server''s clock when the reply had arrived); null on signals of releases before 0.3.0';
 COMMENT ON SEQUENCE @extschema@.signals_signal_id_seq IS 'numbers of signals';
 CREATE INDEX signals_created_at_idx ON @extschema@.signals (created_at);
 COMMENT ON INDEX @extschema@.signals_created_at_idx IS

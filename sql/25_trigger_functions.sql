@@ -106,7 +106,9 @@ SELECT jsonb_build_object(
     'cooldown', make_interval(secs => extract(epoch FROM r.cooldown)::float8)::text,
     'cooldown_flips', r.cooldown_flips,
     'max_ticker_age', make_interval(secs => extract(epoch FROM r.max_ticker_age)::float8)::text,
-    'max_signals_per_run', r.max_signals_per_run)
+    'max_signals_per_run', r.max_signals_per_run,
+    'max_spread_percent', trim_scale(r.max_spread_percent),
+    'max_disagreement_percent', trim_scale(r.max_disagreement_percent))
 $$;
 COMMENT ON FUNCTION @extschema@.signal_hub_rule_parameters(@extschema@.signal_rules) IS
     'the parameters of a rule as signal_rule_versions has them';

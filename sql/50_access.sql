@@ -108,6 +108,8 @@ GRANT SELECT ON @extschema@.signal_symbols TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_rules TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_rule_versions TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_daily_candles TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_exchanges TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_instruments TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_protections TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_forecasts TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_tiers TO pg_monitor;

@@ -65,6 +65,35 @@ fn an_update_changes_only_a_rule_that_stands_as_it_was_shipped() {
     }
 }
 
+/// Whoever chose the numbers of a rule did so when no spread was too wide.
+#[test]
+fn an_update_lets_a_rule_that_was_changed_go_on_at_any_spread() {
+    let cluster = Options::not_preloaded().start();
+    for release in releases() {
+        for (change, expected) in [
+            ("SELECT", "0.5"),
+            ("UPDATE signal_rules SET min_quality = 30", "any"),
+        ] {
+            let mut session = cluster.create_database(&format!("{release} spread {expected}"));
+            session.run(&format!(
+                "CREATE EXTENSION signal_hub VERSION '{release}'; {change};
+                 ALTER EXTENSION signal_hub UPDATE"
+            ));
+            let spread: String = session.one(
+                "SELECT coalesce(max_spread_percent::text, 'any') FROM signal_rules WHERE strategy = 'momentum'",
+            );
+            assert_eq!(spread, expected, "{release}: {change}");
+            session.run(
+                "INSERT INTO signal_symbols (symbol) VALUES (repeat('A', 50)), (U&'\\5E01\\5B89USDT');
+                 INSERT INTO signal_rules (strategy) VALUES ('reversal') ON CONFLICT DO NOTHING",
+            );
+            assert!(session.one::<bool>(
+                "SELECT bool_and(max_spread_percent = 0.5) FROM signal_rules WHERE strategy <> 'momentum'"
+            ));
+        }
+    }
+}
+
 #[test]
 fn a_rule_from_a_dump_of_an_older_release_is_told_from_the_shipped_one() {
     let cluster = Options::not_preloaded().start();

@@ -1,24 +1,29 @@
 LOCK TABLE @extschema@.signal_symbols, @extschema@.signal_rules, @extschema@.signal_episodes
     IN ACCESS EXCLUSIVE MODE;
 
--- Where CREATE EXTENSION ran with standard_conforming_strings = off, the CHECK lets a
--- backslash through. Rows that have one stay.
+-- Longer symbols. And where CREATE EXTENSION ran with standard_conforming_strings = off, the CHECK
+-- lets a backslash through. Rows that have one stay. Where a user dropped it, it stays dropped.
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_constraint k
-                WHERE k.conrelid = '@extschema@.signal_symbols'::regclass AND k.conname = 'signal_symbols_symbol_check'
-                  AND strpos(pg_get_constraintdef(k.oid), repeat(chr(92), 2)) = 0)
+                WHERE k.conrelid = '@extschema@.signal_symbols'::regclass
+                  AND k.conname = 'signal_symbols_symbol_check')
     THEN
         ALTER TABLE @extschema@.signal_symbols DROP CONSTRAINT signal_symbols_symbol_check;
         ALTER TABLE @extschema@.signal_symbols ADD CONSTRAINT signal_symbols_symbol_check
-            CHECK (symbol = upper(symbol) AND symbol !~ E'[][:space:]"\\\\,[]' AND length(symbol) BETWEEN 1 AND 40)
+            CHECK (symbol = upper(symbol) AND symbol !~ E'[][:space:]"\\\\,[]' AND length(symbol) BETWEEN 1 AND 50)
             NOT VALID;
+        BEGIN
+            ALTER TABLE @extschema@.signal_symbols VALIDATE CONSTRAINT signal_symbols_symbol_check;
+        EXCEPTION WHEN check_violation THEN
+            NULL;
+        END;
     END IF;
 END
 $$;
 
--- A rule that was changed goes on as it was: with renewals, its cooldown, and flips at once. One
--- that stands as it was shipped becomes the one that is shipped now.
+-- A rule that was changed goes on as it was: with renewals, its cooldown, flips at once, and
+-- whatever the spread is. One that stands as it was shipped becomes the one that is shipped now.
 ALTER TABLE @extschema@.signal_rules
     ADD COLUMN stop_loss_range_share numeric
         CONSTRAINT "stop_loss_range_share must be above 0" CHECK (stop_loss_range_share > 0),
@@ -29,14 +34,19 @@ ALTER TABLE @extschema@.signal_rules
     ADD COLUMN lifetime_cap interval NOT NULL DEFAULT '24 hours',
     ADD CONSTRAINT "lifetime_cap must not be below lifetime_floor" CHECK (lifetime_cap >= lifetime_floor),
     ADD COLUMN description text,
+    ADD COLUMN max_spread_percent numeric
+        CONSTRAINT "max_spread_percent must be above 0" CHECK (max_spread_percent > 0),
+    ADD COLUMN max_disagreement_percent numeric
+        CONSTRAINT "max_disagreement_percent must be above 0" CHECK (max_disagreement_percent > 0),
     ADD COLUMN renew boolean NOT NULL DEFAULT true,
     ADD COLUMN cooldown_flips boolean NOT NULL DEFAULT false;
 ALTER TABLE @extschema@.signal_rules
     ALTER COLUMN renew SET DEFAULT false,
     ALTER COLUMN cooldown_flips SET DEFAULT true,
+    ALTER COLUMN max_spread_percent SET DEFAULT 0.5,
     ALTER COLUMN cooldown DROP NOT NULL,
     ALTER COLUMN cooldown DROP DEFAULT;
-UPDATE @extschema@.signal_rules SET renew = false, cooldown = NULL, cooldown_flips = true
+UPDATE @extschema@.signal_rules SET renew = false, cooldown = NULL, cooldown_flips = true, max_spread_percent = 0.5
  WHERE strategy = 'momentum' AND shipped AND enabled
    AND enter_change_percent = 2 AND exit_change_percent = 1 AND min_quote_volume = 1000000
    AND confidence_per_percent = 10 AND max_confidence = 95 AND min_confidence = 0 AND min_quality = 25

@@ -2,3 +2,5 @@
 ALTER TABLE @extschema@.signal_runs
     ADD COLUMN symbols_watched integer,
     ADD COLUMN symbols_judged integer;
+-- Which of several exchanges was asked.
+ALTER TABLE @extschema@.signal_runs ADD COLUMN exchange text;
