@@ -12,6 +12,7 @@
 pub mod backoff;
 pub mod binance;
 mod candle;
+pub mod choice;
 mod decimal;
 mod error;
 mod exchange;
