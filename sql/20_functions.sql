@@ -30,7 +30,7 @@ COMMENT ON FUNCTION @extschema@.preview_signals() IS
 'dry run: fetches the watched symbols and shows every gate of each with its value, threshold and whether it passed.
 passed is null for a gate that could not be measured, as one before it refused; the first that is false says why.
 signal_type is the side the change points to, null for none; verdict says for the symbol as a whole why a signal '
-'would be sent or not. Writes nothing';
+'would be sent or not, after the name of the strategy where several are enabled. Writes nothing';
 
 CREATE OR REPLACE FUNCTION @extschema@.signal_worker_status(
     OUT preloaded boolean, OUT library_version text, OUT enabled boolean,

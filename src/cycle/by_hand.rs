@@ -127,7 +127,8 @@ fn asked_to_wait_until(error: &MarketError) -> Option<UnixMillis> {
     Some(unix_millis().saturating_add(delay.as_millis() as i64))
 }
 
-/// Fetches what the plan asks for and judges it, writing nothing.
+/// Fetches what the plan asks for and judges it, writing nothing. Where several strategies are
+/// enabled, what is said of a symbol begins with the name of the one that says it.
 ///
 /// # Errors
 /// Whatever fails.
@@ -137,6 +138,15 @@ pub fn preview() -> Result<Vec<Explanation>, Failure> {
     refuse_if_asked_to_wait(&plan.standing)?;
     let fetched = fetch(scope, &plan)?.map_err(Failure::from)?;
     let judged = as_owner(scope, c"", |db| judge(db, &plan, &fetched))?;
-    let verdicts = judged.iter().flat_map(|j| &j.verdicts);
-    Ok(verdicts.map(Verdict::explain).collect())
+    let mut explanations = Vec::new();
+    for of_strategy in &judged {
+        for verdict in &of_strategy.verdicts {
+            let mut explanation = verdict.explain();
+            if judged.len() > 1 {
+                explanation.why = format!("{}: {}", of_strategy.strategy, explanation.why);
+            }
+            explanations.push(explanation);
+        }
+    }
+    Ok(explanations)
 }

@@ -163,6 +163,7 @@ pub fn make_way_for_drop_database(scope: Scope) -> Result<(), Failure> {
 
 /// One strategy's verdicts, and the memory they were judged with.
 pub struct Judged<'a> {
+    pub strategy: &'a str,
     pub verdicts: Vec<Verdict<'a>>,
     episodes: HashMap<String, Episode>,
 }
@@ -182,7 +183,11 @@ pub fn judge<'a>(
             let episodes = ledger::episodes(db, &rule.strategy)?;
             let verdicts =
                 strategy::judge(rule, &plan.watched, &fetched.tickers, &episodes, fetched.at);
-            Ok(Judged { verdicts, episodes })
+            Ok(Judged {
+                strategy: &rule.strategy,
+                verdicts,
+                episodes,
+            })
         })
         .collect()
 }

@@ -66,6 +66,10 @@ fn what_pg_upgrade_finds_half_delivered_is_delivered_once_by_the_new_server() {
     tide.everybody_has_everything_once(&mut session, CROWD);
     tide.turn();
     tide.everybody_has_everything_once(&mut session, CROWD);
+    assert!(
+        session.one::<bool>("SELECT ok AND rows > 2 FROM verify_track_record()"),
+        "the record of outcomes goes on where it was"
+    );
     let kept: bool = session.one(
         "SELECT stop_loss_percent = 2.5 AND (SELECT NOT enabled FROM signal_symbols WHERE symbol = 'DOGEUSDT')
            FROM signal_rules WHERE strategy = 'momentum'",

@@ -49,6 +49,11 @@ fn a_fall_is_followed_by_one_strategy_and_bought_by_another() {
     session.run("UPDATE signal_rules SET enabled = true WHERE strategy = 'reversal'");
     market.set_change("BTCUSDT", "-7");
     market.set_change("ETHUSDT", "-9");
+    let previews: Vec<String> = session.list(
+        "SELECT DISTINCT split_part(verdict, ':', 1) || ' ' || signal_type FROM preview_signals()
+          WHERE symbol = 'ETHUSDT' ORDER BY 1",
+    );
+    assert_eq!(previews, ["momentum SHORT", "reversal LONG"]);
     generate(&mut session);
     let signals: Vec<String> = session
         .list("SELECT format('%s %s %s', strategy, symbol, signal_type) FROM signals ORDER BY 1");

@@ -112,6 +112,7 @@ fn an_exchange_that_comes_and_goes_does_not_flap() {
 #[test]
 fn an_exchange_that_says_stop_is_left_alone_as_long_as_it_says_also_when_all_others_fail() {
     let stop = MarketError::LeftAlone {
+        code: None,
         status: 418,
         retry_after: Some(Duration::from_secs(3600)),
         body: String::new(),
