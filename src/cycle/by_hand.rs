@@ -13,7 +13,7 @@ use crate::postgres::{Db, Failure, Scope, as_owner, catch, process, server_start
 use crate::settings;
 use market::{MarketError, UnixMillis, backoff};
 use std::time::{Duration, Instant};
-use strategy::{Explanation, Verdict};
+use strategy::Explanation;
 
 /// How long a caller waits for another cycle of the database to end, before it is told that one
 /// is running.
