@@ -15,7 +15,8 @@ pub const RULE_COLUMNS: &str =
                 extract(epoch FROM lifetime_floor)::text AS lifetime_floor,
                 extract(epoch FROM lifetime_cap)::text AS lifetime_cap,
                 extract(epoch FROM cooldown)::text AS cooldown,
-                extract(epoch FROM max_ticker_age)::text AS max_ticker_age, max_signals_per_run";
+                extract(epoch FROM max_ticker_age)::text AS max_ticker_age, max_signals_per_run,
+                max_spread_percent::text, max_disagreement_percent::text";
 
 /// The enabled rules. One with a number that cannot be worked with is left out, and named.
 pub fn rules(db: &Db, unusable: &mut Vec<String>) -> Result<Vec<Rule>, Failure> {
@@ -62,7 +63,12 @@ pub fn rule(row: &Row, strategy: String) -> Result<Rule, Failure> {
     let optional = |column: &str| row.get_by_name::<String>(column);
     let is =
         |column: &str| -> Result<bool, Failure> { Ok(row.get_by_name(column)?.unwrap_or(false)) };
-    let share = optional("stop_loss_range_share")?;
+    let optional_decimal = |column: &str| {
+        let number = optional(column)?;
+        number
+            .map(|number| parse_decimal(&number, column))
+            .transpose()
+    };
     let lifetime_by_range = match optional("lifetime_per_range")? {
         Some(stops) => Some(LifetimeByRange {
             stops: parse_decimal(&stops, "lifetime_per_range")?,
@@ -86,9 +92,7 @@ pub fn rule(row: &Row, strategy: String) -> Result<Rule, Failure> {
             .split(' ')
             .map(|number| parse_decimal(number, "take_profit_percents"))
             .collect::<Result<_, _>>()?,
-        stop_loss_range_share: share
-            .map(|share| parse_decimal(&share, "stop_loss_range_share"))
-            .transpose()?,
+        stop_loss_range_share: optional_decimal("stop_loss_range_share")?,
         lifetime_ms: milliseconds("lifetime")?,
         lifetime_by_range,
         renew: is("renew")?,
@@ -98,6 +102,8 @@ pub fn rule(row: &Row, strategy: String) -> Result<Rule, Failure> {
         cooldown_flips: is("cooldown_flips")?,
         max_ticker_age_ms: milliseconds("max_ticker_age")?,
         max_signals_per_run: row.get_by_name("max_signals_per_run")?.unwrap_or_default(),
+        max_spread_percent: optional_decimal("max_spread_percent")?,
+        max_disagreement_percent: optional_decimal("max_disagreement_percent")?,
     })
 }
 

@@ -23,9 +23,12 @@ fn preview_shows_every_symbol_with_every_gate_and_writes_nothing() {
         "fresh",
         "momentum",
         "volume",
+        "spread",
         "confidence",
         "quality",
         "levels",
+        "book",
+        "agreement",
         "episode",
         "max_per_run",
     ];

@@ -34,6 +34,10 @@ fn the_tick_is_the_finest_place_that_any_price_uses() {
     assert_eq!(tick("19900.10000000", "19890.00000000"), "0.1");
     assert_eq!(tick("19900.10000000", "19890.01000000"), "0.01");
     assert_eq!(tick("0.00000012", "0.00000000"), "0.00000001");
+    // As an exchange prints a binary fraction.
+    assert_eq!(tick("345.09000000000003", "345.1"), "0.01");
+    assert_eq!(tick("345.1", "330.29999999999995"), "0.1");
+    assert_eq!(tick("12345678.12345678", "1"), "0.00000001");
     // More digits than 64 bits hold.
     assert_eq!(tick("1234567890123456789.120000", "0.1"), "0.01");
 }

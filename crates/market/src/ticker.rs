@@ -69,7 +69,8 @@ impl Ticker {
     /// 0.01 for prices such as 19900.15 and 19900.2, 1 when all are whole.
     ///
     /// Trailing zeros say nothing, for exchanges print eight decimals always. The average price
-    /// is left out: it is computed, not traded.
+    /// is left out: it is computed, not traded. Digits that a price has from a binary fraction
+    /// say nothing either.
     pub fn tick_size(&self) -> Decimal {
         let prices = [
             self.last_price,
@@ -83,6 +84,14 @@ impl Ticker {
     }
 }
 
+/// Digits that a binary fraction of 64 bits keeps of any decimal.
+const EXACT_DIGITS: u32 = 15;
+/// The largest number of so many digits.
+const MOST_DIGITS: u64 = 999_999_999_999_999;
+/// Zeros between the last digit of a price and what its binary fraction adds, at least: prices that
+/// have more digits than such a fraction can keep are none.
+const NOISE_BEGINS_AFTER: u32 = 4;
+
 /// The places that `price` uses, or `finest` when that is more.
 fn finest_place(finest: u32, price: Decimal) -> u32 {
     let Ok(mut digits) = u64::try_from(price.mantissa().unsigned_abs()) else {
@@ -93,7 +102,22 @@ fn finest_place(finest: u32, price: Decimal) -> u32 {
         digits /= 10;
         places -= 1;
     }
+    if places > finest && digits > MOST_DIGITS {
+        places = without_noise(price, places);
+    }
     finest.max(places)
+}
+
+/// The places of a price that uses `places`, but for the digits that it has from a binary fraction:
+/// 345.09000000000003 is 345.09.
+fn without_noise(price: Decimal, places: u32) -> u32 {
+    let rounded = price
+        .round_sf(EXACT_DIGITS)
+        .map(|price| price.normalize().scale());
+    match rounded {
+        Some(rounded) if rounded + NOISE_BEGINS_AFTER <= places => rounded,
+        _ => places,
+    }
 }
 
 /// A symbol to ask for.

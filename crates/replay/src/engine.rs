@@ -8,6 +8,7 @@
 use crate::days::Days;
 use crate::fault::{Fault, FaultKind};
 use crate::order::Order;
+use crate::rates;
 use crate::rolling::{DAY_MS, RollingDay};
 use market::{Candle, Tickers, UnixMillis};
 use rust_decimal::Decimal;
@@ -282,9 +283,8 @@ impl Engine {
     fn judge_stirred(&mut self, now: UnixMillis) {
         // Whatever order the query has them in.
         self.stirred.sort_unstable();
-        let mut tickers = Tickers::default();
+        let (mut tickers, mut watched) = (Tickers::default(), Vec::new());
         let mut episodes = HashMap::new();
-        let mut watched = Vec::new();
         for number in &self.stirred {
             let Some(book) = self.books.get_mut(*number) else {
                 continue;
@@ -296,13 +296,15 @@ impl Engine {
             episodes.insert(symbol.clone(), book.episode.clone());
             watched.push(Watched {
                 symbol: symbol.clone(),
-                tick_size: None,
-                learned_tick: None,
                 days: book.days.before(now),
+                ..Watched::default()
             });
             tickers.rows.insert(symbol, Ok(ticker));
         }
         self.stirred.clear();
+        rates::add(&watched, &mut tickers, |symbol| {
+            self.books.get(*self.numbers.get(symbol)?)?.day.ticker()
+        });
         for verdict in judge(&self.options.rule, &watched, &tickers, &episodes, now) {
             let number = self.numbers.get(verdict.symbol);
             let Some(book) = number.and_then(|number| self.books.get_mut(*number)) else {

@@ -10,6 +10,7 @@ mod days;
 mod engine;
 mod fault;
 mod order;
+mod rates;
 mod rolling;
 mod shifts;
 

@@ -9,6 +9,7 @@
 
 use crate::episode::{Reason, Step};
 use crate::finding::{Finding, MISSING, TRADING};
+use crate::market_gates;
 use crate::text::{plain, seconds, utc};
 use crate::{Levels, Side};
 use market::UnixMillis;
@@ -45,9 +46,12 @@ gates! {
     Fresh = "fresh",
     Condition = "condition",
     Volume = "volume",
+    Spread = "spread",
     Confidence = "confidence",
     Quality = "quality",
     Levels = "levels",
+    Book = "book",
+    Agreement = "agreement",
     Episode = "episode",
     MaxPerRun = "max_per_run",
 }
@@ -100,9 +104,12 @@ impl Gate {
             Self::Fresh => Refusal::Unfit("STALE"),
             Self::Condition
             | Self::Volume
+            | Self::Spread
             | Self::Confidence
             | Self::Quality
             | Self::Levels
+            | Self::Book
+            | Self::Agreement
             | Self::Episode => Refusal::NoSignal,
             Self::MaxPerRun => Refusal::PutOff,
         }
@@ -126,14 +133,17 @@ impl Gate {
             Self::Fresh => found.is_fresh(),
             Self::Condition => found.side.is_some(),
             Self::Volume => found
-                .ticker()
-                .is_some_and(|ticker| ticker.quote_volume > rule.min_quote_volume),
+                .dollar_volume()
+                .is_some_and(|volume| volume > rule.min_quote_volume),
+            Self::Spread => market_gates::is_narrow(found),
             Self::Confidence => found.confidence().is_some_and(|c| c >= rule.min_confidence),
             Self::Quality => found.quality().is_some_and(|q| q >= rule.min_quality),
             Self::Levels => found
                 .side
                 .zip(found.levels())
                 .is_some_and(|(side, levels)| levels.are_ordered(side)),
+            Self::Book => market_gates::has_room(found),
+            Self::Agreement => market_gates::agrees(found),
             Self::Episode => matches!(found.step, Some(Step::Fire(..))),
             Self::MaxPerRun => found.rank.is_some_and(|rank| rank <= most(found)),
         }
@@ -173,7 +183,8 @@ impl Gate {
             }
             Self::Fresh => seconds(found.age_ms()?),
             Self::Condition => plain(found.measure?),
-            Self::Volume => plain(found.ticker()?.quote_volume),
+            Self::Volume => plain(found.dollar_volume()?),
+            Self::Spread => market_gates::spread_in_words(found)?,
             Self::Confidence => found.confidence()?.to_string(),
             Self::Quality => found.quality()?.to_string(),
             Self::Levels => {
@@ -182,6 +193,8 @@ impl Gate {
                     .levels()
                     .map_or_else(|| "too large".to_owned(), listing)
             }
+            Self::Book => market_gates::book_in_words(found)?,
+            Self::Agreement => market_gates::elsewhere_in_words(found)?,
             Self::Episode => match found.step? {
                 Step::Wait => ARMED.to_owned(),
                 Step::Cool { until } | Step::HoldBack { until, .. } => {
@@ -204,12 +217,15 @@ impl Gate {
             Self::Fresh => format!("<= {}", seconds(rule.max_ticker_age_ms)),
             Self::Condition => wanted(found),
             Self::Volume => format!("> {}", plain(rule.min_quote_volume)),
+            Self::Spread => market_gates::at_most(rule.max_spread_percent),
             Self::Confidence => format!(">= {}", plain(rule.min_confidence)),
             Self::Quality => format!(">= {}", plain(rule.min_quality)),
             Self::Levels => match found.side {
                 Some(Side::Short) => "stop > entry > targets".to_owned(),
                 _ => "stop < entry < targets".to_owned(),
             },
+            Self::Book => market_gates::wanted_of_book(found),
+            Self::Agreement => market_gates::at_most(rule.max_disagreement_percent),
             Self::Episode if rule.renew => "entered, flipped or renewed".to_owned(),
             Self::Episode => "entered or flipped".to_owned(),
             Self::MaxPerRun => format!("<= {}", most(found)),
@@ -246,11 +262,8 @@ impl Gate {
                 rule.strategy
             ),
             Self::Condition => format!("{} is inside {}", measure(found), inside(found)?),
-            Self::Volume => format!(
-                "24h quote volume {} is not above {}",
-                plain(found.ticker()?.quote_volume),
-                plain(rule.min_quote_volume)
-            ),
+            Self::Volume => market_gates::why_too_thin(found)?,
+            Self::Spread => market_gates::why_too_wide(found)?,
             Self::Confidence => below("confidence", found.confidence()?, rule.min_confidence),
             Self::Quality => below("quality", found.quality()?, rule.min_quality),
             Self::Levels => match found.levels() {
@@ -261,6 +274,8 @@ impl Gate {
                 }
                 Some(_) => "stop, entry and targets cannot be told apart at its tick size".to_owned(),
             },
+            Self::Book => market_gates::why_no_room(found)?,
+            Self::Agreement => market_gates::why_no_agreement(found)?,
             Self::Episode => match found.step? {
                 Step::Cool { until } | Step::HoldBack { until, .. } => {
                     format!("cooldown until {}", utc(until))

@@ -12,12 +12,14 @@
 #![forbid(unsafe_code)]
 
 pub mod distances;
+pub mod dollars;
 mod episode;
 mod finding;
 pub mod forecast;
 mod gates;
 mod judge;
 mod levels;
+mod market_gates;
 pub mod normal;
 pub mod outcome;
 pub mod protection;
@@ -32,7 +34,7 @@ pub use episode::{Episode, Reason};
 pub use gates::{Gate, GateReading};
 pub use judge::{Explanation, Signal, Verdict, changes_nothing, judge};
 pub use levels::Levels;
-pub use rule::{LifetimeByRange, Rule, Side, Watched};
+pub use rule::{Elsewhere, LifetimeByRange, Rule, Side, Watched};
 pub use strategies::Strategy;
 pub use text::utc;
 

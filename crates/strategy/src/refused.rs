@@ -23,10 +23,16 @@ pub fn of_refused_symbols(gate: Gate, found: &Finding) -> &'static str {
         Gate::Fresh => "with old statistics",
         Gate::Condition if found.lacks_days() => "with too few daily candles",
         Gate::Condition => "inside the entry threshold",
+        Gate::Volume if found.dollar_volume().is_none() => {
+            "whose volume is in an asset without a rate in US dollars"
+        }
         Gate::Volume => "below the volume floor",
+        Gate::Spread => "with too wide a spread",
         Gate::Confidence => "below the least confidence",
         Gate::Quality => "below the least quality",
         Gate::Levels => "whose targets and stop cannot be made of price, percentages and tick",
+        Gate::Book => "whose order book has left entry or stop behind",
+        Gate::Agreement => "on whose price two exchanges disagree",
         Gate::Episode => match found.step {
             Some(Step::Cool { .. } | Step::HoldBack { .. }) => "in the cooldown of the last signal",
             _ => "signalled already in this episode",

@@ -46,7 +46,7 @@ pub struct Rule {
     pub enter_change_percent: Decimal,
     /// The change inside of which a side ends, likewise.
     pub exit_change_percent: Decimal,
-    /// Volume that must be exceeded, in the quote asset.
+    /// Volume that must be exceeded, in US dollars.
     pub min_quote_volume: Decimal,
     /// Confidence per percent of change.
     pub confidence_per_percent: Decimal,
@@ -74,6 +74,11 @@ pub struct Rule {
     pub max_ticker_age_ms: i64,
     /// Most signals of one call of [`judge`].
     pub max_signals_per_run: i32,
+    /// Widest spread, and furthest that the last price may be outside of bid and ask, in percent;
+    /// `None` turns both off.
+    pub max_spread_percent: Option<Decimal>,
+    /// Furthest that the last prices of two exchanges may be apart, in percent; `None` turns it off.
+    pub max_disagreement_percent: Option<Decimal>,
 }
 
 /// A lifetime that follows the 24-hour range, see [`crate::distances::lifetime_ms`].
@@ -92,6 +97,9 @@ pub struct LifetimeByRange {
 #[derive(Clone, Debug, Default)]
 pub struct Watched {
     pub symbol: String,
+    /// The asset that its prices and quote volume are in, as the exchange's list of instruments
+    /// says it; `None` where that says nothing. Then it is told by how the symbol ends.
+    pub quote: Option<String>,
     /// The tick as the exchange's list of instruments says it; `None` where that says nothing. Then
     /// levels are rounded by the tick that the ticker shows.
     pub tick_size: Option<Decimal>,
@@ -100,4 +108,14 @@ pub struct Watched {
     pub learned_tick: Option<Decimal>,
     /// Finished daily candles, the oldest first, for strategies that need some.
     pub days: Vec<Candle>,
+    /// What another exchange says of it, where one was asked.
+    pub elsewhere: Option<Elsewhere>,
+}
+
+/// The last price of a symbol at another exchange.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Elsewhere {
+    /// The name of that exchange.
+    pub exchange: String,
+    pub last_price: Decimal,
 }

@@ -28,6 +28,8 @@ pub fn rule() -> Rule {
         cooldown_flips: true,
         max_ticker_age_ms: 5 * MINUTE_MS,
         max_signals_per_run: 10,
+        max_spread_percent: Some(Decimal::new(5, 1)),
+        max_disagreement_percent: None,
     }
 }
 
@@ -38,6 +40,7 @@ pub fn rule_of_0_2_0() -> Rule {
         renew: true,
         cooldown_ms: Some(30 * MINUTE_MS),
         cooldown_flips: false,
+        max_spread_percent: None,
         ..rule()
     }
 }

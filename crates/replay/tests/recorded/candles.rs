@@ -131,7 +131,7 @@ fn history(rule: &Rule, symbol: &str) -> Option<History> {
             // Nothing but change, volume and memory may decide: the oracle knows nothing else.
             let is_decided_by = |gate: &GateReading| match gate.name {
                 "momentum" | "volume" | "episode" | "max_per_run" => true,
-                "quality" | "levels" => verdict.side.is_none(),
+                "quality" | "levels" | "book" => verdict.side.is_none(),
                 _ => false,
             };
             let mut refusals = gates.iter().filter(|gate| !gate.passed);

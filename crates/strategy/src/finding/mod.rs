@@ -4,7 +4,9 @@
 //! the statistics of their last day, for months.
 
 use crate::episode::{Episode, Step};
-use crate::{Distances, Levels, Rule, Side, Strategy, Watched, distances, levels, strategies};
+use crate::{
+    Distances, Levels, Rule, Side, Strategy, Watched, distances, dollars, levels, strategies,
+};
 use market::{Ticker, Tickers, UnixMillis};
 use rust_decimal::Decimal;
 use std::borrow::Cow;
@@ -32,6 +34,8 @@ pub struct Finding<'a> {
     pub is_not_asked: bool,
     /// The time by the exchange's clock, if its reply says so.
     pub exchange_time: Option<UnixMillis>,
+    /// All rows of the reply, which tell what other assets cost.
+    tickers: &'a Tickers,
     /// Why the row is unusable, if there is one and it is.
     pub fault: Option<Cow<'a, str>>,
     pub now: UnixMillis,
@@ -70,6 +74,7 @@ impl<'a> Finding<'a> {
             is_missing: row.is_none() && tickers.missing.contains(&watched.symbol),
             is_not_asked: row.is_none() && tickers.not_asked.contains(&watched.symbol),
             exchange_time: tickers.exchange_time,
+            tickers,
             fault: row.and_then(fault),
             now,
             status: TRADING,
@@ -112,9 +117,37 @@ impl<'a> Finding<'a> {
     }
 
     pub fn quality(&self) -> Option<Decimal> {
-        *self
-            .quality
-            .get_or_init(|| Some(strategies::quality(self.rule, self.side?, self.ticker()?)))
+        *self.quality.get_or_init(|| {
+            let (side, ticker) = (self.side?, self.ticker()?);
+            Some(strategies::quality(
+                self.rule,
+                side,
+                ticker,
+                self.dollar_volume(),
+            ))
+        })
+    }
+
+    /// The asset that the quote volume is in; `None` when nothing tells it.
+    pub fn quote(&self) -> Option<&str> {
+        let told = self.watched.quote.as_deref();
+        told.or_else(|| dollars::quote_of(&self.watched.symbol))
+    }
+
+    /// What one unit of the quote asset costs in US dollars; `None` when nothing tells it.
+    pub fn dollar_rate(&self) -> Option<Decimal> {
+        dollars::rate(self.quote()?, self.tickers, |ticker| {
+            is_trading(ticker) && is_fresh(age_ms(ticker, self.now), self.rule.max_ticker_age_ms)
+        })
+    }
+
+    /// The volume of 24 hours in US dollars; `None` when there is no rate, or it does not fit.
+    pub fn dollar_volume(&self) -> Option<Decimal> {
+        let volume = self.ticker()?.quote_volume;
+        match self.dollar_rate()? {
+            rate if rate == Decimal::ONE => Some(volume),
+            rate => Some(volume.checked_mul(rate)?.round_dp(2)),
+        }
     }
 
     /// The levels of a signal; `None` without a side, and when they do not fit.
@@ -131,24 +164,24 @@ impl<'a> Finding<'a> {
         distances::distances(self.rule, self.ticker()?)
     }
 
-    /// The tick that levels are rounded by: what the exchange says, else what this ticker shows.
+    /// The tick that levels are rounded by: what the exchange says, also where the last trade was
+    /// made at a finer one, else what this ticker shows.
     fn tick(&self) -> Option<Decimal> {
-        Some(levels::tick(self.watched.tick_size, self.ticker()?))
+        let ticker = self.ticker()?;
+        Some(levels::today(self.watched.tick_size).unwrap_or_else(|| ticker.tick_size()))
     }
 
-    /// The tick to remember for people: the finest that tickers have shown lately.
+    /// The tick to remember for people: what the exchange says, else the finest that tickers have
+    /// shown lately.
     pub fn tick_size(&self) -> Option<Decimal> {
-        let Watched {
-            tick_size,
-            learned_tick,
-            ..
-        } = self.watched;
-        let known = tick_size.or(*learned_tick);
+        let learned = self.watched.learned_tick;
         // The prices of a ticker that is not fit may be zeros, which show no tick.
-        match self.ticker().filter(|_| self.is_fit()) {
-            Some(ticker) => Some(levels::tick(known, ticker)),
-            None => known,
-        }
+        let fit = self.ticker().filter(|_| self.is_fit());
+        let shown = || match fit {
+            Some(ticker) => Some(levels::tick(learned, ticker)),
+            None => learned,
+        };
+        levels::today(self.watched.tick_size).or_else(shown)
     }
 
     /// Whether the ticker is listed, valid, trading and fresh.

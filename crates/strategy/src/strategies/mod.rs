@@ -112,15 +112,17 @@ pub fn confidence(rule: &Rule, measure: Decimal) -> Decimal {
 
 /// The quality score: 0 to 100, two places.
 ///
-/// - 40 points liquidity: log10(quote volume / floor) / 3, from 0 to 1;
+/// - 40 points liquidity: log10(volume / floor) / 3, from 0 to 1, where `volume` is that of 24 hours
+///   in US dollars; none when it is not known;
 /// - 30 points spread: falling linearly from 1 to 20 basis points of the mid price; none when the
 ///   exchange does not tell bid and ask;
 /// - 30 points place in the range: (last - low) / (high - low) for LONG, which is near the high
 ///   when the move is still on, mirrored for SHORT; none when there is no range.
 ///
 /// The weights are this project's choice. The score compares markets; it is no probability.
-pub fn quality(rule: &Rule, side: Side, ticker: &Ticker) -> Decimal {
-    let points = LIQUIDITY_POINTS * liquidity(ticker.quote_volume, rule.min_quote_volume)
+pub fn quality(rule: &Rule, side: Side, ticker: &Ticker, volume: Option<Decimal>) -> Decimal {
+    let points = LIQUIDITY_POINTS
+        * volume.map_or(0.0, |volume| liquidity(volume, rule.min_quote_volume))
         + SPREAD_POINTS
             * ticker
                 .bid_price

@@ -181,7 +181,7 @@ fn worst() -> Ticker {
 }
 
 fn score_of(side: Side, ticker: &Ticker) -> String {
-    quality(&rule(), side, ticker).to_string()
+    quality(&rule(), side, ticker, Some(ticker.quote_volume)).to_string()
 }
 
 #[test]
@@ -244,9 +244,15 @@ fn without_a_floor_any_volume_is_enough() {
     let mut rule = rule();
     rule.min_quote_volume = Decimal::ZERO;
     let mut ticker = worst();
-    assert_eq!(quality(&rule, Side::Long, &ticker), Decimal::ZERO);
+    assert_eq!(
+        quality(&rule, Side::Long, &ticker, Some(ticker.quote_volume)),
+        Decimal::ZERO
+    );
     ticker.quote_volume = Decimal::ONE;
-    assert_eq!(quality(&rule, Side::Long, &ticker), Decimal::from(40));
+    assert_eq!(
+        quality(&rule, Side::Long, &ticker, Some(ticker.quote_volume)),
+        Decimal::from(40)
+    );
 }
 
 proptest! {
@@ -262,7 +268,7 @@ proptest! {
         ticker.high_price = numbers[5];
         ticker.last_price = numbers[6];
         let side = if is_long { Side::Long } else { Side::Short };
-        let score = quality(&rule, side, &ticker);
+        let score = quality(&rule, side, &ticker, Some(ticker.quote_volume));
         prop_assert!((Decimal::ZERO..=Decimal::ONE_HUNDRED).contains(&score));
         prop_assert_eq!(score.scale(), 2);
     }

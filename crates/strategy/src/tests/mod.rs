@@ -8,6 +8,7 @@ use crate::*;
 use market::{Ticker, Tickers, TimeSource, UnixMillis};
 
 pub mod properties;
+mod traded_market;
 mod verdicts;
 
 /// The time at which the tickers of these tests are judged.
@@ -15,16 +16,19 @@ pub const NOW: UnixMillis = 1_796_083_200_000;
 pub const MINUTE: i64 = 60_000;
 pub const HOUR: i64 = 60 * MINUTE;
 
-pub const GATES: [&str; 11] = [
+pub const GATES: [&str; 14] = [
     "listed",
     "valid",
     "trading",
     "fresh",
     "momentum",
     "volume",
+    "spread",
     "confidence",
     "quality",
     "levels",
+    "book",
+    "agreement",
     "episode",
     "max_per_run",
 ];

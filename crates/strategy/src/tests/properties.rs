@@ -123,6 +123,8 @@ fn any_rule() -> impl Strategy<Value = Rule> {
                 cooldown_flips: is[1],
                 max_ticker_age_ms,
                 max_signals_per_run: most,
+                max_spread_percent: share,
+                max_disagreement_percent: share,
             },
         )
 }
@@ -178,13 +180,15 @@ proptest! {
         };
         let levels = &signal.levels;
         prop_assert!(levels.are_ordered(signal.side));
-        let tick = crate::levels::tick(tick_size, &ticker);
+        let tick = tick_size.filter(|tick| *tick > Decimal::ZERO).unwrap_or_else(|| ticker.tick_size());
         let prices = [levels.entry_price, levels.stop_loss];
         for price in prices.iter().chain(&levels.take_profit) {
             prop_assert_eq!(price % tick, Decimal::ZERO);
             prop_assert_eq!(price.scale(), tick.normalize().scale());
         }
-        prop_assert_eq!(levels.entry_price, ticker.last_price);
+        let rounded_by = (levels.entry_price - ticker.last_price).abs();
+        prop_assert!(rounded_by <= tick / Decimal::TWO);
+        prop_assert!(tick_size.is_some() || rounded_by.is_zero());
         prop_assert!((Decimal::ZERO..=Decimal::from(95)).contains(&signal.confidence));
         prop_assert!((Decimal::from(25)..=Decimal::ONE_HUNDRED).contains(&signal.quality_score));
         prop_assert_eq!((signal.confidence.scale(), signal.quality_score.scale()), (2, 2));

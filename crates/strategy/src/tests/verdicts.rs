@@ -77,6 +77,7 @@ fn every_gate_shows_its_value_and_what_is_wanted() {
             ["fresh", "0.5 s", "<= 300.0 s"],
             ["momentum", "2.5", "> 2 or < -2"],
             ["volume", "50000000", "> 1000000"],
+            ["spread", "0.001 %", "<= 0.5 %"],
             ["confidence", "25.00", ">= 0"],
             ["quality", "75.99", ">= 25"],
             [
@@ -84,6 +85,12 @@ fn every_gate_shows_its_value_and_what_is_wanted() {
                 "stop 1009.63, entry 1025.00, targets 1040.38 1055.75 1076.25",
                 "stop < entry < targets"
             ],
+            [
+                "book",
+                "entry 1025, stop 1009.63, bid 1024.99, ask 1025",
+                "stop < bid, bid <= entry <= ask within 0.5 %"
+            ],
+            ["agreement", "no other exchange asked", "any"],
             ["episode", "entered", "entered or flipped"],
             ["max_per_run", "1", "<= 10"],
         ]
@@ -97,7 +104,14 @@ fn a_quiet_market_says_so() {
     assert_eq!(verdict.why, "24h change 1.2 % is inside 2 %");
     assert_eq!(
         failed(&verdict),
-        ["momentum", "quality", "levels", "episode", "max_per_run"]
+        [
+            "momentum",
+            "quality",
+            "levels",
+            "book",
+            "episode",
+            "max_per_run"
+        ]
     );
     assert_eq!(gate(&verdict, "quality").value, None);
     assert!(gate(&verdict, "volume").passed);
