@@ -42,6 +42,8 @@ BEGIN
                        hub, subscribers);
         EXECUTE format('GRANT UPDATE (viewed, clicked) ON %I.user_signals TO %I', hub, subscribers);
         EXECUTE format('GRANT SELECT ON %I.user_signal_outcomes TO %I', hub, subscribers);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_preferences TO %I', hub, subscribers);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %I.subscriber_status() TO %I', hub, subscribers);
         -- No price: whose rows have prices, the view above decides.
         EXECUTE format('GRANT SELECT (@outcome_columns@) ON %I.signal_outcomes TO %I', hub, subscribers);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %1$I.signals_since(text, integer), '
@@ -49,7 +51,8 @@ BEGIN
                        '%1$I.signal_hub_shows_prices(), %1$I.current_subscriber() TO %2$I', hub, subscribers);
         RETURN NEXT format('%s: reads its own rows of user_signals, user_subscriptions and user_signal_quotas; '
                            'changes viewed and clicked; calls signals_since(); '
-                           'reads user_signal_outcomes, and signal_outcomes without prices', subscribers);
+                           'reads user_signal_outcomes, and signal_outcomes without prices; '
+                           'keeps its row of user_preferences; calls subscriber_status()', subscribers);
     ELSIF subscribers IS NOT NULL THEN
         RETURN NEXT format('%s: no such role', subscribers);
     END IF;
@@ -63,6 +66,8 @@ BEGIN
     IF EXISTS (SELECT FROM pg_roles r WHERE r.rolname = service) THEN
         EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', hub, service);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_subscriptions TO %I', hub, service);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_preferences TO %I', hub, service);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %I.subscriber_status(uuid) TO %I', hub, service);
         EXECUTE format('GRANT SELECT ON %1$I.user_signals, %1$I.user_signal_quotas, %1$I.signals, %1$I.signal_tiers, '
                        '%1$I.signal_symbols, %1$I.signal_rules, %1$I.signal_rule_versions, '
                        '%1$I.signal_pause, %1$I.signal_health, '
@@ -88,8 +93,9 @@ BEGIN
                        '%1$I.signal_hub_open_signals(), %1$I.signal_hub_shows_prices(), '
                        '%1$I.verify_track_record(bytea), %1$I.track_record_digest(date), '
                        '%1$I.generate_signals_now() TO %2$I', hub, service);
-        RETURN NEXT format('%s: reads the rows of all, settings, history and health; keeps user_subscriptions; '
-                           'calls signals_since() and generate_signals_now()', service)
+        RETURN NEXT format('%s: reads the rows of all, settings, history and health; keeps user_subscriptions '
+                           'and user_preferences; calls signals_since(), subscriber_status() and '
+                           'generate_signals_now()', service)
             || CASE WHEN (SELECT r.rolbypassrls OR r.rolsuper FROM pg_roles r WHERE r.rolname = service) THEN ''
                     ELSE '; but has no BYPASSRLS, so the rows of subscribers stay hidden' END;
     ELSIF service IS NOT NULL THEN

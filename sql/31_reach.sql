@@ -11,7 +11,8 @@ WITH recent AS (
 ), missed AS (
     SELECT count(*) AS signals, min(r.created_at) AS since,
            coalesce((array_agg(r.delivery_failures ORDER BY r.signal_id DESC))[1], 0) AS refused,
-           EXISTS (SELECT FROM @extschema@.user_subscriptions) AS has_subscriptions
+           EXISTS (SELECT FROM @extschema@.user_subscriptions) AS has_subscriptions,
+           EXISTS (SELECT FROM @extschema@.user_preferences) AS has_preferences
       FROM recent r
      WHERE r.signal_id > coalesce((SELECT max(b.signal_id) FROM recent b WHERE b.deliveries > 0), 0)
 ), told AS (
@@ -75,7 +76,8 @@ SELECT signals,
                'nobody subscribes: user_subscriptions is empty'
            WHEN signals = 0 THEN NULL
            WHEN is_ready THEN
-               format('the last %s reached nobody, as no subscriber was entitled then', counted)
+               format('the last %s reached nobody, as no subscriber was entitled then%s', counted,
+                      CASE WHEN has_preferences THEN ', or preferences of theirs left them out' END)
            WHEN refused > 0 THEN
                format('%s since %s reached nobody: %s', counted, since::timestamptz(0), subscribers)
            ELSE format('%s since %s reached nobody, no active subscriber in an enabled tier with quota left: %s',

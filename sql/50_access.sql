@@ -28,6 +28,7 @@ REVOKE ALL ON FUNCTION @extschema@.signal_hub_tier_exists() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_record_rule_version() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_add_rule_version() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_keep_rule_versions() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_check_preferences() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_rule_parameters(@extschema@.signal_rules) FROM PUBLIC;
 -- It reads what its caller may read, and works hard for it.
 REVOKE ALL ON FUNCTION @extschema@.replay_signals(text, text, jsonb, text, text) FROM PUBLIC;
@@ -64,6 +65,9 @@ REVOKE ALL ON FUNCTION @extschema@.signal_hub_keep_outcomes() FROM PUBLIC;
 -- Policies and views call these; grant_realtime_access() gives both.
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_open_signals() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_shows_prices() FROM PUBLIC;
+-- These tell about a subscriber as the owner; grant_realtime_access() gives each to whom it is for.
+REVOKE ALL ON FUNCTION @extschema@.subscriber_status(uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.subscriber_status() FROM PUBLIC;
 -- current_subscriber() stays with PUBLIC: policies call it as the client, and it
 -- returns nothing but what the claims of the session itself say.
 

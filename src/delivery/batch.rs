@@ -1,6 +1,6 @@
 //! The one statement that turns a signal into rows of `user_signals`.
 //!
-//! It joins on `user_id` alone and takes everything else as a value: an engine that shards both
+//! It joins on `user_id` alone and takes everything else as a value: an engine that shards the
 //! tables by `user_id` can hand it down to the shards. Rows are written in the order of
 //! `user_id`, which is the order of the primary key, so that neighbours in the index are written
 //! together however large it is.
@@ -9,12 +9,17 @@ use super::range::{Range, subscribers};
 use crate::postgres::{Db, Failure};
 use pgrx::datum::{DatumWithOid, Uuid};
 
-/// The signals of a signal's UTC day before it, by which quotas are counted.
+/// Whether the preferences of a subscriber (`p`) let a signal (`g`) through.
+const PREFERENCES_ALLOW: &str = include_str!("../../sql/queries/preferences_allow.sql");
+
+/// The signals of a signal's UTC day, by which quotas are counted.
 pub struct Day {
     /// How many signals the day has seen, this one included.
     signals: i64,
     /// Number of the first.
     first: i64,
+    /// Number of the last.
+    last: i64,
     /// All their numbers, when others lie between them: the clock was set back over midnight, or
     /// numbers were left out that rows of `user_signals` may have from before.
     only: Option<Vec<i64>>,
@@ -27,20 +32,21 @@ pub fn day(db: &Db, signal_id: i64) -> Result<Day, Failure> {
         // session's zone, which has 23 or 25 hours when daylight saving starts or ends.
         "WITH this AS (SELECT signal_id, date_trunc('day', created_at AT TIME ZONE 'UTC') AS midnight
                          FROM @extschema@.signals WHERE signal_id = $1),
-              day AS (SELECT count(*) AS signals, coalesce(min(s.signal_id), $1) AS first, array_agg(s.signal_id) AS all
+              day AS (SELECT count(*) AS signals, coalesce(min(s.signal_id), $1) AS first,
+                             coalesce(max(s.signal_id), $1) AS last, array_agg(s.signal_id) AS all
                         FROM this t JOIN @extschema@.signals s
                           ON s.created_at >= t.midnight AT TIME ZONE 'UTC'
-                         AND s.created_at < (t.midnight + interval '1 day') AT TIME ZONE 'UTC'
-                         AND s.signal_id <= t.signal_id)
-         SELECT d.signals, d.first,
-                CASE WHEN d.signals < $1 - d.first + 1 THEN d.all END
+                         AND s.created_at < (t.midnight + interval '1 day') AT TIME ZONE 'UTC')
+         SELECT d.signals, d.first, d.last,
+                CASE WHEN d.signals < d.last - d.first + 1 THEN d.all END
            FROM day d",
         &[signal_id.into()],
         |row| {
             Ok(Day {
                 signals: row.get(1)?.unwrap_or_default(),
                 first: row.get(2)?.unwrap_or(signal_id),
-                only: row.get(3)?,
+                last: row.get(3)?.unwrap_or(signal_id),
+                only: row.get(4)?,
             })
         },
     )?;
@@ -49,12 +55,21 @@ pub fn day(db: &Db, signal_id: i64) -> Result<Day, Failure> {
         .ok_or_else(|| Failure::internal("the day of a signal is empty"))
 }
 
+/// The values that a statement is given, as it comes to need them.
+struct Values<'a>(Vec<DatumWithOid<'a>>);
+
+impl<'a> Values<'a> {
+    /// Adds one; returns what it is called in the statement.
+    fn add(&mut self, value: impl Into<DatumWithOid<'a>>) -> String {
+        self.0.push(value.into());
+        format!("${}", self.0.len())
+    }
+}
+
 /// Writes the rows of a range's subscribers up to `last`: active, within their period, below
-/// their quota of the UTC day, and without a row of this signal. Returns how many. `with_care`
-/// looks for the row of each of them beforehand.
-///
-/// A quota is counted in the rows themselves, as `user_signal_quotas` shows them. While the day
-/// has not seen more signals than the quota nobody can be above it, and nothing is counted.
+/// their quota of the UTC day, not too soon after another, with preferences that have nothing
+/// against it, and without a row of this signal. Returns how many. `with_care` looks for the row
+/// of each of them beforehand.
 pub fn write(
     db: &Db,
     signal_id: i64,
@@ -63,31 +78,18 @@ pub fn write(
     last: Uuid,
     with_care: bool,
 ) -> Result<i64, Failure> {
-    let quota = range.daily_quota.map(i64::from);
-    if quota == Some(0) {
+    if range.daily_quota == Some(0) {
         return Ok(0);
     }
-    let mut args: Vec<DatumWithOid> = vec![
+    let mut values = Values(vec![
         range.tier.clone().into(),
         range.next.into(),
         last.into(),
         range.full_details.into(),
         signal_id.into(),
-    ];
-    let below_quota = match quota {
-        Some(quota) if day.signals > quota => {
-            args.extend([
-                day.first.into(),
-                quota.into(),
-                DatumWithOid::from(day.only.clone()),
-            ]);
-            "AND NOT EXISTS (SELECT FROM @extschema@.user_signals e
-                              WHERE e.user_id = u.user_id AND e.signal_id >= $6 AND e.signal_id < $5
-                                AND ($8::bigint[] IS NULL OR e.signal_id = ANY ($8))
-                              ORDER BY e.signal_id OFFSET $7 - 1 LIMIT 1)"
-        }
-        _ => "",
-    };
+    ]);
+    let below_quota = below_quota(&mut values, day, range);
+    let not_too_soon = not_too_soon(&mut values, range);
     // Asked as a value, not by EXISTS: the planner would make that a hash of the whole signal for
     // each batch while it believes that the table is small.
     // A row of an earlier signal that had the same number is not taken for it.
@@ -109,10 +111,16 @@ pub fn write(
         "" => "WITH".to_owned(),
         changed => format!("{changed},"),
     };
-    let written = db.run(
-        &format!(
-            "{with} signal AS MATERIALIZED (
-                SELECT symbol, signal_type, confidence, quality_score, expires_at, created_at,
+    let (preferences, as_they_prefer) = match range.preferences {
+        true => (
+            "LEFT JOIN @extschema@.user_preferences p ON p.user_id = u.user_id AND p.user_id BETWEEN $2 AND $3",
+            format!("AND (p.user_id IS NULL OR (SELECT {PREFERENCES_ALLOW} FROM signal g))"),
+        ),
+        false => ("", String::new()),
+    };
+    let statement = format!(
+        "{with} signal AS MATERIALIZED (
+                SELECT symbol, signal_type, strategy, confidence, quality_score, expires_at, created_at,
                        created_at - interval '5 minutes' AS changed_since,
                        CASE WHEN $4 THEN entry_price END AS entry_price,
                        CASE WHEN $4 THEN take_profit END AS take_profit,
@@ -132,13 +140,68 @@ pub fn write(
                     (SELECT confidence FROM signal), (SELECT quality_score FROM signal),
                     (SELECT entry_price FROM signal), (SELECT take_profit FROM signal), (SELECT stop_loss FROM signal),
                     (SELECT expires_at FROM signal), $4, (SELECT metadata FROM signal)
-               FROM {subscribers} u
+               FROM {subscribers} u {preferences}
               WHERE u.status = 'active' AND u.tier = $1 AND u.user_id BETWEEN $2 AND $3
                 AND (u.current_period_end IS NULL OR u.current_period_end > (SELECT created_at FROM signal))
                 {without_row}
+                {as_they_prefer}
+                {not_too_soon}
                 {below_quota}"
-        ),
-        &args,
-    )?;
+    );
+    // Both sides are in the order of user_id, where all of a tier are looked at.
+    let written = match range.preferences && !range.changed_only {
+        true => db.merging(|db| db.run(&statement, &values.0)),
+        false => db.run(&statement, &values.0),
+    }?;
     Ok(i64::try_from(written).unwrap_or(i64::MAX))
+}
+
+/// The condition that a subscriber is below their quota of the UTC day: the tier's, or their own
+/// where that is less.
+///
+/// A quota is counted in the rows themselves, as `user_signal_quotas` shows them. While the day
+/// has not seen more signals than the quota nobody can be above it, and nothing is counted.
+fn below_quota(values: &mut Values, day: &Day, range: &Range) -> String {
+    let quota = range.daily_quota.map(i64::from);
+    let counts = quota.is_some_and(|quota| day.signals > quota);
+    if !counts && !range.preferences {
+        return String::new();
+    }
+    let (first, last) = (values.add(day.first), values.add(day.last));
+    let only = values.add(day.only.clone());
+    let quota = values.add(quota);
+    let received_all_of = |quota: &str| {
+        format!(
+            "EXISTS (SELECT FROM @extschema@.user_signals e
+                      WHERE e.user_id = u.user_id AND e.signal_id BETWEEN {first} AND {last}
+                        AND ({only}::bigint[] IS NULL OR e.signal_id = ANY ({only}))
+                      ORDER BY e.signal_id OFFSET {quota} - 1 LIMIT 1)"
+        )
+    };
+    if !range.preferences {
+        return format!("AND NOT {}", received_all_of(&quota));
+    }
+    let signals = values.add(day.signals);
+    let least = format!("least({quota}::bigint, p.max_per_day)");
+    format!(
+        "AND CASE WHEN coalesce({least}, {signals}) >= {signals} THEN true
+                  WHEN {least} = 0 THEN false
+                  ELSE NOT {} END",
+        received_all_of(&least)
+    )
+}
+
+/// The condition that a subscriber has no row of a signal too close in time to this one, where
+/// the tier sets a least time.
+fn not_too_soon(values: &mut Values, range: &Range) -> String {
+    let Some(gap) = range.gap else {
+        return String::new();
+    };
+    let (first, last) = (values.add(gap.first), values.add(gap.last));
+    let since = values.add(gap.since);
+    format!(
+        "AND (SELECT e.signal_id FROM @extschema@.user_signals e
+               WHERE e.user_id = u.user_id AND e.signal_id BETWEEN {first} AND {last} AND e.signal_id <> $5
+                 AND e.created_at >= {since} LIMIT 1) IS NULL"
+    )
 }

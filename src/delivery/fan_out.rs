@@ -64,12 +64,14 @@ pub struct FanOut {
     pub activity: CString,
 }
 
-/// The oldest undelivered signal after number `after`, and what a fan-out of it must know.
-pub fn next_signal(db: &Db, after: i64) -> Result<Option<FanOut>, Failure> {
+/// The undelivered signal of the oldest run that is not one of `done`, of that run the one with
+/// the best quality, and what a fan-out of it must know.
+pub fn next_signal(db: &Db, done: &[i64]) -> Result<Option<FanOut>, Failure> {
     let next = db.read(
         "SELECT signal_id FROM @extschema@.signals
-          WHERE delivered_at IS NULL AND signal_id > $1 ORDER BY signal_id LIMIT 1",
-        &[after.into()],
+          WHERE delivered_at IS NULL AND signal_id <> ALL ($1)
+          ORDER BY run_id, quality_score DESC, signal_id LIMIT 1",
+        &[done.to_vec().into()],
         |row| Ok(row.get::<i64>(1)?.unwrap_or_default()),
     )?;
     let Some(signal_id) = next.into_iter().next() else {

@@ -1,6 +1,6 @@
 //! The fan-out: one `user_signals` row per entitled subscriber and signal.
 //!
-//! One signal at a time, oldest first, in batches that commit as they go: see `fan_out` for the
+//! One signal at a time, oldest run first, in batches that commit as they go: see `fan_out` for the
 //! way of one signal, `range` for who is next, `batch` for the statement, `refusal` and
 //! `passing_over` for rows that are refused, `sizes` for how many rows a batch has, `helpers` for
 //! the processes that may share it, `pacing` for those who follow it.
@@ -77,20 +77,22 @@ impl Delivered {
     }
 }
 
-/// Delivers every undelivered signal, oldest first. A subscriber whose row is refused by a
+/// Delivers every undelivered signal, the oldest run first and of a run the best signal. A subscriber whose row is refused by a
 /// constraint or trigger costs only themselves, and a fault of all rows of a tier only that tier,
 /// for which no later signal is tried either; any other error stops the fan-out where it stands.
 /// What is left is resumed by the next.
 pub fn deliver_all(role: Role) -> Delivered {
     let mut done = Delivered::default();
     let mut helpers = Helpers::of(role);
-    let mut after = 0;
+    let mut tried = Vec::new();
     loop {
-        let next = delivering(role, c"signal_hub: delivering", |db| next_signal(db, after));
+        let next = delivering(role, c"signal_hub: delivering", |db| {
+            next_signal(db, &tried)
+        });
         let delivered = match next {
             Ok(None) => return done,
             Ok(Some(fan_out)) => {
-                after = fan_out.signal_id;
+                tried.push(fan_out.signal_id);
                 fan_out.deliver(role, &mut helpers, &mut done)
             }
             Err(failure) => Err(failure),

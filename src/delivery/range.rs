@@ -9,7 +9,7 @@
 
 use crate::postgres::statements::Row;
 use crate::postgres::{Db, Failure};
-use pgrx::datum::{DatumWithOid, Uuid};
+use pgrx::datum::{DatumWithOid, TimestampWithTimeZone, Uuid};
 
 /// The least user_id there can be.
 fn least() -> Uuid {
@@ -33,9 +33,42 @@ pub struct Range {
     pub daily_quota: Option<i32>,
     /// Whether prices are delivered.
     pub full_details: bool,
+    /// Which signals a subscriber must not have, where the tier has a least time between two;
+    /// `None` when there are no such signals.
+    pub gap: Option<Gap>,
+    /// Whether subscribers' preferences count: somebody has some.
+    pub preferences: bool,
     /// Whether there still is a tier of that name.
     pub tier_exists: bool,
 }
+
+/// The other signals that are closer to a signal than the least time between two.
+#[derive(Clone, Copy)]
+pub struct Gap {
+    /// Number of the first of them.
+    pub first: i64,
+    /// Number of the last of them.
+    pub last: i64,
+    /// Rows from before are of other signals that had the same numbers.
+    pub since: TimestampWithTimeZone,
+}
+
+/// Columns of a range that say what its tier and its subscribers ask for, of a tier `t` and the
+/// signal $1.
+const TERMS: &str = "
+    EXISTS (SELECT FROM @extschema@.user_preferences) AS preferences,
+    n.gap_first, n.gap_last, n.gap_since";
+
+/// Where these are from.
+const NEAR: &str = "
+    LEFT JOIN LATERAL (
+        SELECT min(o.signal_id) AS gap_first, max(o.signal_id) AS gap_last,
+               min(g.created_at) - t.min_gap AS gap_since
+          FROM @extschema@.signals g
+          JOIN @extschema@.signals o
+            ON o.created_at > g.created_at - t.min_gap AND o.created_at < g.created_at + t.min_gap
+           AND o.signal_id <> g.signal_id
+         WHERE g.signal_id = s.signal_id AND t.min_gap IS NOT NULL) n ON t.min_gap IS NOT NULL";
 
 /// What there is to do for a signal.
 pub enum Claim {
@@ -70,9 +103,11 @@ fn find(db: &Db, which: &str, args: &[DatumWithOid]) -> Result<Option<Range>, Fa
         &format!(
             "SELECT r.range_id, r.tier, r.changed_only, r.next_user_id, r.last_user_id,
                     t.daily_quota, coalesce(t.full_details, false) AS full_details,
-                    t.tier IS NOT NULL AS tier_exists
+                    t.tier IS NOT NULL AS tier_exists, {TERMS}
                FROM @extschema@.signal_delivery_ranges r
                LEFT JOIN @extschema@.signal_tiers t ON t.tier = r.tier
+               LEFT JOIN @extschema@.signals s ON s.signal_id = r.signal_id
+               {NEAR}
               WHERE {which}"
         ),
         args,
@@ -160,14 +195,15 @@ pub fn count(db: &Db, signal_id: i64) -> Result<i64, Failure> {
 /// and is served to the end. A tier that is held back is only found when it is being given out.
 fn next_tier(db: &Db, signal_id: i64, held_back: &[String]) -> Result<Option<Range>, Failure> {
     let found = db.read(
-        "SELECT 0::bigint AS range_id, t.tier, s.delivery_changed_only AS changed_only,
+        &format!("SELECT 0::bigint AS range_id, t.tier, s.delivery_changed_only AS changed_only,
                 coalesce(CASE WHEN t.tier = s.delivery_tier THEN s.delivery_next_user_id END, $2) AS next_user_id,
-                $3 AS last_user_id, t.daily_quota, t.full_details, true AS tier_exists
+                $3 AS last_user_id, t.daily_quota, t.full_details, true AS tier_exists, {TERMS}
            FROM @extschema@.signals s
            JOIN @extschema@.signal_tiers t ON (t.enabled OR t.tier = s.delivery_tier) AND t.tier <> ALL (s.delivered_tiers)
+           {NEAR}
           WHERE s.signal_id = $1 AND (t.tier <> ALL ($4) OR t.tier = s.delivery_tier)
           ORDER BY t.tier IS NOT DISTINCT FROM s.delivery_tier DESC, t.priority DESC, t.tier
-          LIMIT 1",
+          LIMIT 1"),
         &[
             signal_id.into(),
             least().into(),
@@ -302,5 +338,17 @@ fn range(row: &Row) -> Result<Range, Failure> {
         daily_quota: row.get_by_name("daily_quota")?,
         full_details: row.get_by_name("full_details")?.unwrap_or(false),
         tier_exists: row.get_by_name("tier_exists")?.unwrap_or(false),
+        preferences: row.get_by_name("preferences")?.unwrap_or(false),
+        gap: gap(row)?,
+    })
+}
+
+fn gap(row: &Row) -> Result<Option<Gap>, Failure> {
+    let first = row.get_by_name("gap_first")?;
+    let last = row.get_by_name("gap_last")?;
+    let since = row.get_by_name("gap_since")?;
+    Ok(match (first, last, since) {
+        (Some(first), Some(last), Some(since)) => Some(Gap { first, last, since }),
+        _ => None,
     })
 }

@@ -98,7 +98,7 @@ impl Trials<'_> {
         Ok(None)
     }
 
-    /// Writes the row of a subscriber, whatever their quota, and rolls it back.
+    /// Writes the row of a subscriber, whatever their quota and wishes, and rolls it back.
     fn can_be_written(&self, range: &Range, user_id: Uuid) -> Result<bool, Failure> {
         let alone = Range {
             tier: range.tier.clone(),
@@ -106,6 +106,8 @@ impl Trials<'_> {
             last: user_id,
             changed_only: false,
             daily_quota: None,
+            gap: None,
+            preferences: false,
             ..*range
         };
         let mut written = 0;

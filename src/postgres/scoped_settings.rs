@@ -19,6 +19,10 @@ pub const WALK_INDEXES: &[(&CStr, &CStr)] = &[
     (c"plan_cache_mode", c"force_generic_plan"),
 ];
 
+/// Two tables walked side by side, in the order that their indexes have in common.
+pub const MERGE_INDEXES: &[(&CStr, &CStr)] =
+    &[(c"enable_mergejoin", c"on"), (c"enable_nestloop", c"off")];
+
 /// Runs `work` with `settings` in force. They end with it, and so does whatever a trigger of the
 /// tables' owner has set meanwhile.
 pub fn with_settings<T>(

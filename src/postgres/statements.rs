@@ -2,10 +2,10 @@
 //! short, and planning them for every run would cost more than running them.
 
 use super::encoding;
-use super::scoped_settings::{SAFE_SEARCH_PATH, WALK_INDEXES, with_settings};
+use super::scoped_settings::{MERGE_INDEXES, SAFE_SEARCH_PATH, WALK_INDEXES, with_settings};
 use super::server_values::ServerText;
 use super::{Failure, lock, trust};
-use pgrx::datum::{DatumWithOid, Uuid};
+use pgrx::datum::{DatumWithOid, TimestampWithTimeZone, Uuid};
 use pgrx::pg_sys::PgOid;
 use pgrx::prelude::*;
 use pgrx::spi::{OwnedPreparedStatement, SpiClient, SpiError, SpiHeapTupleData, quote_identifier};
@@ -136,6 +136,12 @@ impl Db {
         with_settings(WALK_INDEXES, || work(self))
     }
 
+    /// The same for a statement that joins two tables on what both have an index on, a stretch of
+    /// it at a time.
+    pub fn merging<T>(&self, work: impl FnOnce(&Self) -> Result<T, Failure>) -> Result<T, Failure> {
+        with_settings(MERGE_INDEXES, || work(self))
+    }
+
     /// Tables of the extension whose rows row-level security hides from the current user. The
     /// owner has none, except tables that force row-level security on an owner who is no
     /// superuser.
@@ -249,6 +255,7 @@ columns_without_text!(
     f32,
     f64,
     Uuid,
+    TimestampWithTimeZone,
     pg_sys::Oid,
     Vec<i32>,
     Vec<i64>

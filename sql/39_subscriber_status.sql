@@ -1,0 +1,149 @@
+-- Part: replaceable
+-- Whether signals reach one subscriber, and why not, in words for them. As the owner: subscribers
+-- read neither tiers nor signals.
+CREATE OR REPLACE FUNCTION @extschema@.subscriber_status(
+    user_id uuid, OUT entitled boolean, OUT reason text, OUT message text, OUT tier text, OUT status text,
+    OUT current_period_end timestamptz, OUT full_details boolean, OUT daily_limit integer, OUT received_today integer,
+    OUT resets_at timestamptz, OUT next_possible_at timestamptz, OUT last_received_at timestamptz,
+    OUT last_signal_at timestamptz, OUT missed_signals integer, OUT filtered_signals integer, OUT quiet boolean
+)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    BEGIN ATOMIC
+        WITH asked AS (
+            SELECT u.tier, u.status, u.current_period_end, t.enabled, t.daily_quota, t.full_details, t.min_gap,
+                   least(t.daily_quota, p.max_per_day) AS daily_limit, p.max_per_day, p.time_zone,
+                   p.quiet_from, p.quiet_until, u.tier IS NOT NULL AS subscribes,
+                   date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC') AS today
+              FROM (SELECT subscriber_status.user_id AS id) a
+              LEFT JOIN @extschema@.user_subscriptions u ON u.user_id = a.id
+              LEFT JOIN @extschema@.signal_tiers t ON t.tier = u.tier
+              LEFT JOIN @extschema@.user_preferences p ON p.user_id = a.id
+        ), received AS (
+            SELECT a.*,
+                   (SELECT count(*)::integer FROM @extschema@.user_signals e
+                     WHERE e.user_id = subscriber_status.user_id
+                       AND e.signal_id >= (SELECT min(d.signal_id) FROM @extschema@.signals d
+                                            WHERE d.created_at >= a.today AT TIME ZONE 'UTC')
+                       AND e.metadata ->> 'timestamp' >= to_char(a.today, 'YYYY-MM-DD')) AS received_today,
+                   r.signal_id AS last_id, r.created_at AS last_received_at,
+                   (SELECT s.created_at FROM @extschema@.signals s
+                     WHERE s.signal_id = r.signal_id) AS last_of_theirs_at
+              FROM asked a
+              LEFT JOIN LATERAL (SELECT e.signal_id, e.created_at FROM @extschema@.user_signals e
+                                  WHERE e.user_id = subscriber_status.user_id
+                                  ORDER BY e.signal_id DESC LIMIT 1) r ON true
+        ), missed AS (
+            SELECT r.*, a.last_signal_at, m.missed, m.filtered, m.by,
+                   CASE WHEN r.last_of_theirs_at + r.min_gap > clock_timestamp()
+                        THEN r.last_of_theirs_at + r.min_gap END AS next_possible_at,
+                   coalesce(CASE WHEN r.quiet_from < r.quiet_until
+                                 THEN z.now >= r.quiet_from AND z.now < r.quiet_until
+                                 ELSE z.now >= r.quiet_from OR z.now < r.quiet_until END, false) AS quiet,
+                   (SELECT true FROM @extschema@.signal_pause) AS paused
+              FROM received r
+              LEFT JOIN LATERAL (SELECT s.created_at AS last_signal_at FROM @extschema@.signals s
+                                  WHERE s.withheld_by IS NULL AND s.delivered_at IS NOT NULL
+                                  ORDER BY s.signal_id DESC LIMIT 1) a ON true
+             CROSS JOIN LATERAL (
+                 -- Of the last hundred signals those after the last one that they received.
+                 SELECT count(*)::integer AS missed,
+                        count(*) FILTER (WHERE NOT (@preferences_allow@))::integer AS filtered,
+                        concat_ws(', ',
+                            CASE WHEN bool_or(g.symbol <> ALL (p.only_symbols) OR g.symbol = ANY (p.not_symbols))
+                                 THEN 'symbols' END,
+                            CASE WHEN bool_or(g.signal_type <> ALL (p.sides)) THEN 'sides' END,
+                            CASE WHEN bool_or(g.strategy <> ALL (p.strategies)) THEN 'strategies' END,
+                            CASE WHEN bool_or(g.confidence < p.min_confidence) THEN 'least confidence' END,
+                            CASE WHEN bool_or(g.quality_score < p.min_quality) THEN 'least quality' END) AS by
+                   FROM (SELECT s.signal_id, s.symbol, s.signal_type, s.strategy, s.confidence, s.quality_score
+                           FROM @extschema@.signals s
+                          WHERE s.withheld_by IS NULL AND s.delivered_at IS NOT NULL
+                            AND s.created_at > clock_timestamp() - interval '7 days'
+                          ORDER BY s.signal_id DESC LIMIT 100) g
+                   LEFT JOIN @extschema@.user_preferences p ON p.user_id = subscriber_status.user_id
+                  WHERE g.signal_id > coalesce(r.last_id, 0)) m
+             CROSS JOIN LATERAL (SELECT CASE WHEN r.quiet_from IS NOT NULL
+                                             THEN (clock_timestamp() AT TIME ZONE r.time_zone)::time END AS now) z
+        ), judged AS (
+            SELECT m.*,
+                   CASE
+                       WHEN NOT subscribes THEN 'no_subscription'
+                       WHEN m.status <> 'active' THEN 'status'
+                       WHEN m.current_period_end <= clock_timestamp() THEN 'period_ended'
+                       WHEN NOT enabled THEN 'tier_disabled'
+                       WHEN daily_quota = 0 THEN 'no_quota'
+                       WHEN m.max_per_day = 0 THEN 'own_limit'
+                       WHEN m.received_today >= m.daily_limit AND (daily_quota <= m.max_per_day) IS NOT TRUE
+                            AND m.max_per_day IS NOT NULL THEN 'own_limit'
+                       WHEN m.received_today >= m.daily_limit THEN 'quota_used'
+                       WHEN paused THEN 'paused'
+                       WHEN m.missed > 0 AND m.filtered = m.missed THEN 'filtered'
+                       WHEN m.next_possible_at IS NOT NULL THEN 'min_gap'
+                       WHEN m.last_signal_at > clock_timestamp() - interval '24 hours' THEN 'ok'
+                       ELSE 'no_signal'
+                   END AS reason
+              FROM missed m
+        )
+        SELECT j.reason NOT IN ('no_subscription', 'status', 'period_ended', 'tier_disabled', 'no_quota', 'own_limit',
+                                'quota_used'),
+               j.reason,
+               CASE j.reason
+                   WHEN 'no_subscription' THEN 'You have no subscription, so no signals come'
+                   WHEN 'status' THEN format('Your subscription is %s; signals come while it is active',
+                                             replace(j.status, '_', ' '))
+                   WHEN 'period_ended' THEN format('Your subscription ended on %s; signals come once it is renewed',
+                                                   to_char(j.current_period_end AT TIME ZONE 'UTC',
+                                                           'YYYY-MM-DD "at" HH24:MI "UTC"'))
+                   WHEN 'tier_disabled' THEN format('Signals of the tier %s are switched off at present', j.tier)
+                   WHEN 'no_quota' THEN format('The tier %s has no signals', j.tier)
+                   WHEN 'own_limit' THEN
+                       CASE j.max_per_day
+                           WHEN 0 THEN 'Your preferences say no signals at all'
+                           ELSE format('You have received %s of the %s signals a day that you want; the next can '
+                                       'come after 00:00 UTC', j.received_today, j.max_per_day) END
+                   WHEN 'quota_used' THEN format('You have received %s of %s signals of today; the next can come '
+                                                 'after 00:00 UTC', j.received_today, j.daily_limit)
+                   WHEN 'paused' THEN 'Signals are paused at present, for all subscribers'
+                   WHEN 'filtered' THEN
+                       CASE j.missed WHEN 1 THEN 'The last signal was' ELSE format('The last %s signals were',
+                            CASE WHEN j.missed >= 100 THEN '100 or more' ELSE j.missed::text END) END
+                       || format(' left out by your preferences: %s', j.by)
+                   WHEN 'min_gap' THEN format('The next signal can come from %s on',
+                                              to_char(j.next_possible_at AT TIME ZONE 'UTC', 'HH24:MI "UTC"'))
+                   ELSE 'The next signal will reach you; '
+                        || coalesce('the last one was made on ' || to_char(j.last_signal_at AT TIME ZONE 'UTC',
+                                                                        'YYYY-MM-DD "at" HH24:MI "UTC"'),
+                                    'there has been none yet')
+               END,
+               j.tier, j.status, j.current_period_end, coalesce(j.full_details, false), j.daily_limit,
+               coalesce(j.received_today, 0),
+               (j.today + interval '1 day') AT TIME ZONE 'UTC', j.next_possible_at, j.last_received_at,
+               j.last_signal_at, j.missed, j.filtered, j.quiet
+          FROM judged j;
+    END;
+COMMENT ON FUNCTION @extschema@.subscriber_status(uuid) IS
+'whether signals reach a subscriber, and why not. entitled: whether the subscription lets the next signal through; '
+'reason: no_subscription, status, period_ended, tier_disabled, no_quota, own_limit or quota_used (not entitled), '
+'paused, filtered (all signals since the last one received were left out by their preferences), min_gap, no_signal '
+'(none for a day) or ok; message: the same in one sentence, written for the subscriber; tier, status, '
+'current_period_end, full_details: of the subscription; daily_limit: most signals of a UTC day, by tier and '
+'preferences, null is no limit; received_today: signals received of this UTC day; resets_at: when the next begins; '
+'next_possible_at: when min_gap of the tier lets the next signal through, null for at once; last_received_at; '
+'last_signal_at: when the last signal was made for anybody; missed_signals: how many since the last one received, of '
+'the last hundred and seven days; filtered_signals: how many of these their preferences left out; quiet: whether '
+'their quiet hours keep notifications back now';
+
+CREATE OR REPLACE FUNCTION @extschema@.subscriber_status(
+    OUT entitled boolean, OUT reason text, OUT message text, OUT tier text, OUT status text,
+    OUT current_period_end timestamptz, OUT full_details boolean, OUT daily_limit integer, OUT received_today integer,
+    OUT resets_at timestamptz, OUT next_possible_at timestamptz, OUT last_received_at timestamptz,
+    OUT last_signal_at timestamptz, OUT missed_signals integer, OUT filtered_signals integer, OUT quiet boolean
+)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    BEGIN ATOMIC
+        SELECT s.* FROM @extschema@.subscriber_status(@extschema@.current_subscriber()) s;
+    END;
+COMMENT ON FUNCTION @extschema@.subscriber_status() IS
+    'the same for the subscriber whom the claims of the session name, for that subscriber to call';
