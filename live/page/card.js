@@ -1,8 +1,10 @@
-// One signal as a card.
+// One signal in the list: a row that says what matters, and its details, which are built when they are
+// opened. Captions are in the head of the list, and in each row for screen readers only.
 
+import { Details } from './details.js';
 import { element, setAttribute, setText, svgElement } from './dom.js';
-import { outcomeFacts, resultOf } from './outcome.js';
-import { levelsOf, percentText, plot, rewardToRisk, strip } from './plot.js';
+import { resultOf } from './outcome.js';
+import { levelsOf, strip } from './plot.js';
 import { age, expiry, isPast, wholeTime } from './time.js';
 
 const ARROWS = { LONG: 'M6 1 11 10H1z', SHORT: 'M6 11 1 2h10z' };
@@ -18,26 +20,25 @@ export function sentence(signal) {
 export class Card {
   #signal;
   #outcome;
-  #opened;
+  #on;
   #button;
   #age;
   #expiry;
   #new;
   #result;
   #percent;
-  #details;
-  /** Names and values of the outcome in the details, once they are built. */
-  #facts = [];
-  #isOpen = false;
+  #box;
+  #details = null;
   #wasExpired = null;
 
   /**
    * @param {boolean} isFresh whether it came while the page was open
-   * @param {(id: number) => void} opened called when the subscriber opens it
+   * @param {object} on
+   * @param {(id: number) => void} on.toggled called when the subscriber opens or closes it
    */
-  constructor(signal, isFresh, opened) {
+  constructor(signal, isFresh, on) {
     this.#signal = signal;
-    this.#opened = opened;
+    this.#on = on;
     this.#build();
     this.article.classList.toggle('fresh', isFresh);
   }
@@ -65,12 +66,7 @@ export class Card {
     setText(this.#percent, percent && `${percent} after fees`);
     setAttribute(this.#percent, 'hidden', percent === '');
     setAttribute(this.#percent, 'data-sign', percent.slice(0, 1) || null);
-    if (this.#facts.length > 0) outcomeFacts(this.#signal, this.#outcome).forEach((fact, i) => this.#showFact(i, fact));
-  }
-
-  #showFact(i, { name, value }) {
-    setText(this.#facts[i][0], name);
-    setText(this.#facts[i][1], value);
+    this.#details?.showOutcome(this.#outcome, now);
   }
 
   #showMarks() {
@@ -87,26 +83,20 @@ export class Card {
     this.#wasExpired = isExpired;
   }
 
-  open() {
-    if (!this.#isOpen) this.#toggle();
-    this.#button.scrollIntoView({ block: 'center' });
+  /** Shows or hides the details. */
+  setOpen(isOpen, now) {
+    if (isOpen && this.#details === null) {
+      this.#details = new Details(this.#signal, () => this.#on.toggled(this.id));
+      this.#details.showOutcome(this.#outcome, now);
+      this.#box.append(...this.#details.elements);
+    }
+    setAttribute(this.#button, 'aria-expanded', String(isOpen));
+    setAttribute(this.#box, 'hidden', !isOpen);
+    this.element.classList.toggle('open', isOpen);
+  }
+
+  focus() {
     this.#button.focus();
-  }
-
-  #toggle() {
-    this.#isOpen = !this.#isOpen;
-    if (this.#isOpen && !this.#details.hasChildNodes()) this.#details.append(...details(this.#signal), this.#buildFacts());
-    setAttribute(this.#button, 'aria-expanded', String(this.#isOpen));
-    setAttribute(this.#details, 'hidden', !this.#isOpen);
-    if (this.#isOpen) this.#opened(this.id);
-  }
-
-  #buildFacts() {
-    const facts = outcomeFacts(this.#signal, this.#outcome);
-    this.#facts = facts.map(() => [element('dt'), element('dd')]);
-    facts.forEach((fact, i) => this.#showFact(i, fact));
-    const rows = facts.map(({ isWide }, i) => element('div', { class: isWide && 'wide' }, ...this.#facts[i]));
-    return element('dl', { class: 'facts outcomes' }, ...rows);
   }
 
   #build() {
@@ -120,27 +110,24 @@ export class Card {
       ' ',
       element('span', { class: 'symbol' }, signal.symbol),
     );
-    this.#button.addEventListener('click', () => this.#toggle());
+    this.#button.addEventListener('click', () => this.#on.toggled(this.id));
     this.#new = element('span', { class: 'new' }, 'new');
     this.#age = element('time', { datetime: signal.created_at, title: wholeTime(signal.created_at) });
     this.#expiry = element('time', { class: 'expiry', datetime: signal.expires_at, title: wholeTime(signal.expires_at) });
     this.#result = element('dd', { class: 'result' });
     this.#percent = element('dd', { class: 'percent' });
-    this.#details = element('div', { id: detailsId, class: 'details', hidden: true });
+    this.#box = element('div', { id: detailsId, class: 'details', role: 'region', 'aria-label': `Details of ${signal.signal_type} ${signal.symbol}`, hidden: true });
     this.article = element(
       'article',
       { class: `card ${signal.signal_type === 'LONG' ? 'long' : 'short'}`, 'aria-labelledby': titleId },
-      element('header', {},
+      element('div', { class: 'row' },
         element('h2', { id: titleId }, this.#button),
         this.#new,
-        element('p', { class: 'times' }, this.#age, this.#expiry)),
-      element('dl', { class: 'outcome' }, element('dt', {}, 'Outcome'), ' ', this.#result, ' ', this.#percent),
-      ...prices(signal),
-      element('dl', { class: 'scores' },
-        score('Strength of the move', signal.confidence, 'not a chance of profit'),
-        score('Quality', signal.quality_score, 'how tradable it was')),
-      element('p', { class: 'why' }, plain(signal.metadata?.why) ?? ''),
-      this.#details,
+        element('p', { class: 'times' }, this.#age, ' ', this.#expiry),
+        ...prices(signal),
+        element('dl', { class: 'outcome' }, caption('Outcome'), ' ', this.#result, ' ', this.#percent),
+        element('dl', { class: 'scores' }, score('Strength of the move', signal.confidence), score('Quality', signal.quality_score))),
+      this.#box,
     );
     this.element = element('li', { 'data-signal-id': signal.signal_id }, this.article);
     this.#showMarks();
@@ -152,7 +139,7 @@ function prices(signal) {
     return [element('p', { class: 'withheld' }, `Prices are withheld: signals of tier ${signal.tier} come without entry, targets and stop.`)];
   }
   const fact = (kind, name, ...values) =>
-    element('div', { class: kind }, element('dt', {}, name), ...values.map((value) => element('dd', {}, value)));
+    element('div', { class: kind }, caption(name), ...values.flatMap((value) => [' ', element('dd', {}, value)]));
   return [
     element('dl', { class: 'levels' },
       fact('entry', 'Entry', signal.entry_price),
@@ -162,40 +149,11 @@ function prices(signal) {
   ];
 }
 
-function score(name, value, meaning) {
-  return element('div', {},
-    element('dt', {}, name, ' ', element('small', {}, meaning)),
-    element('dd', {}, bar(value), element('span', {}, `${short(value)} of 100`)));
-}
+const caption = (name) => element('dt', { class: 'unseen' }, name);
 
-function bar(value) {
-  return svgElement('svg', { class: 'bar', viewBox: '0 0 100 6', preserveAspectRatio: 'none', 'aria-hidden': 'true' },
-    svgElement('rect', { class: 'whole', width: 100, height: 6 }),
-    svgElement('rect', { class: 'part', width: Math.min(100, Math.max(0, Number(value))), height: 6 }));
-}
-
-function details(signal) {
-  const facts = [['Signal', String(signal.signal_id)], ['Tier', signal.tier], ['Received', wholeTime(signal.created_at)], ['Expires', wholeTime(signal.expires_at)]];
-  const reason = plain(signal.metadata?.reason);
-  if (reason) facts.unshift(['Reason', reason]);
-  const change = Number(plain(signal.metadata?.changePercent) ?? NaN);
-  if (!Number.isNaN(change)) facts.unshift(['Change in 24 hours', percentText(change)]);
-  const parts = [];
-  if (levelsOf(signal) !== null) {
-    const ratio = rewardToRisk(signal);
-    if (ratio !== null) facts.unshift(['Last target : stop', `${ratio.toFixed(1)} : 1`]);
-    parts.push(plot(signal));
-  }
-  const rows = facts.map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value)));
-  return [...parts, element('dl', { class: 'facts' }, ...rows)];
-}
-
-/** A text or number as text, else null: objects of JSON cannot always be converted, and an error here would leave the list empty. */
-function plain(value) {
-  return ['string', 'number'].includes(typeof value) ? String(value) : null;
-}
+const score = (name, value) => element('div', {}, caption(name), ' ', element('dd', {}, short(value)));
 
 /** With at most one digit after the point. */
-function short(number) {
+export function short(number) {
   return String(Math.round(Number(number) * 10) / 10);
 }

@@ -1,8 +1,9 @@
-// The list of signals on the page. Only what changed is written: a card keeps its
-// place and its focus, and stays open.
+// The signals on the page. Only what changed is written: a row keeps its place and its focus, and stays
+// open.
 
 import { Card, sentence } from './card.js';
 import { setAttribute, setText } from './dom.js';
+import { List } from './list.js';
 import { outcomeSentence } from './outcome.js';
 import { Seen } from './seen.js';
 import { Status } from './status.js';
@@ -11,17 +12,16 @@ import { newestFirst } from './store.js';
 
 /** If more new signals than this come at once, only their number is read aloud. */
 const READ_ALOUD = 2;
-/** Cards that are built before the first paint; they fill most windows. */
-const AT_ONCE = 8;
 
 export class View {
   #document;
   #status;
   #seen;
-  #cards = new Map();
+  #list;
   #shown = null;
+  #isFresh = false;
+  #openId = null;
   #now = 0;
-  #later = null;
   #on;
 
   /**
@@ -34,6 +34,15 @@ export class View {
     this.#on = on;
     this.#status = new Status((id) => document.getElementById(id));
     this.#seen = new Seen((element) => on.viewed(Number(element.dataset.signalId)));
+    this.#list = new List(
+      { list: this.#at('list'), before: this.#at('list-before'), after: this.#at('list-after') },
+      { make: (id) => this.#card(id), removed: (_, card) => this.#seen.forget(card.element) },
+    );
+    document.addEventListener('keydown', (event) => event.key === 'Escape' && this.#openId !== null && this.#close());
+    // What lies below the head, which grows when it has something to say.
+    new ResizeObserver(([head]) => {
+      document.documentElement.style.setProperty('--head', `${head.borderBoxSize[0].blockSize}px`);
+    }).observe(document.querySelector('.top'));
   }
 
   /** @param {number} now by the server's clock */
@@ -41,15 +50,16 @@ export class View {
     // The first read brings old signals.
     const isFresh = (this.#shown?.watermark ?? null) !== null;
     const hasChanged = this.#shown?.signals !== state.signals || this.#shown.outcomes !== state.outcomes;
-    if (hasChanged) this.#renderCards(state, now, isFresh);
     this.#shown = state;
     this.#now = now;
+    if (hasChanged) this.#renderCards(isFresh);
     this.#status.show(state, now, localNow);
   }
 
   /** Shows the time that has passed. */
   tick(state, now, localNow) {
-    for (const card of this.#cards.values()) card.tick(now);
+    this.#now = now;
+    for (const card of this.#list.built.values()) card.tick(now);
     this.#status.show(state, now, localNow);
     this.#showTitle(state, now);
   }
@@ -76,67 +86,67 @@ export class View {
     this.#at('announcer').replaceChildren(words);
   }
 
+  /** Opens a signal and brings it into view, if it is known. A link may name anything. */
   open(id) {
-    // A link may name anything, also what every object has without being a signal ("constructor").
-    const isKnown = Object.hasOwn(this.#shown?.signals ?? {}, id);
-    while (isKnown && !this.#cards.has(String(id))) this.#renderRest();
-    this.#cards.get(String(id))?.open();
+    if (!this.#list.has(String(id))) return;
+    this.#list.reveal(String(id));
+    this.#setOpen(String(id));
+    const card = this.#list.built.get(String(id));
+    card?.element.scrollIntoView({ block: 'nearest' });
+    card?.focus();
   }
 
   clear() {
-    for (const id of this.#cards.keys()) this.#remove(id);
-    clearTimeout(this.#later);
-    this.#later = null;
+    this.#list.clear();
     this.#shown = null;
+    this.#openId = null;
     setText(this.#at('announcer'), '');
     this.#document.title = 'Signals';
   }
 
-  /** Starts with the newest. The rest of a long list is built a moment later. */
-  #renderCards(state, now, isFresh) {
-    const list = this.#at('list');
+  #toggle(id) {
+    if (this.#openId === id) this.#close();
+    else this.#setOpen(id);
+  }
+
+  #close() {
+    const card = this.#list.built.get(this.#openId);
+    const hadFocus = card?.element.contains(this.#document.activeElement);
+    this.#setOpen(null);
+    if (hadFocus) card.focus();
+  }
+
+  #setOpen(id) {
+    if (this.#openId === id) return;
+    this.#list.built.get(this.#openId)?.setOpen(false, this.#now);
+    this.#openId = id;
+    this.#list.built.get(id)?.setOpen(true, this.#now);
+    setAttribute(this.#at('hint'), 'hidden', id !== null);
+    this.#list.keepOpen(id);
+    if (id !== null) this.#on.clicked(Number(id));
+  }
+
+  #renderCards(isFresh) {
+    const state = this.#shown;
+    this.#isFresh = isFresh;
+    if (this.#openId !== null && !(this.#openId in state.signals)) this.#setOpen(null);
     const ids = newestFirst(state);
-    for (const id of this.#cards.keys()) if (!(id in state.signals)) this.#remove(id);
-    let next = list.firstChild;
-    let left = AT_ONCE;
-    for (const id of ids) {
-      if (!this.#cards.has(id) && left-- === 0) {
-        this.#later ??= setTimeout(() => this.#renderRest());
-        break;
-      }
-      const { element } = this.#card(id, state, now, isFresh);
-      if (element === next) next = next.nextSibling;
-      else list.insertBefore(element, next);
-    }
+    this.#list.set(ids);
+    for (const [id, card] of this.#list.built) card.update(state.signals[id], state.outcomes[id], this.#now);
+    this.#isFresh = false;
     setAttribute(this.#at('empty'), 'hidden', ids.length > 0);
-    this.#showTitle(state, now);
+    setAttribute(this.#at('browse'), 'hidden', ids.length === 0);
+    this.#showTitle(state, this.#now);
   }
 
-  #renderRest() {
-    this.#later = null;
-    if (this.#shown !== null) this.#renderCards(this.#shown, this.#now, false);
-  }
-
-  #card(id, { signals, outcomes }, now, isFresh) {
-    const [signal, outcome] = [signals[id], outcomes[id]];
-    const known = this.#cards.get(id);
-    if (known) {
-      known.update(signal, outcome, now);
-      return known;
-    }
-    const card = new Card(signal, isFresh, this.#on.clicked);
-    card.update(signal, outcome, now);
-    card.tick(now);
-    this.#cards.set(id, card);
-    if (!signal.viewed) this.#seen.watch(card.element);
+  #card(id) {
+    const { signals, outcomes } = this.#shown;
+    const card = new Card(signals[id], this.#isFresh, { toggled: (which) => this.#toggle(String(which)) });
+    card.update(signals[id], outcomes[id], this.#now);
+    card.tick(this.#now);
+    if (id === this.#openId) card.setOpen(true, this.#now);
+    if (!signals[id].viewed) this.#seen.watch(card.element);
     return card;
-  }
-
-  #remove(id) {
-    const { element } = this.#cards.get(id);
-    this.#seen.forget(element);
-    element.remove();
-    this.#cards.delete(id);
   }
 
   #showTitle(state, now) {

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { stage } from './stage/shared.mjs';
-import { card, live, lost, shows } from './stage/stage.mjs';
+import { card, live, lost, opener, shows } from './stage/stage.mjs';
 import { eventually } from './stage/wait.mjs';
 
 const { source: axe } = createRequire(import.meta.url)('axe-core');
@@ -53,8 +53,8 @@ for (const [device, viewport] of [['desktop', { width: 1280, height: 800 }], ['p
       const ids = await someone.receive(...SIGNALS);
       await shows(page, ids);
       await picture(page, name);
-      await card(page, ids.at(-1)).getByRole('button').click();
-      await card(page, ids.at(0)).getByRole('button').click();
+      await opener(page, ids.at(-1)).click();
+      await opener(page, ids.at(0)).click();
       await card(page, ids.at(-1)).scrollIntoViewIfNeeded();
       await isUsable(page, 'the list');
       assert.ok(await fits(page), 'the list');
@@ -101,7 +101,7 @@ test('prices of 13 digits and more leave every label of the plot readable', asyn
   );
   const page = await someone.open();
   for (const id of [large, small]) {
-    await card(page, id).getByRole('button').click();
+    await opener(page, id).click();
     const overlaps = await card(page, id).locator('.plot g').evaluateAll((lines) => lines.flatMap((one) => {
       const boxes = [...one.querySelectorAll('text')].map((text) => text.getBoundingClientRect()).filter(({ width }) => width > 0);
       return boxes.slice(1).filter((box, i) => box.left < boxes[i].right).map(() => one.textContent);
@@ -225,7 +225,7 @@ test('assistive technology is given names, roles, states and polite live regions
   const ids = await someone.receive(SIGNALS[3], {});
   const page = await someone.open();
   await shows(page, ids);
-  await card(page, ids[1]).getByRole('button').click();
+  await opener(page, ids[1]).click();
   await eventually('open', () => page.getByRole('img').isVisible());
   const tree = await accessibilityTree(page);
   const find = (role, name) => tree.filter((node) => node.role === role && (name === undefined || name.test(node.name)));

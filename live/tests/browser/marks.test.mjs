@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stage } from './stage/shared.mjs';
-import { card, live, lost, shows } from './stage/stage.mjs';
+import { card, live, lost, opener, shows } from './stage/stage.mjs';
 import { eventually, stays } from './stage/wait.mjs';
 
 /** Holds the requests that mark signals until they are released. */
@@ -39,12 +39,12 @@ test('a card that is opened counts as clicked, and stays open while others come'
   const someone = await stage.subscriber();
   const page = await someone.open();
   const [id] = await someone.receive({});
-  await card(page, id).getByRole('button').click();
+  await opener(page, id).click();
   await eventually('clicked', async () => (await someone.row(id, MARKS)) === 't|t|t|t');
   const [other] = await someone.receive({});
   await shows(page, [id, other]);
-  assert.equal(await card(page, id).getByRole('button').getAttribute('aria-expanded'), 'true');
-  assert.ok(await card(page, id).getByRole('button').evaluate((button) => button === document.activeElement), 'the focus stays');
+  assert.equal(await opener(page, id).getAttribute('aria-expanded'), 'true');
+  assert.ok(await opener(page, id).evaluate((button) => button === document.activeElement), 'the focus stays');
   assert.equal(await someone.row(other, 'clicked'), 'f');
   await someone.leave();
 });
@@ -67,7 +67,7 @@ test('a mark made without a connection is saved when there is one, even after a 
   await page.evaluate(() => navigator.serviceWorker.ready);
   stage.gateway.cut();
   await lost(page);
-  await card(page, ids[0]).getByRole('button').click();
+  await opener(page, ids[0]).click();
   await page.reload();
   assert.equal(await someone.row(ids[0], 'clicked'), 'f');
   stage.gateway.heal();
@@ -82,8 +82,8 @@ test('the mark of a deleted row is given up, and others are still saved', async 
   const page = await someone.open();
   await shows(page, ids);
   await stage.sql(`DELETE FROM user_signals WHERE user_id = '${someone.userId}' AND signal_id = ${ids[1]}`);
-  await card(page, ids[1]).getByRole('button').click();
-  await card(page, ids[0]).getByRole('button').click();
+  await opener(page, ids[1]).click();
+  await opener(page, ids[0]).click();
   await eventually('the other is saved', async () => (await someone.row(ids[0], 'clicked')) === 't');
   await someone.leave();
 });
@@ -94,7 +94,7 @@ test('marks under way at a sign-out bring nothing back', async () => {
   const page = await someone.open();
   await shows(page, ids);
   const marks = await holdMarks(page);
-  for (const id of ids) await card(page, id).getByRole('button').click();
+  for (const id of ids) await opener(page, id).click();
   await eventually('one is on its way', () => marks.count === 1);
   await page.getByRole('button', { name: 'Sign out' }).click();
   const saved = page.waitForResponse(/\/api\/signals\/\d+$/);
@@ -117,7 +117,7 @@ test('marks of one subscriber are not made for the next one in the same tab', as
   const page = await first.open();
   await shows(page, ids);
   const marks = await holdMarks(page);
-  for (const id of ids) await card(page, id).getByRole('button').click();
+  for (const id of ids) await opener(page, id).click();
   await eventually('one is on its way', () => marks.count === 1);
   await first.change(page, second);
   await shows(page, ids);

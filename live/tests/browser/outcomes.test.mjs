@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stage } from './stage/shared.mjs';
-import { card, live, lost, shows, words } from './stage/stage.mjs';
+import { card, live, lost, opener, shows, words } from './stage/stage.mjs';
 import { eventually } from './stage/wait.mjs';
 
 /** Opens the outcome of a signal that was entered 5 hours ago, by the distances that rules have. */
@@ -102,7 +102,7 @@ test('a subscriber without prices sees the result in percent and no price, and o
   const [page, others] = [await someone.open(), await other.open()];
   const [id] = await receive(someone, { tier: "'FREE'", full_details: 'false', entry_price: 'NULL', take_profit: 'NULL', stop_loss: 'NULL' });
   await shows(page, [id]);
-  await card(page, id).getByRole('button').click();
+  await opener(page, id).click();
   await hit(id);
   await says(page, id, 'Outcome target 1 hit after 2 h 10 min, then stopped +1.30 % after fees');
   const text = await words(page, id);
@@ -122,7 +122,7 @@ test('nothing moves when an outcome comes, on an open card either', async () => 
     const ids = await receive(someone, {}, {}, {}, {});
     const page = await someone.open();
     await shows(page, ids);
-    await card(page, ids.at(-1)).getByRole('button').click();
+    await opener(page, ids.at(-1)).click();
     await page.evaluate(() => scrollTo(0, 0));
     const boxes = () => page.locator('#list > li').evaluateAll((cards) => cards.map((one) => {
       const { top, height } = one.getBoundingClientRect();

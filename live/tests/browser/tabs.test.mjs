@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stage } from './stage/shared.mjs';
-import { card, live, phase, shows } from './stage/stage.mjs';
+import { card, live, opener, phase, shows } from './stage/stage.mjs';
 import { Tab } from './stage/tab.mjs';
 import { eventually } from './stage/wait.mjs';
 
@@ -116,7 +116,7 @@ test('a signal opened in a tab that follows is saved, and is not new in the othe
   const [leader, other] = [await someone.open(), await someone.openAnother()];
   const ids = await someone.receive(...Array.from({ length: 6 }, () => ({})));
   await shows(other, ids);
-  await card(other, ids[0]).getByRole('button').click();
+  await opener(other, ids[0]).click();
   await eventually('clicked', async () => (await someone.row(ids[0], 'viewed AND clicked')) === 't');
   await eventually('not new', () => card(leader, ids[0]).getByText('new', { exact: true }).isHidden());
   await someone.leave();

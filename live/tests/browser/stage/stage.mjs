@@ -140,6 +140,8 @@ export const phase = (page) => page.locator('#connection').getAttribute('data-ph
 export const live = (page, within = SOON) => eventually('live', async () => (await phase(page)) === 'live', within);
 export const lost = (page) => eventually('no connection', async () => (await phase(page)) !== 'live');
 export const card = (page, id) => page.locator(`li[data-signal-id="${id}"]`);
+/** Opens and closes the details of a card. */
+export const opener = (page, id) => card(page, id).locator('h2').getByRole('button');
 
 /** The text of a card, once the browser has painted it; before that it is empty. */
 export const words = (page, id) => eventually(`card ${id} is painted`, () => card(page, id).innerText());

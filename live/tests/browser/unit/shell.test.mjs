@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 
 const page = new URL('../../../page/', import.meta.url);
 const text = (name) => readFileSync(new URL(name, page), 'utf8');
@@ -30,4 +31,11 @@ test('nothing that is received is ever read as markup or as a script', () => {
   for (const name of files) {
     assert.doesNotMatch(text(name), /innerHTML|outerHTML|insertAdjacentHTML|setHTML|document\.write|DOMParser|createContextualFragment|\beval\b|new Function/, name);
   }
+});
+
+test('the first load is under 150 kB when it is compressed', () => {
+  // The build joins the modules, which makes them smaller; what is loaded on demand is not named.
+  const first = ['index.html', ...modules, ...named.filter((name) => name !== 'app.js')];
+  const bytes = first.map((name) => gzipSync(text(name)).length).reduce((sum, length) => sum + length, 0);
+  assert.ok(bytes < 150_000, `${bytes} bytes`);
 });

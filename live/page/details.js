@@ -1,0 +1,74 @@
+// What is known of one signal: beside the list where there is room, else below its row.
+
+import { element, setAttribute, setText, svgElement } from './dom.js';
+import { outcomeFacts, resultOf } from './outcome.js';
+import { levelsOf, percentText, plot, rewardToRisk } from './plot.js';
+import { wholeTime } from './time.js';
+
+export class Details {
+  #signal;
+  #became;
+  /** Names and values of the outcome. */
+  #facts;
+
+  /** @param {() => void} close called when the subscriber closes them */
+  constructor(signal, close) {
+    this.#signal = signal;
+    this.#became = element('p', { class: 'became' });
+    const closing = element('button', { type: 'button', class: 'close' }, 'Close');
+    closing.addEventListener('click', close);
+    const facts = outcomeFacts(signal, undefined);
+    this.#facts = facts.map(() => [element('dt'), element('dd')]);
+    const rows = facts.map(({ isWide }, i) => element('div', { class: isWide && 'wide' }, ...this.#facts[i]));
+    const why = plain(signal.metadata?.why);
+    this.elements = [
+      element('header', {}, element('h3', {}, `${signal.signal_type} ${signal.symbol}`), closing),
+      this.#became,
+      element('p', { class: 'why' }, why ?? ''),
+      levelsOf(signal) === null ? null : plot(signal),
+      element('dl', { class: 'scores' },
+        score('Strength of the move', signal.confidence, 'not a chance of profit'),
+        score('Quality', signal.quality_score, 'how tradable it was')),
+      element('dl', { class: 'facts' }, ...factsOf(signal).map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value)))),
+      element('dl', { class: 'facts outcomes' }, ...rows),
+    ].filter((part) => part !== null);
+  }
+
+  showOutcome(outcome, now) {
+    const { kind, text, percent } = resultOf(this.#signal, outcome, now);
+    setAttribute(this.#became, 'data-kind', kind);
+    setText(this.#became, `Outcome: ${text}${percent && `, ${percent} after fees`}`);
+    outcomeFacts(this.#signal, outcome).forEach(({ name, value }, i) => {
+      setText(this.#facts[i][0], name);
+      setText(this.#facts[i][1], value);
+    });
+  }
+}
+
+function score(name, value, meaning) {
+  return element('div', {},
+    element('dt', {}, name, ' ', element('small', {}, meaning)),
+    element('dd', {}, bar(value), element('span', {}, `${Math.round(Number(value) * 10) / 10} of 100`)));
+}
+
+function bar(value) {
+  return svgElement('svg', { class: 'bar', viewBox: '0 0 100 6', preserveAspectRatio: 'none', 'aria-hidden': 'true' },
+    svgElement('rect', { class: 'whole', width: 100, height: 6 }),
+    svgElement('rect', { class: 'part', width: Math.min(100, Math.max(0, Number(value))), height: 6 }));
+}
+
+function factsOf(signal) {
+  const facts = [];
+  const ratio = levelsOf(signal) === null ? null : rewardToRisk(signal);
+  if (ratio !== null) facts.push(['Last target : stop', `${ratio.toFixed(1)} : 1`]);
+  const change = Number(plain(signal.metadata?.changePercent) ?? NaN);
+  if (!Number.isNaN(change)) facts.push(['Change in 24 hours', percentText(change)]);
+  const reason = plain(signal.metadata?.reason);
+  if (reason) facts.push(['Reason', reason]);
+  return [...facts, ['Signal', String(signal.signal_id)], ['Tier', signal.tier], ['Received', wholeTime(signal.created_at)], ['Expires', wholeTime(signal.expires_at)]];
+}
+
+/** A text or number as text, else null: objects of JSON cannot always be converted, and an error here would leave the list empty. */
+function plain(value) {
+  return ['string', 'number'].includes(typeof value) ? String(value) : null;
+}
