@@ -28,7 +28,8 @@ COMMENT ON COLUMN @extschema@.signal_protections.scope IS
     'which signals are counted together, and withheld: all, those of a symbol, of a symbol and side, or of a side';
 COMMENT ON COLUMN @extschema@.signal_protections.lookback IS 'how long ago, at most, the counted ends are';
 COMMENT ON COLUMN @extschema@.signal_protections.max_count IS 'from how many on signals are withheld';
-COMMENT ON COLUMN @extschema@.signal_protections.duration IS 'for how long after the last of them, which must be within lookback';
+COMMENT ON COLUMN @extschema@.signal_protections.duration IS
+    'for how long after the last of them, which must be within lookback';
 COMMENT ON COLUMN @extschema@.signal_protections.shipped IS
     'true on rows that came with the extension, so that a restored dump replaces them; leave it alone';
 INSERT INTO @extschema@.signal_protections (protection, kind, scope, lookback, max_count, duration, shipped) VALUES

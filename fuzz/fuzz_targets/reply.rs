@@ -64,8 +64,10 @@ fn judge_all(tickers: Tickers) {
             let watched = ASKED.map(|symbol| Watched {
                 symbol: symbol.to_owned(),
                 tick_size,
+                quote: None,
                 learned_tick: tick_size,
                 days: Vec::new(),
+                elsewhere: None,
             });
             let verdicts = strategy::judge(&rule, &watched, &tickers, &episodes, now);
             assert_eq!(verdicts.len(), ASKED.len());
