@@ -50,6 +50,11 @@ impl Day {
         self.change().checked_div(self.open).unwrap_or_default()
     }
 
+    /// Whether anything was traded.
+    pub fn traded(&self) -> bool {
+        self.count > 0
+    }
+
     /// Empties the book, as that of a pair that is halted.
     pub fn halt(&mut self) {
         for number in [&mut self.bid, &mut self.ask, &mut self.book_quantity] {

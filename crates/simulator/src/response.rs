@@ -45,6 +45,11 @@ impl Response {
         Self::new(status, "text/html", body.into_bytes())
     }
 
+    /// A line of text.
+    pub fn text(status: u16, line: &str) -> Self {
+        Self::new(status, "text/plain", line.as_bytes().to_vec())
+    }
+
     fn new(status: u16, content_type: &str, body: Vec<u8>) -> Self {
         Self {
             status,
@@ -90,17 +95,23 @@ pub(super) fn http_date(time: UnixMillis) -> String {
     ];
     let seconds = time.div_euclid(1_000);
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (year, month, day) = civil(days);
+    let name = MONTHS[month as usize - 1];
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    let weekday = DAYS[days.rem_euclid(7) as usize];
+    format!("{weekday}, {day:02} {name} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+}
+
+/// Year, month and day of a number of days since 1970.
+pub(super) fn civil(days: i64) -> (i64, i64, i64) {
     // Days since 1 March of a year 0, whose leap days come last; an era has 400 years (Howard
     // Hinnant: chrono-compatible low-level date algorithms, civil_from_days).
     let shifted = days + 719_468;
     let (era, day) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
     let of_year = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let name = MONTHS[((month + 2) % 12) as usize];
-    let year = era * 400 + year + i64::from(month >= 10);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    let weekday = DAYS[days.rem_euclid(7) as usize];
-    format!("{weekday}, {day:02} {name} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+    let march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * march + 2) / 5 + 1;
+    let month = (march + 2) % 12 + 1;
+    (era * 400 + year + i64::from(march >= 10), month, day)
 }

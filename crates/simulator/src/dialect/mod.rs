@@ -4,6 +4,14 @@
 //! the same market: `view` is what a dialect sees of it.
 
 pub(crate) mod binance;
+mod bybit;
+mod coinbase;
+mod gate;
+mod kraken;
+mod kucoin;
+mod mexc;
+mod okx;
+mod time;
 mod view;
 
 use super::UnixMillis;
@@ -27,6 +35,20 @@ pub enum Dialect {
     Binance,
     /// Binance.US: as Binance, with fewer decimals.
     BinanceUs,
+    /// Bybit's API v5.
+    Bybit,
+    /// OKX's API v5.
+    Okx,
+    /// KuCoin's spot API.
+    Kucoin,
+    /// Gate's API v4.
+    Gate,
+    /// The API of Coinbase Exchange.
+    Coinbase,
+    /// MEXC's API v3.
+    Mexc,
+    /// Kraken's spot API.
+    Kraken,
 }
 
 /// What a request is for.
@@ -89,13 +111,30 @@ pub(super) trait Speech: Sync {
 
 impl Dialect {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Binance, Self::BinanceUs];
+    pub const ALL: [Self; 9] = [
+        Self::Binance,
+        Self::BinanceUs,
+        Self::Bybit,
+        Self::Okx,
+        Self::Kucoin,
+        Self::Gate,
+        Self::Coinbase,
+        Self::Mexc,
+        Self::Kraken,
+    ];
 
     /// Its name, as `signal_hub.exchanges` has it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Binance => "binance",
             Self::BinanceUs => "binance_us",
+            Self::Bybit => "bybit",
+            Self::Okx => "okx",
+            Self::Kucoin => "kucoin",
+            Self::Gate => "gate",
+            Self::Coinbase => "coinbase",
+            Self::Mexc => "mexc",
+            Self::Kraken => "kraken",
         }
     }
 
@@ -103,6 +142,13 @@ impl Dialect {
         match self {
             Self::Binance => &binance::Binance { us: false },
             Self::BinanceUs => &binance::Binance { us: true },
+            Self::Bybit => &bybit::Bybit,
+            Self::Okx => &okx::Okx,
+            Self::Kucoin => &kucoin::Kucoin,
+            Self::Gate => &gate::Gate,
+            Self::Coinbase => &coinbase::Coinbase,
+            Self::Mexc => &mexc::Mexc,
+            Self::Kraken => &kraken::Kraken,
         }
     }
 }
@@ -156,6 +202,44 @@ pub(super) fn parameter(query: &str, wanted: &str) -> Option<String> {
     form_urlencoded::parse(query.as_bytes())
         .find(|(name, _)| name == wanted)
         .map(|(_, value)| value.into_owned())
+}
+
+/// A number as short as it can be written.
+pub(super) fn plain(value: Decimal) -> String {
+    digits(value, 0)
+}
+
+/// A parameter that is a whole number, zero or more, and far from where arithmetic on it ends;
+/// `Err` when it is something else.
+pub(super) fn whole(query: &str, wanted: &str) -> Result<Option<i64>, ()> {
+    match parameter(query, wanted) {
+        None => Ok(None),
+        Some(text) => match text.parse() {
+            Ok(number @ 0..=9_999_999_999_999) => Ok(Some(number)),
+            _ => Err(()),
+        },
+    }
+}
+
+/// The length of candles that a name stands for, in milliseconds.
+pub(super) fn length_named(lengths: &[(&str, i64)], name: &str) -> Option<i64> {
+    let mut known = lengths.iter();
+    known
+        .find(|(known, _)| *known == name)
+        .map(|(_, length)| *length)
+}
+
+/// Begin of the first and of the last candle that begin from `start` to `end`; when they are more
+/// than `most`, the last ones of them.
+pub(super) fn newest(
+    (start, end): (Option<UnixMillis>, Option<UnixMillis>),
+    length: i64,
+    most: usize,
+    now: UnixMillis,
+) -> (UnixMillis, UnixMillis) {
+    let (first, last) = range((None, end), length, most, now);
+    let start = start.map(|start| (start + length - 1).div_euclid(length) * length);
+    (first.max(start.unwrap_or(first)), last)
 }
 
 /// Begin of the first and of the last candle that a request for at most `most` candles means:

@@ -39,6 +39,50 @@ impl View<'_> {
         self.world.clock.now()
     }
 
+    /// The time that replies say.
+    pub fn told_time(&self) -> UnixMillis {
+        let time = self.now() + time_shift(self.fault);
+        match self.fault {
+            Some(Fault::Microseconds) => time * 1_000,
+            _ => time,
+        }
+    }
+
+    /// Rows of these days in the exchange's own form, spoiled where a fault or a test says so.
+    pub fn rows(&self, days: &[Day], names: &Names, form: impl Fn(&Day) -> Row) -> Vec<Row> {
+        let one = |day: &Day| {
+            let mut row = form(day);
+            if let Some(how) = day.corruption {
+                how.apply(&mut row, names);
+            }
+            row
+        };
+        let mut rows: Vec<Row> = days.iter().map(one).collect();
+        self.spoil(&mut rows, names);
+        rows
+    }
+
+    /// The instrument of a day.
+    pub fn instrument(&self, day: &Day) -> Option<&Instrument> {
+        let mut all = self.world.listed().iter();
+        all.find(|listed| listed.instrument.symbol == day.symbol)
+            .map(|listed| &listed.instrument)
+    }
+
+    /// The exchange's own name of a day's symbol.
+    pub fn own_name(&self, day: &Day) -> String {
+        let own = self.instrument(day).map(|known| self.speech.symbol(known));
+        own.unwrap_or_default()
+    }
+
+    /// The first price from this time on, or else that of 24 hours ago.
+    pub fn price_at(&mut self, day: &Day, time: UnixMillis) -> Decimal {
+        let second = time.div_euclid(1_000) * 1_000;
+        let candles = self.candles(&day.symbol, second, second, 1_000);
+        let first = candles.and_then(|candles| candles.first().map(|candle| candle.open));
+        first.unwrap_or(day.open)
+    }
+
     /// What it lists, in listing order.
     pub fn listed(&self) -> impl Iterator<Item = &Listed> {
         let here = |listed: &&Listed| !self.apart.unlisted.contains(&listed.instrument.symbol);

@@ -2,6 +2,7 @@
 
 mod api;
 mod candles;
+mod dialects;
 mod driving;
 mod faults;
 mod identities;
