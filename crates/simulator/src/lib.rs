@@ -34,6 +34,7 @@ mod path;
 mod recorded;
 mod response;
 mod server;
+mod shelf;
 #[cfg(test)]
 mod tests;
 mod ticker;
@@ -162,7 +163,7 @@ impl Simulator {
     #[track_caller]
     pub fn trade(&self, symbol: &str, at: UnixMillis, price: &str) {
         let price = positive(price);
-        self.with(symbol, |listed| listed.path.trade(at, price));
+        self.with(symbol, |listed| listed.trade(at, price));
     }
 
     /// Plays recorded candles of one length, in milliseconds, in place of a symbol's model: its
@@ -210,7 +211,7 @@ impl Simulator {
     /// For a pair that was halted long ago, drive the time back first.
     #[track_caller]
     pub fn halt(&self, symbol: &str) {
-        self.freeze(symbol, |figures| {
+        self.suspend(symbol, |figures| {
             Trading::Halted(Box::new(figures.halted_day()))
         });
         self.hold(symbol, Hold::Halted);
@@ -220,7 +221,7 @@ impl Simulator {
     /// zero except the previous close, and closeTime stays as it is now.
     #[track_caller]
     pub fn zero(&self, symbol: &str) {
-        self.freeze(symbol, |figures| {
+        self.suspend(symbol, |figures| {
             Trading::Zero(Box::new(figures.empty_day()))
         });
     }
@@ -338,7 +339,7 @@ impl Simulator {
     }
 
     #[track_caller]
-    fn freeze(&self, symbol: &str, state: impl FnOnce(ticker::Figures) -> Trading) {
+    fn suspend(&self, symbol: &str, state: impl FnOnce(ticker::Figures) -> Trading) {
         let now = self.now();
         self.with(symbol, |listed| {
             listed.driven.trading = state(listed.figures(now));

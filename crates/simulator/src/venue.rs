@@ -103,6 +103,20 @@ impl Simulator {
         self.market().apart.refused.insert(symbol.to_owned());
     }
 
+    /// Lets its ticker of a symbol stand still as it is now, its time included, while the market
+    /// goes on: this exchange alone has stale data of it. Its candles go on.
+    #[track_caller]
+    pub fn freeze(&self, symbol: &str) {
+        let now = self.now();
+        let day = self.with(symbol, |listed| listed.day(now));
+        self.market().apart.frozen.insert(symbol.to_owned(), day);
+    }
+
+    /// Lets a ticker go on that stands still.
+    pub fn thaw(&self, symbol: &str) {
+        self.market().apart.frozen.remove(symbol);
+    }
+
     /// Lets its prices of a symbol differ from those of the market by this many percent; zero
     /// lets them agree again. Each price is rounded to whole ticks, and the 24-hour change stays.
     #[track_caller]

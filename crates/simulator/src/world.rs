@@ -10,6 +10,7 @@ use super::instrument::Instrument;
 use super::model::Model;
 use super::path::{Hold, Path, Tape};
 use super::recorded::Recording;
+use super::shelf::Shelf;
 use super::ticker::{Figures, WINDOW_MILLIS};
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -29,7 +30,8 @@ pub(super) struct Listed {
     pub instrument: Instrument,
     pub driven: Driven,
     /// What a test did to its price; [`Driven::change`] and [`Driven::price`] are its last word.
-    pub path: Path,
+    path: Path,
+    shelf: Shelf,
     /// Candles that are played in place of the model.
     pub recording: Option<Recording>,
     model: Model,
@@ -106,6 +108,7 @@ impl World {
             instrument,
             driven: Driven::default(),
             path: Path::default(),
+            shelf: Shelf::default(),
             recording: None,
             model,
         });
@@ -206,12 +209,19 @@ impl Listed {
             Hold::Halted => (self.driven.change, self.driven.price),
         };
         self.path.hold(now, hold);
+        self.shelf.forget_since(now);
+    }
+
+    /// Adds a single trade beside the path of its price.
+    pub fn trade(&mut self, at: UnixMillis, price: Decimal) {
+        self.path.trade(at, price);
+        self.shelf.forget_since(at);
     }
 
     /// Candles of `length` milliseconds that begin from `first` to `last`, as they are at `now`;
     /// `None` when the exchange has none of this length.
     pub fn candles(
-        &self,
+        &mut self,
         first: UnixMillis,
         last: UnixMillis,
         length: i64,
@@ -221,7 +231,8 @@ impl Listed {
             Some(recording) => recording.candles(first, last, length, now),
             None => {
                 let mut tape = Tape::new(&self.instrument, &self.model, &self.path);
-                Some(candles::of_tape(&mut tape, first, last, length, now))
+                let of_tape = |first, last| candles::of_tape(&mut tape, first, last, length, now);
+                Some(self.shelf.candles((first, last), length, now, of_tape))
             }
         }
     }
@@ -244,6 +255,7 @@ impl Listed {
     fn retick(&mut self, tick_size: Decimal, seed: u64, volatility: f64) {
         self.instrument.tick_size = tick_size;
         self.model = Model::new(&self.instrument, seed, volatility);
+        self.shelf.clear();
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Apart {
     pub unlisted: HashSet<String>,
     /// Symbols that it lists, and refuses when a request names them.
     pub refused: HashSet<String>,
+    /// Symbols whose tickers stand still, and how.
+    pub frozen: HashMap<String, Day>,
     /// By how many percent its prices differ.
     pub differs: HashMap<String, Decimal>,
     /// It answers nothing else until this time.
@@ -114,7 +116,10 @@ impl View<'_> {
         let mut days: Vec<Day> = symbols
             .iter()
             .filter_map(|symbol| {
-                let mut day = self.world.find(symbol)?.day(now);
+                let mut day = match self.apart.frozen.get(symbol) {
+                    Some(day) => day.clone(),
+                    None => self.world.find(symbol)?.day(now),
+                };
                 if let Some(percent) = self.apart.differs.get(symbol) {
                     day.scale(factor(*percent));
                 }

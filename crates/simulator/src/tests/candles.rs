@@ -293,3 +293,31 @@ fn ticker_after_failure(market: &Simulator) -> Value {
     assert_eq!(get(market, super::ALL).status, 500);
     ticker(market, "BTCUSDT")
 }
+
+#[test]
+fn candles_that_were_kept_are_those_of_a_simulator_that_was_never_asked() {
+    let (asked, fresh) = (start_at(A_TIME), start_at(A_TIME));
+    let page = || within(A_MINUTE - 2 * HOUR, A_MINUTE + HOUR);
+    let ask = || candles(&asked, "1m", &page());
+    ask();
+    for market in [&asked, &fresh] {
+        market.trade("BTCUSDT", A_MINUTE - HOUR + 1, "50000");
+        market.advance(Duration::from_secs(90));
+    }
+    ask();
+    for market in [&asked, &fresh] {
+        market.set_change("BTCUSDT", "4");
+        market.advance(Duration::from_secs(300));
+    }
+    ask();
+    // Time is set back, and the price goes another way from there.
+    for market in [&asked, &fresh] {
+        market.drive_time(A_TIME + 60_000);
+        market.halt("BTCUSDT");
+        market.advance(Duration::from_secs(600));
+    }
+    assert_eq!(ask(), candles(&fresh, "1m", &page()));
+    asked.set_tick_size("BTCUSDT", "10");
+    fresh.set_tick_size("BTCUSDT", "10");
+    assert_eq!(ask(), candles(&fresh, "1m", &page()));
+}

@@ -125,6 +125,26 @@ fn one_exchange_may_not_list_a_symbol_or_refuse_it() {
 }
 
 #[test]
+fn the_ticker_of_one_exchange_may_stand_still() {
+    let (first, second) = two();
+    let before = ticker(&first, "BTCUSDT");
+    first.freeze("BTCUSDT");
+    second.set_change("BTCUSDT", "5");
+    first.advance(Duration::from_secs(600));
+    assert_eq!(ticker(&first, "BTCUSDT"), before);
+    assert_eq!(
+        integer(&ticker(&second, "BTCUSDT"), "closeTime"),
+        A_TIME + 600_000
+    );
+    assert_eq!(
+        integer(&ticker(&first, "ETHUSDT"), "closeTime"),
+        A_TIME + 600_000
+    );
+    first.thaw("BTCUSDT");
+    assert_eq!(ticker(&first, "BTCUSDT"), ticker(&second, "BTCUSDT"));
+}
+
+#[test]
 fn prices_of_one_exchange_may_differ() {
     let (first, second) = two();
     first.set_change("BTCUSDT", "3.5");
