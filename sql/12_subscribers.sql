@@ -72,7 +72,8 @@ COMMENT ON COLUMN @extschema@.user_signals.expires_at IS 'the signal is not to b
 COMMENT ON COLUMN @extschema@.user_signals.full_details IS 'whether prices are included';
 COMMENT ON COLUMN @extschema@.user_signals.metadata IS
     'object: generatedBy (signal_hub), timestamp (ISO 8601), strategy, reason, why, changePercent; forecast (target, '
-    'stop, neither, within) only while forecasts have proved to be right, see signal_forecasts';
+    'stop, neither, within) only while forecasts have proved to be right, see signal_forecasts; late (true) and '
+    'openSince (as timestamp) only for who became entitled later, see signal_tiers.late_joiners';
 COMMENT ON COLUMN @extschema@.user_signals.viewed IS 'set by the subscriber';
 COMMENT ON COLUMN @extschema@.user_signals.viewed_at IS 'when viewed was set; kept by a trigger';
 COMMENT ON COLUMN @extschema@.user_signals.clicked IS 'set by the subscriber';

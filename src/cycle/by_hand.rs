@@ -79,7 +79,8 @@ fn finish_by_hand(
             "signals were paused meanwhile; nothing was done",
         ));
     };
-    let delivered = delivery::deliver_all(Role::Caller);
+    let mut delivered = delivery::deliver_all(Role::Caller);
+    delivery::serve_late_joiners(Role::Caller, &mut delivered);
     match delivered.error {
         // Refused rows are on record, and what is held back goes out later; anything else is the
         // caller's to know.

@@ -69,11 +69,12 @@ pub fn run_scheduled() -> Result<Option<Ended>, Failure> {
         Ok(None) => return Ok(None),
         Err(failure) => return record_stopped(&times, failure).map(Some),
     };
-    let delivered = if plan.undelivered || recorded.signals_generated > 0 {
+    let mut delivered = if plan.undelivered || recorded.signals_generated > 0 {
         delivery::deliver_all(Role::Worker)
     } else {
         Delivered::default()
     };
+    delivery::serve_late_joiners(Role::Worker, &mut delivered);
     // Half of the time until the next run is for deliveries and this; what is not settled by then
     // comes after the next run.
     let until = times.began + settings::interval() / 2;

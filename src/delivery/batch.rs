@@ -66,17 +66,26 @@ impl<'a> Values<'a> {
     }
 }
 
+/// Which of a range's subscribers, and how.
+pub enum Which<'a> {
+    /// All, who are expected to have no row of the signal unless they changed.
+    All,
+    /// All, and the row of each is looked for beforehand.
+    WithCare,
+    /// Late joiners: these, likewise, and what they get is marked.
+    Late(&'a [Uuid]),
+}
+
 /// Writes the rows of a range's subscribers up to `last`: active, within their period, below
 /// their quota of the UTC day, not too soon after another, with preferences that have nothing
-/// against it, and without a row of this signal. Returns how many. `with_care` looks for the row
-/// of each of them beforehand.
+/// against it, and without a row of this signal. Returns how many.
 pub fn write(
     db: &Db,
     signal_id: i64,
     day: &Day,
     range: &Range,
     last: Uuid,
-    with_care: bool,
+    which: &Which,
 ) -> Result<i64, Failure> {
     if range.daily_quota == Some(0) {
         return Ok(0);
@@ -99,12 +108,22 @@ pub fn write(
                         OR e.metadata ->> 'timestamp' = (SELECT metadata ->> 'timestamp' FROM signal)))";
     // One that did not change had no other tier to get its row from. Where that turns out not to
     // be true, the batch is refused, and tried again with care.
-    let without_row = match range.changed_only || with_care {
-        true => format!("AND {row} IS NULL"),
-        false => format!(
+    let without_row = match which {
+        Which::All if !range.changed_only => format!(
             "AND NOT (u.updated_at <> u.created_at AND u.updated_at > (SELECT changed_since FROM signal)
                       AND {row} IS NOT NULL)"
         ),
+        _ => format!("AND {row} IS NULL"),
+    };
+    // A period is to last until the signal is made, and for late joiners until now.
+    let (who, lasts_until, mark) = match which {
+        Which::Late(users) => (
+            format!("AND u.user_id = ANY ({})", values.add(users.to_vec())),
+            "clock_timestamp()",
+            "|| jsonb_build_object('late', true, 'openSince',
+                    to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'))",
+        ),
+        _ => (String::new(), "(SELECT created_at FROM signal)", ""),
     };
     let (with, subscribers) = subscribers(range.changed_only);
     let with = match with {
@@ -131,7 +150,7 @@ pub fn write(
                            'strategy', strategy, 'reason', reason, 'why', why,
                            'changePercent', price_change_percent)
                            || CASE WHEN forecast IS NULL THEN '{{}}' ELSE jsonb_build_object('forecast', forecast) END
-                           AS metadata
+                           {mark} AS metadata
                   FROM @extschema@.signals WHERE signal_id = $5)
              INSERT INTO @extschema@.user_signals
                     (user_id, signal_id, tier, symbol, signal_type, confidence, quality_score,
@@ -142,14 +161,16 @@ pub fn write(
                     (SELECT expires_at FROM signal), $4, (SELECT metadata FROM signal)
                FROM {subscribers} u {preferences}
               WHERE u.status = 'active' AND u.tier = $1 AND u.user_id BETWEEN $2 AND $3
-                AND (u.current_period_end IS NULL OR u.current_period_end > (SELECT created_at FROM signal))
+                AND (u.current_period_end IS NULL OR u.current_period_end > {lasts_until})
+                {who}
                 {without_row}
                 {as_they_prefer}
                 {not_too_soon}
                 {below_quota}"
     );
     // Both sides are in the order of user_id, where all of a tier are looked at.
-    let written = match range.preferences && !range.changed_only {
+    let in_order = !range.changed_only && !matches!(which, Which::Late(_));
+    let written = match range.preferences && in_order {
         true => db.merging(|db| db.run(&statement, &values.0)),
         false => db.run(&statement, &values.0),
     }?;

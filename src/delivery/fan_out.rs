@@ -26,7 +26,7 @@
 //! held back keeps its place in its ranges, and the signal stays undelivered: the next pass tries
 //! again.
 
-use super::batch::{self, Day};
+use super::batch::{self, Day, Which};
 use super::helpers::Helpers;
 use super::pacing::Pace;
 use super::range::{self, Claim, Range};
@@ -294,7 +294,11 @@ impl FanOut {
                 subscribers,
             });
             let day = &self.day;
-            let written = batch::write(db, self.signal_id, day, &range, last, care.is_taken())?;
+            let which = match care.is_taken() {
+                true => Which::WithCare,
+                false => Which::All,
+            };
+            let written = batch::write(db, self.signal_id, day, &range, last, &which)?;
             *in_hand = None;
             rows += written;
             if let Some(next) = next {

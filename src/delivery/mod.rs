@@ -3,11 +3,13 @@
 //! One signal at a time, oldest run first, in batches that commit as they go: see `fan_out` for the
 //! way of one signal, `range` for who is next, `batch` for the statement, `refusal` and
 //! `passing_over` for rows that are refused, `sizes` for how many rows a batch has, `helpers` for
-//! the processes that may share it, `pacing` for those who follow it.
+//! the processes that may share it, `pacing` for those who follow it. `late` is for whoever becomes
+//! entitled while signals are open.
 
 mod batch;
 mod fan_out;
 mod helpers;
+mod late;
 mod pacing;
 mod passing_over;
 mod range;
@@ -115,6 +117,11 @@ pub fn deliver_all(role: Role) -> Delivered {
             }
         }
     }
+}
+
+/// Delivers open signals to late joiners, after what there was to deliver to all.
+pub fn serve_late_joiners(role: Role, delivered: &mut Delivered) {
+    late::serve(role, delivered);
 }
 
 /// Runs `work` as the owner of the tables, in a transaction and under the lock that is due to

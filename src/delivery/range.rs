@@ -12,7 +12,7 @@ use crate::postgres::{Db, Failure};
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone, Uuid};
 
 /// The least user_id there can be.
-fn least() -> Uuid {
+pub fn least() -> Uuid {
     Uuid::from_bytes([0; 16])
 }
 
@@ -213,6 +213,23 @@ fn next_tier(db: &Db, signal_id: i64, held_back: &[String]) -> Result<Option<Ran
         range,
     )?;
     Ok(found.into_iter().next())
+}
+
+/// The tiers whose late joiners receive a signal, by priority, each as a range of all subscribers.
+pub fn of_late_joiners(db: &Db, signal_id: i64) -> Result<Vec<Range>, Failure> {
+    db.read(
+        &format!(
+            "SELECT 0::bigint AS range_id, t.tier, false AS changed_only, $2 AS next_user_id, $3 AS last_user_id,
+                    t.daily_quota, t.full_details, true AS tier_exists, {TERMS}
+               FROM @extschema@.signals s
+               JOIN @extschema@.signal_tiers t ON t.enabled AND t.late_joiners
+               {NEAR}
+              WHERE s.signal_id = $1
+              ORDER BY t.priority DESC, t.tier"
+        ),
+        &[signal_id.into(), least().into(), greatest().into()],
+        range,
+    )
 }
 
 /// Makes the first `size` subscribers of `rest` a range.

@@ -14,7 +14,7 @@
 //! Tried are the nearest subscribers on both sides, all of a small tier, then some further away,
 //! so that a stretch of refused neighbours does not hold the tier back.
 
-use super::batch::{self, Day};
+use super::batch::{self, Day, Which};
 use super::range::{self, Range};
 use super::{Role, delivering};
 use crate::postgres::{Db, Failure};
@@ -119,7 +119,14 @@ impl Trials<'_> {
                     &[user_id.into(), self.signal_id.into()],
                 )?;
             }
-            written = batch::write(db, self.signal_id, self.day, &alone, user_id, true)?;
+            written = batch::write(
+                db,
+                self.signal_id,
+                self.day,
+                &alone,
+                user_id,
+                &Which::WithCare,
+            )?;
             Err(Failure::internal("a trial is rolled back"))
         });
         match rolled_back {

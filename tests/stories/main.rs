@@ -19,6 +19,7 @@ mod fan_out;
 mod first_look;
 mod forecasts;
 mod health;
+mod late_joiners;
 mod numbers_used_before;
 mod other_encodings;
 mod outcomes_for_subscribers;

@@ -1,0 +1,20 @@
+-- Part: once, since 0.3.0
+-- Whoever becomes entitled while signals are open.
+ALTER TABLE @extschema@.signal_tiers ADD COLUMN late_joiners boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN @extschema@.signal_tiers.late_joiners IS
+    'whether subscribers who come to the tier (new, upgraded, resumed) receive the signals that are still open, with '
+    'the next run and with late in metadata; where the tier has prices, open signals that they have without them get '
+    'them. By itself, a signal is for those who were entitled when it was made';
+
+-- Beside user_subscriptions_updated_at_idx, which has those who changed. Many are new at the same
+-- time when they are added by one statement, so they are walked by user_id.
+CREATE INDEX user_subscriptions_new_idx ON @extschema@.user_subscriptions (updated_at, user_id)
+    WHERE updated_at = created_at;
+COMMENT ON INDEX @extschema@.user_subscriptions_new_idx IS 'runs look for subscribers who are new, see late_joiners';
+CREATE INDEX signals_expires_at_idx ON @extschema@.signals (expires_at);
+COMMENT ON INDEX @extschema@.signals_expires_at_idx IS 'the signals that are open';
+
+-- The time of the statement, not of its transaction, which may have begun long before: runs look
+-- for who is new by these times.
+ALTER TABLE @extschema@.user_subscriptions ALTER COLUMN created_at SET DEFAULT statement_timestamp(),
+                                           ALTER COLUMN updated_at SET DEFAULT statement_timestamp();
