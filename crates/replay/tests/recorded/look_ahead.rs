@@ -107,3 +107,34 @@ fn a_late_start_soon_agrees() {
         );
     }
 }
+
+#[test]
+fn every_signal_is_judged_on_the_day_before_it_and_nothing_else() {
+    let (Some(rows), Some(whole)) = (joint::candles(), joint::whole()) else {
+        return;
+    };
+    for (number, symbol) in candles::SYMBOLS.iter().enumerate() {
+        let own: Vec<&Candle> = rows
+            .iter()
+            .filter_map(|(of, candle)| (*of == number).then_some(candle))
+            .collect();
+        // Of those before each candle.
+        let mut sums = vec![(Decimal::ZERO, Decimal::ZERO)];
+        for candle in &own {
+            let (base, quote) = sums[sums.len() - 1];
+            sums.push((base + candle.base_volume, quote + candle.quote_volume));
+        }
+        for signal in whole.iter().filter(|signal| *signal.symbol == **symbol) {
+            let ticker = &signal.signal.ticker;
+            let begin = own.partition_point(|it| it.open_time < ticker.close_time - DAY);
+            let end = own.partition_point(|it| it.open_time + CANDLE_MS <= ticker.close_time);
+            let day = &own[begin..end];
+            let volumes = (sums[end].0 - sums[begin].0, sums[end].1 - sums[begin].1);
+            assert_eq!((ticker.base_volume, ticker.quote_volume), volumes);
+            assert_eq!(ticker.open_price, day[0].open);
+            assert_eq!(ticker.last_price, day[day.len() - 1].close);
+            assert_eq!(Some(ticker.high_price), day.iter().map(|it| it.high).max());
+            assert_eq!(Some(ticker.low_price), day.iter().map(|it| it.low).min());
+        }
+    }
+}
