@@ -6,64 +6,76 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 /// The 24 hours of one symbol. Prices are in the quote asset, quantities in the base asset.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Day {
+pub struct Day {
     /// The simulator's name of the symbol, such as `BTCUSDT`.
     pub symbol: String,
+    /// Step of its prices.
     pub tick_size: Decimal,
+    /// The price 24 hours ago.
     pub open: Decimal,
+    /// Highest price.
     pub high: Decimal,
+    /// Lowest price.
     pub low: Decimal,
+    /// The price now.
     pub last: Decimal,
+    /// The price one second before the 24 hours.
     pub previous_close: Decimal,
-    /// Zero where nobody bids.
+    /// Best bid; zero where nobody bids.
     pub bid: Decimal,
-    /// Zero where nobody offers.
+    /// Best offer; zero where nobody offers.
     pub ask: Decimal,
+    /// Quantity of the last trade.
     pub last_quantity: Decimal,
     /// Quantity at bid and ask.
     pub book_quantity: Decimal,
+    /// Traded amount in the base asset.
     pub volume: Decimal,
-    /// In the quote asset.
+    /// Traded amount in the quote asset.
     pub quote_volume: Decimal,
     /// Quote volume over base volume.
     pub average: Decimal,
     /// The change in percent, with 3 decimals.
     pub percent: Decimal,
+    /// Begin of the 24 hours.
     pub open_time: UnixMillis,
+    /// Their end.
     pub close_time: UnixMillis,
+    /// Number of the first trade, -1 without any.
     pub first_trade: i64,
+    /// Number of the last trade, -1 without any.
     pub last_trade: i64,
     /// Number of trades.
     pub count: i64,
     /// How a test spoiled the symbol's row.
-    pub corruption: Option<Corruption>,
+    pub(super) corruption: Option<Corruption>,
 }
 
 impl Day {
     /// The last price minus the first.
-    pub fn change(&self) -> Decimal {
+    pub(super) fn change(&self) -> Decimal {
         self.last - self.open
     }
 
     /// The change as a part of the open; zero when nothing was traded.
-    pub fn ratio(&self) -> Decimal {
+    pub(super) fn ratio(&self) -> Decimal {
         self.change().checked_div(self.open).unwrap_or_default()
     }
 
     /// Whether anything was traded.
-    pub fn traded(&self) -> bool {
+    pub(super) fn traded(&self) -> bool {
         self.count > 0
     }
 
     /// Empties the book, as that of a pair that is halted.
-    pub fn halt(&mut self) {
+    pub(super) fn halt(&mut self) {
         for number in [&mut self.bid, &mut self.ask, &mut self.book_quantity] {
             *number = Decimal::ZERO;
         }
     }
 
     /// Empties everything except the previous close, as without a trade in 24 hours.
-    pub fn zero(&mut self) {
+    pub(super) fn zero(&mut self) {
         self.halt();
         for number in [
             &mut self.open,
@@ -82,13 +94,13 @@ impl Day {
     }
 
     /// Moves its times by this many milliseconds.
-    pub fn shift(&mut self, milliseconds: i64) {
+    pub(super) fn shift(&mut self, milliseconds: i64) {
         self.open_time += milliseconds;
         self.close_time += milliseconds;
     }
 
     /// Multiplies every price, each rounded to whole ticks.
-    pub fn scale(&mut self, factor: Decimal) {
+    pub(super) fn scale(&mut self, factor: Decimal) {
         let tick_size = self.tick_size;
         for price in [
             &mut self.open,

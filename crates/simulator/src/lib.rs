@@ -53,6 +53,7 @@ use venue::Line;
 use world::{Driven, Listed, Trading, Volume, World};
 
 pub use candles::RecordedCandle;
+pub use day::Day;
 pub use dialect::Dialect;
 pub use fault::{CandleFault, Corruption, Fault, Times};
 pub use instrument::Instrument;

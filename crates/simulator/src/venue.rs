@@ -1,5 +1,7 @@
 //! What a test sets at one exchange of the market alone.
 
+use super::candles::RecordedCandle;
+use super::day::Day;
 use super::dialect::Dialect;
 use super::fault::{Fault, Times};
 use super::instrument::decimal;
@@ -45,6 +47,28 @@ impl Simulator {
     /// Its entry for the setting `signal_hub.exchanges`: name and address.
     pub fn entry(&self) -> String {
         format!("{}={}", self.dialect().name(), self.url())
+    }
+
+    /// The last 24 hours of a symbol as the market has them, before any exchange prints them.
+    #[track_caller]
+    pub fn day(&self, symbol: &str) -> Day {
+        let now = self.now();
+        self.with(symbol, |listed| listed.day(now))
+    }
+
+    /// Candles of a symbol as the market has them, of a length in milliseconds, that begin from
+    /// `first` to `last`, both multiples of it. The one under way is among them.
+    #[track_caller]
+    pub fn candles(
+        &self,
+        symbol: &str,
+        length: i64,
+        first: UnixMillis,
+        last: UnixMillis,
+    ) -> Vec<RecordedCandle> {
+        let now = self.now();
+        let candles = self.with(symbol, |listed| listed.candles(first, last, length, now));
+        candles.unwrap_or_default()
     }
 
     /// Ends its connections and refuses new ones, as a host does where nothing listens.
@@ -107,8 +131,7 @@ impl Simulator {
     /// goes on: this exchange alone has stale data of it. Its candles go on.
     #[track_caller]
     pub fn freeze(&self, symbol: &str) {
-        let now = self.now();
-        let day = self.with(symbol, |listed| listed.day(now));
+        let day = self.day(symbol);
         self.market().apart.frozen.insert(symbol.to_owned(), day);
     }
 

@@ -37,7 +37,8 @@ const NAMES: Names = Names {
     book: &["bidPx", "askPx"],
 };
 
-const LENGTHS: [(&str, i64); 11] = [
+const LENGTHS: [(&str, i64); 12] = [
+    ("1s", 1_000),
     ("1m", 60_000),
     ("3m", 3 * 60_000),
     ("5m", 5 * 60_000),

@@ -122,6 +122,8 @@ fn ping_time_and_exchange_info_answer() {
     assert_eq!(symbols.len(), 10);
     assert_eq!(symbols[0]["status"], "TRADING");
     assert_eq!(symbols[3]["status"], "HALT");
+    let one = "/api/v3/exchangeInfo?showPermissionSets=false&symbol=SOLUSDT";
+    assert_eq!(good(&market, one)["symbols"][0], symbols[3]);
     let filter = &symbols[4]["filters"][0];
     assert_eq!(filter["filterType"], "PRICE_FILTER");
     assert_eq!(filter["tickSize"], "0.00010000");
