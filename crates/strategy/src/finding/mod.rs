@@ -236,8 +236,8 @@ fn fault(row: &Result<Ticker, String>) -> Option<Cow<'_, str>> {
 /// Why the numbers of a ticker contradict each other, if they do. All zeros do not.
 ///
 /// Tolerances: one tick for the change; 0.0015 points for its percentage, which is printed with
-/// three places; for the average price a part in a thousand or the last of its eight places,
-/// whichever is more.
+/// three places; for the average price a part in a thousand or the last place it is printed with,
+/// whichever is more: Binance prints eight, Binance.US cuts off after four.
 fn contradiction(ticker: &Ticker) -> Option<String> {
     let Ticker {
         low_price: low,
@@ -256,16 +256,12 @@ fn contradiction(ticker: &Ticker) -> Option<String> {
     if let Some((name, _)) = amounts.iter().find(|(_, amount)| *amount < Decimal::ZERO) {
         return Some(format!("{name} is negative"));
     }
-    let prices = [
-        ("open price", open),
-        ("last price", last),
-        (
-            "average price",
-            ticker.weighted_average_price.unwrap_or(last),
-        ),
-    ];
+    let prices = [("open price", open), ("last price", last)];
     if let Some((name, _)) = prices.iter().find(|(_, p)| !(low..=high).contains(p)) {
         return Some(format!("{name} is outside low to high"));
+    }
+    if !is_average_within(ticker) {
+        return Some("average price is outside low to high".to_owned());
     }
     if let Some(unit) = unit_of_time(ticker.close_time) {
         return Some(format!("closeTime is in {unit}, not in milliseconds"));
@@ -369,7 +365,24 @@ fn is_average(ticker: &Ticker) -> bool {
     let total = average.checked_mul(ticker.base_volume);
     let is_near = |tolerance| is_near(total, Some(ticker.quote_volume), tolerance);
     is_near(ticker.quote_volume.checked_mul(Decimal::new(1, 3)))
-        || is_near(ticker.base_volume.checked_mul(Decimal::new(1, 8)))
+        || is_near(ticker.base_volume.checked_mul(last_place(average)))
+}
+
+/// Whether the average price lies between low and high, but for what is lost by printing it.
+fn is_average_within(ticker: &Ticker) -> bool {
+    let (low, high) = (ticker.low_price, ticker.high_price);
+    ticker.weighted_average_price.is_none_or(|average| {
+        let unit = last_place(average);
+        (low..=high).contains(&average)
+            || (low..=high).contains(&average.saturating_add(unit))
+            || (low..=high).contains(&average.saturating_sub(unit))
+    })
+}
+
+/// One unit of the last place that an average price is printed with, from 0.0001 to 0.00000001:
+/// fewer places than four only look like it, where zeros at the end are left out.
+fn last_place(average: Decimal) -> Decimal {
+    Decimal::new(1, average.scale().clamp(4, 8))
 }
 
 /// Whether two numbers differ by no more than `tolerance`; one that does not fit never does.

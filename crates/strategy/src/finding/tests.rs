@@ -89,6 +89,42 @@ fn averages_of_tiny_prices_are_compared_at_the_last_printed_place() {
 }
 
 #[test]
+fn averages_are_compared_at_the_places_that_the_exchange_prints() {
+    // As Binance.US prints four places and cuts off the rest.
+    let four = |average: &str, low: &str| {
+        contradiction_after(|t| {
+            t.open_price = number("0.0335");
+            t.last_price = number("0.0335");
+            t.low_price = number(low);
+            t.high_price = number("0.0338");
+            t.price_change = Decimal::ZERO;
+            t.price_change_percent = Decimal::ZERO;
+            t.weighted_average_price = Some(number(average));
+            t.base_volume = number("300000000");
+            t.quote_volume = number("9975000");
+        })
+    };
+    assert_eq!(four("0.0332", "0.0331"), None);
+    assert_eq!(
+        four("0.0332", "0.03324"),
+        None,
+        "below the low only as cut off"
+    );
+    assert_eq!(
+        four("0.0330", "0.0330").as_deref(),
+        Some("average price is not quote volume over base volume")
+    );
+    assert!(
+        four("0.03320000", "0.0331").is_some(),
+        "eight places are exact"
+    );
+    assert_eq!(
+        four("0.0330", "0.0332").as_deref(),
+        Some("average price is outside low to high")
+    );
+}
+
+#[test]
 fn zeros_are_not_a_contradiction_but_no_trading_either() {
     let zero = Ticker {
         price_change: Decimal::ZERO,
