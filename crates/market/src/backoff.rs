@@ -46,10 +46,11 @@ pub fn delay(
 }
 
 /// How long to wait when the exchange does not say: the shortest ban that its documentation
-/// names for 418 (two minutes), the window of the request weight for 429 (one minute).
+/// names for 418 (two minutes), the window of the request weight for 429 (one minute), and as much
+/// for an exchange that is busy (503).
 fn customary(status: u16) -> Duration {
     Duration::from_secs(match status {
-        429 => 60,
+        429 | 503 => 60,
         418 => 2 * 60,
         403 => 10 * 60,
         _ => 60 * 60,

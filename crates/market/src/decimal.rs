@@ -25,6 +25,19 @@ pub fn parse(text: &str) -> Result<Decimal, &'static str> {
     }
 }
 
+/// Reads a whole number that is zero or more, such as a count or a time. Some exchanges write one
+/// as `1000.0`.
+pub fn whole(text: &str) -> Option<i64> {
+    let number = match text.parse() {
+        Ok(number) => number,
+        Err(_) => {
+            let number = parse(text).ok().filter(|number| number.fract().is_zero())?;
+            i64::try_from(number.mantissa() / 10_i128.checked_pow(number.scale())?).ok()?
+        }
+    };
+    (number >= 0).then_some(number)
+}
+
 fn exact(plain: &str) -> Result<Decimal, &'static str> {
     Decimal::from_str_exact(plain).map_err(|_| TOO_MANY_DIGITS)
 }

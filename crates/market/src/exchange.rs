@@ -1,6 +1,13 @@
 //! What all exchanges have in common, and which there are.
 
-use crate::binance::BINANCE;
+use crate::binance::{BINANCE, BINANCE_US};
+use crate::bybit::Bybit;
+use crate::coinbase::Coinbase;
+use crate::gate::Gate;
+use crate::kraken::Kraken;
+use crate::kucoin::KuCoin;
+use crate::mexc::Mexc;
+use crate::okx::Okx;
 use crate::{
     Asked, CandleQuery, Candles, Client, Endpoint, Instrument, MarketError, Ticker, Tickers,
     UnixMillis,
@@ -88,7 +95,17 @@ pub struct ReplyTime {
     pub received: UnixMillis,
 }
 
-static EXCHANGES: &[&dyn Exchange] = &[&BINANCE];
+static EXCHANGES: &[&dyn Exchange] = &[
+    &BINANCE,
+    &BINANCE_US,
+    &Bybit,
+    &Okx,
+    &KuCoin,
+    &Gate,
+    &Coinbase,
+    &Mexc,
+    &Kraken,
+];
 
 /// All exchanges, in no order that means anything.
 pub fn exchanges() -> &'static [&'static dyn Exchange] {

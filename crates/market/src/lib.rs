@@ -11,13 +11,22 @@
 
 pub mod backoff;
 pub mod binance;
+mod bybit;
 mod candle;
 pub mod choice;
+mod coinbase;
 mod decimal;
 mod error;
 mod exchange;
+mod gate;
 mod http;
 mod instrument;
+mod kraken;
+mod kucoin;
+mod mexc;
+mod okx;
+mod reading;
+mod symbols;
 mod ticker;
 
 use std::time::Duration;
@@ -43,5 +52,7 @@ pub struct Endpoint {
     pub ca_file: Option<String>,
 }
 
+#[cfg(test)]
+mod adapter_tests;
 #[cfg(test)]
 mod tests;

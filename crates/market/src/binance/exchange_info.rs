@@ -2,11 +2,12 @@
 //!
 //! <https://developers.binance.com/docs/binance-spot-api-docs/rest-api/general-endpoints>
 
-use super::accept;
-use super::requests::{MOST_NAMED, is_possible, names, refuses_a_symbol};
+use super::errors::{ERRORS, refuses_a_symbol};
+use super::requests::{MOST_NAMED, names};
 use crate::error::excerpt;
-use crate::{Client, Endpoint, Instrument, MarketError, Status, decimal};
-use rust_decimal::Decimal;
+use crate::reading::instruments::tick;
+use crate::symbols::is_possible;
+use crate::{Client, Endpoint, Instrument, MarketError, Status};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::{BTreeSet, HashSet};
@@ -39,7 +40,7 @@ pub(super) fn fetch(
             );
             continue;
         }
-        found.extend(parse(&accept(reply)?, symbols)?);
+        found.extend(ERRORS.take(&reply, |body| parse(body, symbols))?);
     }
     Ok(found)
 }
@@ -89,14 +90,14 @@ impl Symbol {
             .filters
             .into_iter()
             .find(|f| f.filter_type == "PRICE_FILTER");
-        let tick_size = filter.and_then(|filter| decimal::parse(&filter.tick_size?).ok());
+        // Zero switches the filter off.
+        let tick_size = filter.and_then(|filter| tick(&filter.tick_size?));
         Instrument {
             native_symbol: self.symbol.clone(),
             symbol: self.symbol,
             base: self.base_asset,
             quote: self.quote_asset,
-            // Zero switches the filter off.
-            tick_size: tick_size.filter(|tick| *tick > Decimal::ZERO),
+            tick_size,
             status: match self.status.as_str() {
                 "TRADING" => Status::Trading,
                 // HALT, and BREAK, which stands for a pause as for an end.

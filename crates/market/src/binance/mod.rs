@@ -3,6 +3,7 @@
 //!
 //! <https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints>
 
+mod errors;
 pub mod exchange_info;
 mod fields;
 pub mod klines;
@@ -11,12 +12,14 @@ mod requests;
 
 use crate::error::{excerpt, sanitized};
 use crate::http::Reply;
+use crate::reading::json::string;
 use crate::{
     Asked, CandleQuery, Candles, Client, Endpoint, Exchange, Instrument, MarketError, ReplyTime,
     Rows, Ticker, Tickers, TimeSource, UnixMillis, decimal,
 };
+use errors::ERRORS;
 use fields::{Field, Name};
-use reply::{Content, Way, refusal, string};
+use reply::{Content, Way};
 use rust_decimal::Decimal;
 use serde::de::{IgnoredAny, MapAccess};
 use serde_json::value::RawValue;
@@ -37,6 +40,13 @@ pub struct Binance {
 pub static BINANCE: Binance = Binance {
     name: "binance",
     base_url: "https://data-api.binance.vision",
+};
+
+/// Binance.US, which speaks the same API at a host of its own, and prints four places where Binance
+/// prints eight.
+pub static BINANCE_US: Binance = Binance {
+    name: "binance_us",
+    base_url: "https://api.binance.us",
 };
 
 impl Exchange for Binance {
@@ -83,35 +93,15 @@ impl Exchange for Binance {
     }
 }
 
-fn accept(reply: Reply) -> Result<Vec<u8>, MarketError> {
-    let status = reply.status;
-    let body = || excerpt(&reply.body);
-    match status {
-        200 => Ok(reply.body),
-        403 | 418 | 429 | 451 => Err(MarketError::LeftAlone {
-            status,
-            code: None,
-            retry_after: reply.retry_after,
-            body: body(),
-        }),
-        400..=499 => Err(match refusal(&reply.body) {
-            Some((code, message)) => MarketError::Rejected {
-                code: code.to_string(),
-                message,
-            },
-            None => MarketError::HttpStatus {
-                status,
-                body: body(),
-            },
-        }),
-        _ => Err(MarketError::HttpStatus {
-            status,
-            body: body(),
-        }),
+/// The rows of `asked` in a reply, or the error that the reply is.
+fn accept(reply: &Reply, asked: &HashSet<&str>) -> Result<Rows, MarketError> {
+    match reply.status {
+        200 => parse(&reply.body, asked).map_err(|error| ERRORS.with_wait(error, reply)),
+        _ => Err(ERRORS.of_status(reply)),
     }
 }
 
-/// The rows of `asked` in a reply. A symbol that comes twice is unusable: nothing says which of
+/// The rows of `asked` in a body. A symbol that comes twice is unusable: nothing says which of
 /// its rows is right.
 ///
 /// Rows are read one after the other, and of those that nobody asked for nothing is kept. So a
@@ -119,7 +109,8 @@ fn accept(reply: Reply) -> Result<Vec<u8>, MarketError> {
 /// with the symbols asked for, not with the reply.
 ///
 /// # Errors
-/// [`MarketError::NotJson`], and [`MarketError::Rejected`] for the exchange's error object.
+/// [`MarketError::NotJson`]; [`MarketError::Rejected`] and [`MarketError::LeftAlone`] for the
+/// exchange's error object.
 pub fn parse(body: &[u8], asked: &HashSet<&str>) -> Result<Rows, MarketError> {
     let refuse = |reason: String| MarketError::NotJson {
         reason,
@@ -153,11 +144,10 @@ pub fn parse(body: &[u8], asked: &HashSet<&str>) -> Result<Rows, MarketError> {
     match content {
         Content::List if names_a_symbol => Ok(rows),
         Content::List => Err(refuse("no row of it names a symbol".to_owned())),
-        Content::Refusal { code, message } => Err(MarketError::Rejected {
-            code: code.to_string(),
-            message,
-        }),
-        Content::Other => Err(refuse("it is JSON, but not a list".to_owned())),
+        Content::Other => match ERRORS.refusal(body) {
+            Some(refusal) => Err(ERRORS.error(refusal)),
+            None => Err(refuse("it is JSON, but not a list".to_owned())),
+        },
     }
 }
 
@@ -256,14 +246,13 @@ impl<'a> Row<'a> {
     /// A whole number that is zero or more: a count, or a time in milliseconds.
     fn whole(&self, field: Field) -> Result<UnixMillis, String> {
         let text = self.text(field)?;
-        match text.parse() {
-            Ok(number @ 0..) => Ok(number),
-            _ => Err(format!(
+        decimal::whole(&text).ok_or_else(|| {
+            format!(
                 "{} is not a whole number: {}",
                 field.name(),
                 sanitized(&text)
-            )),
-        }
+            )
+        })
     }
 }
 

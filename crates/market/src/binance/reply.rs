@@ -1,25 +1,15 @@
-//! The JSON of a reply: a list of rows, or the exchange's error object.
+//! The JSON of a reply: a list of rows, read in one pass.
 
 use super::Row;
-use crate::error::{excerpt, sanitized};
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 use std::fmt;
-
-/// Longest JSON string that is unescaped, in bytes as it stands: no symbol and no number is as
-/// long, and the copy of a long one would cost its length again.
-const LONGEST_STRING: usize = 4096;
 
 /// What a reply is.
 pub enum Content {
     List,
-    Refusal {
-        code: i64,
-        message: String,
-    },
-    /// Any other JSON.
+    /// Any other JSON, such as the exchange's error object.
     Other,
 }
 
@@ -42,15 +32,6 @@ pub fn read<'a>(
     let content = reader.deserialize_any(Body { way, take })?;
     reader.end()?;
     Ok(content)
-}
-
-/// Code and text of the exchange's error object.
-pub fn refusal(body: &[u8]) -> Option<(i64, String)> {
-    let text = std::str::from_utf8(body).ok()?;
-    match read(text, Way::AtOnce, &mut |_| {}).ok()? {
-        Content::Refusal { code, message } => Some((code, message)),
-        Content::List | Content::Other => None,
-    }
 }
 
 /// What a value is that is neither a list nor an object: never an error, whose words would quote
@@ -102,20 +83,8 @@ impl<'de> Visitor<'de> for Body<'_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Content, A::Error> {
-        let (mut code, mut message) = (None, None);
-        while let Some(name) = object.next_key::<&RawValue>()? {
-            match name.get() {
-                "\"code\"" => code = object.next_value::<&RawValue>()?.get().parse().ok(),
-                "\"msg\"" => message = beginning(object.next_value()?),
-                _ => {
-                    object.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(match (code, message) {
-            (Some(code), Some(message)) => Content::Refusal { code, message },
-            _ => Content::Other,
-        })
+        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Content::Other)
     }
 }
 
@@ -160,24 +129,4 @@ impl<'de> Visitor<'de> for Element {
     fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<Self::Value, A::Error> {
         Row::read(object).map(Some)
     }
-}
-
-/// The content of a JSON string; `None` of anything else, and of what is too long to be of use.
-pub fn string(value: &RawValue) -> Option<serde_json::Result<Cow<'_, str>>> {
-    let quoted = value.get().strip_prefix('"')?;
-    match quoted.strip_suffix('"') {
-        // Without an escape, what is between the quotes is the content.
-        Some(content) if !content.contains('\\') => Some(Ok(Cow::Borrowed(content))),
-        _ if quoted.len() > LONGEST_STRING => None,
-        _ => Some(serde_json::from_str(value.get()).map(Cow::Owned)),
-    }
-}
-
-/// The beginning of a JSON string, fit to be shown.
-fn beginning(value: &RawValue) -> Option<String> {
-    let quoted = value.get().strip_prefix('"')?;
-    Some(match string(value) {
-        Some(content) => sanitized(&content.ok()?),
-        None => excerpt(quoted.as_bytes()),
-    })
 }

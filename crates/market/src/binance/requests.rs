@@ -1,27 +1,15 @@
 //! The requests of one fetch: which symbols are asked for by name, and when the list of all is.
 
-use super::reply::refusal;
-use super::{Rows, accept, parse};
+use super::errors::refuses_a_symbol;
+use super::{Rows, accept};
 use crate::http::{Client, Reply};
+use crate::reading::list::encoded;
+use crate::symbols::is_possible;
 use crate::{Asked, Endpoint, LastLook, MarketError, Tickers, UnixMillis, check_url};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::{BTreeSet, HashSet};
 
 /// Most symbols asked for by name; above it, the list of all costs the exchange no more.
 pub(super) const MOST_NAMED: usize = 100;
-/// Longest symbol the exchange accepts, in characters.
-const LONGEST_SYMBOL: usize = 20;
-/// What a query cannot hold as it is: all but the unreserved characters of RFC 3986, 2.3.
-pub(super) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
-/// "Illegal characters found in a parameter."
-const ILLEGAL_CHARACTERS: i64 = -1100;
-/// "Invalid symbol."
-const INVALID_SYMBOL: i64 = -1121;
-
 /// URL of the list of all symbols, below the base URL.
 const ALL: &str = "/api/v3/ticker/24hr";
 
@@ -117,7 +105,7 @@ impl Requests<'_> {
                     .map(|name| (*name).to_owned());
                 return Ok(());
             }
-            look.rows = parse(&accept(reply)?, &wanted)?;
+            look.rows = accept(&reply, &wanted)?;
         }
         if again.is_empty() {
             return Ok(());
@@ -126,7 +114,8 @@ impl Requests<'_> {
     }
 
     fn look_at_all(&self, wanted: &HashSet<&str>, look: &mut Look) -> Result<(), MarketError> {
-        look.rows = parse(&accept(self.get(ALL, look)?)?, wanted)?;
+        let reply = self.get(ALL, look)?;
+        look.rows = accept(&reply, wanted)?;
         look.saw_all = true;
         Ok(())
     }
@@ -141,7 +130,7 @@ impl Requests<'_> {
     ) -> Result<(), MarketError> {
         let rows = self
             .get(path, look)
-            .and_then(|reply| parse(&accept(reply)?, wanted));
+            .and_then(|reply| accept(&reply, wanted));
         match rows {
             Ok(rows) => look.rows.extend(rows),
             Err(stop @ MarketError::LeftAlone { .. }) => return Err(stop),
@@ -157,18 +146,6 @@ impl Requests<'_> {
     }
 }
 
-/// Whether the exchange could list such a symbol. What it could not is never sent: an illegal
-/// character would make it refuse the whole list.
-pub(super) fn is_possible(symbol: &str) -> bool {
-    let allowed = |c: char| {
-        c.is_ascii_uppercase()
-            || c.is_ascii_digit()
-            || "-_.".contains(c)
-            || !c.is_ascii() && c.is_alphanumeric()
-    };
-    (1..=LONGEST_SYMBOL).contains(&symbol.chars().count()) && symbol.chars().all(allowed)
-}
-
 /// The path that asks for these symbols, percent-encoded as a query has to be.
 fn named(symbols: &BTreeSet<&str>) -> String {
     format!("{ALL}?symbols={}", names(symbols.iter().copied()))
@@ -177,16 +154,7 @@ fn named(symbols: &BTreeSet<&str>) -> String {
 /// A list of symbols as a parameter of a query.
 pub(super) fn names<'s>(symbols: impl Iterator<Item = &'s str>) -> String {
     let names: Vec<String> = symbols
-        .map(|symbol| format!("%22{}%22", utf8_percent_encode(symbol, RESERVED)))
+        .map(|symbol| format!("%22{}%22", encoded(symbol)))
         .collect();
     format!("%5B{}%5D", names.join("%2C"))
-}
-
-/// Whether the exchange does not know a symbol of those asked for, which it does not name.
-pub(super) fn refuses_a_symbol(reply: &Reply) -> bool {
-    reply.status == 400
-        && matches!(
-            refusal(&reply.body),
-            Some((INVALID_SYMBOL | ILLEGAL_CHARACTERS, _))
-        )
 }

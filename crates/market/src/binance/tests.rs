@@ -1,5 +1,6 @@
-use super::requests::{is_possible, names};
+use super::requests::names;
 use super::*;
+use crate::symbols::is_possible;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -183,7 +184,7 @@ fn what_the_exchange_cannot_list_is_never_sent() {
     ] {
         assert!(!is_possible(symbol), "{symbol:?}");
     }
-    assert!(!is_possible(&"A".repeat(21)));
+    assert!(!is_possible(&"A".repeat(51)));
     assert!(is_possible("1000SATSUSDT"));
     assert!(is_possible("BTC-USD_PERP.X"));
 }

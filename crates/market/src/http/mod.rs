@@ -27,10 +27,16 @@ pub struct Reply {
     pub date: Option<UnixMillis>,
     /// When it was there, by this machine's clock.
     pub received: UnixMillis,
+    headers: HeaderMap,
     pub body: Vec<u8>,
 }
 
 impl Reply {
+    /// The whole number in a header.
+    pub fn number(&self, header: &str) -> Option<u64> {
+        self.headers.get(header)?.to_str().ok()?.trim().parse().ok()
+    }
+
     /// The time by the exchange's clock, or by this machine's when the reply does not tell it.
     pub fn time(&self) -> UnixMillis {
         self.date.unwrap_or(self.received)
@@ -98,6 +104,7 @@ impl<'a> Client<'a> {
         let retry_after = retry_after(response.headers());
         let date = unix_millis(response.headers());
         let announced = number(response.headers(), CONTENT_LENGTH);
+        let headers = std::mem::take(response.headers_mut());
         let reader = response.body_mut().as_reader();
         let body = if status == 200 {
             self.read_within(reader, announced)?
@@ -109,6 +116,7 @@ impl<'a> Client<'a> {
             retry_after,
             date,
             received: this_clock(),
+            headers,
             body,
         })
     }
@@ -213,15 +221,27 @@ fn is_cut(error: &io::Error) -> bool {
     )
 }
 
-/// Retry-After in either of its forms: seconds, or a date by the exchange's clock, which is taken
-/// from its Date header so that nothing depends on ours. A date in the past asks for no wait.
+/// More seconds than anybody asks to wait are a time since the Unix epoch: the year 2001 and later.
+const EPOCH_SECONDS: u64 = 1_000_000_000;
+/// The same in milliseconds.
+const EPOCH_MILLIS: u64 = 1_000_000_000_000;
+
+/// Retry-After in any of its forms: seconds, or a time by the exchange's clock, as a date or as a
+/// number. That clock is taken from its Date header so that nothing depends on ours. A time in the
+/// past asks for no wait.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    if let Some(seconds) = number(headers, RETRY_AFTER) {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = date(headers, RETRY_AFTER)?;
     let now = date(headers, DATE).unwrap_or_else(SystemTime::now);
-    Some(until.duration_since(now).unwrap_or_default())
+    let since_epoch = match number(headers, RETRY_AFTER) {
+        Some(millis @ EPOCH_MILLIS..) => Duration::from_millis(millis),
+        Some(seconds @ EPOCH_SECONDS..) => Duration::from_secs(seconds),
+        Some(seconds) => return Some(Duration::from_secs(seconds)),
+        None => {
+            let until = date(headers, RETRY_AFTER)?;
+            return Some(until.duration_since(now).unwrap_or_default());
+        }
+    };
+    let now = now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(since_epoch.saturating_sub(now))
 }
 
 fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {

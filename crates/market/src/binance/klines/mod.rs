@@ -4,17 +4,16 @@
 
 mod rows;
 
-use super::accept;
-use super::reply::refusal;
-use super::requests::RESERVED;
+use super::errors::ERRORS;
 use crate::http::{Client, Reply};
+use crate::reading::candles::of_candles;
+use crate::reading::list::encoded;
 use crate::{CandleQuery, Candles, MarketError};
-use percent_encoding::utf8_percent_encode;
 
 pub use rows::parse;
 
 /// "Invalid interval."
-const INVALID_INTERVAL: i64 = -1120;
+const INVALID_INTERVAL: &str = "-1120";
 
 /// Gets candles as [`Exchange::candles`](crate::Exchange::candles) says. A request costs the
 /// exchange a weight of 2, however many candles it brings.
@@ -29,14 +28,13 @@ pub(super) fn fetch(client: &Client, query: &CandleQuery) -> Result<Candles, Mar
             message,
         });
     }
-    let now = reply.time();
-    parse(&accept(reply)?, query, now)
+    ERRORS.take(&reply, |body| parse(body, query, reply.time()))
 }
 
 fn path(query: &CandleQuery) -> String {
     format!(
         "/api/v3/klines?symbol={}&interval={}&startTime={}&endTime={}&limit={}",
-        utf8_percent_encode(&query.symbol, RESERVED),
+        encoded(&query.symbol),
         query.interval.name(),
         query.begin(),
         // The latest begin of a candle, which the exchange counts in.
@@ -45,18 +43,12 @@ fn path(query: &CandleQuery) -> String {
     )
 }
 
-/// What a reply without HTTP is called where candles are asked for.
-fn of_candles(error: MarketError) -> MarketError {
-    match error {
-        MarketError::NotJson { reason, body } => MarketError::NoCandles { reason, body },
-        other => other,
-    }
-}
-
 /// The exchange's words when it does not have candles of this length.
 fn refused_interval(reply: &Reply) -> Option<String> {
-    let (code, message) = refusal(&reply.body).filter(|_| reply.status == 400)?;
-    (code == INVALID_INTERVAL).then_some(message)
+    let refusal = ERRORS
+        .refusal(&reply.body)
+        .filter(|_| reply.status == 400)?;
+    (refusal.code == INVALID_INTERVAL).then_some(refusal.message)
 }
 
 #[cfg(test)]
