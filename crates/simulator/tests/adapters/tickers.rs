@@ -2,6 +2,7 @@
 
 use super::*;
 use market::{Ticker, TimeSource};
+use signal_hub_simulator::Instrument;
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -14,7 +15,9 @@ for_each_exchange!(
     a_symbol_that_is_not_listed_costs_no_other,
     a_pair_that_does_not_trade_brings_no_price_of_now,
     a_reply_that_lacks_a_symbol_costs_no_other,
-    prices_may_be_small_and_ticks_odd
+    prices_may_be_small_and_ticks_odd,
+    pairs_of_other_assets_have_our_names,
+    a_stale_reply_tells_its_old_time
 );
 
 fn ticker(tickers: &Tickers, symbol: &str) -> Ticker {
@@ -91,7 +94,7 @@ fn assert_rolled(row: &Ticker, market: &Simulator) {
 
 fn what_an_exchange_does_not_tell_is_absent(asking: &Asking) {
     let tickers = asking.tickers(&SYMBOLS);
-    let without_book = asking.is_one_of(&[Dialect::Coinbase, Dialect::Kraken]);
+    let without_book = asking.dialect == Dialect::Coinbase;
     let counts = asking.is_one_of(&[Dialect::Binance, Dialect::BinanceUs]);
     for symbol in SYMBOLS {
         let (row, day) = (ticker(&tickers, symbol), asking.simulator.day(symbol));
@@ -190,7 +193,6 @@ fn a_reply_that_lacks_a_symbol_costs_no_other(asking: &Asking) {
 }
 
 fn prices_may_be_small_and_ticks_odd(asking: &Asking) {
-    use signal_hub_simulator::Instrument;
     let coin = Instrument::usdt("1000SATS", "0.00031250", "0.00000001", "5000000");
     asking.simulator.add_symbol(coin);
     let half = Instrument::usdt("HALF", "345.5", "0.5", "5000000");
@@ -199,5 +201,41 @@ fn prices_may_be_small_and_ticks_odd(asking: &Asking) {
     for symbol in ["1000SATSUSDT", "HALFUSDT"] {
         let row = ticker(&tickers, symbol);
         assert_eq!(row.last_price, asking.simulator.day(symbol).last);
+    }
+}
+
+fn pairs_of_other_assets_have_our_names(asking: &Asking) {
+    let pair = |base: &str, quote: &str, price: &str, tick_size: &str| Instrument {
+        symbol: format!("{base}{quote}"),
+        quote_asset: quote.to_owned(),
+        ..Instrument::usdt(base, price, tick_size, "5000000")
+    };
+    let pairs = [
+        pair("BTC", "USD", "64250", "0.1"),
+        pair("ETH", "BTC", "0.05310", "0.00001"),
+        pair("DOGE", "EUR", "0.1150", "0.0001"),
+    ];
+    let symbols = pairs.clone().map(|pair| pair.symbol);
+    let symbols = symbols.each_ref().map(String::as_str);
+    for pair in pairs {
+        asking.simulator.add_symbol(pair);
+    }
+    let tickers = asking.tickers(&symbols);
+    for symbol in symbols {
+        let row = ticker(&tickers, symbol);
+        assert_eq!(row.last_price, asking.simulator.day(symbol).last);
+    }
+}
+
+fn a_stale_reply_tells_its_old_time(asking: &Asking) {
+    if asking.dialect == Dialect::Kraken {
+        // Its price is from candles, which have a time of their own.
+        return;
+    }
+    asking.simulator.inject(Fault::Stale, Times::Once);
+    let tickers = asking.tickers(&SYMBOLS);
+    for symbol in SYMBOLS {
+        let age = A_TIME - ticker(&tickers, symbol).close_time;
+        assert!((age - 60 * MINUTE).abs() <= 1_000, "{symbol}: {age} ms");
     }
 }
