@@ -221,5 +221,13 @@ fn binance_us_prints_four_decimals() {
     for name in ["weightedAvgPrice", "quoteVolume"] {
         assert!(number(&row, name).scale() <= 4, "{row}");
     }
+    // As a recorded row has it, whose average is not its quote volume over its volume.
+    first.add_symbol(Instrument::usdt("SHIB", "0.0332", "0.0001", "9975000"));
+    first.set_price("SHIBUSDT", "0.0332");
+    first.set_volume("SHIBUSDT", "300000000");
+    let row = ticker(&us, "SHIBUSDT");
+    let average = number(&row, "quoteVolume") / number(&row, "volume");
+    assert_eq!(number(&row, "weightedAvgPrice"), average.round_dp(4));
+    assert_ne!(number(&row, "weightedAvgPrice"), average);
     assert_eq!(us.entry(), format!("binance_us={}", us.url()));
 }

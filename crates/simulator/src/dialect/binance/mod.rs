@@ -160,7 +160,8 @@ impl Binance {
     fn row(&self, mut day: Day) -> Row {
         if self.us {
             let decimals = self.decimals().max(day.tick_size.scale());
-            day.average = rounded(day.average, decimals);
+            // A half goes to the even digit: 0.03325 was seen as 0.0332.
+            day.average = day.average.round_dp(decimals);
             day.quote_volume = rounded(day.quote_volume, decimals);
         }
         let mut row = row(&day, self.decimals());
