@@ -18,3 +18,19 @@ COMMENT ON INDEX @extschema@.signals_expires_at_idx IS 'the signals that are ope
 -- for who is new by these times.
 ALTER TABLE @extschema@.user_subscriptions ALTER COLUMN created_at SET DEFAULT statement_timestamp(),
                                            ALTER COLUMN updated_at SET DEFAULT statement_timestamp();
+
+-- Who holds a stream of the live service: they are served first. Lost in a crash, which costs
+-- nothing but that: the service writes it again.
+CREATE UNLOGGED TABLE @extschema@.signal_watchers (
+    user_id uuid        NOT NULL,
+    slot    name        NOT NULL,
+    since   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (user_id, slot)
+) WITH (autovacuum_vacuum_scale_factor = 0.2, autovacuum_vacuum_threshold = 1000);
+COMMENT ON TABLE @extschema@.signal_watchers IS
+    'who holds a stream of a live service, or did so within the last minute; a fan-out serves them before all others. '
+    'Kept by the services. Rows of one that died are ignored while nobody reads its slot, and are cleared within '
+    'minutes of its next start';
+COMMENT ON COLUMN @extschema@.signal_watchers.user_id IS 'the subscriber';
+COMMENT ON COLUMN @extschema@.signal_watchers.slot IS 'replication slot of the service, by which it is known';
+COMMENT ON COLUMN @extschema@.signal_watchers.since IS 'when the service wrote this';

@@ -184,3 +184,27 @@ CREATE OR REPLACE FUNCTION @extschema@.subscriber_status(
     END;
 COMMENT ON FUNCTION @extschema@.subscriber_status() IS
     'the same for the subscriber whom the claims of the session name, for that subscriber to call';
+
+-- Who keeps signal_watchers may read the replication stream anyway, which has everybody's rows.
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_keep_watchers(
+    slot name, watching uuid[], gone uuid[] DEFAULT NULL
+) RETURNS boolean
+    LANGUAGE sql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    BEGIN ATOMIC
+        DELETE FROM @extschema@.signal_watchers w
+         WHERE w.slot = signal_hub_keep_watchers.slot
+           AND CASE WHEN gone IS NULL THEN w.user_id NOT IN (SELECT u FROM unnest(watching) u)
+                    ELSE w.user_id IN (SELECT u FROM unnest(gone) u) END
+           AND (SELECT r.rolreplication OR r.rolsuper FROM pg_roles r WHERE r.rolname = session_user);
+        INSERT INTO @extschema@.signal_watchers (user_id, slot)
+        SELECT DISTINCT u, signal_hub_keep_watchers.slot FROM unnest(watching) u
+         WHERE u IS NOT NULL
+           AND (SELECT r.rolreplication OR r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)
+         ORDER BY u
+            ON CONFLICT DO NOTHING;
+        SELECT r.rolreplication OR r.rolsuper FROM pg_roles r WHERE r.rolname = session_user;
+    END;
+COMMENT ON FUNCTION @extschema@.signal_hub_keep_watchers(name, uuid[], uuid[]) IS
+    'for the live service that reads a replication slot: adds those who are watching to signal_watchers, and takes out '
+    'those who are gone; without gone, all others of its slot. Returns whether the login may: one with REPLICATION';

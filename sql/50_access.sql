@@ -68,6 +68,8 @@ REVOKE ALL ON FUNCTION @extschema@.signal_hub_shows_prices() FROM PUBLIC;
 -- These tell about a subscriber as the owner; grant_realtime_access() gives each to whom it is for.
 REVOKE ALL ON FUNCTION @extschema@.subscriber_status(uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.subscriber_status() FROM PUBLIC;
+-- It decides who is served first.
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_keep_watchers(name, uuid[], uuid[]) FROM PUBLIC;
 -- current_subscriber() stays with PUBLIC: policies call it as the client, and it
 -- returns nothing but what the claims of the session itself say.
 
@@ -122,6 +124,7 @@ GRANT SELECT ON @extschema@.signal_delivery_progress TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_reach TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_worker_status() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.dump_user_additions() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_keep_watchers(name, uuid[], uuid[]) TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_hub_shipped_parts TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_worker_history() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_reach() TO pg_monitor;

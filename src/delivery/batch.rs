@@ -68,10 +68,13 @@ impl<'a> Values<'a> {
 
 /// Which of a range's subscribers, and how.
 pub enum Which<'a> {
-    /// All, who are expected to have no row of the signal unless they changed.
-    All,
+    /// All, who are expected to have no row of the signal unless they changed, or are among
+    /// these, who may have been served first.
+    All(&'a [Uuid]),
     /// All, and the row of each is looked for beforehand.
     WithCare,
+    /// These, likewise.
+    Named(&'a [Uuid]),
     /// Late joiners: these, likewise, and what they get is marked.
     Late(&'a [Uuid]),
 }
@@ -109,10 +112,20 @@ pub fn write(
     // One that did not change had no other tier to get its row from. Where that turns out not to
     // be true, the batch is refused, and tried again with care.
     let without_row = match which {
-        Which::All if !range.changed_only => format!(
-            "AND NOT (u.updated_at <> u.created_at AND u.updated_at > (SELECT changed_since FROM signal)
-                      AND {row} IS NOT NULL)"
-        ),
+        Which::All(watchers) if !range.changed_only => {
+            let served_first = match watchers {
+                [] => String::new(),
+                watchers => format!(
+                    "AND (u.user_id NOT IN (SELECT unnest({}::uuid[])) OR {row} IS NULL)",
+                    values.add(watchers.to_vec())
+                ),
+            };
+            format!(
+                "AND NOT (u.updated_at <> u.created_at AND u.updated_at > (SELECT changed_since FROM signal)
+                          AND {row} IS NOT NULL)
+                 {served_first}"
+            )
+        }
         _ => format!("AND {row} IS NULL"),
     };
     // A period is to last until the signal is made, and for late joiners until now.
@@ -122,6 +135,11 @@ pub fn write(
             "clock_timestamp()",
             "|| jsonb_build_object('late', true, 'openSince',
                     to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'))",
+        ),
+        Which::Named(users) => (
+            format!("AND u.user_id = ANY ({})", values.add(users.to_vec())),
+            "(SELECT created_at FROM signal)",
+            "",
         ),
         _ => (String::new(), "(SELECT created_at FROM signal)", ""),
     };
@@ -169,7 +187,7 @@ pub fn write(
                 {below_quota}"
     );
     // Both sides are in the order of user_id, where all of a tier are looked at.
-    let in_order = !range.changed_only && !matches!(which, Which::Late(_));
+    let in_order = !range.changed_only && matches!(which, Which::All(_) | Which::WithCare);
     let written = match range.preferences && in_order {
         true => db.merging(|db| db.run(&statement, &values.0)),
         false => db.run(&statement, &values.0),

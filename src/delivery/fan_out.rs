@@ -32,6 +32,7 @@ use super::pacing::Pace;
 use super::range::{self, Claim, Range};
 use super::refusal::Trials;
 use super::sizes::{Care, LARGE_BATCH, Sizes};
+use super::watchers::Watchers;
 use super::{Delivered, Role, delivering};
 use crate::board::slots::{self, Stage};
 use crate::ledger;
@@ -57,7 +58,9 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// One signal on its way to everybody, as far as this process is concerned.
 pub struct FanOut {
     pub signal_id: i64,
-    day: Day,
+    pub day: Day,
+    /// Who is served first.
+    pub watchers: Watchers,
     began: Instant,
     /// When the activity was last updated.
     reported: Instant,
@@ -84,6 +87,7 @@ pub fn next_signal(db: &Db, done: &[i64]) -> Result<Option<FanOut>, Failure> {
     Ok(Some(FanOut {
         signal_id,
         day: batch::day(db, signal_id)?,
+        watchers: Watchers::read(db)?,
         began: Instant::now(),
         reported: Instant::now(),
         activity: CString::from(c"signal_hub: delivering"),
@@ -139,6 +143,7 @@ impl FanOut {
         let mut witness = None;
         let mut pace = Pace::new();
         let mut waited = Duration::ZERO;
+        self.serve_watchers(role, &mut pace, done)?;
         loop {
             process::exit_if_postmaster_is_gone();
             if role != Role::Caller {
@@ -296,7 +301,7 @@ impl FanOut {
             let day = &self.day;
             let which = match care.is_taken() {
                 true => Which::WithCare,
-                false => Which::All,
+                false => Which::All(self.watchers.between(range.next, last)),
             };
             let written = batch::write(db, self.signal_id, day, &range, last, &which)?;
             *in_hand = None;

@@ -4,7 +4,7 @@
 //! way of one signal, `range` for who is next, `batch` for the statement, `refusal` and
 //! `passing_over` for rows that are refused, `sizes` for how many rows a batch has, `helpers` for
 //! the processes that may share it, `pacing` for those who follow it. `late` is for whoever becomes
-//! entitled while signals are open.
+//! entitled while signals are open, `watchers` for whoever is looking now.
 
 mod batch;
 mod fan_out;
@@ -15,6 +15,7 @@ mod passing_over;
 mod range;
 mod refusal;
 mod sizes;
+mod watchers;
 
 use crate::postgres::{Db, Failure, Scope, as_owner, wanted};
 use fan_out::{End, next_signal};
@@ -71,6 +72,10 @@ impl Delivered {
     fn hold_back(&mut self, tier: String, failure: Failure) {
         self.held_back.push(tier);
         self.error.get_or_insert(failure);
+    }
+
+    fn is_held_back_from(&self, tier: &str) -> bool {
+        self.held_back.iter().any(|held_back| held_back == tier)
     }
 
     /// Whether tiers are held back, which another attempt at once would not change.

@@ -217,12 +217,21 @@ fn next_tier(db: &Db, signal_id: i64, held_back: &[String]) -> Result<Option<Ran
 
 /// The tiers whose late joiners receive a signal, by priority, each as a range of all subscribers.
 pub fn of_late_joiners(db: &Db, signal_id: i64) -> Result<Vec<Range>, Failure> {
+    of_tiers(db, signal_id, "t.enabled AND t.late_joiners")
+}
+
+/// The tiers that receive a signal, likewise.
+pub fn of_enabled_tiers(db: &Db, signal_id: i64) -> Result<Vec<Range>, Failure> {
+    of_tiers(db, signal_id, "t.enabled")
+}
+
+fn of_tiers(db: &Db, signal_id: i64, which: &str) -> Result<Vec<Range>, Failure> {
     db.read(
         &format!(
             "SELECT 0::bigint AS range_id, t.tier, false AS changed_only, $2 AS next_user_id, $3 AS last_user_id,
                     t.daily_quota, t.full_details, true AS tier_exists, {TERMS}
                FROM @extschema@.signals s
-               JOIN @extschema@.signal_tiers t ON t.enabled AND t.late_joiners
+               JOIN @extschema@.signal_tiers t ON {which}
                {NEAR}
               WHERE s.signal_id = $1
               ORDER BY t.priority DESC, t.tier"

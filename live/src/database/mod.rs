@@ -22,6 +22,7 @@ use std::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use turns::{Turn, Turns};
+use uuid::Uuid;
 
 type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
@@ -46,6 +47,7 @@ struct Texts {
     health: String,
     log_report: String,
     track_record: String,
+    keep_watchers: String,
 }
 
 impl Database {
@@ -66,6 +68,7 @@ impl Database {
                 health: Statement::Health.text(schema),
                 log_report: Statement::LogReport.text(schema),
                 track_record: Statement::TrackRecord.text(schema),
+                keep_watchers: Statement::KeepWatchers.text(schema),
             },
         })
     }
@@ -151,6 +154,25 @@ impl Database {
         let connection = self.connections.record().await?;
         let record = self.ask(&connection, &self.texts.track_record, &[]);
         reports::value(&record.await?, "record")
+    }
+
+    /// Enters subscribers who are watching, and takes out those who are gone, or, without such a
+    /// list, all others. False when this login may not.
+    pub async fn keep_watchers(
+        &self,
+        watching: &[Uuid],
+        gone: Option<&[Uuid]>,
+    ) -> Result<bool, Refusal> {
+        let list = |users: &[Uuid]| {
+            let users: Vec<String> = users.iter().map(Uuid::to_string).collect();
+            users.join(",")
+        };
+        let parameters: Parameters = &[&self.slot, &list(watching), &gone.map(list)];
+        let own = self.connections.own().await?;
+        let kept = self
+            .ask(&own, &self.texts.keep_watchers, parameters)
+            .await?;
+        reports::value(&kept, "kept")
     }
 
     /// Whether clients get connections, as far as that is known.

@@ -90,6 +90,15 @@ statements! { |schema|
     /// What all signals came to.
     TrackRecord => track_record::statement(schema),
 
+    /// Enters who is watching, and takes out who is gone, or, when that is null, all others.
+    KeepWatchers => format!(
+        "SELECT {schema}.signal_hub_keep_watchers(
+                    $1::pg_catalog.name,
+                    pg_catalog.string_to_array($2::pg_catalog.text, ',')::pg_catalog.uuid[],
+                    pg_catalog.string_to_array($3::pg_catalog.text, ',')::pg_catalog.uuid[]) AS kept",
+        schema = escape_identifier(schema),
+    ),
+
     /// How far the log is, and whether the slot is read and the publication whole. The function
     /// flushes the log before its end is read; the snapshot is older.
     LogReport => format!(

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, error::TryRecvError};
 use uuid::Uuid;
 
@@ -41,6 +42,7 @@ pub struct FanOut {
     next: AtomicU64,
     dropped: AtomicU64,
     queued: AtomicU64,
+    changed: Notify,
 }
 
 /// The service has as many clients as it may have.
@@ -84,6 +86,7 @@ impl FanOut {
             next: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             queued: AtomicU64::new(0),
+            changed: Notify::new(),
         })
     }
 
@@ -116,6 +119,7 @@ impl FanOut {
         });
         self.count.fetch_add(1, Ordering::Relaxed);
         drop(clients);
+        self.changed.notify_one();
         Ok(Subscription {
             user,
             number,
@@ -212,6 +216,16 @@ impl FanOut {
             self.count_dropped(before - queues.len());
             !queues.is_empty()
         });
+    }
+
+    /// Waits until a client came or went since the last time.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// The subscribers who have a client now.
+    pub fn subscribers(&self) -> Vec<Uuid> {
+        self.lock().keys().copied().collect()
     }
 
     /// Clients now.
@@ -324,6 +338,7 @@ impl Drop for Subscription {
                 clients.remove(&self.user);
             }
         }
+        self.fan_out.changed.notify_one();
     }
 }
 

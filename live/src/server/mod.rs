@@ -3,6 +3,7 @@
 mod accept;
 mod monitor;
 mod sockets;
+mod watchers;
 
 use crate::app::health::Health;
 use crate::app::mark_limit::MarkLimit;
@@ -62,6 +63,7 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
     let address = address.map_or_else(|_| app.options.listen.to_string(), |a| a.to_string());
     let mut monitoring = tokio::spawn(monitor::watch(Arc::clone(&app)));
     let mut following = tokio::spawn(replication::follow(Arc::clone(&app)));
+    tokio::spawn(watchers::keep(Arc::clone(&app)));
     info!("listening on http://{address}");
     let ended = |what| Failure::Other(format!("{what} ended by itself"));
     let connections = tokio::select! {
