@@ -26,6 +26,12 @@ export class Api {
     return (await this.#fetch(`api/signals?${query}`, { signal: withPatience(signal) })).json();
   }
 
+  /** Rows of signals with lower numbers than `before`, the newest first, with their outcomes. */
+  async before(before, limit, signal) {
+    const query = new URLSearchParams({ before: String(before), limit: String(limit) });
+    return (await this.#fetch(`api/signals?${query}`, { signal: withPatience(signal) })).json();
+  }
+
   async health(signal) {
     return (await this.#fetch('api/health', { signal: withPatience(signal) })).json();
   }

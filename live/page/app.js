@@ -36,6 +36,7 @@ class App {
   #view = new View(document, {
     viewed: (id) => this.#subscriber?.mark(id, { viewed: true }),
     clicked: (id) => this.#subscriber?.mark(id, { viewed: true, clicked: true }),
+    nearEnd: () => this.#subscriber?.readOlder(),
   });
 
   #views = new Views(at, (error) => this.#refused(error));
@@ -48,7 +49,7 @@ class App {
     if (token !== null) this.#link.take(token);
     this.#shell.start((id) => {
       this.#views.showSignals();
-      this.#view.open(id);
+      this.#subscriber?.openSignal(String(id));
     });
   }
 
@@ -71,6 +72,8 @@ class App {
       const token = takeTokenFromAddress(location, history);
       if (token !== null) this.#link.take(token);
       this.#views.route();
+      this.#view.route();
+      this.#openNamed();
     });
     this.#session.onChangedElsewhere(window, () => {
       this.#link.close();
@@ -124,8 +127,13 @@ class App {
       refused: (error) => this.#refused(error),
       connected: () => this.#shell.check(),
     });
+    this.#subscriber.enter().then(() => this.#openNamed());
+  }
+
+  /** Opens the signal that the address names. */
+  #openNamed() {
     const wanted = new URLSearchParams(location.hash.slice(1)).get('signal');
-    this.#subscriber.enter().then(() => wanted !== null && this.#view.open(wanted));
+    if (wanted !== null) this.#subscriber?.openSignal(wanted);
   }
 }
 

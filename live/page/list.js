@@ -5,6 +5,8 @@ import { offsetOf, windowOf } from './windowing.js';
 
 /** Rows that are built before the first paint; they fill most windows. */
 const AT_ONCE = 16;
+/** Near to the end are so many heights of the window. */
+const NEAR = 3;
 /** Most rows of a printed list. */
 const PRINTED = 500;
 
@@ -31,9 +33,11 @@ export class List {
    * @param {object} on
    * @param {(id: string) => {element: HTMLElement}} on.make a row
    * @param {(id: string, row: object) => void} on.removed a row left the page
+   * @param {() => void} on.nearEnd somebody scrolled near to the end of the list
    */
-  constructor({ list, before, after }, { make, removed }) {
+  constructor({ list, before, after }, { make, removed, nearEnd }) {
     [this.#list, this.#before, this.#after, this.#make, this.#removed] = [list, before, after, make, removed];
+    addEventListener('scroll', () => this.#isNearEnd() && nearEnd(), { passive: true });
     const soon = () => { this.#frame ??= requestAnimationFrame(() => this.#refresh()); };
     addEventListener('scroll', soon, { passive: true });
     addEventListener('resize', soon);
@@ -94,6 +98,11 @@ export class List {
     this.#ids = [];
     this.#indexes.clear();
     this.#space(0, 0);
+  }
+
+  #isNearEnd() {
+    const { top, height, row } = this.#place();
+    return top + height > this.#ids.length * row - NEAR * height;
   }
 
   #top() {

@@ -38,7 +38,7 @@ export function emptyState() {
  *   {type: 'signal', signal}                  a row, new or known
  *   {type: 'outcome', outcome}                what became of a signal, so far or for good
  *   {type: 'mark', mark}                      viewed and clicked as the server has them
- *   {type: 'marked', signal_id, viewed, clicked}   a mark made here
+ *   {type: 'marked', signal_id, viewed, clicked, isOlder}   a mark made here; of an older signal that is not in the state
  *   {type: 'unsavable', signal_id}            the server does not have the row (any more)
  *   {type: 'state', state}                    what the leading tab knows
  *   {type: 'watermark', watermark}            null: start without one
@@ -127,7 +127,7 @@ function withMark(state, mark) {
 /** The leader's state, with the marks made here that it may not have received. */
 function adopted(theirs, ours) {
   return Object.entries(ours.unsaved).reduce(
-    (state, [signal_id, marks]) => unsaved(state, { signal_id, ...marks }),
+    (state, [signal_id, marks]) => unsaved(state, { signal_id, isOlder: true, ...marks }),
     // One of a tab that runs an earlier version of the page has no outcomes.
     { ...theirs, outcomes: theirs.outcomes ?? {} },
   );
@@ -144,10 +144,10 @@ function marksOf(one, other) {
 }
 
 /** Adds marks that are new to the row, and remembers to send them. */
-function unsaved(state, { signal_id, viewed = false, clicked = false }) {
+function unsaved(state, { signal_id, viewed = false, clicked = false, isOlder = false }) {
   const id = String(signal_id);
   const row = state.signals[id];
-  if (!row) return state;
+  if (!row) return isOlder ? { ...state, unsaved: { ...state.unsaved, [id]: { ...state.unsaved[id], ...(viewed && { viewed }), ...(clicked && { clicked }) } } } : state;
   const wanted = {};
   if (viewed && !row.viewed) wanted.viewed = true;
   if (clicked && !row.clicked) wanted.clicked = true;

@@ -1,6 +1,7 @@
 // Everything that runs while a subscriber is signed in: joins stream, store, view, cache and the other tabs.
 
 import { Api } from './api.js';
+import { Archive } from './archive.js';
 import { Cache } from './cache.js';
 import { Tabs } from './leader.js';
 import { MarkSaver } from './marks.js';
@@ -15,6 +16,7 @@ const LIVE_WITHIN = 20;
 export class Subscriber {
   #state;
   #cache;
+  #archive;
   #tabs;
   #stream;
   #saver;
@@ -40,6 +42,7 @@ export class Subscriber {
     const api = new Api(session.token);
     this.#cache = new Cache(storage, session.userId);
     this.#state = this.#cache.read();
+    this.#archive = new Archive(api, () => this.#state, { changed: () => this.#render(), refused: (error) => this.#isOver || on.refused(error) });
     this.#stream = new Stream({
       api,
       watermark: () => this.#state.watermark,
@@ -80,12 +83,26 @@ export class Subscriber {
     clearTimeout(this.#timer);
     this.#stream.stop();
     this.#tabs.leave();
+    this.#archive.stop();
     this.#cache.close();
     this.#view.clear();
   }
 
+  /** Opens a signal, which may be older than those at hand. */
+  async openSignal(id) {
+    if (this.#view.open(id) || !/^[1-9]\d{0,14}$/.test(id)) return;
+    if (await this.#archive.find(id)) this.#view.open(id);
+  }
+
+  /** Reads older signals, if there are any. */
+  readOlder() {
+    this.#archive.more();
+  }
+
   mark(signal_id, marks) {
-    const actions = [{ type: 'marked', signal_id, ...marks }];
+    const isOlder = !(signal_id in this.#state.signals);
+    if (isOlder) this.#archive.mark(signal_id, marks);
+    const actions = [{ type: 'marked', signal_id, ...marks, ...(isOlder && { isOlder }) }];
     this.#apply(actions, this.#tabs.leads);
     if (!this.#tabs.leads) this.#tabs.send({ type: 'marked', actions });
   }
@@ -130,6 +147,7 @@ export class Subscriber {
     const before = this.#state;
     this.#state = actions.reduce(reduce, before);
     if (this.#state === before) return;
+    if (before.signals !== this.#state.signals) this.#archive.left(before, this.#state);
     this.#render();
     if (actions[0].type !== 'state') {
       this.#announceNew(before);
@@ -169,14 +187,19 @@ export class Subscriber {
     return Date.now() + this.#state.clockOffset;
   }
 
+  /** What is at hand with what is older. */
+  #shown() {
+    return { ...this.#state, older: this.#archive.older, hasMore: this.#archive.hasMore };
+  }
+
   #render() {
-    if (this.#isShown) this.#view.render(this.#state, this.#now(), Date.now());
+    if (this.#isShown) this.#view.render(this.#shown(), this.#now(), Date.now());
   }
 
   /** Runs once a second, at the full second of the server's clock. */
   #tick() {
     clearTimeout(this.#timer);
-    this.#view.tick(this.#state, this.#now(), Date.now());
+    this.#view.tick(this.#shown(), this.#now(), Date.now());
     const intoSecond = ((this.#now() % 1_000) + 1_000) % 1_000;
     this.#timer = setTimeout(() => this.#tick(), 1_000 - intoSecond);
   }

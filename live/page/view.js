@@ -3,12 +3,13 @@
 
 import { Card, sentence } from './card.js';
 import { setAttribute, setText } from './dom.js';
+import { arrange } from './filter.js';
+import { Filters } from './filters.js';
 import { List } from './list.js';
 import { outcomeSentence } from './outcome.js';
 import { Seen } from './seen.js';
 import { Status } from './status.js';
 import { isPast } from './time.js';
-import { newestFirst } from './store.js';
 
 /** If more new signals than this come at once, only their number is read aloud. */
 const READ_ALOUD = 2;
@@ -18,6 +19,7 @@ export class View {
   #status;
   #seen;
   #list;
+  #filters;
   #shown = null;
   #isFresh = false;
   #openId = null;
@@ -28,6 +30,7 @@ export class View {
    * @param {object} on
    * @param {(id: number) => void} on.viewed a signal was looked at
    * @param {(id: number) => void} on.clicked a signal was opened
+   * @param {() => void} on.nearEnd older signals than those at hand are looked for
    */
   constructor(document, on) {
     this.#document = document;
@@ -36,8 +39,14 @@ export class View {
     this.#seen = new Seen((element) => on.viewed(Number(element.dataset.signalId)));
     this.#list = new List(
       { list: this.#at('list'), before: this.#at('list-before'), after: this.#at('list-after') },
-      { make: (id) => this.#card(id), removed: (_, card) => this.#seen.forget(card.element) },
+      {
+        make: (id) => this.#card(id),
+        removed: (_, card) => this.#seen.forget(card.element),
+        nearEnd: () => this.#shown?.hasMore && this.#shown.older.phase === 'idle' && on.nearEnd(),
+      },
     );
+    this.#filters = new Filters((id) => this.#at(id), () => this.#filtered());
+    this.#at('older-again').addEventListener('click', () => on.nearEnd());
     document.addEventListener('keydown', (event) => event.key === 'Escape' && this.#openId !== null && this.#close());
     // What lies below the head, which grows when it has something to say.
     new ResizeObserver(([head]) => {
@@ -49,16 +58,20 @@ export class View {
   render(state, now, localNow) {
     // The first read brings old signals.
     const isFresh = (this.#shown?.watermark ?? null) !== null;
-    const hasChanged = this.#shown?.signals !== state.signals || this.#shown.outcomes !== state.outcomes;
+    const hasChanged = this.#shown?.signals !== state.signals || this.#shown.outcomes !== state.outcomes || this.#shown.older !== state.older;
     this.#shown = state;
     this.#now = now;
     if (hasChanged) this.#renderCards(isFresh);
+    // Read on until nothing is missing in what is asked for.
+    if (hasChanged && this.#isIncomplete() && state.older.phase === 'idle') this.#on.nearEnd();
     this.#status.show(state, now, localNow);
   }
 
   /** Shows the time that has passed. */
   tick(state, now, localNow) {
     this.#now = now;
+    // A signal that expires is no longer open.
+    if (this.#filters.current.state !== '') this.#renderCards(false);
     for (const card of this.#list.built.values()) card.tick(now);
     this.#status.show(state, now, localNow);
     this.#showTitle(state, now);
@@ -86,14 +99,22 @@ export class View {
     this.#at('announcer').replaceChildren(words);
   }
 
-  /** Opens a signal and brings it into view, if it is known. A link may name anything. */
+  /** Opens a signal and brings it into view; says whether it is known. A link may name anything. */
   open(id) {
-    if (!this.#list.has(String(id))) return;
+    if (!this.#isKnown(id)) return false;
+    if (!this.#list.has(String(id))) this.#filters.reset();
+    if (this.#openId === String(id)) return true;
     this.#list.reveal(String(id));
     this.#setOpen(String(id));
     const card = this.#list.built.get(String(id));
     card?.element.scrollIntoView({ block: 'nearest' });
     card?.focus();
+    return true;
+  }
+
+  /** The address has changed. */
+  route() {
+    this.#filters.route();
   }
 
   clear() {
@@ -123,29 +144,70 @@ export class View {
     this.#list.built.get(id)?.setOpen(true, this.#now);
     setAttribute(this.#at('hint'), 'hidden', id !== null);
     this.#list.keepOpen(id);
+    this.#filters.opened(id);
     if (id !== null) this.#on.clicked(Number(id));
   }
 
   #renderCards(isFresh) {
-    const state = this.#shown;
+    const { signals, older } = this.#shown;
     this.#isFresh = isFresh;
-    if (this.#openId !== null && !(this.#openId in state.signals)) this.#setOpen(null);
-    const ids = newestFirst(state);
+    if (this.#openId !== null && !this.#isKnown(this.#openId)) this.#setOpen(null);
+    const known = [...Object.keys(signals), ...Object.keys(older.signals).filter((id) => !(id in signals))];
+    const ids = arrange(known, (id) => this.#signal(id), (id) => this.#outcome(id), this.#filters.current, this.#now);
     this.#list.set(ids);
-    for (const [id, card] of this.#list.built) card.update(state.signals[id], state.outcomes[id], this.#now);
+    for (const [id, card] of this.#list.built) card.update(this.#signal(id), this.#outcome(id), this.#now);
     this.#isFresh = false;
-    setAttribute(this.#at('empty'), 'hidden', ids.length > 0);
-    setAttribute(this.#at('browse'), 'hidden', ids.length === 0);
-    this.#showTitle(state, this.#now);
+    this.#filters.offer(known.map((id) => this.#signal(id).symbol));
+    this.#showEnd(ids.length, known.length);
+    this.#showTitle(this.#shown, this.#now);
+  }
+
+  /** What is listed, of what, and whether there is more. */
+  #showEnd(listed, known) {
+    const { hasMore, older } = this.#shown;
+    setAttribute(this.#at('empty'), 'hidden', known > 0);
+    setAttribute(this.#at('browse'), 'hidden', known === 0);
+    setAttribute(this.#at('no-match'), 'hidden', listed > 0 || known === 0 || hasMore);
+    this.#filters.count(listed, known, hasMore);
+    const words = { reading: 'Reading older signals.', failed: `Older signals cannot be read at present: ${older.why}.`, whole: 'These are all signals that are kept.' };
+    setText(this.#at('older-words'), words[older.phase] ?? '');
+    setAttribute(this.#at('older-again'), 'hidden', older.phase !== 'failed');
+    setAttribute(this.#at('older'), 'hidden', !(older.phase in words));
+  }
+
+  #filtered() {
+    if (this.#shown === null) return;
+    if (this.#openId !== null) this.#setOpen(null);
+    this.#renderCards(false);
+    // What is asked for may be older than what is at hand.
+    if (this.#isIncomplete() && this.#shown.older.phase !== 'reading') this.#on.nearEnd();
+  }
+
+  /** Whether older signals change what is listed, wherever the list is scrolled to. */
+  #isIncomplete() {
+    return this.#shown.hasMore && (this.#filters.leavesOut || this.#filters.current.sort !== 'newest');
+  }
+
+  #isKnown(id) {
+    const { signals, older } = this.#shown ?? { signals: {}, older: { signals: {} } };
+    return Object.hasOwn(signals, id) || Object.hasOwn(older.signals, id);
+  }
+
+  #signal(id) {
+    return this.#shown.signals[id] ?? this.#shown.older.signals[id];
+  }
+
+  #outcome(id) {
+    return this.#shown.outcomes[id] ?? this.#shown.older.outcomes[id];
   }
 
   #card(id) {
-    const { signals, outcomes } = this.#shown;
-    const card = new Card(signals[id], this.#isFresh, { toggled: (which) => this.#toggle(String(which)) });
-    card.update(signals[id], outcomes[id], this.#now);
+    const [signal, outcome] = [this.#signal(id), this.#outcome(id)];
+    const card = new Card(signal, this.#isFresh, { toggled: (which) => this.#toggle(String(which)) });
+    card.update(signal, outcome, this.#now);
     card.tick(this.#now);
     if (id === this.#openId) card.setOpen(true, this.#now);
-    if (!signals[id].viewed) this.#seen.watch(card.element);
+    if (!signal.viewed) this.#seen.watch(card.element);
     return card;
   }
 

@@ -2,9 +2,9 @@
 // except for one that may be open.
 
 /** Rows beyond the view on either side: a quick scroll stays within them for some frames. */
-const SPARE = 24;
+const SPARE = 32;
 /** The ends of the window lie on multiples of this, so that most frames of a scroll change nothing. */
-const STEP = 8;
+const STEP = 4;
 
 /**
  * @typedef {object} Place

@@ -41,6 +41,7 @@ pub struct Database {
 struct Texts {
     become_subscriber: String,
     signals_since: String,
+    signals_before: String,
     outcomes_of: String,
     mark: String,
     read_marks: String,
@@ -62,6 +63,7 @@ impl Database {
             texts: Texts {
                 become_subscriber: Statement::BecomeSubscriber.text(schema),
                 signals_since: Statement::SignalsSince.text(schema),
+                signals_before: Statement::SignalsBefore.text(schema),
                 outcomes_of: Statement::OutcomesOf.text(schema),
                 mark: Statement::Mark.text(schema),
                 read_marks: Statement::ReadMarks.text(schema),
@@ -94,16 +96,54 @@ impl Database {
             let rows = transaction.query(&statement, &[&watermark, &limit]).await?;
             let mut page = Page::new(rows);
             if let Ok(page) = &mut page {
-                let signals: Vec<i64> = page.signals().chain(open.iter().copied()).collect();
-                if !signals.is_empty() {
-                    let statement = transaction.prepare_cached(&self.texts.outcomes_of).await?;
-                    page.add_outcomes(transaction.query(&statement, &[&signals]).await?);
-                }
+                self.add_outcomes(&transaction, page, open).await?;
             }
             transaction.commit().await?;
             Ok(page)
         };
         self.connections.in_time(work).await?
+    }
+
+    /// The subscriber's rows of signals with lower numbers than `before`, the newest first, with
+    /// their outcomes. The page has no resume point.
+    pub async fn signals_before(
+        &self,
+        subscriber: &Subscriber,
+        before: i64,
+        limit: i32,
+    ) -> Result<Page, Refusal> {
+        let _turn = self.turn(subscriber).await?;
+        let mut connection = self.connections.for_client().await?;
+        let work = async {
+            let transaction = connection.transaction().await?;
+            self.become_subscriber(&transaction, subscriber).await?;
+            let statement = transaction
+                .prepare_cached(&self.texts.signals_before)
+                .await?;
+            // One more than asked for says whether there are more.
+            let most = i64::from(limit) + 1;
+            let rows = transaction.query(&statement, &[&before, &most]).await?;
+            let mut page = Page::before(rows, limit);
+            self.add_outcomes(&transaction, &mut page, &[]).await?;
+            transaction.commit().await?;
+            Ok(page)
+        };
+        self.connections.in_time(work).await
+    }
+
+    /// Adds the outcomes of the page's signals, and of those named in `open`.
+    async fn add_outcomes(
+        &self,
+        transaction: &Transaction<'_>,
+        page: &mut Page,
+        open: &[i64],
+    ) -> Result<(), tokio_postgres::Error> {
+        let signals: Vec<i64> = page.signals().chain(open.iter().copied()).collect();
+        if !signals.is_empty() {
+            let statement = transaction.prepare_cached(&self.texts.outcomes_of).await?;
+            page.add_outcomes(transaction.query(&statement, &[&signals]).await?);
+        }
+        Ok(())
     }
 
     /// Marks a signal as viewed or clicked, or not; `None` leaves it as it is. Returns the marks

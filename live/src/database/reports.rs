@@ -11,9 +11,9 @@ pub fn value<'a, T: FromSql<'a>>(row: &'a tokio_postgres::Row, name: &str) -> Re
         .map_err(|error| Refusal::Failed(format!("column {name}: {error}")))
 }
 
-/// A page of `signals_since()`.
+/// A page of `signals_since()`, or of rows before a signal.
 pub struct Page {
-    /// Where the next page begins.
+    /// Where the next page of `signals_since()` begins; empty for rows before a signal.
     pub watermark: String,
     /// Whether there are rows on the next page.
     pub more: bool,
@@ -33,12 +33,26 @@ impl Page {
         })
     }
 
+    /// The answer to [`super::Statement::SignalsBefore`], which was asked for one row more than
+    /// `limit`.
+    pub(super) fn before(mut rows: Vec<tokio_postgres::Row>, limit: i32) -> Self {
+        let limit = usize::try_from(limit).unwrap_or_default();
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        Self {
+            watermark: String::new(),
+            more,
+            signals: Answer::new(rows),
+            outcomes: Answer::new(Vec::new()),
+        }
+    }
+
     /// Adds the answer to [`super::Statement::OutcomesOf`].
     pub(super) fn add_outcomes(&mut self, rows: Vec<tokio_postgres::Row>) {
         self.outcomes = Answer::new(rows);
     }
 
-    /// The rows as texts, oldest first.
+    /// The rows as texts, in the order of the answer.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         // An empty page has one row, for the watermark alone.
         let rows = self.signals.rows();

@@ -48,6 +48,14 @@ statements! { |schema|
         schema = escape_identifier(schema),
     ),
 
+    /// A subscriber's rows below a signal, the newest first, at most as many as a limit.
+    SignalsBefore => format!(
+        "SELECT {columns} FROM {schema}.user_signals s
+          WHERE s.signal_id < $1::bigint ORDER BY s.signal_id DESC LIMIT $2::bigint",
+        columns = texts("s.", Column::ALL),
+        schema = escape_identifier(schema),
+    ),
+
     /// The outcomes of signals, of those that the subscriber received.
     OutcomesOf => format!(
         "SELECT {columns} FROM {schema}.user_signal_outcomes WHERE received AND signal_id = ANY ($1::bigint[])",

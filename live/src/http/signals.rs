@@ -27,6 +27,7 @@ const MOST_OPEN: usize = 500;
 #[derive(Deserialize)]
 pub struct Since {
     pub since: Option<String>,
+    before: Option<String>,
     limit: Option<String>,
     open: Option<String>,
 }
@@ -46,7 +47,7 @@ impl Since {
     }
 }
 
-/// The newest signals, or those after a resume point.
+/// The newest signals, those after a resume point, or those before a signal.
 pub async fn read(
     State(app): Shared,
     subscriber: Subscriber,
@@ -60,10 +61,23 @@ pub async fn read(
     let limit = limit.filter(|limit| (1..=MOST_ROWS).contains(limit));
     let limit = limit
         .ok_or_else(|| Refusal::Invalid(format!("limit must be a number from 1 to {MOST_ROWS}")))?;
-    let page = app
-        .database
-        .signals_since(&subscriber, asked.since.as_deref(), limit, &open)
-        .await?;
+    let database = &app.database;
+    let page = match (asked.since.as_deref(), asked.before) {
+        (Some(_), Some(_)) => {
+            let words = "of since and before only one can be given";
+            return Err(Refusal::Invalid(words.to_owned()));
+        }
+        (None, Some(before)) => {
+            let before = before.parse().map_err(|_| {
+                Refusal::Invalid("before must be the number of a signal".to_owned())
+            })?;
+            database.signals_before(&subscriber, before, limit).await?
+        }
+        (since, None) => {
+            let page = database.signals_since(&subscriber, since, limit, &open);
+            page.await?
+        }
+    };
     let mut body = b"{\"signals\":".to_vec();
     write_list(&mut body, page.rows(), |row, out| row.write_signal(out));
     body.extend_from_slice(b",\"outcomes\":");
@@ -73,8 +87,12 @@ pub async fn read(
     let time = app.health.borrow().server_time();
     body.extend_from_slice(
         format!(
-            ",\"watermark\":\"{}\",\"more\":{},\"server_time\":\"{time}\"}}",
-            page.watermark, page.more
+            ",\"watermark\":{},\"more\":{},\"server_time\":\"{time}\"}}",
+            match page.watermark.as_str() {
+                "" => "null".to_owned(),
+                watermark => format!("\"{watermark}\""),
+            },
+            page.more
         )
         .as_bytes(),
     );

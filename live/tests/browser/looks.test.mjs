@@ -141,17 +141,17 @@ test('the keyboard reaches and opens everything, and shows where it is', async (
   await shows(page, ids);
   const focused = () => page.evaluate(() => {
     const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
-    return { name: document.activeElement.textContent.replace(/\s+/g, ' ').trim(), outline: `${outlineStyle} ${outlineWidth}`, top: document.activeElement.getBoundingClientRect().top };
+    return { name: (document.activeElement.ariaLabel ?? document.activeElement.textContent).replace(/\s+/g, ' ').trim(), outline: `${outlineStyle} ${outlineWidth}`, top: document.activeElement.getBoundingClientRect().top };
   });
   const seen = [];
-  for (let i = 0; i < 7; i += 1) {
+  for (let i = 0; i < 13; i += 1) {
     await page.keyboard.press('Tab');
     const { name, outline, top } = await focused();
     assert.equal(outline, 'solid 3px', name);
     assert.ok(top >= 0, `${name} is in view`);
     seen.push(name);
   }
-  assert.deepEqual(seen.filter((name) => name !== 'Notify me').slice(0, 6), ['Skip to the signals', 'Signals', 'Track record', 'Sign out', 'LONG AVAXUSDT', 'LONG AVAXUSDT']);
+  assert.deepEqual(seen.filter((name) => name !== 'Notify me').slice(0, 12), ['Skip to the signals', 'Signals', 'Track record', 'Sign out', 'Search', 'Symbol', 'Side', 'State', 'Outcome', 'Order', 'LONG AVAXUSDT', 'LONG AVAXUSDT']);
   await page.keyboard.press('Enter');
   await eventually('open', () => page.getByRole('button', { expanded: true }).isVisible());
   await page.keyboard.press(' ');

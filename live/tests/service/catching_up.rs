@@ -120,6 +120,52 @@ fn a_row_that_was_streamed_before_it_could_be_read_is_not_missed() {
     after.settle();
 }
 
+/// How a page reads back through all of its history.
+#[test]
+fn the_history_is_read_back_to_its_beginning_by_whoever_it_belongs_to() {
+    let (mut shop, service) = open();
+    for signal in 1..=23 {
+        shop.admin.run(&import(2, signal));
+    }
+    shop.admin.run(&import(3, 5));
+    shop.admin.run("INSERT INTO signal_outcomes (signal_id, strategy, symbol, signal_type, reason, signal_at, expires_at, entry_price, \
+        stop_loss, take_profit, stop_loss_percent, take_profit_percents, confidence, quality_score, price_change_percent, range_percent) \
+        SELECT signal_id, 'momentum', symbol, signal_type, 'entered', created_at, created_at + interval '4 hours', 100, 98.5, '{101.5}', 1.5, '{1.5}', 50, 50, 2, 4 \
+        FROM user_signals WHERE signal_id = 3");
+    let token = service.token(2);
+    let mut before = i64::MAX;
+    let mut all = Vec::new();
+    loop {
+        let page = service.json(&format!("/api/signals?before={before}&limit=10"), &token);
+        let ids = page["signals"].as_array().expect("a list").iter();
+        let ids: Vec<_> = ids.filter_map(|row| row["signal_id"].as_i64()).collect();
+        assert!(page["watermark"].is_null(), "{page}");
+        before = *ids.last().expect("no empty page");
+        all.extend(ids);
+        if page["more"] == false {
+            // The outcome comes with its signal.
+            assert_eq!(page["outcomes"][0]["signal_id"], 3, "{page}");
+            break;
+        }
+    }
+    assert_eq!(all, (1..=23).rev().collect::<Vec<_>>());
+    // A page that is just full is the last one if nothing is left.
+    let last = service.json("/api/signals?before=24&limit=23", &token);
+    assert_eq!(last["more"], false, "{last}");
+    let theirs = service.json("/api/signals?before=24", &service.token(3));
+    assert_eq!(theirs["signals"].as_array().map(Vec::len), Some(1));
+    for path in [
+        "before=x",
+        "before=",
+        "before=1&since=x",
+        "before=9223372036854775808",
+    ] {
+        let path = format!("/api/signals?{path}");
+        assert_eq!(service.get(&path, Some(&token)).status(), 400, "{path}");
+    }
+    assert_eq!(service.get("/api/signals?before=9", None).status(), 401);
+}
+
 #[test]
 fn a_wrong_resume_point_is_refused() {
     let (_shop, service) = open();
