@@ -206,5 +206,6 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_keep_watchers(
         SELECT r.rolreplication OR r.rolsuper FROM pg_roles r WHERE r.rolname = session_user;
     END;
 COMMENT ON FUNCTION @extschema@.signal_hub_keep_watchers(name, uuid[], uuid[]) IS
-    'for the live service that reads a replication slot: adds those who are watching to signal_watchers, and takes out '
-    'those who are gone; without gone, all others of its slot. Returns whether the login may: one with REPLICATION';
+    'for the live service that reads a replication slot: adds those who are watching to signal_watchers, and takes '
+    'out those who are gone; without gone, all others of its slot. Returns whether the login may, which takes '
+    'REPLICATION';
