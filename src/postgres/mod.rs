@@ -10,6 +10,7 @@ pub mod failure;
 pub mod installation;
 pub mod interrupt;
 pub mod lock;
+mod market_failure;
 mod memory;
 pub mod numeric;
 pub mod process;

@@ -58,6 +58,7 @@ pub fn endpoint() -> Endpoint {
         timeout: Duration::from_millis(HTTP_TIMEOUT_MS.get() as u64),
         max_body: HTTP_MAX_BODY_KB.get() as u64 * 1024,
         ca_file: Some(text(&CA_FILE)).filter(|path| !path.is_empty()),
+        http_proxy: None,
     }
 }
 

@@ -12,6 +12,8 @@ pub enum MarketError {
     /// The base URL cannot or must not be used; holds the reason, never the URL itself, which
     /// may carry a password.
     BadUrl(String),
+    /// The URL of the proxy cannot be used; holds the reason, never the URL itself.
+    BadProxy(String),
     /// The CA file cannot be used.
     BadCaFile { path: String, reason: String },
     /// No connection: name resolution, connect or TLS failed.
@@ -89,6 +91,7 @@ impl MarketError {
     pub fn message(&self) -> String {
         match self {
             Self::BadUrl(_) => "invalid exchange URL".to_owned(),
+            Self::BadProxy(_) => "invalid URL of a proxy".to_owned(),
             Self::BadCaFile { path, .. } => format!("could not use CA file \"{path}\""),
             Self::Unreachable(_) => "could not reach the exchange".to_owned(),
             Self::CutOff(_) => "connection to the exchange was cut off".to_owned(),
@@ -121,7 +124,7 @@ impl MarketError {
     /// More about it, in full sentences.
     pub fn detail(&self) -> String {
         match self {
-            Self::BadUrl(reason) | Self::BadCaFile { reason, .. } => {
+            Self::BadUrl(reason) | Self::BadProxy(reason) | Self::BadCaFile { reason, .. } => {
                 format!("It was refused because {reason}.")
             }
             Self::Unreachable(reason) | Self::CutOff(reason) => {
@@ -157,11 +160,22 @@ impl MarketError {
     }
 }
 
-/// The beginning of a reply, fit to be shown as [`sanitized`] says.
+/// What stands in place of the beginning of a reply that is no text, such as a compressed one.
+const NO_TEXT: &str = "bytes that are no text";
+
+/// The beginning of a reply, fit to be shown as [`sanitized`] says; of one that is no text, that.
 pub fn excerpt(body: &[u8]) -> String {
     // Four bytes per character at most, and one replacement character for each bad byte.
     let head = &body[..body.len().min(4 * EXCERPT_CHARS)];
-    sanitized(&String::from_utf8_lossy(head))
+    let head = String::from_utf8_lossy(head);
+    let is_odd =
+        |c: &char| c.is_control() && !c.is_whitespace() || *c == char::REPLACEMENT_CHARACTER;
+    // A few may stand in a text: letters of another encoding, or the half of the last one.
+    let odd = head.chars().filter(is_odd).count();
+    if odd > 1 && odd * 10 > head.chars().count() {
+        return NO_TEXT.to_owned();
+    }
+    sanitized(&head)
 }
 
 /// Foreign text, fit to be shown: no control characters, none that are invisible or change the
@@ -211,6 +225,8 @@ fn is_format(c: char) -> bool {
 fn begins_with(body: &str) -> String {
     if body.is_empty() {
         "The reply is empty.".to_owned()
+    } else if body == NO_TEXT {
+        "The reply is no text.".to_owned()
     } else {
         format!("The reply begins with \"{body}\".")
     }

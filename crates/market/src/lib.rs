@@ -35,7 +35,7 @@ pub use binance::BINANCE;
 pub use candle::{Candle, CandleQuery, Candles, Gap, Interval};
 pub use error::{CandleFault, MarketError};
 pub use exchange::{Exchange, ReplyTime, Rows, exchange, exchanges};
-pub use http::{Client, check_url};
+pub use http::{Client, check_proxy, check_url};
 pub use instrument::{Instrument, Status};
 pub use ticker::{Asked, LastLook, Ticker, Tickers, TimeSource, UnixMillis};
 
@@ -50,6 +50,9 @@ pub struct Endpoint {
     pub max_body: u64,
     /// PEM file with the only CA certificates to trust; `None` trusts the system's.
     pub ca_file: Option<String>,
+    /// URL of a proxy to connect through, by CONNECT. Plain http, which goes to this machine only,
+    /// does without.
+    pub http_proxy: Option<String>,
 }
 
 #[cfg(test)]

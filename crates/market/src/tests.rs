@@ -57,6 +57,7 @@ fn every_error_reads_as_postgresql_errors_do() {
     };
     let errors = [
         MarketError::BadUrl("it is not a URL".to_owned()),
+        MarketError::BadProxy("it is not a URL".to_owned()),
         MarketError::BadCaFile {
             path: "ca.pem".to_owned(),
             reason: "it holds no certificate".to_owned(),
@@ -101,6 +102,23 @@ fn every_error_reads_as_postgresql_errors_do() {
     assert_eq!(
         stop(429).detail(),
         "The exchange asks to wait 7 s. The reply begins with \"<html>busy</html>\"."
+    );
+}
+
+#[test]
+fn what_is_no_text_is_not_quoted() {
+    let gzip = [
+        0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xad, 0x92, 0xcd, 0x6a, 0xc3, 0x30,
+    ];
+    let detail = |body: &[u8]| {
+        let body = error::excerpt(body);
+        MarketError::HttpStatus { status: 500, body }.detail()
+    };
+    assert_eq!(detail(&gzip), "The reply is no text.");
+    let latin_1 = b"<html>Zugriff f\xfcr Sie gesperrt</html>";
+    assert_eq!(
+        detail(latin_1),
+        "The reply begins with \"<html>Zugriff f\u{fffd}r Sie gesperrt</html>\"."
     );
 }
 

@@ -197,6 +197,7 @@ fn fetched(body: &[u8]) -> (usize, Result<Tickers, MarketError>) {
         timeout: Duration::from_secs(60),
         max_body: 64 << 20,
         ca_file: None,
+        http_proxy: None,
     };
     let asked = [Asked {
         symbol: "BTCUSDT".to_owned(),

@@ -1,12 +1,16 @@
 //! One bounded GET request: TLS or loopback, no redirects, one deadline, a limit on bytes.
 
+mod proxy;
+
+pub use proxy::check_proxy;
+
+use crate::error::sanitized;
 use crate::{Endpoint, MarketError, UnixMillis};
 use std::io::{self, ErrorKind, Read};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use ureq::Agent;
-use ureq::config::AutoHeaderValue;
 use ureq::http::header::{CONTENT_LENGTH, DATE, RETRY_AFTER};
 use ureq::http::{HeaderMap, HeaderName, Uri};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
@@ -48,6 +52,7 @@ impl Reply {
 pub struct Client<'a> {
     endpoint: &'a Endpoint,
     agent: Agent,
+    is_through_proxy: bool,
     started: Instant,
 }
 
@@ -55,26 +60,35 @@ impl<'a> Client<'a> {
     /// Prepares for requests; the time starts to run.
     ///
     /// # Errors
-    /// [`MarketError::BadUrl`] and [`MarketError::BadCaFile`].
+    /// [`MarketError::BadUrl`], [`MarketError::BadProxy`] and [`MarketError::BadCaFile`].
     pub fn new(endpoint: &'a Endpoint) -> Result<Self, MarketError> {
         check_url(&endpoint.base_url)?;
         let roots = match &endpoint.ca_file {
             Some(path) => RootCerts::Specific(Arc::new(read_ca_file(path)?)),
             None => RootCerts::PlatformVerifier,
         };
+        // What is on this machine is not behind a proxy.
+        let uri = endpoint.base_url.parse::<Uri>();
+        let is_elsewhere = uri.is_ok_and(|uri| uri.scheme_str() != Some("http"));
+        let proxy = match endpoint.http_proxy.as_ref().filter(|_| is_elsewhere) {
+            Some(url) => Some(proxy::parse(url)?),
+            None => None,
+        };
+        let is_through_proxy = proxy.is_some();
         let config = Agent::config_builder()
             .tls_config(TlsConfig::builder().root_certs(roots).build())
             .http_status_as_error(false)
             .max_redirects(0)
-            // Not even from the environment: what the server talks to is what is configured.
-            .proxy(None)
+            // None from the environment: what the server talks to is what is configured.
+            .proxy(proxy)
             .user_agent(USER_AGENT)
             .accept("application/json")
-            .accept_encoding(AutoHeaderValue::None)
+            .accept_encoding("identity")
             .build();
         Ok(Self {
             endpoint,
             agent: config.new_agent(),
+            is_through_proxy,
             started: Instant::now(),
         })
     }
@@ -91,6 +105,9 @@ impl<'a> Client<'a> {
         if left.is_zero() {
             return Err(MarketError::TimedOut(limit));
         }
+        let _watch = self
+            .is_through_proxy
+            .then(|| proxy::Watch::begin(&self.agent, left));
         let base_url = self.endpoint.base_url.trim_end_matches('/');
         let mut response = self
             .agent
@@ -146,9 +163,15 @@ impl<'a> Client<'a> {
     }
 
     fn translate(&self, error: ureq::Error) -> MarketError {
-        let named = |reason: String| match self.endpoint.base_url.parse::<Uri>() {
-            Ok(uri) => format!("{}: {reason}", uri.host().unwrap_or_default()),
-            Err(_) => reason,
+        let is_over = self.started.elapsed() >= self.endpoint.timeout;
+        if self.is_through_proxy && is_over {
+            return MarketError::TimedOut(self.endpoint.timeout);
+        }
+        let named = |reason: String| {
+            sanitized(&match self.endpoint.base_url.parse::<Uri>() {
+                Ok(uri) => format!("{}: {reason}", uri.host().unwrap_or_default()),
+                Err(_) => reason,
+            })
         };
         match error {
             ureq::Error::Timeout(_) => MarketError::TimedOut(self.endpoint.timeout),
@@ -163,7 +186,7 @@ impl<'a> Client<'a> {
             | ureq::Error::LargeResponseHeader(..)
             // What says how long a chunk is has no end.
             | ureq::Error::BodyStalled => MarketError::NotJson {
-                reason: format!("it breaks the HTTP protocol ({error})"),
+                reason: sanitized(&format!("it breaks the HTTP protocol ({error})")),
                 body: String::new(),
             },
             other => MarketError::Unreachable(named(other.to_string())),
@@ -311,6 +334,8 @@ fn read_file(path: &str) -> io::Result<Vec<u8>> {
 mod asking_tests;
 #[cfg(test)]
 mod endless_tests;
+#[cfg(test)]
+mod proxy_tests;
 #[cfg(test)]
 pub mod tests;
 #[cfg(test)]

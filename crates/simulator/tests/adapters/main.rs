@@ -65,6 +65,7 @@ impl Asking {
             timeout: Duration::from_secs(20),
             max_body: 16 * 1024 * 1024,
             ca_file: None,
+            http_proxy: None,
         }
     }
 
