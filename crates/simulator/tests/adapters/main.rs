@@ -2,6 +2,7 @@
 //! documentation: over real HTTP, each adapter gets from its dialect what the market really is.
 
 mod candles;
+mod faults;
 mod instruments;
 mod stopping;
 mod tickers;
@@ -20,7 +21,8 @@ const SYMBOLS: [&str; 3] = ["BTCUSDT", "ETHUSDT", "XRPUSDT"];
 /// Makes a test of each function for each exchange.
 macro_rules! for_each_exchange {
     ($($test:ident),+) => {
-        crate::for_each_exchange!(@each [$($test),+] binance Binance);
+        crate::for_each_exchange!(@each [$($test),+] binance Binance, binance_us BinanceUs, bybit Bybit,
+            okx Okx, kucoin Kucoin, gate Gate, coinbase Coinbase, mexc Mexc, kraken Kraken);
     };
     (@each $tests:tt $($name:ident $dialect:ident),+) => {
         $(mod $name {
@@ -77,6 +79,15 @@ impl Asking {
     fn is_one_of(&self, dialects: &[Dialect]) -> bool {
         dialects.contains(&self.dialect)
     }
+}
+
+#[test]
+fn every_adapter_has_a_dialect() {
+    let dialects = Dialect::ALL.map(Dialect::name);
+    for adapter in market::exchanges() {
+        assert!(dialects.contains(&adapter.name()), "{}", adapter.name());
+    }
+    assert_eq!(market::exchanges().len(), dialects.len());
 }
 
 fn asked(symbols: &[&str]) -> Vec<Asked> {

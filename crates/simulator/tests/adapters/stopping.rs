@@ -6,6 +6,7 @@ use market::MarketError;
 for_each_exchange!(
     too_many_requests_leave_it_alone,
     a_ban_leaves_it_alone,
+    a_load_balancer_that_says_when_to_come_again_is_obeyed,
     maintenance_is_an_error_of_its_own,
     an_exchange_that_is_down_is_unreachable,
     what_is_no_reply_is_an_error
@@ -79,5 +80,33 @@ fn what_is_no_reply_is_an_error(asking: &Asking) {
         Fault::Reset,
     ] {
         error(asking, &fault);
+    }
+}
+
+fn a_load_balancer_that_says_when_to_come_again_is_obeyed(asking: &Asking) {
+    let error = error(asking, &Fault::UnavailableFor { seconds: 600 });
+    let wait = match &error {
+        MarketError::LeftAlone { retry_after, .. } => *retry_after,
+        _ => None,
+    };
+    assert_eq!(wait, Some(Duration::from_secs(600)), "{error:?}");
+}
+
+#[test]
+fn a_ban_that_only_the_words_of_binance_tell_is_obeyed() {
+    for status in [418, 400, 200] {
+        let asking = Asking::at(Dialect::Binance);
+        // The words have a time of the exchange's clock, which has to be this machine's.
+        asking.simulator.follow_clock();
+        let fault = Fault::BannedInWords {
+            status,
+            seconds: 600,
+        };
+        let error = error(&asking, &fault);
+        let MarketError::LeftAlone { retry_after, .. } = &error else {
+            panic!("{status}: {error:?}");
+        };
+        let seconds = retry_after.map_or(0, |wait| wait.as_secs());
+        assert!(seconds.abs_diff(600) <= 5, "{status}: {error:?}");
     }
 }
