@@ -1,9 +1,8 @@
 //! What a session calls: a run in its own transaction, and a preview of what one would do.
 
+use super::fetch::{Fetched, Unanswered, fetch, fetch_timed};
 use super::settle::{Settled, settle_due};
-use super::stages::{
-    Fetched, Outcome, Recorded, RunTimes, fetch, fetch_timed, judge, look_ahead, record,
-};
+use super::stages::{Outcome, Recorded, RunTimes, judge, look_ahead, record};
 use crate::board::failed_calls;
 use crate::board::slots;
 use crate::delivery::{self, Role};
@@ -58,7 +57,10 @@ pub fn run_by_hand() -> Result<Outcome, Failure> {
     failed_calls::with_note_on_failure(times.started_at, || {
         let fetched = match fetch_timed(scope, &plan, &mut times) {
             Ok(Ok(fetched)) => fetched,
-            Ok(Err(error)) => return Err((error.clone().into(), asked_to_wait_until(&error))),
+            Ok(Err(unanswered)) => {
+                let until = asked_to_wait_until(&plan, &unanswered);
+                return Err((unanswered.failure(&plan), until));
+            }
             Err(failure) => return Err((failure, None)),
         };
         catch(|| finish_by_hand(scope, &plan, fetched, &mut times))
@@ -101,7 +103,7 @@ fn settle_without_worker(scope: Scope, plan: &Plan, recorded: &Recorded) -> Sett
     if slots::runs_worker(slots::this_database()) {
         return Settled::default();
     }
-    let until = Instant::now() + settings::endpoint().timeout;
+    let until = Instant::now() + settings::http_timeout();
     settle_due(scope, plan, recorded, until)
 }
 
@@ -119,9 +121,9 @@ fn refuse_if_asked_to_wait(standing: &Standing) -> Result<(), Failure> {
     }
 }
 
-/// Until when an exchange that says stop is to be left alone, from now.
-fn asked_to_wait_until(error: &MarketError) -> Option<UnixMillis> {
-    let MarketError::LeftAlone { .. } = error else {
+/// Until when the only exchange is to be left alone, from now, as it says stop.
+fn asked_to_wait_until(plan: &Plan, unanswered: &Unanswered) -> Option<UnixMillis> {
+    let error @ MarketError::LeftAlone { .. } = unanswered.of_the_only_one(plan)? else {
         return None;
     };
     let delay = backoff::delay(error, 1, Duration::ZERO, 0.5);
@@ -137,7 +139,7 @@ pub fn preview() -> Result<Vec<Explanation>, Failure> {
     let scope = Scope::Caller;
     let plan = as_owner(scope, c"", ledger::plan)?;
     refuse_if_asked_to_wait(&plan.standing)?;
-    let fetched = fetch(scope, &plan)?.map_err(Failure::from)?;
+    let fetched = fetch(scope, &plan)?.map_err(|unanswered| unanswered.failure(&plan))?;
     let judged = as_owner(scope, c"", |db| judge(db, &plan, &fetched))?;
     let mut explanations = Vec::new();
     for of_strategy in &judged {

@@ -1,9 +1,8 @@
 //! Daily candles of symbols that have none of yesterday yet, asked for while a strategy that needs
 //! them is enabled.
 
-use market::{
-    BINANCE, Candle, CandleQuery, Client, Endpoint, Exchange, Interval, MarketError, UnixMillis,
-};
+use crate::settings::Configured;
+use market::{Candle, CandleQuery, Client, Interval, MarketError, UnixMillis};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -42,10 +41,10 @@ pub fn to_ask(lacking: &[String]) -> Vec<String> {
 
 /// Asks for the finished days of these symbols. Blocks; for the helper thread. A failure costs only
 /// the symbols that are still to be asked for.
-pub fn fetch(endpoint: &Endpoint, symbols: Vec<String>, now: UnixMillis) -> Days {
+pub fn fetch(exchange: &Configured, symbols: Vec<String>, now: UnixMillis) -> Days {
     let mut days = Days::default();
     for symbol in symbols {
-        match fetch_one(endpoint, &symbol, now) {
+        match fetch_one(exchange, &symbol, now) {
             Ok(candles) => days.candles.push((symbol, candles)),
             Err(error) => {
                 days.trouble = Some(format!(
@@ -60,7 +59,7 @@ pub fn fetch(endpoint: &Endpoint, symbols: Vec<String>, now: UnixMillis) -> Days
 }
 
 fn fetch_one(
-    endpoint: &Endpoint,
+    asked: &Configured,
     symbol: &str,
     now: UnixMillis,
 ) -> Result<Vec<Candle>, MarketError> {
@@ -70,5 +69,6 @@ fn fetch_one(
         from: now.saturating_sub(ASKED_DAYS * Interval::Day.millis()),
         until: now,
     };
-    Ok(BINANCE.candles(&Client::new(endpoint)?, &query)?.rows)
+    let client = Client::new(&asked.endpoint)?;
+    Ok(asked.exchange.candles(&client, &query)?.rows)
 }

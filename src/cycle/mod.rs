@@ -2,8 +2,12 @@
 //! expired. The worker comes in by [`scheduled`], `generate_signals_now()` and `preview_signals()` by [`by_hand`]; `stages`
 //! is what they share, and `summary` puts a run into words.
 
+mod aside;
+mod asking;
 pub mod by_hand;
 mod days;
+mod exchanges;
+mod fetch;
 pub mod scheduled;
 mod settle;
 mod stages;

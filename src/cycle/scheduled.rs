@@ -1,12 +1,15 @@
 //! A run that the worker starts because it is due.
 
+use super::aside;
+use super::fetch::{Unanswered, fetch_timed};
 use super::settle::settle_due;
-use super::stages::{Outcome, RunTimes, fetch_timed, look_ahead, record};
+use super::stages::{Outcome, RunTimes, look_ahead, record};
 use crate::board::slots::{self, Stage};
 use crate::delivery::{self, Delivered, Role};
-use crate::ledger::{self, Run, Status, Trigger, uptime};
-use crate::postgres::{Failure, Scope, as_owner, process};
+use crate::ledger::{self, Plan, Run, Status, Trigger, uptime};
+use crate::postgres::{Db, Failure, Scope, as_owner, process};
 use crate::settings;
+use market::choice::{Standing, next_at};
 use market::{MarketError, backoff};
 use std::time::Duration;
 
@@ -50,19 +53,10 @@ pub fn run_scheduled() -> Result<Option<Ended>, Failure> {
     process::report_activity(Some(c"signal_hub: fetching tickers"));
     let fetched = match fetch_timed(scope, &plan, &mut times) {
         Ok(Ok(fetched)) => fetched,
-        Ok(Err(error)) => {
-            let failures = plan.standing.consecutive_failures + 1;
-            let delay =
-                backoff::delay(&error, failures, settings::interval(), plan.standing.jitter);
-            // What the exchange asks for counts from its reply, the rest from the start.
-            let answered_after = match error {
-                MarketError::LeftAlone { .. } => times.began.elapsed(),
-                _ => Duration::ZERO,
-            };
-            return record_failed(&times, error.into(), Some(answered_after + delay)).map(Some);
-        }
+        Ok(Err(unanswered)) => return record_unanswered(&times, &plan, &unanswered).map(Some),
         Err(failure) => return record_stopped(&times, failure).map(Some),
     };
+    let aside = aside::due(&plan, &fetched);
     slots::record_heartbeat(Stage::Recording);
     let recorded = match record(scope, Trigger::Worker, &plan, fetched, &mut times) {
         Ok(Some(recorded)) => recorded,
@@ -78,7 +72,15 @@ pub fn run_scheduled() -> Result<Option<Ended>, Failure> {
     // Half of the time until the next run is for deliveries and this; what is not settled by then
     // comes after the next run.
     let until = times.began + settings::interval() / 2;
-    let settled = settle_due(scope, &plan, &recorded, until);
+    let mut settled = settle_due(scope, &plan, &recorded, until);
+    if !aside.is_empty() {
+        match aside.ask(&plan, recorded.run_id, until) {
+            Ok(leave_alone) => settled.leave_alone = settled.leave_alone.max(leave_alone),
+            Err(failure) if failure.is_lock_not_available() => {}
+            // The run is good all the same.
+            Err(failure) => settled.failure = settled.failure.or(Some(failure)),
+        }
+    }
     let outcome = recorded.into_outcome(delivered, settled);
     Ok(Some(Ended::Ran(Box::new(outcome))))
 }
@@ -102,11 +104,61 @@ fn record_stopped(times: &RunTimes, failure: Failure) -> Result<Ended, Failure> 
     Ok(Ended::Ran(Box::new(outcome)))
 }
 
+/// Records a run that no exchange has answered, and how these stand.
+fn record_unanswered(
+    times: &RunTimes,
+    plan: &Plan,
+    unanswered: &Unanswered,
+) -> Result<Ended, Failure> {
+    let leave_alone = match unanswered.of_the_only_one(plan) {
+        Some(error) => leave_the_only_one_alone(times, plan, error),
+        None => leave_all_alone(times, plan, unanswered),
+    };
+    let failure = unanswered.failure(plan);
+    record_failed_with(times, failure, Some(leave_alone), |db| {
+        ledger::exchanges::enter(db, &plan.exchanges, &unanswered.standings)
+    })
+}
+
+/// For how long, from the start of the run. What the exchange asks for counts from its reply, the
+/// rest from the start.
+fn leave_the_only_one_alone(times: &RunTimes, plan: &Plan, error: &MarketError) -> Duration {
+    let failures = plan.standing.consecutive_failures + 1;
+    let delay = backoff::delay(error, failures, settings::interval(), plan.standing.jitter);
+    match error {
+        MarketError::LeftAlone { .. } => times.began.elapsed() + delay,
+        _ => delay,
+    }
+}
+
+/// Until the first of several exchanges may be asked again, from the start of the run.
+fn leave_all_alone(times: &RunTimes, plan: &Plan, unanswered: &Unanswered) -> Duration {
+    let known = plan.on_record.iter().map(|known| known.standing.clone());
+    let mut standings: Vec<Standing> = known.collect();
+    for new in &unanswered.standings {
+        if let Some(standing) = standings.get_mut(new.place) {
+            *standing = new.standing.clone();
+        }
+    }
+    let wait = next_at(&standings).map_or(0, |at| at.saturating_sub(times.started_at));
+    Duration::from_millis(wait.try_into().unwrap_or(0)).max(settings::interval())
+}
+
 /// Records a failed run.
 fn record_failed(
     times: &RunTimes,
     failure: Failure,
     leave_alone: Option<Duration>,
+) -> Result<Ended, Failure> {
+    record_failed_with(times, failure, leave_alone, |_| Ok(()))
+}
+
+/// The same, with something else in its transaction.
+fn record_failed_with(
+    times: &RunTimes,
+    failure: Failure,
+    leave_alone: Option<Duration>,
+    with: impl Fn(&Db) -> Result<(), Failure>,
 ) -> Result<Ended, Failure> {
     let run = Run {
         retry_at: leave_alone
@@ -114,7 +166,8 @@ fn record_failed(
         ..times.run()
     };
     as_owner(Scope::Worker, c"signal_hub: recording a failed run", |db| {
-        ledger::record_run(db, Trigger::Worker, &run, &Status::Failed(&failure))
+        ledger::record_run(db, Trigger::Worker, &run, &Status::Failed(&failure))?;
+        with(db)
     })?;
     Ok(Ended::Failed {
         failure,

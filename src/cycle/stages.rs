@@ -1,15 +1,13 @@
 //! The stages that every run goes through, whoever starts it.
 
-use super::days::{self, Days};
+use super::fetch::Fetched;
 use super::settle::Settled;
 use super::summary::summary;
-use crate::board::slots::{self, Stage};
 use crate::delivery::Delivered;
-use crate::ledger::{self, Plan, Run, Status, Trigger};
+use crate::ledger::{self, OfRun, Plan, Run, Status, Trigger};
 use crate::postgres::process::unix_millis;
-use crate::postgres::{Db, Failure, Scope, as_owner, catch, interrupt, wanted};
-use crate::settings;
-use market::{Endpoint, Exchange, MarketError, Tickers, UnixMillis};
+use crate::postgres::{Db, Failure, Scope, as_owner, wanted};
+use market::{Tickers, UnixMillis};
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 use strategy::{Episode, Signal, Verdict};
@@ -55,7 +53,7 @@ impl Outcome {
 pub struct RunTimes {
     pub started_at: UnixMillis,
     pub began: Instant,
-    fetch_ms: Option<f64>,
+    pub fetch_ms: Option<f64>,
     judge_ms: Option<f64>,
 }
 
@@ -80,14 +78,6 @@ impl RunTimes {
     }
 }
 
-/// The exchange's reply and when it had arrived.
-pub struct Fetched {
-    tickers: Tickers,
-    /// Daily candles, for the runs that follow.
-    days: Days,
-    at: UnixMillis,
-}
-
 /// Looks whether the numbers of the next signals are free, before anybody waits for these. When
 /// that cannot be told, as while somebody has the table locked, it is seen to when there are
 /// signals to record: a run without any does not need it.
@@ -106,45 +96,6 @@ pub fn look_ahead(scope: Scope, plan: &mut Plan) -> Result<(), Failure> {
             Ok(())
         }
     }
-}
-
-/// [`fetch`], and enters the time it took, also when it failed.
-pub fn fetch_timed(
-    scope: Scope,
-    plan: &Plan,
-    times: &mut RunTimes,
-) -> Result<Result<Fetched, MarketError>, Failure> {
-    let began = Instant::now();
-    let fetched = catch(|| fetch(scope, plan));
-    times.fetch_ms = Some(millis(began));
-    fetched
-}
-
-/// One request for all the symbols asked for. The outer error is ours, the inner one the
-/// exchange's.
-pub fn fetch(scope: Scope, plan: &Plan) -> Result<Result<Fetched, MarketError>, Failure> {
-    let endpoint: Endpoint = settings::endpoint();
-    let asked = plan.asked.clone();
-    let tickers = if asked.is_empty() {
-        Ok((Tickers::default(), Days::default()))
-    } else {
-        let (lacking_days, now) = (days::to_ask(&plan.lacking_days), unix_millis());
-        interrupt::run_on_helper(
-            move || {
-                let tickers = market::BINANCE.tickers(&endpoint, &asked)?;
-                Ok((tickers, days::fetch(&endpoint, lacking_days, now)))
-            },
-            || {
-                slots::record_heartbeat(Stage::Fetching);
-                make_way_for_drop_database(scope)
-            },
-        )?
-    };
-    Ok(tickers.map(|(tickers, days)| Fetched {
-        tickers,
-        days,
-        at: unix_millis(),
-    }))
 }
 
 /// An error when this is a worker and somebody needs the database without sessions.
@@ -181,8 +132,13 @@ pub fn judge<'a>(
         .iter()
         .map(|rule| {
             let episodes = ledger::episodes(db, &rule.strategy)?;
-            let verdicts =
-                strategy::judge(rule, &plan.watched, &fetched.tickers, &episodes, fetched.at);
+            let verdicts = strategy::judge(
+                rule,
+                &fetched.watched,
+                &fetched.tickers,
+                &episodes,
+                fetched.at,
+            );
             Ok(Judged {
                 strategy: &rule.strategy,
                 verdicts,
@@ -255,6 +211,9 @@ pub fn record(
             .collect();
         let withheld = ledger::protections::withheld(db, &signals)?;
         let mut message = summary(plan, verdicts());
+        if let Some(note) = &fetched.note {
+            message = format!("{message}; {note}");
+        }
         if let Some(withheld) = withheld.message() {
             message = format!("{message}; {withheld}");
         }
@@ -272,6 +231,7 @@ pub fn record(
             symbols_judged: has_to_judge.then_some(judged_symbols.len()),
             signals_generated,
             message: Some(message.clone()),
+            exchange: plan.exchanges.get(fetched.place).cloned(),
             ..times.run()
         };
         let run_id = ledger::record_run(
@@ -283,7 +243,9 @@ pub fn record(
             },
         )?;
         let tickers = fetched.tickers.rows.values().flatten();
-        ledger::outcomes::look(db, &plan.open, tickers)?;
+        let sources = fetched.sources(plan);
+        ledger::outcomes::look(db, &plan.open, &sources, tickers)?;
+        fetched.enter_standings(db, plan)?;
         if !fetched.days.candles.is_empty() {
             ledger::days::keep(db, &fetched.days.candles)?;
         }
@@ -291,16 +253,14 @@ pub fn record(
             let count = i64::try_from(signals_generated).unwrap_or(i64::MAX);
             ledger::go_beyond_deliveries(db, count)?;
         }
+        let of_run = OfRun {
+            run_id,
+            now: fetched.at,
+            withheld: &withheld,
+            sources,
+        };
         for (rule, judged) in plan.rules.iter().zip(&judged) {
-            ledger::record_verdicts(
-                db,
-                run_id,
-                rule,
-                fetched.at,
-                &judged.verdicts,
-                &judged.episodes,
-                &withheld,
-            )?;
+            ledger::record_verdicts(db, &of_run, rule, &judged.verdicts, &judged.episodes)?;
         }
         if signals_generated > 0 {
             ledger::record_times(db, run_id, millis(recording))?;
@@ -323,6 +283,6 @@ fn exchange_time(tickers: &Tickers) -> Option<UnixMillis> {
     newest.max(tickers.exchange_time)
 }
 
-fn millis(since: Instant) -> f64 {
+pub fn millis(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1000.0
 }

@@ -5,7 +5,7 @@ use super::recordset::{self, Column, Kind, column};
 use super::uptime;
 use crate::postgres::encoding::prose;
 use crate::postgres::{Db, Failure};
-use crate::settings;
+use crate::settings::{self, Configured};
 use market::UnixMillis;
 
 /// What starts a run.
@@ -39,6 +39,8 @@ pub struct Run {
     pub judge_ms: Option<f64>,
     pub message: Option<String>,
     pub retry_at: Option<UnixMillis>,
+    /// The exchange that most of its tickers are from; `None` stands for the preferred one.
+    pub exchange: Option<Configured>,
 }
 
 /// How a run that is entered into the history went.
@@ -71,6 +73,11 @@ impl NewRun<'_> {
         !matches!(self.status, Status::Ok { finished: false })
     }
 
+    fn exchange(&self) -> Option<Configured> {
+        let preferred = || settings::exchanges().ok()?.into_iter().next();
+        self.run.exchange.clone().or_else(preferred)
+    }
+
     fn failure(&self) -> Option<&Failure> {
         match self.status {
             Status::Failed(failure) => Some(failure),
@@ -80,7 +87,7 @@ impl NewRun<'_> {
 }
 
 /// What is written of a run when it is entered; `finished_at` is written beside it.
-fn run_columns<'a>() -> [Column<NewRun<'a>>; 14] {
+fn run_columns<'a>() -> [Column<NewRun<'a>>; 15] {
     use Kind::{Double, Integer, Prose, Text, Time};
     [
         column("trigger", Text, |r| r.trigger.as_str().into()),
@@ -106,8 +113,11 @@ fn run_columns<'a>() -> [Column<NewRun<'a>>; 14] {
         column("sqlstate", Text, |r| {
             r.failure().map(|f| f.sqlstate.to_string()).into()
         }),
-        column("exchange_url", Text, |_| {
-            settings::shown_exchange_url().into()
+        column("exchange", Text, |r| r.exchange().map(|e| e.name()).into()),
+        // One that was refused may hold a password.
+        column("exchange_url", Text, |r| {
+            let url = r.exchange().map(|exchange| exchange.endpoint.base_url);
+            url.filter(|url| market::check_url(url).is_ok()).into()
         }),
     ]
 }

@@ -3,8 +3,10 @@
 //! with their schema.
 
 pub mod days;
+pub mod exchanges;
 mod forecasts;
 mod history;
+pub mod instruments;
 mod numbers;
 pub mod outcomes;
 mod plan;
@@ -25,4 +27,4 @@ pub use plan::{
     standing,
 };
 pub use rules::{RULE_COLUMNS, rule};
-pub use verdicts::record_verdicts;
+pub use verdicts::{OfRun, record_verdicts};

@@ -1,13 +1,16 @@
 //! What a run reads: rules, watchlist, memory, and how the runs before it went.
 
 use super::days::{self, DAY_MS};
+use super::exchanges::{self, OnRecord};
+use super::instruments::{self, Instruments};
 use super::outcomes::{self, Open};
 use super::rules::rules;
 use super::uptime;
 use crate::postgres::process::unix_millis;
 use crate::postgres::statements::text;
 use crate::postgres::{Db, Failure};
-use crate::settings;
+use crate::settings::{self, Configured};
+use market::choice::next_at;
 use market::{Asked, LastLook, UnixMillis};
 use rust_decimal::Decimal;
 use std::collections::HashMap;
@@ -20,6 +23,11 @@ const RUNS_THAT_COUNT: &str = include_str!("../../sql/queries/runs_that_count.sq
 /// What a run needs to know before it asks the exchange.
 #[derive(Debug)]
 pub struct Plan {
+    /// The exchanges in the order of preference, at least one; how each stands; and the pairs that
+    /// each is known to list.
+    pub exchanges: Vec<Configured>,
+    pub on_record: Vec<OnRecord>,
+    pub instruments: Instruments,
     /// Enabled rows of the watchlist.
     pub watched: Vec<Watched>,
     /// The same symbols, with what the last look at them found, when there is a strategy to judge
@@ -54,9 +62,9 @@ impl Plan {
 pub struct Standing {
     /// Failed runs of the worker since the last good one.
     pub consecutive_failures: u32,
-    /// Until when this exchange is to be left alone, by the last run.
+    /// Until when exchanges are to be left alone, all of them, by the last run.
     pub retry_at: Option<UnixMillis>,
-    /// Whether that is because the exchange said so.
+    /// Whether that is because they said so.
     pub asked_to_wait: bool,
     /// 0 to 1, drawn at random each time.
     pub jitter: f64,
@@ -64,6 +72,8 @@ pub struct Standing {
 
 /// Reads the plan of the next run.
 pub fn plan(db: &Db) -> Result<Plan, Failure> {
+    let exchanges = configured()?;
+    let on_record = exchanges::on_record(db, &exchanges)?;
     let mut unusable = Vec::new();
     let symbols = db.read(
         "SELECT symbol, tick_size::text, status IN ('TRADING', 'HALTED', 'STALE', 'INVALID'), status = 'UNKNOWN',
@@ -120,7 +130,11 @@ pub fn plan(db: &Db) -> Result<Plan, Failure> {
     } else {
         Vec::new()
     };
+    let standing = standing_of(db, &exchanges, &on_record)?;
     Ok(Plan {
+        instruments: instruments::known(db, &exchanges)?,
+        exchanges,
+        on_record,
         watched,
         asked,
         open,
@@ -130,7 +144,7 @@ pub fn plan(db: &Db) -> Result<Plan, Failure> {
         undelivered,
         numbers_in_doubt: false,
         paused: paused(db)?,
-        standing: standing(db)?,
+        standing,
     })
 }
 
@@ -216,8 +230,51 @@ pub fn reopen_refused(db: &Db) -> Result<i64, Failure> {
     Ok(i64::try_from(reopened).unwrap_or(i64::MAX))
 }
 
-/// Reads how the runs before stand with the exchange.
+/// The exchanges that are configured.
+///
+/// # Errors
+/// 22023 when the setting cannot be used.
+fn configured() -> Result<Vec<Configured>, Failure> {
+    settings::exchanges().map_err(|reason| {
+        Failure::bad_settings(format!("signal_hub.exchanges cannot be used: {reason}"))
+            .hint("Correct signal_hub.exchanges and reload the configuration.")
+    })
+}
+
+/// Reads how the runs before stand with the exchanges.
 pub fn standing(db: &Db) -> Result<Standing, Failure> {
+    let exchanges = configured()?;
+    let on_record = exchanges::on_record(db, &exchanges)?;
+    standing_of(db, &exchanges, &on_record)
+}
+
+/// With several exchanges, each counts by what is on record of it; with one, the last run does.
+fn standing_of(
+    db: &Db,
+    exchanges: &[Configured],
+    on_record: &[OnRecord],
+) -> Result<Standing, Failure> {
+    let by_runs = standing_by_runs(db, exchanges)?;
+    if exchanges.len() == 1 {
+        return Ok(by_runs);
+    }
+    let standings: Vec<_> = on_record
+        .iter()
+        .map(|known| known.standing.clone())
+        .collect();
+    let now = unix_millis();
+    Ok(Standing {
+        retry_at: next_at(&standings).filter(|at| *at > now),
+        asked_to_wait: standings
+            .iter()
+            .all(|standing| standing.asked_to_wait && standing.retry_at.is_some_and(|at| at > now)),
+        ..by_runs
+    })
+}
+
+fn standing_by_runs(db: &Db, exchanges: &[Configured]) -> Result<Standing, Failure> {
+    let preferred = exchanges.first();
+    let url = preferred.map_or("", |preferred| preferred.endpoint.base_url.as_str());
     let found = db.read(
         &format!(
             "SELECT (SELECT count(*) FROM @extschema@.signal_runs WHERE status = 'failed' AND trigger = 'worker' AND run_id >
@@ -232,7 +289,7 @@ pub fn standing(db: &Db) -> Result<Standing, Failure> {
                  ON last.retry_at > clock_timestamp() AND last.exchange_url = $1
                 AND isfinite(last.retry_at) AND isfinite(last.started_at)"
         ),
-        &[settings::endpoint().base_url.into()],
+        &[url.into()],
         |row| {
             Ok(Standing {
                 consecutive_failures: row.get::<i64>(1)?.and_then(|n| n.try_into().ok()).unwrap_or(0),
@@ -284,7 +341,7 @@ pub fn is_usable_tick(tick: Decimal) -> bool {
     Decimal::ZERO < tick && tick <= Decimal::from(1_000_000_000) && tick.scale() <= 18
 }
 
-fn usable_tick(number: &str) -> Option<Decimal> {
+pub fn usable_tick(number: &str) -> Option<Decimal> {
     let tick = Decimal::from_str_exact(number).ok();
     tick.filter(|tick| is_usable_tick(*tick))
 }

@@ -1,5 +1,6 @@
 //! What a run decided: signals, episodes, and what is known of the symbols.
 
+use super::exchanges::Sources;
 use super::forecasts;
 use super::outcomes::{self, Opened};
 use super::plan::is_usable_tick;
@@ -7,12 +8,22 @@ use super::protections::Withheld;
 use super::recordset::Kind::{BigInt, Json, Numeric, NumericArray, Prose, Text, Time};
 use super::recordset::{self, Column, column};
 use crate::postgres::{Db, Failure};
+use crate::settings::Configured;
 use market::{Ticker, UnixMillis};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use strategy::distances::range_percent;
 use strategy::{Episode, Rule, Side, Signal, Verdict};
+
+/// What all verdicts of a run have in common.
+pub struct OfRun<'a> {
+    pub run_id: i64,
+    /// When the tickers had arrived.
+    pub now: UnixMillis,
+    pub withheld: &'a Withheld,
+    pub sources: Sources<'a>,
+}
 
 /// A signal with all that its row is made of.
 struct NewSignal<'a> {
@@ -24,6 +35,8 @@ struct NewSignal<'a> {
     /// The protection that withholds it.
     withheld_by: Option<&'a str>,
     forecast: Option<forecasts::Made>,
+    /// The exchange that its ticker is from.
+    exchange: Option<&'a Configured>,
 }
 
 impl NewSignal<'_> {
@@ -33,7 +46,7 @@ impl NewSignal<'_> {
 }
 
 /// What a run writes of a signal; the columns of its delivery are filled later.
-fn signal_columns<'a>() -> [Column<NewSignal<'a>>; 30] {
+fn signal_columns<'a>() -> [Column<NewSignal<'a>>; 32] {
     [
         column("run_id", BigInt, |s| s.run_id.into()),
         column("strategy", Text, |s| s.rule.strategy.clone().into()),
@@ -78,6 +91,12 @@ fn signal_columns<'a>() -> [Column<NewSignal<'a>>; 30] {
         column("trade_count", BigInt, |s| s.ticker().trade_count.into()),
         column("open_time", Time, |s| s.ticker().open_time.into()),
         column("close_time", Time, |s| s.ticker().close_time.into()),
+        column("close_time_source", Text, |s| {
+            s.ticker().time_source.name().into()
+        }),
+        column("exchange", Text, |s| {
+            s.exchange.map(Configured::name).into()
+        }),
         column("gates", Json, |s| gates(s.verdict)),
         column("created_at", Time, |s| s.created_at.into()),
         column("withheld_by", Text, |s| s.withheld_by.into()),
@@ -127,12 +146,10 @@ fn symbol_columns<'a>() -> [Column<&'a Verdict<'a>>; 4] {
 /// What the statements raise.
 pub fn record_verdicts(
     db: &Db,
-    run_id: i64,
+    run: &OfRun,
     rule: &Rule,
-    now: UnixMillis,
     verdicts: &[Verdict],
     before: &HashMap<String, Episode>,
-    withheld: &Withheld,
 ) -> Result<(), Failure> {
     let mut signals = Vec::new();
     for verdict in verdicts {
@@ -140,13 +157,14 @@ pub fn record_verdicts(
             continue;
         };
         signals.push(NewSignal {
-            run_id,
+            run_id: run.run_id,
             rule,
             verdict,
             signal,
-            created_at: now,
-            withheld_by: withheld.by(&rule.strategy, verdict.symbol),
+            created_at: run.now,
+            withheld_by: run.withheld.by(&rule.strategy, verdict.symbol),
             forecast: forecasts::made(db, &rule.strategy, signal)?,
+            exchange: run.sources.of(verdict.symbol),
         });
     }
     if !signals.is_empty() {
@@ -177,13 +195,11 @@ fn insert_signals(db: &Db, rule: &Rule, signals: Vec<NewSignal>) -> Result<(), F
         recordset::values(&columns),
         recordset::source(&columns)
     );
-    let [of_outcomes, source] = outcomes::arguments(opened);
     db.run(
         &outcomes::opening(&insert),
         &[
             recordset::rows(&columns, signals).into(),
-            of_outcomes,
-            source,
+            outcomes::argument(opened),
         ],
     )?;
     Ok(())
@@ -192,6 +208,7 @@ fn insert_signals(db: &Db, rule: &Rule, signals: Vec<NewSignal>) -> Result<(), F
 fn opened<'a>(new: &NewSignal<'a>) -> Opened<'a> {
     Opened {
         symbol: &new.signal.ticker.symbol,
+        source: new.exchange.map(outcomes::source),
         signal_type: new.signal.side.as_str(),
         signal_at: new.signal.ticker.close_time,
         stop_loss_percent: new.signal.distances.stop_loss_percent,

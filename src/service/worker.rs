@@ -43,7 +43,8 @@ struct Worker {
     /// The installation that the worker serves, by its id.
     installation: Option<u32>,
     schedule: Option<Schedule>,
-    exchange_url: String,
+    /// The exchanges with their base URLs, as the settings have them.
+    exchanges: Vec<String>,
     /// When to deliver what is left undelivered; `None` when nothing is.
     resume_at: Option<Instant>,
     /// Fan-outs in a row that had to stop for a lock.
@@ -56,7 +57,7 @@ impl Worker {
         Self {
             installation: None,
             schedule: None,
-            exchange_url: settings::endpoint().base_url,
+            exchanges: configured_exchanges(),
             // A predecessor may have been stopped in the middle of one.
             resume_at: Some(Instant::now()),
             held_up: 0,
@@ -108,15 +109,15 @@ impl Worker {
     fn take_up_settings(&mut self) {
         process::reload_settings_if_asked();
         let now = Instant::now();
-        let url = settings::endpoint().base_url;
+        let exchanges = configured_exchanges();
         if let Some(schedule) = &mut self.schedule {
             schedule.set_interval(settings::interval(), now);
-            if url != self.exchange_url {
+            if exchanges != self.exchanges {
                 // The time that the old host asked for does not apply to the new one.
                 schedule.beat_now(now);
             }
         }
-        self.exchange_url = url;
+        self.exchanges = exchanges;
         match settings::troubles() {
             Some(troubles) => report(Work::Configuring, &Failure::bad_settings(troubles)),
             None => recovered(Work::Configuring),
@@ -161,7 +162,7 @@ impl Worker {
             Ok(None) => recovered(Work::RecordingCalls),
             Ok(Some(leave_alone)) => {
                 recovered(Work::RecordingCalls);
-                if let Some(schedule) = &mut self.schedule {
+                if let (Some(schedule), [_]) = (&mut self.schedule, self.exchanges.as_slice()) {
                     schedule.hold_until(Instant::now() + leave_alone);
                 }
             }
@@ -278,6 +279,13 @@ impl Worker {
         }
         retired
     }
+}
+
+/// Empty when the setting cannot be used.
+fn configured_exchanges() -> Vec<String> {
+    let configured = settings::exchanges().unwrap_or_default().into_iter();
+    let named = configured.map(|it| format!("{}={}", it.name(), it.endpoint.base_url));
+    named.collect()
 }
 
 /// What a check of the database finds.

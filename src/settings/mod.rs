@@ -8,15 +8,20 @@
 //! what somebody meant to keep, or asks an exchange that nobody chose. [`troubles`] says what
 //! cannot be used and what follows from it.
 
+mod checks;
+mod exchanges;
 mod retention;
 
+pub use exchanges::Configured;
+
 use crate::postgres::process;
-use market::Endpoint;
+use checks::{check_exchange_url, check_exchanges, check_run_retention, check_signal_retention};
+use market::{Endpoint, Exchange};
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::prelude::*;
 use retention::{DAY, MINUTE, parse_retention};
 use rust_decimal::Decimal;
-use std::ffi::{CStr, CString, c_char, c_void};
+use std::ffi::{CStr, CString, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -24,6 +29,8 @@ static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 static INTERVAL_S: GucSetting<i32> = GucSetting::<i32>::new(30);
 static EXCHANGE_URL: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"https://data-api.binance.vision"));
+static EXCHANGES: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"binance"));
 static HTTP_TIMEOUT_MS: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 static HTTP_MAX_BODY_KB: GucSetting<i32> = GucSetting::<i32>::new(4096);
 static CA_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
@@ -51,15 +58,42 @@ pub fn interval() -> Duration {
     Duration::from_secs(INTERVAL_S.get().max(1) as u64)
 }
 
-/// Where tickers come from, and the limits of asking.
-pub fn endpoint() -> Endpoint {
+/// The exchanges that tickers come from, in the order of preference, at least one.
+///
+/// # Errors
+/// Why `signal_hub.exchanges` cannot be used; then none is asked.
+pub fn exchanges() -> Result<Vec<Configured>, String> {
+    let list = text(&EXCHANGES);
+    let entries = exchanges::parse(&list)?;
+    let mut of_the_first = Some(text(&EXCHANGE_URL));
+    let configured = entries.into_iter().map(|(exchange, url)| {
+        let own = exchange.base_url();
+        // The default is a host of the one exchange that speaks to it.
+        let of_the_first = of_the_first
+            .take()
+            .filter(|url| *url != market::BINANCE.base_url() || own == url);
+        let base_url = url.map(str::to_owned).or(of_the_first);
+        Configured {
+            exchange,
+            endpoint: endpoint(base_url.unwrap_or_else(|| own.to_owned())),
+        }
+    });
+    Ok(configured.collect())
+}
+
+fn endpoint(base_url: String) -> Endpoint {
     Endpoint {
-        base_url: text(&EXCHANGE_URL),
-        timeout: Duration::from_millis(HTTP_TIMEOUT_MS.get() as u64),
+        base_url,
+        timeout: http_timeout(),
         max_body: HTTP_MAX_BODY_KB.get() as u64 * 1024,
         ca_file: Some(text(&CA_FILE)).filter(|path| !path.is_empty()),
         http_proxy: None,
     }
+}
+
+/// Longest time that one fetch may take in all, whoever is asked.
+pub fn http_timeout() -> Duration {
+    Duration::from_millis(HTTP_TIMEOUT_MS.get() as u64)
 }
 
 /// Subscribers per transaction of the fan-out.
@@ -81,12 +115,6 @@ pub fn settle_requests_per_run() -> usize {
 pub fn fee_percent() -> Decimal {
     // The shortest decimal that is this binary fraction: what was written in the file.
     Decimal::from_str_exact(&FEE_PERCENT.get().to_string()).unwrap_or_default()
-}
-
-/// The exchange as it can be shown; `None` when the URL cannot be used, since one that was
-/// refused may hold a password.
-pub fn shown_exchange_url() -> Option<String> {
-    Some(text(&EXCHANGE_URL)).filter(|url| market::check_url(url).is_ok())
 }
 
 /// Age at which rows of `signal_runs` are purged; `None` keeps them.
@@ -118,7 +146,14 @@ pub fn troubles() -> Option<String> {
         "no run begins, since signal_hub.enabled is neither on nor off: set one of them and reload"
             .to_owned()
     });
-    let troubles: Vec<String> = enabled.into_iter().chain(retentions).collect();
+    let exchanges = exchanges::parse(&text(&EXCHANGES)).err().map(|reason| {
+        format!("no exchange is asked, since signal_hub.exchanges cannot be used: {reason}; correct it and reload")
+    });
+    let troubles: Vec<String> = enabled
+        .into_iter()
+        .chain(exchanges)
+        .chain(retentions)
+        .collect();
     (!troubles.is_empty()).then(|| troubles.join("; "))
 }
 
@@ -166,12 +201,23 @@ pub fn define() {
     unsafe {
         GucRegistry::define_string_guc_with_hooks(
             c"signal_hub.exchange_url",
-            c"Base URL of the exchange's market-data interface.",
-            c"It must speak Binance's spot REST interface. https, or http to this machine's loopback.",
+            c"Base URL of the first exchange of signal_hub.exchanges, unless that has one.",
+            c"It must speak that exchange's REST interface. https, or http to this machine's loopback. The default is ignored where the first is not binance.",
             &EXCHANGE_URL,
             GucContext::Sighup,
             GucFlags::SUPERUSER_ONLY,
             Some(check_exchange_url),
+            None,
+            None,
+        );
+        GucRegistry::define_string_guc_with_hooks(
+            c"signal_hub.exchanges",
+            c"Exchanges that tickers come from, in the order of preference.",
+            c"When the first one fails or says stop, the next is asked in the same run. A name may be followed by =URL, another base URL of the exchange.",
+            &EXCHANGES,
+            GucContext::Sighup,
+            GucFlags::SUPERUSER_ONLY,
+            Some(check_exchanges),
             None,
             None,
         );
@@ -278,84 +324,8 @@ unsafe extern "C-unwind" fn enabled_was_read(_value: bool, _extra: *mut c_void) 
     ENABLED_IS_UNREADABLE.store(false, Ordering::Relaxed);
 }
 
-/// Refuses a URL that the fetch would refuse.
-#[pg_guard]
-unsafe extern "C-unwind" fn check_exchange_url(
-    new_value: *mut *mut c_char,
-    _extra: *mut *mut c_void,
-    _source: pg_sys::GucSource::Type,
-) -> bool {
-    // SAFETY: as PostgreSQL calls it.
-    unsafe {
-        is_accepted(new_value, |url| {
-            market::check_url(url).map_err(|error| error.detail())
-        })
-    }
-}
-
-/// Refuses what is no age.
-#[pg_guard]
-unsafe extern "C-unwind" fn check_run_retention(
-    new_value: *mut *mut c_char,
-    _extra: *mut *mut c_void,
-    _source: pg_sys::GucSource::Type,
-) -> bool {
-    // SAFETY: as PostgreSQL calls it.
-    unsafe { is_accepted(new_value, |value| check_retention(value, MINUTE)) }
-}
-
-/// Refuses what is no age of a day at least.
-#[pg_guard]
-unsafe extern "C-unwind" fn check_signal_retention(
-    new_value: *mut *mut c_char,
-    _extra: *mut *mut c_void,
-    _source: pg_sys::GucSource::Type,
-) -> bool {
-    // SAFETY: as PostgreSQL calls it.
-    unsafe { is_accepted(new_value, |value| check_retention(value, DAY)) }
-}
-
-fn check_retention(value: &str, least: Duration) -> Result<(), String> {
-    parse_retention(value, least).map(drop).map_err(|reason| {
-        format!("It was refused because {reason}. Write a number with its unit, such as '90d', or 0 to keep everything.")
-    })
-}
-
-/// Whether a new value is taken: any in a file, a good one where somebody sets it.
-///
-/// # Safety
-/// `new_value` is what a check hook gets: a pointer to a string or to NULL.
-unsafe fn is_accepted(
-    new_value: *mut *mut c_char,
-    check: impl FnOnce(&str) -> Result<(), String>,
-) -> bool {
-    // SAFETY: as the caller promises.
-    let value = unsafe {
-        let value = *new_value;
-        if value.is_null() {
-            return true;
-        }
-        CStr::from_ptr(value).to_string_lossy()
-    };
-    match check(&value) {
-        Err(detail) if process::runs_a_command() && !DEFINING.load(Ordering::Relaxed) => {
-            set_setting_error_detail(&detail);
-            false
-        }
-        _ => true,
-    }
-}
-
 /// Makes settings under `prefix` that nobody defined an error.
 fn reserve_setting_prefix(prefix: &CStr) {
     // SAFETY: the string outlives the call, which copies it.
     unsafe { pg_sys::MarkGUCPrefixReserved(prefix.as_ptr()) }
-}
-
-/// DETAIL of the error that PostgreSQL raises when a setting's check fails.
-fn set_setting_error_detail(detail: &str) {
-    let detail = CString::new(detail.replace('\0', "")).unwrap_or_default();
-    // SAFETY: the string is copied into PostgreSQL's memory, where the setting machinery expects
-    // it.
-    unsafe { pg_sys::GUC_check_errdetail_string = pg_sys::pstrdup(detail.as_ptr()) }
 }

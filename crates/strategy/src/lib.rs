@@ -31,6 +31,7 @@ mod text;
 
 pub use distances::Distances;
 pub use episode::{Episode, Reason};
+pub use finding::{is_fit, is_usable};
 pub use gates::{Gate, GateReading};
 pub use judge::{Explanation, Signal, Verdict, changes_nothing, judge};
 pub use levels::Levels;

@@ -12,14 +12,13 @@ const FIRST_WAIT: Duration = Duration::from_secs(60);
 
 thread_local! {
     /// Taken out while a run settles: what an error interrupts is forgotten.
-    pub static MEMORY: Cell<Memory> = Cell::default();
+    /// By the base URL of the exchange that it is about.
+    pub static MEMORY: Cell<HashMap<String, Memory>> = Cell::default();
 }
 
 /// See the head of this file.
 #[derive(Debug, Default)]
 pub struct Memory {
-    /// What it is about; it holds for no other.
-    base_url: String,
     /// Whether the exchange said that it has no candles of a second.
     pub lacks_seconds: bool,
     /// The outcome for which the requests of the last run were not enough.
@@ -40,17 +39,6 @@ struct Later {
 }
 
 impl Memory {
-    /// The same, unless the exchange is another one.
-    pub fn of_exchange(self, base_url: &str) -> Self {
-        if self.base_url == base_url {
-            return self;
-        }
-        Self {
-            base_url: base_url.to_owned(),
-            ..Self::default()
-        }
-    }
-
     /// Whether the exchange may be asked for candles.
     pub fn may_ask(&self) -> bool {
         self.not_before.is_none_or(|at| at <= Instant::now())

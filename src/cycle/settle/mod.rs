@@ -7,16 +7,16 @@
 
 mod memory;
 
+use super::asking::Said;
+use super::exchanges;
 use super::stages::{Recorded, make_way_for_drop_database};
 use crate::board::slots::{self, Stage};
 use crate::ledger::outcomes::{self, DueOutcome};
 use crate::ledger::{self, Plan};
 use crate::postgres::process::unix_millis;
 use crate::postgres::{Db, Failure, Scope, as_owner, catch, interrupt, process};
-use crate::settings;
-use market::{
-    Asked, BINANCE, Client, Endpoint, Exchange, LastLook, MarketError, Ticker, UnixMillis, backoff,
-};
+use crate::settings::{self, Configured};
+use market::{Asked, Client, LastLook, MarketError, Ticker, UnixMillis, backoff};
 use memory::{MEMORY, Memory};
 use rust_decimal::Decimal;
 use std::time::{Duration, Instant};
@@ -41,10 +41,10 @@ pub struct Settled {
     pub in_trouble: bool,
 }
 
-/// Settles outcomes that are due, the oldest first, with no more requests than
-/// `signal_hub.settle_requests_per_run` allows, and no outcome begun after `until`. As long as the
-/// plan knows of none that is due, nothing is read. An exchange that says stop goes on record with
-/// the run.
+/// Settles outcomes that are due, the oldest of each exchange first, with no more requests than
+/// `signal_hub.settle_requests_per_run` allows, and no outcome begun after `until`. Each is settled
+/// by the exchange that its signal was judged on. As long as the plan knows of none that is due,
+/// nothing is read. An exchange that says stop goes on record with the run.
 pub fn settle_due(scope: Scope, plan: &Plan, recorded: &Recorded, until: Instant) -> Settled {
     // A clock that jumps ahead makes nothing due, and nothing void, that the exchange does not
     // see as past.
@@ -55,27 +55,41 @@ pub fn settle_due(scope: Scope, plan: &Plan, recorded: &Recorded, until: Instant
     if first.is_none_or(|first| !is_due(first, now)) {
         return Settled::default();
     }
-    let endpoint = settings::endpoint();
-    let mut memory = MEMORY.take().of_exchange(&endpoint.base_url);
+    let has_very_old = now.saturating_sub(first.unwrap_or(now)) > VOID_AFTER_MS;
+    let mut memories = MEMORY.take();
+    memories.retain(|url, _| plan.exchanges.iter().any(|exchange| exchange.url() == url));
     let mut settled = Settled::default();
-    if memory.may_ask() {
-        slots::record_heartbeat(Stage::Settling);
-        let pass = Pass {
-            scope,
-            run_id: recorded.run_id,
-            now,
-            endpoint,
-            until,
-            requests_left: settings::settle_requests_per_run(),
-            memory: &mut memory,
-            settled: &mut settled,
-        };
-        let first = first.unwrap_or(now);
-        pass.run(now.saturating_sub(first) > VOID_AFTER_MS);
+    let mut requests_left = settings::settle_requests_per_run();
+    for (place, exchange) in plan.exchanges.iter().enumerate() {
+        let memory = memories.entry(exchange.url().to_owned()).or_default();
+        if memory.may_ask() && !is_left_alone(plan, place) && requests_left > 0 {
+            slots::record_heartbeat(Stage::Settling);
+            let pass = Pass {
+                scope,
+                plan,
+                run_id: recorded.run_id,
+                now,
+                place,
+                exchange: exchange.clone(),
+                until,
+                requests_left: &mut requests_left,
+                memory,
+                settled: &mut settled,
+            };
+            pass.run(has_very_old && place == 0);
+        }
+        settled.in_trouble |= memory.is_in_trouble();
     }
-    settled.in_trouble = memory.is_in_trouble();
-    MEMORY.set(memory);
+    MEMORY.set(memories);
     settled
+}
+
+/// Whether one of several exchanges is not to be asked, as it said stop.
+fn is_left_alone(plan: &Plan, place: usize) -> bool {
+    let known = plan.on_record.get(place).map(|known| &known.standing);
+    plan.exchanges.len() > 1
+        && known
+            .is_some_and(|standing| standing.asked_to_wait && !standing.may_be_asked(unix_millis()))
 }
 
 fn is_due(expires_at: UnixMillis, now: UnixMillis) -> bool {
@@ -93,12 +107,15 @@ enum Next {
 /// One call of [`settle_due`].
 struct Pass<'m> {
     scope: Scope,
+    plan: &'m Plan,
     run_id: i64,
     /// The time, by the clock that is behind: this server's or the exchange's.
     now: UnixMillis,
-    endpoint: Endpoint,
+    /// The exchange that is asked, and its place among those configured.
+    place: usize,
+    exchange: Configured,
     until: Instant,
-    requests_left: usize,
+    requests_left: &'m mut usize,
     memory: &'m mut Memory,
     settled: &'m mut Settled,
 }
@@ -114,16 +131,19 @@ impl Pass<'_> {
     }
 
     fn settle_all(&mut self, has_very_old: bool) -> Result<(), Failure> {
-        let at_most = self.requests_left + self.memory.put_off();
+        let at_most = *self.requests_left + self.memory.put_off();
+        let sources: Vec<String> = self.plan.exchanges.iter().map(outcomes::source).collect();
+        let source = outcomes::source(&self.exchange);
         let due = as_owner(self.scope, c"signal_hub: reading due outcomes", |db| {
             if has_very_old {
-                outcomes::void_of_other_exchanges(db, VOID_AT_ONCE)?;
+                outcomes::void_of_other_exchanges(db, VOID_AT_ONCE, &sources)?;
             }
-            outcomes::due(db, i64::try_from(at_most).unwrap_or(i64::MAX))
+            let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
+            outcomes::due(db, at_most, &source, self.place == 0)
         })?;
         self.memory.forget_all_but(&due);
         for due in due {
-            if self.requests_left == 0 || Instant::now() >= self.until {
+            if *self.requests_left == 0 || Instant::now() >= self.until {
                 break;
             }
             let terms = due.terms.as_ref();
@@ -209,10 +229,19 @@ impl Pass<'_> {
         self.settled.failure = Some(failure.clone());
         if let MarketError::LeftAlone { .. } = error {
             let delay = backoff::delay(&error, 1, settings::interval(), 0.5);
-            self.settled.leave_alone = Some(delay);
+            // With several exchanges, the others are asked meanwhile.
+            if self.plan.exchanges.len() == 1 {
+                self.settled.leave_alone = Some(delay);
+            }
+            let new = exchanges::standings(
+                self.plan,
+                &[(self.place, Said::Failed(error.clone()))],
+                unix_millis(),
+            );
             let retry_at = unix_millis().saturating_add(delay.as_millis() as i64);
             self.write(|db| {
                 ledger::record_leave_alone(db, self.run_id, &failure, retry_at)?;
+                ledger::exchanges::enter(db, &self.plan.exchanges, &new)?;
                 Ok(true)
             })?;
         }
@@ -233,13 +262,13 @@ impl Pass<'_> {
 
     /// An exchange without candles: the last price of now ends the signal.
     fn settle_by_samples(&mut self, due: &DueOutcome) -> Result<Next, Failure> {
-        self.requests_left = self.requests_left.saturating_sub(1);
-        let endpoint = self.endpoint.clone();
+        *self.requests_left = self.requests_left.saturating_sub(1);
+        let of = self.exchange.clone();
         let asked = Asked {
             symbol: due.symbol.clone(),
             last_look: LastLook::Never,
         };
-        let tickers = self.on_helper(move || BINANCE.tickers(&endpoint, &[asked]))?;
+        let tickers = self.on_helper(move || of.exchange.tickers(&of.endpoint, &[asked]))?;
         let price = match tickers {
             Ok(mut tickers) => {
                 let row = tickers.rows.remove(&due.symbol);
@@ -266,14 +295,14 @@ impl Pass<'_> {
     /// Asks for candles until nothing more is wanted, the requests are used up, or the exchange
     /// answers with an error, which is returned.
     fn ask(&mut self, settling: &mut Settling) -> Result<Option<MarketError>, Failure> {
-        let (endpoint, mut left) = (self.endpoint.clone(), self.requests_left);
+        let (exchange, mut left) = (self.exchange.clone(), *self.requests_left);
         let mut asking = settling.clone();
         let (asked, left, error) = self.on_helper(move || {
-            let error = ask_until_done(&endpoint, &mut asking, &mut left).err();
+            let error = ask_until_done(&exchange, &mut asking, &mut left).err();
             (asking, left, error)
         })?;
         *settling = asked;
-        self.requests_left = left;
+        *self.requests_left = left;
         Ok(error)
     }
 
@@ -306,17 +335,17 @@ impl Pass<'_> {
 
 /// On the helper thread.
 fn ask_until_done(
-    endpoint: &Endpoint,
+    asked: &Configured,
     settling: &mut Settling,
     requests_left: &mut usize,
 ) -> Result<(), MarketError> {
-    let client = Client::new(endpoint)?;
+    let client = Client::new(&asked.endpoint)?;
     while *requests_left > 0 {
         let Some(query) = settling.wanted() else {
             break;
         };
         *requests_left -= 1;
-        let answer = match BINANCE.candles(&client, &query) {
+        let answer = match asked.exchange.candles(&client, &query) {
             Ok(candles) => Answer::Candles(candles),
             Err(MarketError::NoSuchInterval { .. }) => Answer::NoSuchInterval,
             Err(error) => return Err(error),

@@ -21,15 +21,15 @@ mod opening;
 mod seen;
 mod settling;
 
-pub use opening::{Opened, arguments, opening, supersede};
+pub use opening::{Opened, argument, opening, supersede};
 pub use seen::{OPEN, Open, look, open_ones};
 pub use settling::{
     DueOutcome, VOID_AFTER, due, settle, settle_by_samples, void, void_of_other_exchanges,
 };
 
-use crate::settings;
+use crate::settings::Configured;
 
 /// The exchange as outcomes name it. Only the one that a signal was judged on settles it.
-fn source() -> Option<String> {
-    settings::shown_exchange_url().map(|url| url.trim_end_matches('/').to_owned())
+pub fn source(exchange: &Configured) -> String {
+    exchange.url().to_owned()
 }

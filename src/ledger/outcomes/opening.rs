@@ -1,6 +1,5 @@
 //! A row for each signal that is recorded.
 
-use super::source;
 use crate::ledger::recordset::Kind::{Numeric, NumericArray, Text, Time};
 use crate::ledger::recordset::{self, Column, column};
 use crate::postgres::{Db, Failure};
@@ -14,6 +13,8 @@ use strategy::forecast::Forecast;
 #[derive(Clone, Debug)]
 pub struct Opened<'a> {
     pub symbol: &'a str,
+    /// The exchange that it was judged on, see [`super::source`].
+    pub source: Option<String>,
     /// LONG or SHORT.
     pub signal_type: &'static str,
     /// Close time of the ticker.
@@ -28,9 +29,10 @@ pub struct Opened<'a> {
     pub forecast: Option<Forecast>,
 }
 
-fn opened_columns<'a>() -> [Column<Opened<'a>>; 8] {
+fn opened_columns<'a>() -> [Column<Opened<'a>>; 9] {
     [
         column("symbol", Text, |o| o.symbol.into()),
+        column("source", Text, |o| o.source.clone().into()),
         column("signal_type", Text, |o| o.signal_type.into()),
         column("signal_at", Time, |o| o.signal_at.into()),
         column("stop_loss_percent", Numeric, |o| exact(o.stop_loss_percent)),
@@ -57,7 +59,7 @@ fn exact(number: Decimal) -> Value {
 }
 
 /// The statement that inserts signals as `insert` does, an INSERT INTO signals without RETURNING,
-/// and opens their outcomes. Its arguments are that of `insert` and those of [`arguments`].
+/// and opens their outcomes. Its arguments are that of `insert` and [`argument`].
 pub fn opening(insert: &str) -> String {
     format!(
         "WITH new AS ({insert} RETURNING *)
@@ -69,7 +71,7 @@ pub fn opening(insert: &str) -> String {
          SELECT n.signal_id, n.strategy, n.symbol, n.signal_type, n.reason, n.close_time, n.expires_at, n.entry_price,
                 n.stop_loss, n.take_profit, r.stop_loss_percent, r.take_profit_percents, n.confidence,
                 n.quality_score, n.price_change_percent, r.range_percent, r.forecast_target, r.forecast_stop,
-                n.withheld_by, $3, n.entry_price,
+                n.withheld_by, r.source, n.entry_price,
                 n.entry_price
            FROM new n JOIN {} ON r.symbol = n.symbol
           ORDER BY n.signal_id",
@@ -77,13 +79,9 @@ pub fn opening(insert: &str) -> String {
     )
 }
 
-/// What [`opening`] is told of the signals, which are of one strategy, no two of one symbol: $2 and
-/// $3.
-pub fn arguments<'a>(opened: impl IntoIterator<Item = Opened<'a>>) -> [DatumWithOid<'static>; 2] {
-    [
-        recordset::rows(&opened_columns(), opened).into(),
-        source().into(),
-    ]
+/// What [`opening`] is told of the signals, which are of one strategy, no two of one symbol: $2.
+pub fn argument<'a>(opened: impl IntoIterator<Item = Opened<'a>>) -> DatumWithOid<'static> {
+    recordset::rows(&opened_columns(), opened).into()
 }
 
 /// Marks the outcomes of a strategy that are open while an opposite signal of their symbol comes.

@@ -1,6 +1,7 @@
 //! What was seen of prices while outcomes are open.
 
 use super::source;
+use crate::ledger::exchanges::Sources;
 use crate::ledger::recordset::Kind::{Numeric, Text, Time};
 use crate::ledger::recordset::{self, Column, column};
 use crate::postgres::statements::Row;
@@ -39,11 +40,14 @@ pub fn open_ones(row: &Row, first: usize) -> Result<Open, Failure> {
     })
 }
 
-fn ticker_columns<'a>() -> [Column<&'a Ticker>; 3] {
+fn ticker_columns<'a>() -> [Column<(&'a Ticker, Option<String>)>; 4] {
     [
-        column("symbol", Text, |t| t.symbol.as_str().into()),
-        column("last_price", Numeric, |t| t.last_price.to_string().into()),
-        column("close_time", Time, |t| t.close_time.into()),
+        column("symbol", Text, |(t, _)| t.symbol.as_str().into()),
+        column("last_price", Numeric, |(t, _)| {
+            t.last_price.to_string().into()
+        }),
+        column("close_time", Time, |(t, _)| t.close_time.into()),
+        column("source", Text, |(_, source)| source.clone().into()),
     ]
 }
 
@@ -59,11 +63,15 @@ fn ticker_columns<'a>() -> [Column<&'a Ticker>; 3] {
 pub fn look<'a>(
     db: &Db,
     open: &Open,
+    sources: &Sources,
     tickers: impl IntoIterator<Item = &'a Ticker>,
 ) -> Result<(), Failure> {
     let symbols: HashSet<&str> = open.symbols.iter().map(String::as_str).collect();
     let wanted = |ticker: &&Ticker| symbols.contains(ticker.symbol.as_str());
-    let tickers: Vec<&Ticker> = tickers.into_iter().filter(wanted).collect();
+    let source_of = |ticker: &Ticker| sources.of(&ticker.symbol).map(source);
+    let tickers = tickers.into_iter().filter(wanted);
+    let tickers: Vec<(&Ticker, Option<String>)> =
+        tickers.map(|ticker| (ticker, source_of(ticker))).collect();
     if tickers.is_empty() {
         return Ok(());
     }
@@ -78,7 +86,7 @@ pub fn look<'a>(
                           WHERE CASE o.signal_type WHEN 'LONG' THEN r.last_price >= target
                                                    ELSE r.last_price <= target END) AS targets
                    FROM @extschema@.signal_outcomes o JOIN {} ON r.symbol = o.symbol
-                  WHERE o.state = 'open' AND (o.source IS NULL OR o.source = $2)
+                  WHERE o.state = 'open' AND (o.source IS NULL OR o.source = r.source)
                     AND to_timestamp(r.close_time / 1000) > o.signal_at
                     AND to_timestamp(r.close_time / 1000) <= o.expires_at
                     AND (r.last_price BETWEEN o.low_seen AND o.high_seen) IS NOT TRUE
@@ -100,10 +108,7 @@ pub fn look<'a>(
                FROM seen s WHERE o.signal_id = s.signal_id AND o.state = 'open'",
             recordset::source(&columns)
         ),
-        &[
-            recordset::rows(&columns, tickers).into(),
-            source().unwrap_or_default().into(),
-        ],
+        &[recordset::rows(&columns, tickers).into()],
     )?;
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! From open to settled or void, once.
 
-use super::source;
 use crate::ledger::recordset::Kind::{
     BigInt, Boolean, Integer, Numeric, NumericArray, Text, Time, TimeArray,
 };
@@ -35,11 +34,17 @@ pub struct DueOutcome {
 }
 
 /// At most `limit` outcomes that are to be settled now, the one that expired first first: those
-/// judged on the exchange that is asked now, from 5 seconds after their expiry on. Reads one index.
+/// judged on the exchange `source`, from 5 seconds after their expiry on; those of which no exchange is
+/// known are the preferred one's. Reads one index.
 ///
 /// # Errors
 /// What the query raises.
-pub fn due(db: &Db, limit: i64) -> Result<Vec<DueOutcome>, Failure> {
+pub fn due(
+    db: &Db,
+    limit: i64,
+    source: &str,
+    is_preferred: bool,
+) -> Result<Vec<DueOutcome>, Failure> {
     db.read(
         "SELECT signal_id, symbol, signal_type, entry_price::text, stop_loss::text, array_to_string(take_profit, ' ', 'NULL'),
                 stop_loss_percent::text, array_to_string(take_profit_percents, ' ', 'NULL'),
@@ -47,13 +52,14 @@ pub fn due(db: &Db, limit: i64) -> Result<Vec<DueOutcome>, Failure> {
                 expires_at < clock_timestamp() - $3 * interval '1 second'
            FROM @extschema@.signal_outcomes
           WHERE state = 'open' AND expires_at <= clock_timestamp() - $2 * interval '1 second'
-            AND (source IS NULL OR source = $4)
+            AND (source = $4 OR $5 AND source IS NULL)
           ORDER BY expires_at, symbol, signal_id LIMIT $1",
         &[
             limit.into(),
             CANDLES_COME_AFTER.as_secs_f64().into(),
             VOID_AFTER.as_secs_f64().into(),
-            source().into(),
+            source.into(),
+            is_preferred.into(),
         ],
         |row| {
             Ok(DueOutcome {
@@ -271,7 +277,7 @@ const VOIDED: &str = "best_target = NULL, first_touch = NULL, ended = NULL, targ
 ///
 /// # Errors
 /// What the statement raises.
-pub fn void_of_other_exchanges(db: &Db, limit: i64) -> Result<usize, Failure> {
+pub fn void_of_other_exchanges(db: &Db, limit: i64, sources: &[String]) -> Result<usize, Failure> {
     db.run(
         &format!(
             "UPDATE @extschema@.signal_outcomes o SET state = 'void', {VOIDED},
@@ -279,14 +285,14 @@ pub fn void_of_other_exchanges(db: &Db, limit: i64) -> Result<usize, Failure> {
               WHERE o.signal_id = ANY (ARRAY(
                         SELECT signal_id FROM @extschema@.signal_outcomes
                          WHERE state = 'open' AND expires_at < clock_timestamp() - $2 * interval '1 second'
-                           AND source <> $3
+                           AND source <> ALL (string_to_array($3, ' '))
                          ORDER BY expires_at LIMIT $1))
                 AND o.state = 'open'"
         ),
         &[
             limit.into(),
             VOID_AFTER.as_secs_f64().into(),
-            source().unwrap_or_default().into(),
+            sources.join(" ").into(),
         ],
     )
 }

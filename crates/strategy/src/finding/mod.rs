@@ -226,6 +226,19 @@ impl<'a> Finding<'a> {
     }
 }
 
+/// Whether a row can be read, does not contradict itself, and is no older at `now` than `max_age_ms`
+/// nor ahead.
+pub fn is_usable(row: &Result<Ticker, String>, max_age_ms: i64, now: UnixMillis) -> bool {
+    row.as_ref().is_ok_and(|ticker| {
+        contradiction(ticker).is_none() && is_fresh(age_ms(ticker, now), max_age_ms)
+    })
+}
+
+/// Whether a row can be judged: it is usable, and its market trades.
+pub fn is_fit(row: &Result<Ticker, String>, max_age_ms: i64, now: UnixMillis) -> bool {
+    is_usable(row, max_age_ms, now) && row.as_ref().is_ok_and(is_trading)
+}
+
 fn fault(row: &Result<Ticker, String>) -> Option<Cow<'_, str>> {
     match row {
         Ok(ticker) => contradiction(ticker).map(Cow::Owned),
