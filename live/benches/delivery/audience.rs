@@ -1,4 +1,4 @@
-//! A thousand clients, each with its own connection, on one thread that uses as little processor
+//! Many clients, each with its own connection, on one thread that uses as little processor
 //! time as possible: the service is measured, not its clients.
 
 use crate::PATIENCE;
@@ -26,7 +26,13 @@ pub struct Audience {
 impl Audience {
     /// Opens a stream for each of the first `count` subscribers. The streams last as long as the service.
     pub fn gather(service: &Service, count: u32) -> Self {
-        let clients = (1..=count).map(|number| Client::open(service, number));
+        let tokens: Vec<String> = (1..=count).map(|number| service.token(number)).collect();
+        Self::with_tokens(service, &tokens)
+    }
+
+    /// Opens a stream for each of these tokens.
+    pub fn with_tokens(service: &Service, tokens: &[String]) -> Self {
+        let clients = tokens.iter().map(|token| Client::open(service, token));
         let clients: Vec<Client> = clients.collect();
         let seen = Seen::default();
         let noted = Arc::clone(&seen);
@@ -60,9 +66,8 @@ struct Client {
 }
 
 impl Client {
-    fn open(service: &Service, number: u32) -> Self {
+    fn open(service: &Service, token: &str) -> Self {
         let mut stream = TcpStream::connect(service.address()).expect("it listens");
-        let token = service.token(number);
         let request =
             format!("GET /api/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
         stream.write_all(request.as_bytes()).expect("it listens");

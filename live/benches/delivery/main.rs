@@ -1,10 +1,12 @@
 //! From a commit to its subscriber's client, and what that costs, with fsync on:
-//! `cargo bench -p signal_hub_live --bench delivery -- [MEASUREMENT...] [OPTIONS]`.
+//! `cargo bench -p signal_hub_live --bench delivery -- [single] [all] [fan_out] [strangers]`, or
+//! `-- watchers [--subscribers N] [--watchers N] [--rounds N]` by itself.
 //!
 //! The extension must be installed in release mode (`./pgrx-install.sh`). The clients share the
 //! machine with the server and the service. Nothing else should run beside them.
 
 mod audience;
+mod watchers;
 
 use audience::Audience;
 use signal_hub_harness::arena::{Arena, own_memory_kb};
@@ -38,6 +40,18 @@ fn main() {
         .skip(1)
         .filter(|argument| argument != "--bench")
         .collect();
+    if wanted.iter().any(|one| one == "watchers") {
+        let size = |option: &str, default: u32| {
+            let mut after = wanted.iter().skip_while(|one| *one != option).skip(1);
+            let given = after.next().map(|value| value.parse().expect("a number"));
+            given.unwrap_or(default)
+        };
+        return watchers::measure(&watchers::Sizes {
+            subscribers: size("--subscribers", 1_000_000),
+            watchers: size("--watchers", 10_000),
+            rounds: size("--rounds", 20),
+        });
+    }
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|one| one == name);
     let mut arena = Arena::new(CROWD);
     arena

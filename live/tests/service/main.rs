@@ -23,3 +23,4 @@ mod slots;
 mod slow;
 mod track_record;
 mod trust;
+mod watchers;

@@ -294,7 +294,8 @@ impl Cluster {
         self.config(database).connect(NoTls).ok()
     }
 
-    fn config(&self, database: &str) -> Config {
+    /// How to connect to a database as its superuser.
+    pub fn config(&self, database: &str) -> Config {
         let mut config = Client::configure();
         config
             .host("127.0.0.1")
