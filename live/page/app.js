@@ -5,8 +5,13 @@ import { Cache } from './cache.js';
 import { setText } from './dom.js';
 import { LinkSignIn } from './link.js';
 import { Notifier } from './notify.js';
+import { Panel } from './panel.js';
+import { recordOf } from './record.js';
 import { Session, readToken, takeTokenFromAddress } from './session.js';
+import { Settings } from './settings.js';
+import { SettingsView } from './settings_view.js';
 import { Shell } from './shell.js';
+import { Sound } from './sound.js';
 import { Subscriber } from './subscriber.js';
 import { View } from './view.js';
 import { Views } from './views.js';
@@ -31,7 +36,9 @@ class App {
     { box: at('other-sign-in'), words: at('other-words'), change: at('change'), stay: at('stay') },
     { signedIn: () => this.#show(''), problem: (problem) => this.#show(problem) },
   );
-  #notifier = new Notifier(at('notify'));
+  #settings = new Settings(storage, () => this.#settingsChanged());
+  #notifier = new Notifier(at('notify'), () => this.#settings.current);
+  #sound = new Sound(() => this.#settings.current.sound);
   #shell = new Shell(at('renewed'), at('reload'));
   #view = new View(document, {
     viewed: (id) => this.#subscriber?.mark(id, { viewed: true }),
@@ -39,7 +46,21 @@ class App {
     nearEnd: () => this.#subscriber?.readOlder(),
   });
 
-  #views = new Views(at, (error) => this.#refused(error));
+  #record = new Panel({
+    elements: { shown: at('record-shown'), problem: at('record-problem') },
+    what: 'the record',
+    every: 60_000,
+    read: async (api, signal) => {
+      const { total, sides, symbols, symbols_total, days, since, until } = await api.trackRecord(signal);
+      // The end of the record moves with each reading; only its day is shown.
+      return { total, sides, symbols, symbols_total, days, since, until: until.slice(0, 10) };
+    },
+    draw: recordOf,
+    refused: (error) => this.#refused(error),
+  });
+
+  #settingsView = new SettingsView(at, this.#settings);
+  #views = new Views(at, { record: this.#record, settings: this.#settingsView });
 
   start() {
     this.#listen();
@@ -79,6 +100,12 @@ class App {
       this.#link.close();
       this.#show('');
     });
+  }
+
+  #settingsChanged() {
+    this.#settingsView.show();
+    this.#record.redraw();
+    this.#subscriber?.redraw();
   }
 
   #signIn(token) {
@@ -122,7 +149,7 @@ class App {
       return;
     }
     this.#views.enter(new Api(this.#session.token));
-    const parts = { session: this.#session, storage, view: this.#view, notifier: this.#notifier, isVisible };
+    const parts = { session: this.#session, storage, view: this.#view, notifier: this.#notifier, sound: this.#sound, isVisible };
     this.#subscriber = new Subscriber(parts, {
       refused: (error) => this.#refused(error),
       connected: () => this.#shell.check(),

@@ -3,6 +3,7 @@
 
 import { Details } from './details.js';
 import { element, setAttribute, setText, svgElement } from './dom.js';
+import { decimal } from './format.js';
 import { resultOf } from './outcome.js';
 import { levelsOf, strip } from './plot.js';
 import { age, expiry, isPast, wholeTime } from './time.js';
@@ -13,7 +14,7 @@ const ARROWS = { LONG: 'M6 1 11 10H1z', SHORT: 'M6 11 1 2h10z' };
 export function sentence(signal) {
   const prices = levelsOf(signal) === null
     ? 'prices are withheld'
-    : `entry ${signal.entry_price}, stop ${signal.stop_loss}, targets ${signal.take_profit.join(', ')}`;
+    : `entry ${decimal(signal.entry_price)}, stop ${decimal(signal.stop_loss)}, targets ${signal.take_profit.map(decimal).join(', ')}`;
   return `${signal.signal_type} ${signal.symbol}, ${prices}, strength of the move ${short(signal.confidence)} of 100.`;
 }
 
@@ -139,7 +140,7 @@ function prices(signal) {
     return [element('p', { class: 'withheld' }, `Prices are withheld: signals of tier ${signal.tier} come without entry, targets and stop.`)];
   }
   const fact = (kind, name, ...values) =>
-    element('div', { class: kind }, caption(name), ...values.flatMap((value) => [' ', element('dd', {}, value)]));
+    element('div', { class: kind }, caption(name), ...values.flatMap((value) => [' ', element('dd', {}, decimal(value))]));
   return [
     element('dl', { class: 'levels' },
       fact('entry', 'Entry', signal.entry_price),
@@ -155,5 +156,5 @@ const score = (name, value) => element('div', {}, caption(name), ' ', element('d
 
 /** With at most one digit after the point. */
 export function short(number) {
-  return String(Math.round(Number(number) * 10) / 10);
+  return decimal(Math.round(Number(number) * 10) / 10);
 }

@@ -5,6 +5,7 @@
 // size. Written by hand: it is two lines and a scale, and a library would be most of the page.
 
 import { element, svgElement } from './dom.js';
+import { decimal } from './format.js';
 import { count, dayText, gain } from './numbers.js';
 
 const WIDTH = 600;
@@ -50,7 +51,7 @@ export function chart(days) {
     element('figcaption', {}, 'One unit on each signal, left at target 1, after fees: the sum of all returns by UTC day'),
     legend(points.at(-1)),
     element('div', { class: 'plane' },
-      element('div', { class: 'scale', 'aria-hidden': 'true' }, ...scale.map((value) => element('span', {}, `${value} %`))),
+      element('div', { class: 'scale', 'aria-hidden': 'true' }, ...scale.map((value) => element('span', {}, `${decimal(value)} %`))),
       svgElement('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': describe(points) },
         ...scale.map(rule), line('mirror'), line('signals')),
       element('div', { class: 'days', 'aria-hidden': 'true' }, ...ends.map(({ day }) => element('span', {}, dayText(day))))),

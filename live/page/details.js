@@ -1,9 +1,13 @@
 // What is known of one signal: beside the list where there is room, else below its row.
 
 import { element, setAttribute, setText, svgElement } from './dom.js';
+import { decimal } from './format.js';
 import { outcomeFacts, resultOf } from './outcome.js';
 import { levelsOf, percentText, plot, rewardToRisk } from './plot.js';
 import { wholeTime } from './time.js';
+
+/** How long a button says that something was copied. */
+const COPIED = 1_500;
 
 export class Details {
   #signal;
@@ -23,6 +27,7 @@ export class Details {
     const why = plain(signal.metadata?.why);
     this.elements = [
       element('header', {}, element('h3', {}, `${signal.signal_type} ${signal.symbol}`), closing),
+      copies(signal),
       this.#became,
       element('p', { class: 'why' }, why ?? ''),
       levelsOf(signal) === null ? null : plot(signal),
@@ -45,10 +50,29 @@ export class Details {
   }
 }
 
+/** Buttons that copy the signal for use elsewhere: exactly as it came, whatever form numbers have here. */
+function copies(signal) {
+  const link = () => `${location.origin}${location.pathname}#signal=${signal.signal_id}`;
+  const levels = () => levelsOf(signal).map(({ name, price }) => `${name} ${price}`).join('\n');
+  return element('p', { class: 'copies' },
+    copy('Copy link', link),
+    levelsOf(signal) === null ? null : copy('Copy levels', () => `${signal.signal_type} ${signal.symbol}\n${levels()}`));
+}
+
+function copy(name, text) {
+  const button = element('button', { type: 'button' }, name);
+  button.addEventListener('click', async () => {
+    const words = await navigator.clipboard.writeText(text()).then(() => 'Copied', () => 'Not allowed');
+    setText(button, words);
+    setTimeout(() => setText(button, name), COPIED);
+  });
+  return button;
+}
+
 function score(name, value, meaning) {
   return element('div', {},
     element('dt', {}, name, ' ', element('small', {}, meaning)),
-    element('dd', {}, bar(value), element('span', {}, `${Math.round(Number(value) * 10) / 10} of 100`)));
+    element('dd', {}, bar(value), element('span', {}, `${decimal(Math.round(Number(value) * 10) / 10)} of 100`)));
 }
 
 function bar(value) {
@@ -60,7 +84,7 @@ function bar(value) {
 function factsOf(signal) {
   const facts = [];
   const ratio = levelsOf(signal) === null ? null : rewardToRisk(signal);
-  if (ratio !== null) facts.push(['Last target : stop', `${ratio.toFixed(1)} : 1`]);
+  if (ratio !== null) facts.push(['Last target : stop', `${decimal(ratio.toFixed(1))} : 1`]);
   const change = Number(plain(signal.metadata?.changePercent) ?? NaN);
   if (!Number.isNaN(change)) facts.push(['Change in 24 hours', percentText(change)]);
   const reason = plain(signal.metadata?.reason);

@@ -1,11 +1,24 @@
-// Notifications of new signals. The service worker shows them when no tab is in view.
+// Notifications of new signals and of what became of them. The service worker shows them when no tab is in view.
+
+import { decimal } from './format.js';
+
+/** The worker shows texts as they come. */
+function inReadersForm(signal) {
+  const form = (price) => (price === null ? null : decimal(price));
+  return { ...signal, entry_price: form(signal.entry_price), stop_loss: form(signal.stop_loss), take_profit: signal.take_profit?.map(decimal) ?? null };
+}
 
 export class Notifier {
   #button;
+  #settings;
 
-  /** @param {HTMLElement} button asks the browser for permission */
-  constructor(button) {
+  /**
+   * @param {HTMLElement} button asks the browser for permission
+   * @param {() => object} settings which kinds are wanted, see settings.js
+   */
+  constructor(button, settings) {
     this.#button = button;
+    this.#settings = settings;
     button.addEventListener('click', async () => {
       await Notification.requestPermission();
       this.#show();
@@ -16,9 +29,23 @@ export class Notifier {
 
   /** @param {object[]} signals new ones that have not expired */
   async offer(signals) {
-    if (signals.length === 0 || !this.#isPossible() || Notification.permission !== 'granted') return;
+    if (signals.length > 0 && this.#settings().notifySignals) await this.#send({ type: 'signals', signals: signals.map(inReadersForm) });
+  }
+
+  /** @param {{id: number, words: string}[]} settled signals, and what became of them */
+  async offerSettled(settled) {
+    if (settled.length > 0 && this.#settings().notifyOutcomes) await this.#send({ type: 'settled', settled });
+  }
+
+  /** The session ends soon, or has ended. */
+  async offerSession(words) {
+    if (this.#settings().notifySession) await this.#send({ type: 'session', words });
+  }
+
+  async #send(message) {
+    if (!this.#isPossible() || Notification.permission !== 'granted') return;
     const worker = (await navigator.serviceWorker.ready).active;
-    worker?.postMessage({ type: 'signals', signals });
+    worker?.postMessage(message);
   }
 
   /** Removes those that are shown. */

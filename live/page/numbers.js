@@ -1,10 +1,13 @@
 // Numbers of the track record as people read them, in one place. JSON has them as numbers; null is
 // one that cannot be said, as an interval of a single day.
 
-const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
-const ONE_DIGIT = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const SIGNED = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: 'exceptZero' });
-const PLAIN = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+import { number, time } from './format.js';
+
+const formatted = (options) => ({ format: (value) => number(value, options) });
+const WHOLE = formatted({ maximumFractionDigits: 0 });
+const ONE_DIGIT = formatted({ minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const SIGNED = formatted({ minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: 'exceptZero' });
+const PLAIN = formatted({ minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const NONE = '-';
 
 const isNumber = (value) => typeof value === 'number' && Number.isFinite(value);
@@ -34,7 +37,7 @@ function range(low, high, format) {
 
 /** "22 Nov" of a UTC day, in the form of this browser's language. */
 export function dayText(day) {
-  const time = Date.parse(`${day}T00:00:00Z`);
-  if (Number.isNaN(time)) return '';
-  return new Intl.DateTimeFormat(undefined, { timeZone: 'UTC', day: 'numeric', month: 'short' }).format(time);
+  const then = Date.parse(`${day}T00:00:00Z`);
+  if (Number.isNaN(then)) return '';
+  return time(then, { timeZone: 'UTC', day: 'numeric', month: 'short' });
 }

@@ -1,6 +1,7 @@
 // What became of a signal, in words. While it is open, what is known comes from the last prices that
 // were asked for, so it is called provisional; what is settled comes from candles.
 
+import { decimal } from './format.js';
 import { percentText } from './plot.js';
 import { duration, isPast } from './time.js';
 
@@ -79,7 +80,7 @@ function percentOf(text) {
 
 function notes({ state, ambiguous, gap, superseded_at, fee_percent, signal_at }) {
   const words = [];
-  if (state === 'settled' && fee_percent) words.push(`after fees of ${Number(fee_percent)} % at entry and exit`);
+  if (state === 'settled' && fee_percent) words.push(`after fees of ${decimal(Number(fee_percent))} % at entry and exit`);
   if (ambiguous) words.push('one candle held both stop and target, so it counts as stopped');
   if (gap) words.push('candles were missing');
   if (superseded_at) words.push(`an opposite signal came${after(superseded_at, { signal_at })}`);

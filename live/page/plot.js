@@ -1,6 +1,7 @@
 // The price levels of a signal, drawn: entry, stop and targets.
 
 import { svgElement } from './dom.js';
+import { decimal } from './format.js';
 
 const HEIGHT = 200;
 const MARGIN = 14;
@@ -41,7 +42,7 @@ export function rewardToRisk({ entry_price, stop_loss, take_profit }) {
 
 /** "+1.50 %"; of a price, the sign says whether it is above or below the entry. */
 export function percentText(percent) {
-  return `${percent >= 0 ? '+' : '-'}${Math.abs(percent).toFixed(2)} %`;
+  return `${percent >= 0 ? '+' : '-'}${decimal(Math.abs(percent).toFixed(2))} %`;
 }
 
 /** "+1.50 %" for what a level wins, "-1.50 %" for what it loses, on either side; empty for the entry. */
@@ -128,13 +129,13 @@ function line(level, gain, at, y, labelY) {
     { class: `level ${level.kind}` },
     svgElement('path', { d: `M0 ${y} H${at.line} L${at.line + 16} ${labelY}` }),
     text(at.name, 'start', level.name),
-    text(at.price, 'end', level.price),
+    text(at.price, 'end', decimal(level.price)),
     text(at.width, 'end', gain),
   );
 }
 
 /** In words, with the distance of each price from the entry: it is about prices, the labels are about the outcome. */
 function describe(levels) {
-  const words = levels.map(({ kind, name, price, percent }) => `${name} ${price}${kind === 'entry' ? '' : `, ${percentText(percent)}`}`);
+  const words = levels.map(({ kind, name, price, percent }) => `${name} ${decimal(price)}${kind === 'entry' ? '' : `, ${percentText(percent)}`}`);
   return `Price levels from high to low: ${words.join('; ')}`;
 }

@@ -5,7 +5,7 @@ import { Archive } from './archive.js';
 import { Cache } from './cache.js';
 import { Tabs } from './leader.js';
 import { MarkSaver } from './marks.js';
-import { isFinal } from './outcome.js';
+import { isFinal, outcomeSentence } from './outcome.js';
 import { reduce, unsettled } from './store.js';
 import { Stream } from './stream.js';
 import { isPast } from './time.js';
@@ -22,6 +22,7 @@ export class Subscriber {
   #saver;
   #view;
   #notifier;
+  #sound;
   #on;
   #isOver = false;
   /** False until enter() has waited; nothing is shown before. */
@@ -30,14 +31,15 @@ export class Subscriber {
   #timer = null;
 
   /**
-   * @param {object} parts session, storage, view, notifier, isVisible
+   * @param {object} parts session, storage, view, notifier, sound, isVisible
    * @param {object} on
    * @param {(error: import('./api.js').Refused) => void} on.refused the service does not accept the token
    * @param {() => void} on.connected a stream is live, in this tab or the leading one
    */
-  constructor({ session, storage, view, notifier, isVisible }, on) {
+  constructor({ session, storage, view, notifier, sound, isVisible }, on) {
     this.#view = view;
     this.#notifier = notifier;
+    this.#sound = sound;
     this.#on = on;
     const api = new Api(session.token);
     this.#cache = new Cache(storage, session.userId);
@@ -92,6 +94,11 @@ export class Subscriber {
   async openSignal(id) {
     if (this.#view.open(id) || !/^[1-9]\d{0,14}$/.test(id)) return;
     if (await this.#archive.find(id)) this.#view.open(id);
+  }
+
+  /** Draws everything again: the form of numbers or times has changed. */
+  redraw() {
+    this.#view.redraw();
   }
 
   /** Reads older signals, if there are any. */
@@ -173,14 +180,18 @@ export class Subscriber {
     );
     if (fresh.length === 0) return;
     this.#view.announce(fresh);
-    if (this.#tabs.leads) this.#notifier.offer(fresh);
+    if (!this.#tabs.leads) return;
+    this.#notifier.offer(fresh);
+    this.#sound.play();
   }
 
   #announceSettled(before) {
     if (before.watermark === null || before.outcomes === this.#state.outcomes) return;
     const { signals, outcomes } = this.#state;
     const settled = Object.keys(outcomes).filter((id) => isFinal(outcomes[id]) && id in before.signals && !isFinal(before.outcomes[id]));
-    if (settled.length > 0) this.#view.announceSettled(settled.map((id) => [signals[id], outcomes[id]]), this.#now());
+    if (settled.length === 0) return;
+    this.#view.announceSettled(settled.map((id) => [signals[id], outcomes[id]]), this.#now());
+    if (this.#tabs.leads) this.#notifier.offerSettled(settled.map((id) => ({ id: Number(id), words: outcomeSentence(signals[id], outcomes[id], this.#now()) })));
   }
 
   #now() {

@@ -70,6 +70,8 @@ async function renew() {
 
 self.addEventListener('message', (event) => {
   if (event.data.type === 'signals') event.waitUntil(notify(event.data.signals));
+  if (event.data.type === 'settled') event.waitUntil(notifySettled(event.data.settled));
+  if (event.data.type === 'session') event.waitUntil(notifySession(event.data.words));
   if (event.data.type === 'renew') event.waitUntil(announceRenewal());
 });
 
@@ -79,9 +81,23 @@ async function announceRenewal() {
   for (const tab of await self.clients.matchAll({ type: 'window' })) tab.postMessage({ type: 'renewed' });
 }
 
-async function notify(signals) {
+async function isInView() {
   const tabs = await self.clients.matchAll({ type: 'window' });
-  if (tabs.some((tab) => tab.visibilityState === 'visible')) return;
+  return tabs.some((tab) => tab.visibilityState === 'visible');
+}
+
+async function notifySettled(settled) {
+  if (await isInView()) return;
+  if (settled.length > SINGLE) await show(`${settled.length} signals were settled`, '', 'settled', null);
+  else for (const { id, words } of settled) await show('Settled', words, `settled-${id}`, id);
+}
+
+async function notifySession(words) {
+  if (!await isInView()) await show('Sign-in', words, 'session', null);
+}
+
+async function notify(signals) {
+  if (await isInView()) return;
   if (signals.length > SINGLE) {
     await show(`${signals.length} new signals`, signals.map((signal) => `${signal.signal_type} ${signal.symbol}`).join(', '), 'signals', null);
     return;

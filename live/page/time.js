@@ -1,5 +1,7 @@
 // Times as people read them. All are in milliseconds, by the server's clock unless a name says otherwise.
 
+import { time } from './format.js';
+
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
@@ -51,10 +53,9 @@ export function countdown(milliseconds) {
   return two(Math.floor(ms / MINUTE), 'min', seconds, 's');
 }
 
-/** Date and time in the local time zone, for a tooltip or details. */
+/** Date and time in the reader's time zone, for a tooltip or details. */
 export function wholeTime(then) {
-  const time = Date.parse(then);
-  if (Number.isNaN(time)) return '';
-  const parts = { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit', second: '2-digit' };
-  return new Intl.DateTimeFormat(undefined, parts).format(time);
+  const moment = Date.parse(then);
+  if (Number.isNaN(moment)) return '';
+  return time(moment, { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit', second: '2-digit' });
 }

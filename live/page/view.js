@@ -117,6 +117,14 @@ export class View {
     this.#filters.route();
   }
 
+  /** Makes all rows anew: the form of numbers or times has changed. */
+  redraw() {
+    if (this.#shown === null) return;
+    this.#list.clear();
+    this.#renderCards(false);
+    this.#list.keepOpen(this.#openId);
+  }
+
   clear() {
     this.#list.clear();
     this.#shown = null;

@@ -1,30 +1,27 @@
-// Which view is shown, as the address names it: the signals, or the track record, which is read when
-// it is looked at and again every minute while it is.
+// Which view is shown, as the address names it.
 
-import { Refused } from './api.js';
-import { setAttribute, setText } from './dom.js';
-import { recordOf } from './record.js';
+import { setAttribute } from './dom.js';
 
-/** The service keeps a record for so long. */
-const READ_EVERY = 60_000;
+/** By name in the address: the section of the page, and the link to it. */
+const VIEWS = {
+  signals: ['signed-in', 'to-signals'],
+  record: ['record', 'to-record'],
+  settings: ['settings', 'to-settings'],
+};
 
 export class Views {
   #at;
+  #panels;
   #api = null;
-  #refused;
-  #isRecord = false;
-  #reads = null;
-  #timer = null;
-  /** The text of the record that is shown. */
-  #shown = '';
+  #name = 'signals';
 
   /**
    * @param {(id: string) => HTMLElement} at
-   * @param {(error: Refused) => void} refused the service does not accept the token
+   * @param {Record<string, {start: (api: object) => void, stop: () => void, clear?: () => void}>} panels by name: what runs while the view is shown
    */
-  constructor(at, refused) {
+  constructor(at, panels) {
     this.#at = at;
-    this.#refused = refused;
+    this.#panels = panels;
   }
 
   /** Somebody is signed in: shows what the address names. */
@@ -37,63 +34,35 @@ export class Views {
 
   /** Nobody is signed in. */
   leave() {
-    this.#stop();
     this.#api = null;
-    this.#shown = '';
-    this.#at('record-shown').replaceChildren();
-    setText(this.#at('record-problem'), '');
-    for (const id of ['views', 'signed-in', 'record']) setAttribute(this.#at(id), 'hidden', true);
+    for (const panel of Object.values(this.#panels)) {
+      panel.stop();
+      panel.clear?.();
+    }
+    for (const [section] of Object.values(VIEWS)) setAttribute(this.#at(section), 'hidden', true);
+    setAttribute(this.#at('views'), 'hidden', true);
   }
 
   /** The address has changed. */
   route() {
     if (this.#api === null) return;
     // The link that skips the head leads into the view that is shown.
-    if (location.hash !== '#main') this.#isRecord = new URLSearchParams(location.hash.slice(1)).get('view') === 'record';
-    const isRecord = this.#isRecord;
-    setAttribute(this.#at('signed-in'), 'hidden', isRecord);
-    setAttribute(this.#at('record'), 'hidden', !isRecord);
-    setAttribute(this.#at('to-signals'), 'aria-current', isRecord ? null : 'page');
-    setAttribute(this.#at('to-record'), 'aria-current', isRecord ? 'page' : null);
-    if (!isRecord) this.#stop();
-    else if (this.#reads === null) this.#begin();
+    if (location.hash !== '#main') {
+      const wanted = new URLSearchParams(location.hash.slice(1)).get('view');
+      this.#name = Object.hasOwn(VIEWS, wanted) ? wanted : 'signals';
+    }
+    for (const [name, [section, link]] of Object.entries(VIEWS)) {
+      setAttribute(this.#at(section), 'hidden', name !== this.#name);
+      setAttribute(this.#at(link), 'aria-current', name === this.#name ? 'page' : null);
+      if (name === this.#name) this.#panels[name]?.start(this.#api);
+      else this.#panels[name]?.stop();
+    }
   }
 
-  /** Leaves the track record, for a signal that is to be shown. */
+  /** Leaves another view, for a signal that is to be shown. */
   showSignals() {
-    if (!this.#isRecord) return;
+    if (this.#name === 'signals') return;
     history.replaceState(null, '', '#view=signals');
     this.route();
-  }
-
-  #begin() {
-    this.#reads = new AbortController();
-    this.#read(this.#reads.signal);
-    this.#timer = setInterval(() => document.hidden || this.#read(this.#reads.signal), READ_EVERY);
-  }
-
-  #stop() {
-    this.#reads?.abort();
-    this.#reads = null;
-    clearInterval(this.#timer);
-  }
-
-  async #read(signal) {
-    if (this.#shown === '') setText(this.#at('record-problem'), 'Reading the record.');
-    try {
-      const record = await this.#api.trackRecord(signal);
-      if (signal.aborted) return;
-      setText(this.#at('record-problem'), '');
-      const { total, sides, symbols, days } = record;
-      const text = JSON.stringify([total, sides, symbols, days]);
-      // Written only when it changed: tables that are read, or scrolled, stay.
-      if (text !== this.#shown) this.#at('record-shown').replaceChildren(...recordOf(record));
-      this.#shown = text;
-    } catch (error) {
-      if (signal.aborted) return;
-      if (error instanceof Refused && error.status === 401) this.#refused(error);
-      const why = error instanceof Refused ? error.message : 'the service cannot be reached';
-      setText(this.#at('record-problem'), `The record cannot be read at present: ${why}. It is tried again every minute.`);
-    }
   }
 }

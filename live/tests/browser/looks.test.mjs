@@ -144,14 +144,14 @@ test('the keyboard reaches and opens everything, and shows where it is', async (
     return { name: (document.activeElement.ariaLabel ?? document.activeElement.textContent).replace(/\s+/g, ' ').trim(), outline: `${outlineStyle} ${outlineWidth}`, top: document.activeElement.getBoundingClientRect().top };
   });
   const seen = [];
-  for (let i = 0; i < 13; i += 1) {
+  for (let i = 0; i < 14; i += 1) {
     await page.keyboard.press('Tab');
     const { name, outline, top } = await focused();
     assert.equal(outline, 'solid 3px', name);
     assert.ok(top >= 0, `${name} is in view`);
     seen.push(name);
   }
-  assert.deepEqual(seen.filter((name) => name !== 'Notify me').slice(0, 12), ['Skip to the signals', 'Signals', 'Track record', 'Sign out', 'Search', 'Symbol', 'Side', 'State', 'Outcome', 'Order', 'LONG AVAXUSDT', 'LONG AVAXUSDT']);
+  assert.deepEqual(seen.filter((name) => name !== 'Notify me').slice(0, 13), ['Skip to the signals', 'Signals', 'Track record', 'Settings', 'Sign out', 'Search', 'Symbol', 'Side', 'State', 'Outcome', 'Order', 'LONG AVAXUSDT', 'LONG AVAXUSDT']);
   await page.keyboard.press('Enter');
   await eventually('open', () => page.getByRole('button', { expanded: true }).isVisible());
   await page.keyboard.press(' ');
