@@ -24,7 +24,7 @@ CREATE OR REPLACE FUNCTION @extschema@.preview_signals(
     OUT symbol text, OUT signal_type text, OUT gate text, OUT value text,
     OUT threshold text, OUT passed boolean, OUT verdict text
 ) RETURNS SETOF record
-    LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 110
+    LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 140
     AS 'MODULE_PATHNAME', 'preview_signals_wrapper';
 COMMENT ON FUNCTION @extschema@.preview_signals() IS
 'dry run: fetches the watched symbols and shows every gate of each with its value, threshold and whether it passed.

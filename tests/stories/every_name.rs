@@ -203,7 +203,7 @@ fn nothing_planted_under_a_name_in_the_sources_is_ever_called() {
     wait_for_deliveries(&mut looker, 3);
     // Every function that anybody can call, except the ones behind triggers.
     let calls: Vec<String> = looker.list(
-        "SELECT p.oid::regproc::text FROM pg_proc p
+        "SELECT p.proname::text FROM pg_proc p
            JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
            JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'signal_hub'
           WHERE p.prorettype <> 'trigger'::regtype AND p.pronargs = p.pronargdefaults ORDER BY 1",

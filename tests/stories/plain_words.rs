@@ -103,7 +103,7 @@ fn a_preview_fails_gates_that_were_measured_and_no_other() {
     );
     assert_eq!(
         session.one::<i64>("SELECT count(*) FROM preview_signals() WHERE symbol = 'NOSUCHUSDT'"),
-        11,
+        14,
         "every gate is shown"
     );
 }
