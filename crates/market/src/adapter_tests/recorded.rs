@@ -175,7 +175,7 @@ fn every_row_of_a_full_reply_of_kucoin_is_usable() {
 }
 
 #[test]
-fn instruments_of_2019_are_read() {
+fn recorded_instruments_are_read() {
     let Some(body) = read("binance/recorded-replies-2024.json") else {
         return;
     };

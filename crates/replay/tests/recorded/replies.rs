@@ -249,3 +249,37 @@ fn replies_of_other_exchanges_are_refused() {
         }
     }
 }
+
+#[test]
+fn instruments_of_2019_tell_which_symbols_do_not_trade() {
+    let (Some(info), Some(recording)) = (
+        data::read("binance/exchangeInfo-2019-08-22T0338Z.json.gz"),
+        data::recording(data::REPLIES[0]),
+    ) else {
+        return;
+    };
+    let asked = recording.symbols.iter().map(String::as_str).collect();
+    let instruments = binance::exchange_info::parse(&info, &asked).expect("instruments");
+    assert_eq!(instruments.len(), recording.symbols.len());
+    let halted = instruments
+        .iter()
+        .filter(|i| i.status != market::Status::Trading);
+    let halted: Vec<&str> = halted.map(|i| i.symbol.as_str()).collect();
+    assert_eq!(halted.len(), 49);
+    for instrument in &instruments {
+        assert!(instrument.tick_size.is_some(), "{instrument:?}");
+        assert_eq!(
+            instrument.symbol,
+            format!("{}{}", instrument.base, instrument.quote)
+        );
+    }
+    // What the tickers of these symbols say agrees.
+    for verdict in verdicts(&recording) {
+        let is_halted = halted.contains(&verdict.symbol.as_str());
+        assert!(
+            !is_halted || verdict.status != "TRADING",
+            "{}",
+            verdict.symbol
+        );
+    }
+}
