@@ -2,7 +2,7 @@
 
 use crate::{check_error, check_text};
 use market::binance::klines;
-use market::{CandleQuery, Interval, UnixMillis};
+use market::{CandleQuery, Exchange, Interval, UnixMillis};
 use rust_decimal::Decimal;
 use strategy::outcome::{Answer, Settling, Terms, most_requests};
 use strategy::{Levels, Side};
@@ -25,13 +25,15 @@ pub fn check(body: &[u8]) {
             from,
             until: BEGIN + 10 * MINUTE,
         };
-        check_candles(body, &query);
+        for exchange in market::exchanges() {
+            check_candles(*exchange, body, &query);
+        }
     }
     settle(body);
 }
 
-fn check_candles(body: &[u8], query: &CandleQuery) {
-    let candles = match klines::parse(body, query, NOW) {
+fn check_candles(exchange: &dyn Exchange, body: &[u8], query: &CandleQuery) {
+    let candles = match exchange.read_candles(body, query, NOW) {
         Ok(candles) => candles,
         Err(error) => return check_error(&error),
     };

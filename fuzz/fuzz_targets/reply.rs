@@ -1,12 +1,12 @@
-//! Any bytes as the exchange's reply: read as tickers, judged, and checked for what must hold of the
-//! outcome; read as candles, and a signal settled by them.
+//! Any bytes as the reply of each exchange: read as tickers, judged, and checked for what must hold
+//! of the outcome; read as candles, and a signal settled by them.
 
 #![no_main]
 
 mod candles;
 
 use libfuzzer_sys::fuzz_target;
-use market::{MarketError, Ticker, Tickers, UnixMillis, binance};
+use market::{MarketError, ReplyTime, Rows, Ticker, Tickers, UnixMillis, kraken};
 use rust_decimal::Decimal;
 use std::collections::{HashMap, HashSet};
 use strategy::{Episode, Gate, Side, Signal, Verdict, Watched};
@@ -17,16 +17,32 @@ const HOUR: i64 = 3_600_000;
 /// 200 and the words around them.
 const LONGEST_TEXT: usize = 800;
 
+/// When the reply came, for exchanges whose tickers have no time.
+const TIME: ReplyTime = ReplyTime {
+    date: None,
+    received: 1_678_458_874_000,
+};
+
 fuzz_target!(|body: &[u8]| {
-    match binance::parse(body, &HashSet::from(ASKED)) {
+    let asked = HashSet::from(ASKED);
+    for exchange in market::exchanges() {
+        check_reply(exchange.read_tickers(body, &asked, TIME));
+    }
+    // Kraken's tickers are whole with a price of 24 hours ago, which other replies tell.
+    let open = Some(Decimal::new(19_900, 0));
+    check_reply(kraken::read(body, &asked, TIME, open));
+    candles::check(body);
+});
+
+fn check_reply(rows: Result<Rows, MarketError>) {
+    match rows {
         Ok(rows) => judge_all(Tickers {
             rows,
             ..Tickers::default()
         }),
         Err(error) => check_error(&error),
     }
-    candles::check(body);
-});
+}
 
 fn check_error(error: &MarketError) {
     for text in [error.message(), error.detail()] {

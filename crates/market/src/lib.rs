@@ -21,7 +21,7 @@ mod exchange;
 mod gate;
 mod http;
 mod instrument;
-mod kraken;
+pub mod kraken;
 mod kucoin;
 mod mexc;
 mod okx;

@@ -18,9 +18,10 @@ use crate::reading::{json, list};
 use crate::symbols::is_possible;
 use crate::{
     Asked, CandleQuery, Candles, Client, Endpoint, Exchange, Instrument, Interval, MarketError,
-    ReplyTime, Rows, Status, Tickers, UnixMillis, check_url, decimal,
+    ReplyTime, Rows, Status, Ticker, Tickers, UnixMillis, check_url, decimal,
 };
 use memory::Past;
+use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::{HashMap, HashSet};
@@ -246,14 +247,7 @@ impl Exchange for Kraken {
         asked: &HashSet<&str>,
         time: ReplyTime,
     ) -> Result<Rows, MarketError> {
-        let found = found_in(body, asked)?.into_iter();
-        let rows = found.map(|(symbol, found)| {
-            let row = found
-                .today
-                .and_then(|today| row(&symbol, &today, None, time));
-            (symbol, row)
-        });
-        Ok(rows.collect())
+        read(body, asked, time, None)
     }
 
     fn candles(&self, client: &Client, query: &CandleQuery) -> Result<Candles, MarketError> {
@@ -302,12 +296,32 @@ impl Exchange for Kraken {
     }
 }
 
+/// The rows of `asked` in a reply, all of which cost `open` 24 hours ago.
+///
+/// # Errors
+/// Those of [`Exchange::read_tickers`].
+pub fn read(
+    body: &[u8],
+    asked: &HashSet<&str>,
+    time: ReplyTime,
+    open: Option<Decimal>,
+) -> Result<Rows, MarketError> {
+    let found = found_in(body, asked)?.into_iter();
+    let rows = found.map(|(symbol, found)| {
+        let row = found
+            .today
+            .and_then(|today| row(&symbol, &today, open, time));
+        (symbol, row)
+    });
+    Ok(rows.collect())
+}
+
 fn row(
     symbol: &str,
     today: &Today,
-    open: Option<rust_decimal::Decimal>,
+    open: Option<Decimal>,
     time: ReplyTime,
-) -> Result<crate::Ticker, String> {
+) -> Result<Ticker, String> {
     let open = open.ok_or("its price of 24 hours ago is not known yet")?;
     today
         .ticker(symbol, open, time)
