@@ -28,10 +28,6 @@ fn spoiled(asking: &Asking, how: Corruption) -> Option<Result<Ticker, String>> {
 }
 
 fn a_bad_row_costs_its_symbol_alone(asking: &Asking) {
-    if asking.dialect == Dialect::Kraken {
-        // Its prices are from candles.
-        return;
-    }
     for how in [
         Corruption::MissingField,
         Corruption::NotANumber,

@@ -9,6 +9,7 @@ const DAY: i64 = 24 * 60 * MINUTE;
 
 for_each_exchange!(
     prices_volumes_and_change_are_those_of_the_market,
+    the_day_goes_on_with_time,
     what_an_exchange_does_not_tell_is_absent,
     the_time_is_the_exchanges,
     one_request_brings_all,
@@ -36,25 +37,21 @@ fn prices_volumes_and_change_are_those_of_the_market(asking: &Asking) {
         let (row, day) = (ticker(&tickers, symbol), asking.simulator.day(symbol));
         assert_eq!(row.symbol, symbol);
         assert_eq!(row.last_price, day.last, "{symbol}");
-        if asking.dialect == Dialect::Kraken {
-            assert_rolled(&row, &asking.simulator);
-            continue;
-        }
         assert_eq!(row.high_price, day.high, "{symbol}");
         assert_eq!(row.low_price, day.low, "{symbol}");
         assert_eq!(row.base_volume, day.volume, "{symbol}");
-        // A change in percent with 2 decimals tells the open no better than that.
-        let open = if asking.dialect == Dialect::Gate {
-            "0.00006"
-        } else {
-            "0"
-        };
-        assert_close(row.open_price, day.open, open, "open");
+        match asking.dialect {
+            Dialect::Kraken => assert_rolled(&row, &asking.simulator),
+            // A change in percent with 2 decimals tells the open no better than that.
+            Dialect::Gate => assert_close(row.open_price, day.open, "0.00006", "open"),
+            _ => assert_eq!(row.open_price, day.open, "{symbol}"),
+        }
         assert_eq!(row.price_change, row.last_price - row.open_price);
         let off = (row.price_change_percent - day.percent).abs();
         let places = match asking.dialect {
             Dialect::Bybit | Dialect::Gate => Decimal::new(5, 3),
             Dialect::Kucoin | Dialect::Mexc => Decimal::new(1, 2),
+            Dialect::Kraken => Decimal::ONE,
             _ => Decimal::new(5, 4),
         };
         assert!(
@@ -67,13 +64,15 @@ fn prices_volumes_and_change_are_those_of_the_market(asking: &Asking) {
         let quote = match asking.dialect {
             Dialect::Coinbase => "0.05",
             Dialect::BinanceUs => "0.0000001",
+            // The average price, which has 5 decimals, times the base volume.
+            Dialect::Kraken => "0.00001",
             _ => "0",
         };
         assert_close(row.quote_volume, day.quote_volume, quote, "quote volume");
     }
 }
 
-/// 24 hours that are rolled over candles of five minutes.
+/// The price 24 hours ago is that of a candle of five minutes.
 fn assert_rolled(row: &Ticker, market: &Simulator) {
     let length = 5 * MINUTE;
     let begin = (market.now() - DAY).div_euclid(length) * length;
@@ -84,37 +83,47 @@ fn assert_rolled(row: &Ticker, market: &Simulator) {
         "{} is none of {opens:?}",
         row.open_price
     );
-    let day = market.day(&row.symbol);
-    assert_close(row.base_volume, day.volume, "0.01", "volume");
-    assert_close(row.quote_volume, day.quote_volume, "0.01", "quote volume");
-    assert!(row.high_price <= day.high.max(candles[0].high) && row.high_price >= row.last_price);
     let percent = row.price_change * Decimal::ONE_HUNDRED / row.open_price;
     assert!((percent - row.price_change_percent).abs() <= Decimal::new(5, 4));
+}
+
+fn the_day_goes_on_with_time(asking: &Asking) {
+    asking.tickers(&SYMBOLS);
+    for hours in [7, 30, 100] {
+        asking.simulator.advance(Duration::from_hours(hours));
+        let tickers = asking.tickers(&SYMBOLS);
+        for symbol in SYMBOLS {
+            let (row, day) = (ticker(&tickers, symbol), asking.simulator.day(symbol));
+            assert_eq!(row.last_price, day.last, "{symbol}");
+            match asking.dialect {
+                Dialect::Kraken => assert_rolled(&row, &asking.simulator),
+                _ => assert_close(row.open_price, day.open, "0.00006", "open"),
+            }
+        }
+    }
 }
 
 fn what_an_exchange_does_not_tell_is_absent(asking: &Asking) {
     let tickers = asking.tickers(&SYMBOLS);
     let without_book = asking.dialect == Dialect::Coinbase;
-    let counts = asking.is_one_of(&[Dialect::Binance, Dialect::BinanceUs]);
+    let counts = asking.is_one_of(&[Dialect::Binance, Dialect::BinanceUs, Dialect::Kraken]);
     for symbol in SYMBOLS {
         let (row, day) = (ticker(&tickers, symbol), asking.simulator.day(symbol));
         let book = (!without_book).then_some((day.bid, day.ask));
         assert_eq!(row.bid_price.zip(row.ask_price), book, "{symbol}");
-        if asking.dialect != Dialect::Kraken {
-            assert_eq!(row.trade_count, counts.then_some(day.count), "{symbol}");
-            assert_eq!(row.weighted_average_price.is_some(), counts, "{symbol}");
-        }
+        assert_eq!(row.trade_count, counts.then_some(day.count), "{symbol}");
+        assert_eq!(row.weighted_average_price.is_some(), counts, "{symbol}");
     }
 }
 
 fn the_time_is_the_exchanges(asking: &Asking) {
     let tickers = asking.tickers(&SYMBOLS);
-    let dated = asking.is_one_of(&[Dialect::Gate, Dialect::Coinbase]);
+    let dated = asking.is_one_of(&[Dialect::Gate, Dialect::Coinbase, Dialect::Kraken]);
     for symbol in SYMBOLS {
         let row = ticker(&tickers, symbol);
         if dated {
             assert_eq!(row.time_source, TimeSource::Date, "{symbol}");
-        } else if asking.dialect != Dialect::Kraken {
+        } else {
             assert_eq!(row.time_source, TimeSource::Exchange, "{symbol}");
             assert_eq!(row.close_time, A_TIME);
         }
@@ -135,7 +144,7 @@ fn the_time_is_the_exchanges(asking: &Asking) {
 fn one_request_brings_all(asking: &Asking) {
     asking.tickers(&SYMBOLS);
     let most = match asking.dialect {
-        // One for each pair.
+        // One for each pair's price of 24 hours ago.
         Dialect::Kraken => SYMBOLS.len() as u64 + 1,
         _ => 1,
     };
@@ -178,10 +187,6 @@ fn a_pair_that_does_not_trade_brings_no_price_of_now(asking: &Asking) {
 }
 
 fn a_reply_that_lacks_a_symbol_costs_no_other(asking: &Asking) {
-    if asking.dialect == Dialect::Kraken {
-        // It is asked for one pair at a time.
-        return;
-    }
     asking
         .simulator
         .inject(Fault::Without("ETHUSDT"), Times::Once);
@@ -228,10 +233,6 @@ fn pairs_of_other_assets_have_our_names(asking: &Asking) {
 }
 
 fn a_stale_reply_tells_its_old_time(asking: &Asking) {
-    if asking.dialect == Dialect::Kraken {
-        // Its price is from candles, which have a time of their own.
-        return;
-    }
     asking.simulator.inject(Fault::Stale, Times::Once);
     let tickers = asking.tickers(&SYMBOLS);
     for symbol in SYMBOLS {
