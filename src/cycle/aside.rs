@@ -68,12 +68,7 @@ fn list(plan: &Plan, fetched: &Fetched, place: usize) -> Option<List> {
     let is_recent = |at: i64| (0..DAY_MS).contains(&now.saturating_sub(at));
     ASKED.with_borrow_mut(|asked| {
         asked.retain(|_, at| at.elapsed() < ASK_AGAIN);
-        let mut is_new = |symbol: &str| {
-            let key = (exchange.url().to_owned(), symbol.to_owned());
-            let is_new = !asked.contains_key(&key);
-            asked.entry(key).or_insert_with(Instant::now);
-            is_new
-        };
+        let is_new = |symbol: &str| !asked.contains_key(&key(exchange, symbol));
         if !on_record.listed_at.is_some_and(is_recent) {
             return is_new("").then(|| List {
                 place,
@@ -89,6 +84,26 @@ fn list(plan: &Plan, fetched: &Fetched, place: usize) -> Option<List> {
             is_whole: false,
         })
     })
+}
+
+fn key(exchange: &Configured, symbol: &str) -> (String, String) {
+    (exchange.url().to_owned(), symbol.to_owned())
+}
+
+impl List {
+    /// Remembers that it was asked for.
+    fn remember(&self, exchange: &Configured) {
+        let now = Instant::now();
+        let symbols = self.symbols.iter().map(String::as_str);
+        let whole = self.is_whole.then_some("");
+        ASKED.with_borrow_mut(|asked| {
+            asked.extend(
+                symbols
+                    .chain(whole)
+                    .map(|symbol| (key(exchange, symbol), now)),
+            );
+        });
+    }
 }
 
 impl Due {
@@ -129,6 +144,8 @@ impl Due {
 struct Heard {
     said: Vec<(usize, Said)>,
     lists: Vec<(usize, Vec<Instrument>, bool)>,
+    /// Those that there was time to ask for.
+    asked_for: Vec<List>,
 }
 
 impl Heard {
@@ -177,11 +194,17 @@ impl Heard {
                 // It is asked again later.
                 Err(_) => {}
             }
+            heard.asked_for.push(list);
         }
         heard
     }
 
     fn keep(self, plan: &Plan, run_id: i64) -> Result<Option<Duration>, Failure> {
+        for list in &self.asked_for {
+            if let Some(exchange) = plan.exchanges.get(list.place) {
+                list.remember(exchange);
+            }
+        }
         let standings = exchanges::standings(plan, &self.said, unix_millis());
         let stop = match (plan.exchanges.as_slice(), self.said.first()) {
             ([_], Some((_, Said::Failed(error)))) => Some(error),

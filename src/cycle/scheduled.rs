@@ -11,7 +11,7 @@ use crate::postgres::{Db, Failure, Scope, as_owner, process};
 use crate::settings;
 use market::choice::{Standing, next_at};
 use market::{MarketError, backoff};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How a scheduled run ended.
 pub enum Ended {
@@ -74,6 +74,8 @@ pub fn run_scheduled() -> Result<Option<Ended>, Failure> {
     let until = times.began + settings::interval() / 2;
     let mut settled = settle_due(scope, &plan, &recorded, until);
     if !aside.is_empty() {
+        // A run that took long leaves them a little time all the same.
+        let until = until.max(Instant::now() + settings::interval() / 4);
         match aside.ask(&plan, recorded.run_id, until) {
             Ok(leave_alone) => settled.leave_alone = settled.leave_alone.max(leave_alone),
             Err(failure) if failure.is_lock_not_available() => {}

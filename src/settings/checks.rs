@@ -23,6 +23,22 @@ pub unsafe extern "C-unwind" fn check_exchange_url(
     }
 }
 
+/// Refuses what is no proxy.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn check_http_proxy(
+    new_value: *mut *mut c_char,
+    _extra: *mut *mut c_void,
+    _source: pg_sys::GucSource::Type,
+) -> bool {
+    // SAFETY: as PostgreSQL calls it.
+    unsafe {
+        is_accepted(new_value, |url| match url {
+            "" => Ok(()),
+            url => market::check_proxy(url).map_err(|error| error.detail()),
+        })
+    }
+}
+
 /// Refuses what is no list of exchanges.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn check_exchanges(

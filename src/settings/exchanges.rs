@@ -1,7 +1,7 @@
 //! How `signal_hub.exchanges` is written: names in the order of preference, each with a base URL
 //! where it is to be asked at another one than its own.
 
-use market::{Endpoint, Exchange, check_url, exchange, exchanges};
+use market::{Endpoint, Exchange, MarketError, check_url, exchange, exchanges};
 
 /// An exchange that is to be asked.
 #[derive(Clone, Debug)]
@@ -53,8 +53,8 @@ pub fn parse(list: &str) -> Result<Vec<Entry<'_>>, String> {
         if entries.iter().any(|(other, _)| other.name() == name) {
             return Err(format!("{name} is in it twice"));
         }
-        if let Some(Err(error)) = url.map(check_url) {
-            return Err(format!("of the URL of {name}: {}", error.detail()));
+        if let Some(Err(MarketError::BadUrl(reason))) = url.map(check_url) {
+            return Err(format!("of the URL of {name}: {reason}"));
         }
         entries.push((exchange, url));
     }

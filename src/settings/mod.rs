@@ -15,7 +15,10 @@ mod retention;
 pub use exchanges::Configured;
 
 use crate::postgres::process;
-use checks::{check_exchange_url, check_exchanges, check_run_retention, check_signal_retention};
+use checks::{
+    check_exchange_url, check_exchanges, check_http_proxy, check_run_retention,
+    check_signal_retention,
+};
 use market::{Endpoint, Exchange};
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::prelude::*;
@@ -34,6 +37,7 @@ static EXCHANGES: GucSetting<Option<CString>> =
 static HTTP_TIMEOUT_MS: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 static HTTP_MAX_BODY_KB: GucSetting<i32> = GucSetting::<i32>::new(4096);
 static CA_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static HTTP_PROXY: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static DELIVERY_BATCH: GucSetting<i32> = GucSetting::<i32>::new(1000);
 static DELIVERY_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(1);
 static SETTLE_REQUESTS_PER_RUN: GucSetting<i32> = GucSetting::<i32>::new(10);
@@ -87,7 +91,7 @@ fn endpoint(base_url: String) -> Endpoint {
         timeout: http_timeout(),
         max_body: HTTP_MAX_BODY_KB.get() as u64 * 1024,
         ca_file: Some(text(&CA_FILE)).filter(|path| !path.is_empty()),
-        http_proxy: None,
+        http_proxy: Some(text(&HTTP_PROXY)).filter(|url| !url.is_empty()),
     }
 }
 
@@ -218,6 +222,17 @@ pub fn define() {
             GucContext::Sighup,
             GucFlags::SUPERUSER_ONLY,
             Some(check_exchanges),
+            None,
+            None,
+        );
+        GucRegistry::define_string_guc_with_hooks(
+            c"signal_hub.http_proxy",
+            c"Proxy through which exchanges are asked, as http://host:port.",
+            c"It may hold a user name and a password. Empty asks directly, as http to this machine's loopback always does; variables of the environment count for nothing.",
+            &HTTP_PROXY,
+            GucContext::Sighup,
+            GucFlags::SUPERUSER_ONLY,
+            Some(check_http_proxy),
             None,
             None,
         );
