@@ -89,7 +89,8 @@ WITH facts AS (
                             FROM @extschema@.signal_outcomes c
                             LEFT JOIN @extschema@.signal_symbols y USING (symbol)
                            WHERE c.state = 'open' AND c.expires_at < clock_timestamp() - interval '5 seconds'
-                             AND (c.source IS NULL OR c.source = rtrim(l.exchange_url, '/'))) x
+                             AND (c.source IS NULL OR c.source = rtrim(l.exchange_url, '/')
+                                  OR c.source IN (SELECT e.exchange_url FROM @extschema@.signal_exchanges e))) x
 ), judged AS (
     SELECT CASE
                WHEN standby THEN 'standby'

@@ -65,7 +65,7 @@ fn hint_of(error: &MarketError) -> &'static str {
         }
         MarketError::LeftAlone { status: 451, .. } => {
             "The exchange does not serve this location. Set signal_hub.exchange_url to a host \
-             that does."
+             that does, or name another exchange in signal_hub.exchanges."
         }
         MarketError::LeftAlone { status: 403, .. } => {
             "The exchange's firewall refuses this server. Wait, or set \
@@ -92,8 +92,9 @@ fn hint_of(error: &MarketError) -> &'static str {
         | MarketError::NoCandles { .. }
         | MarketError::BadCandles(_)
         | MarketError::NoSuchInterval { .. } => {
-            "Check that signal_hub.exchange_url is the base URL of a Binance-compatible REST \
-             API and that nothing in between, such as a captive portal, answers in its place."
+            "Check that signal_hub.exchange_url is the base URL of a REST API of the first exchange in \
+             signal_hub.exchanges, and that nothing in between, such as a captive portal, answers in \
+             its place."
         }
         MarketError::TooLarge { .. } => {
             "Raise signal_hub.http_max_body. The list of all symbols of a large exchange is \
@@ -101,7 +102,7 @@ fn hint_of(error: &MarketError) -> &'static str {
         }
         MarketError::Rejected { .. } => {
             "Check the symbols in signal_symbols, and that signal_hub.exchange_url is the base \
-             URL of a Binance-compatible REST API."
+             URL of a REST API of the first exchange in signal_hub.exchanges."
         }
     }
 }

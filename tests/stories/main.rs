@@ -2,6 +2,7 @@
 //!
 //! One subject in each file. Servers, sessions and waiting are those of `signal_hub_harness`.
 
+mod an_hour_without_the_first;
 mod blind;
 mod by_hand;
 mod bystanders;

@@ -43,8 +43,8 @@ pub fn of_refused_symbols(gate: Gate, found: &Finding) -> &'static str {
 
 /// What to do when symbols cannot be judged because of `gate`, by what was found of one of them.
 pub fn remedy(gate: Gate, found: &Finding) -> Option<String> {
-    const INCOMPATIBLE: &str = "check that signal_hub.exchange_url is the base URL of a \
-                                Binance-compatible REST API";
+    const INCOMPATIBLE: &str = "check that signal_hub.exchange_url is the base URL of the first \
+                                exchange in signal_hub.exchanges";
     Some(match gate {
         Gate::Listed if found.is_missing => {
             "its replies are incomplete: check what answers at signal_hub.exchange_url".to_owned()
