@@ -1,4 +1,4 @@
-//! What judging the list of all symbols costs, from the bytes of the reply to the verdicts, beside
+//! What judging the list of all symbols of an exchange costs, from the bytes of the reply to the verdicts, beside
 //! reading the same bytes with serde_json alone: `cargo bench -p signal_hub_tests --bench judge`.
 //!
 //! The limit is a typed struct of all fields of the reply, whose numbers stay the text they are
@@ -24,18 +24,21 @@ const WARM_UP: usize = 10;
 const ROUNDS: usize = 200;
 
 fn main() {
-    let reply = Reply::find();
+    Reply::all().iter().for_each(measure);
+}
+
+fn measure(reply: &Reply) {
     println!("{}", reply.origin);
-    let scene = Scene::of(&reply.body);
+    let scene = Scene::of(reply);
     println!("{}", scene.describe(&reply.body));
 
     let body = reply.body.as_slice();
     let parts: [(&str, &dyn Fn()); 5] = [
         ("serde_json, borrowed text", &|| {
-            black_box(plain::borrowed(body));
+            plain::borrowed(reply.exchange, body);
         }),
         ("serde_json, owned text", &|| {
-            black_box(plain::owned(body));
+            plain::owned(reply.exchange, body);
         }),
         ("tickers", &|| {
             black_box(scene.tickers(body));
@@ -54,7 +57,10 @@ fn main() {
     let rounds = take_turns(&parts.map(|(_, part)| part));
 
     table(
-        &format!("From bytes to verdicts, {ROUNDS} rounds"),
+        &format!(
+            "{}: from bytes to verdicts, {ROUNDS} rounds",
+            reply.exchange
+        ),
         &["what", "median ms", "least ms", "to borrowed", "to owned"],
     );
     for (index, (name, _)) in parts.iter().enumerate() {

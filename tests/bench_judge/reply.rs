@@ -6,37 +6,49 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
-/// The list of all symbols on a day on which BTC fell by 8.163 %.
-const RECORDED: &str = "binance/ticker24hr-2023-03-10T1434Z.json.gz";
+/// Binance's list of all symbols on a day on which BTC fell by 8.163 %.
+const BINANCE: &str = "binance/ticker24hr-2023-03-10T1434Z.json.gz";
+/// That of KuCoin on another day, 394 of them.
+const KUCOIN: &str = "exchanges/kucoin_allTickers_2019-02-21_full.json";
 /// How many symbols the recorded list has.
 const SYMBOLS: usize = 2161;
 
 pub struct Reply {
+    /// The name of the exchange.
+    pub exchange: &'static str,
     pub body: Vec<u8>,
     /// Where it is from, for a person.
     pub origin: String,
 }
 
 impl Reply {
-    pub fn find() -> Self {
-        recorded().unwrap_or_else(simulated)
+    /// One for each exchange of which a full reply is on record.
+    pub fn all() -> Vec<Self> {
+        let binance = recorded("binance", BINANCE).unwrap_or_else(simulated);
+        [Some(binance), recorded("kucoin", KUCOIN)]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 
 /// What the folder that SIGNAL_HUB_MARKET_DATA names has, or the one beside the repository.
-fn recorded() -> Option<Reply> {
+fn recorded(exchange: &'static str, path: &str) -> Option<Reply> {
     let folder = std::env::var_os("SIGNAL_HUB_MARKET_DATA").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/market")),
         PathBuf::from,
     );
-    let file = File::open(folder.join(RECORDED)).ok()?;
+    let mut file = File::open(folder.join(path)).ok()?;
     let mut body = Vec::new();
-    GzDecoder::new(file)
-        .read_to_end(&mut body)
-        .expect("recorded data is intact");
+    let read = match path.ends_with(".gz") {
+        true => GzDecoder::new(file).read_to_end(&mut body),
+        false => file.read_to_end(&mut body),
+    };
+    read.expect("recorded data is intact");
     Some(Reply {
+        exchange,
         body,
-        origin: format!("reply: recorded, {RECORDED}"),
+        origin: format!("reply: recorded, {path}"),
     })
 }
 
@@ -54,6 +66,7 @@ fn simulated() -> Reply {
         .and_then(|mut reply| reply.body_mut().read_to_vec())
         .expect("a reply of the simulator");
     Reply {
+        exchange: "binance",
         body,
         origin: "reply: simulated, for no recorded one was found".to_owned(),
     }

@@ -1,12 +1,15 @@
 //! Every symbol of a reply watched, and judged at the time of the reply.
 
-use market::{Tickers, UnixMillis, binance};
+use crate::reply::Reply;
+use market::{Exchange, ReplyTime, Tickers, UnixMillis};
+use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use strategy::{self, Episode, Rule, Side, Verdict, Watched};
 
 const HOUR: i64 = 3_600_000;
 
 pub struct Scene {
+    exchange: &'static dyn Exchange,
     rule: Rule,
     watched: Vec<Watched>,
     now: UnixMillis,
@@ -15,17 +18,20 @@ pub struct Scene {
 }
 
 impl Scene {
-    pub fn of(body: &[u8]) -> Self {
-        let rows: Vec<serde_json::Value> = serde_json::from_slice(body).expect("a list");
+    pub fn of(reply: &Reply) -> Self {
+        let content: Value = serde_json::from_slice(&reply.body).expect("a reply");
+        let rows = content.as_array().or(content["data"]["ticker"].as_array());
+        let rows = rows.expect("a list");
         let watched: Vec<Watched> = rows
             .iter()
             .map(|row| Watched {
-                symbol: row["symbol"].as_str().expect("a symbol").to_owned(),
+                symbol: row["symbol"].as_str().expect("a symbol").replace('-', ""),
                 ..Watched::default()
             })
             .collect();
         let times = rows.iter().map(|row| row["closeTime"].as_i64());
-        let now = times.max().flatten().expect("a time");
+        let of_all = content["data"]["time"].as_i64();
+        let now = times.max().flatten().or(of_all).expect("a time");
         let since_an_hour = Episode {
             side: Some(Side::Short),
             since: Some(now - HOUR),
@@ -37,6 +43,7 @@ impl Scene {
             symbols.map(|symbol| (symbol, episode.clone())).collect()
         };
         Self {
+            exchange: market::exchange(reply.exchange).expect("an exchange"),
             rule: strategy::shipped::rule(),
             now,
             armed: remembered(Episode::default()),
@@ -65,8 +72,13 @@ impl Scene {
 
     pub fn tickers(&self, body: &[u8]) -> Tickers {
         let asked: HashSet<&str> = self.watched.iter().map(|w| w.symbol.as_str()).collect();
+        let time = ReplyTime {
+            date: None,
+            received: self.now,
+        };
+        let rows = self.exchange.read_tickers(body, &asked, time);
         Tickers {
-            rows: binance::parse(body, &asked).expect("a list of tickers"),
+            rows: rows.expect("a list of tickers"),
             ..Tickers::default()
         }
     }

@@ -1,7 +1,11 @@
 //! What a reply takes in memory: at its peak at most four times its length, whatever it holds.
 
-use market::{Asked, BINANCE, Endpoint, Exchange, LastLook, MarketError, Tickers};
+use market::{
+    Asked, BINANCE, CandleQuery, Endpoint, Exchange, Interval, LastLook, MarketError, ReplyTime,
+    Tickers,
+};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -174,6 +178,30 @@ fn hostile_replies() -> Vec<(&'static str, Vec<u8>)> {
             "an error's endless code",
             filled("{\"code\":", "1", ",\"msg\":\"\"}"),
         ),
+        (
+            "rows of another exchange",
+            filled(
+                "{\"code\":\"0\",\"msg\":\"\",\"data\":[{\"instId\":\"BTC-USDT\"}",
+                ",{\"instId\":\"A-B\"}",
+                "]}",
+            ),
+        ),
+        (
+            "candles of another exchange",
+            filled(
+                "{\"code\":\"0\",\"msg\":\"\",\"data\":[[]",
+                ",[\"0\"]",
+                "]}",
+            ),
+        ),
+        (
+            "pairs without end",
+            filled(
+                "{\"error\":[],\"result\":{\"A\":{}",
+                ",\"XBTUSDT\":{}",
+                "}}",
+            ),
+        ),
         ("blanks", filled("", " ", "")),
         ("HTML", filled("<html>", "<p>busy</p>", "</html>")),
         ("wide characters", filled("[\"", "\u{200b}", "\"]")),
@@ -229,8 +257,38 @@ fn a_reply_takes_at_most_four_times_its_length() {
         let times = peak as f64 / body.len() as f64;
         eprintln!("{what}: {times:.2} times its length: {outcome}");
         if peak > most {
-            problems.push(what);
+            problems.push(format!("{what} of binance"));
+        }
+        // The reply itself is the first time its length.
+        let most = most - body.len();
+        for name in SHAPES {
+            let (peak, _) = peak_of(|| read(name, &body));
+            if peak > most {
+                problems.push(format!("{what} of {name}"));
+            }
         }
     }
     assert!(problems.is_empty(), "too much for {problems:?}");
+}
+
+/// Exchanges that others are read like: by a list in an envelope, by a list, and by members.
+const SHAPES: [&str; 3] = ["okx", "gate", "kraken"];
+
+/// Reads a reply as tickers, and where their order is turned round, as candles.
+fn read(name: &str, body: &[u8]) -> bool {
+    let exchange = market::exchange(name).expect("an exchange");
+    let time = ReplyTime {
+        date: None,
+        received: 0,
+    };
+    let query = CandleQuery {
+        symbol: "BTCUSDT".to_owned(),
+        interval: Interval::Minute,
+        from: 0,
+        until: 600_000_000,
+    };
+    let asked = HashSet::from(["BTCUSDT"]);
+    let tickers = exchange.read_tickers(body, &asked, time);
+    let is_turned_round = name == "okx";
+    tickers.is_ok() || is_turned_round && exchange.read_candles(body, &query, i64::MAX).is_ok()
 }
