@@ -4,6 +4,8 @@
 //! Too many requests: code 10006 under status 200, and status 403 for ten minutes, which also an
 //! address in the United States gets.
 //!
+//! Rows of tickers are on record; candles and instruments are untested against the exchange.
+//!
 //! <https://bybit-exchange.github.io/docs/v5/market/tickers>
 
 use crate::reading::candles::{self, Cell, no_such_interval};

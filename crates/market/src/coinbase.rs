@@ -4,6 +4,8 @@
 //!
 //! Too many requests: status 429. An unknown symbol is status 404.
 //!
+//! Rows of statistics are on record; candles and instruments are untested against the exchange.
+//!
 //! <https://docs.cdp.coinbase.com/exchange/reference>
 
 use crate::error::sanitized;

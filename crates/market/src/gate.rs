@@ -5,6 +5,8 @@
 //! Too many requests: status 429 with the label TOO_MANY_REQUESTS, and the header
 //! X-Gate-RateLimit-Reset-Timestamp.
 //!
+//! Tickers and candles are on record; instruments are untested against the exchange.
+//!
 //! <https://www.gate.com/docs/developers/apiv4/en/#spot>
 
 use crate::reading::candles::{self, Cell, no_such_interval};

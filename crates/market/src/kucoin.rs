@@ -5,6 +5,8 @@
 //! Too many requests: status 429 with code 429000, and the header gw-ratelimit-reset with
 //! milliseconds.
 //!
+//! Tickers and candles are on record; instruments are untested against the exchange.
+//!
 //! <https://www.kucoin.com/docs-new/rest/spot-trading/market-data/get-all-tickers>
 
 use crate::reading::candles::{self, Cell, no_such_interval};

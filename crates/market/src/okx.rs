@@ -4,6 +4,8 @@
 //! Too many requests: code 50011 under status 429 or 200. An unknown instrument is code 51001
 //! under status 200.
 //!
+//! Tickers and candles are on record; instruments are untested against the exchange.
+//!
 //! <https://www.okx.com/docs-v5/en/#order-book-trading-market-data>
 
 use crate::reading::candles::{self, Cell, no_such_interval};

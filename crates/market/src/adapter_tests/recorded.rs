@@ -3,7 +3,7 @@
 //! that does not find them says so and passes.
 
 use super::of;
-use crate::{ReplyTime, Rows, Ticker};
+use crate::{CandleQuery, Interval, ReplyTime, Rows, Ticker};
 use rust_decimal::Decimal;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -149,6 +149,40 @@ fn recorded_replies_of_2022_are_usable() {
         };
         for symbol in symbols {
             check(&usable(name, &replies[place]["body"], symbol));
+        }
+    }
+}
+
+#[test]
+fn recorded_candles_are_usable() {
+    for (name, path) in [
+        ("okx", "exchanges/freqdash_okx_responses.json"),
+        ("kucoin", "exchanges/freqdash_kucoin_responses.json"),
+        ("gate", "exchanges/freqdash_gateio_responses.json"),
+    ] {
+        let Some(replies) = read(path) else {
+            return;
+        };
+        let is_of_spot = |reply: &&Value| {
+            let url = reply["url"].as_str().unwrap_or_default();
+            url.contains("spot_api_url") && url.contains("candle")
+        };
+        let reply = replies.as_array().expect("a list").iter().find(is_of_spot);
+        let body = reply.expect("candles")["body"].to_string();
+        let query = CandleQuery {
+            symbol: "BTCUSDT".to_owned(),
+            interval: Interval::Day,
+            from: 1_632_009_600_000,
+            until: 1_632_009_600_000 + 3 * 86_400_000,
+        };
+        let candles = of(name).read_candles(body.as_bytes(), &query, i64::MAX);
+        let candles = candles.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        assert_eq!(candles.unusable, [""; 0], "{name}");
+        assert_eq!(candles.rows.len(), 3, "{name}");
+        for candle in candles.rows {
+            // In dollars what they are in bitcoin, at a price of the day.
+            let price = candle.quote_volume / candle.base_volume;
+            assert!((candle.low..=candle.high).contains(&price), "{candle:?}");
         }
     }
 }

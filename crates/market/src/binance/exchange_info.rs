@@ -15,19 +15,22 @@ use std::collections::{BTreeSet, HashSet};
 /// Gets instruments as [`Exchange::instruments`](crate::Exchange::instruments) says, by name: the
 /// list of all has many megabytes. A request costs the exchange a weight of 20. When it refuses
 /// one because of a symbol that it does not know and does not name, it is asked for halves, until
-/// that symbol is alone.
+/// that symbol is alone. `options` are further parameters of the query.
 pub(super) fn fetch(
     endpoint: &Endpoint,
     symbols: &HashSet<&str>,
+    options: &str,
 ) -> Result<Vec<Instrument>, MarketError> {
     let client = Client::new(endpoint)?;
     let possible: BTreeSet<&str> = symbols.iter().copied().filter(|s| is_possible(s)).collect();
     let possible: Vec<&str> = possible.into_iter().collect();
     let mut waiting: Vec<&[&str]> = possible.chunks(MOST_NAMED).collect();
     let mut found = Vec::new();
-    while let Some(asked) = waiting.pop() {
+    let mut requests_left = MOST_REQUESTS;
+    while let Some(asked) = waiting.pop().filter(|_| requests_left > 0) {
+        requests_left -= 1;
         let path = format!(
-            "/api/v3/exchangeInfo?symbols={}&showPermissionSets=false",
+            "/api/v3/exchangeInfo?symbols={}{options}",
             names(asked.iter().copied())
         );
         let reply = client.get(&path)?;
@@ -44,6 +47,9 @@ pub(super) fn fetch(
     }
     Ok(found)
 }
+
+/// Most requests of one fetch, so that an exchange that refuses everything is not asked for ever.
+const MOST_REQUESTS: usize = 32;
 
 #[derive(Deserialize)]
 struct Info<'a> {

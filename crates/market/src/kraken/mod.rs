@@ -4,6 +4,8 @@
 //!
 //! Errors come under status 200, as a list of texts such as "EAPI:Rate limit exceeded".
 //!
+//! Tickers are on record; candles and instruments are untested against the exchange.
+//!
 //! <https://docs.kraken.com/api/docs/rest-api/get-ticker-information>
 
 mod memory;
