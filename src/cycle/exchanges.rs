@@ -104,10 +104,8 @@ fn rates(plan: &Plan, place: usize) -> HashSet<String> {
     let quotes = quotes(plan, place);
     let is_trading = |symbol: &String| known.get(symbol).is_some_and(|pair| pair.is_trading);
     let best = |quote: String| {
-        dollars::crosses(&quote)
-            .into_iter()
-            .map(|(s, _)| s)
-            .find(is_trading)
+        let mut crosses = dollars::crosses(&quote).map(|(symbol, _)| symbol);
+        crosses.find(is_trading)
     };
     quotes.into_iter().filter_map(best).collect()
 }
@@ -130,7 +128,7 @@ pub fn listed_by(plan: &Plan, place: usize) -> HashSet<String> {
     let watched = plan.watched.iter().map(|watched| watched.symbol.clone());
     let crosses = quotes(plan, place)
         .into_iter()
-        .flat_map(|quote| dollars::crosses(&quote));
+        .flat_map(|quote| dollars::crosses(&quote).collect::<Vec<_>>());
     watched.chain(crosses.map(|(symbol, _)| symbol)).collect()
 }
 

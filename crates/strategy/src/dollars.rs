@@ -42,18 +42,18 @@ pub fn quote_of(symbol: &str) -> Option<&'static str> {
 
 /// The pairs that tell the rate of an asset, the best first: whether the asset is their base, or
 /// their quote. None of a dollar.
-pub fn crosses(asset: &str) -> Vec<(String, bool)> {
-    if is_dollar(asset) {
-        return Vec::new();
-    }
-    let dollars = &DOLLARS[..OF_RATES];
+pub fn crosses(asset: &str) -> impl Iterator<Item = (String, bool)> + '_ {
+    let dollars = match is_dollar(asset) {
+        true => &[],
+        false => &DOLLARS[..OF_RATES],
+    };
     let as_base = dollars
         .iter()
-        .map(|dollar| (format!("{asset}{dollar}"), true));
+        .map(move |dollar| (format!("{asset}{dollar}"), true));
     let as_quote = dollars
         .iter()
-        .map(|dollar| (format!("{dollar}{asset}"), false));
-    as_base.chain(as_quote).collect()
+        .map(move |dollar| (format!("{dollar}{asset}"), false));
+    as_base.chain(as_quote)
 }
 
 /// Dollars for one unit of `asset`, by a pair of these tickers that `is_usable`. `None` when none
@@ -66,7 +66,7 @@ pub fn rate(
     if is_dollar(asset) {
         return Some(Decimal::ONE);
     }
-    crosses(asset).into_iter().find_map(|(symbol, is_base)| {
+    crosses(asset).find_map(|(symbol, is_base)| {
         let ticker = tickers.rows.get(&symbol)?.as_ref().ok()?;
         let price =
             Some(ticker.last_price).filter(|price| *price > Decimal::ZERO && is_usable(ticker))?;

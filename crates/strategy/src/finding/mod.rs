@@ -54,6 +54,7 @@ pub struct Finding<'a> {
     pub step: Option<Step>,
     /// The place among the symbols that pass every gate of their own, from 1.
     pub rank: Option<usize>,
+    dollar_volume: OnceCell<Option<Decimal>>,
     quality: OnceCell<Option<Decimal>>,
     levels: OnceCell<Option<Box<Levels>>>,
 }
@@ -86,6 +87,7 @@ impl<'a> Finding<'a> {
             episode: episodes.get(&watched.symbol).cloned().unwrap_or_default(),
             step: None,
             rank: None,
+            dollar_volume: OnceCell::new(),
             quality: OnceCell::new(),
             levels: OnceCell::new(),
         }
@@ -146,11 +148,14 @@ impl<'a> Finding<'a> {
 
     /// The volume of 24 hours in US dollars; `None` when there is no rate, or it does not fit.
     pub fn dollar_volume(&self) -> Option<Decimal> {
-        let volume = self.ticker()?.quote_volume;
-        match self.dollar_rate()? {
-            rate if rate == Decimal::ONE => Some(volume),
-            rate => Some(volume.checked_mul(rate)?.round_dp(2)),
-        }
+        let measure = || {
+            let volume = self.ticker()?.quote_volume;
+            match self.dollar_rate()? {
+                rate if rate == Decimal::ONE => Some(volume),
+                rate => Some(volume.checked_mul(rate)?.round_dp(2)),
+            }
+        };
+        *self.dollar_volume.get_or_init(measure)
     }
 
     /// The levels of a signal; `None` without a side, and when they do not fit.
