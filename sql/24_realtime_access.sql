@@ -44,6 +44,7 @@ BEGIN
         EXECUTE format('GRANT SELECT ON %I.user_signal_outcomes TO %I', hub, subscribers);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_preferences TO %I', hub, subscribers);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %I.subscriber_status() TO %I', hub, subscribers);
+        EXECUTE format('GRANT SELECT ON %I.signal_prices TO %I', hub, subscribers);
         -- No price: whose rows have prices, the view above decides.
         EXECUTE format('GRANT SELECT (@outcome_columns@) ON %I.signal_outcomes TO %I', hub, subscribers);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %1$I.signals_since(text, integer), '
@@ -52,7 +53,8 @@ BEGIN
         RETURN NEXT format('%s: reads its own rows of user_signals, user_subscriptions and user_signal_quotas; '
                            'changes viewed and clicked; calls signals_since(); '
                            'reads user_signal_outcomes, and signal_outcomes without prices; '
-                           'keeps its row of user_preferences; calls subscriber_status()', subscribers);
+                           'keeps its row of user_preferences; calls subscriber_status(); '
+                           'reads signal_prices', subscribers);
     ELSIF subscribers IS NOT NULL THEN
         RETURN NEXT format('%s: no such role', subscribers);
     END IF;
@@ -68,6 +70,7 @@ BEGIN
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_subscriptions TO %I', hub, service);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_preferences TO %I', hub, service);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %I.subscriber_status(uuid) TO %I', hub, service);
+        EXECUTE format('GRANT SELECT ON %I.signal_prices TO %I', hub, service);
         EXECUTE format('GRANT SELECT ON %1$I.user_signals, %1$I.user_signal_quotas, %1$I.signals, %1$I.signal_tiers, '
                        '%1$I.signal_symbols, %1$I.signal_rules, %1$I.signal_rule_versions, '
                        '%1$I.signal_pause, %1$I.signal_health, '

@@ -34,3 +34,21 @@ COMMENT ON TABLE @extschema@.signal_watchers IS
 COMMENT ON COLUMN @extschema@.signal_watchers.user_id IS 'the subscriber';
 COMMENT ON COLUMN @extschema@.signal_watchers.slot IS 'replication slot of the service, by which it is known';
 COMMENT ON COLUMN @extschema@.signal_watchers.since IS 'when the service wrote this';
+
+CREATE TABLE @extschema@.signal_prices (
+    symbol               text        PRIMARY KEY,
+    last_price           numeric     NOT NULL,
+    price_change_percent numeric     NOT NULL,
+    priced_at            timestamptz NOT NULL,
+    updated_at           timestamptz NOT NULL
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+COMMENT ON TABLE @extschema@.signal_prices IS
+    'the latest price of each watched symbol, from the tickers that runs fetch anyway; written only while somebody '
+    'holds a stream of a live service, see signal_watchers, and no newer than updated_at otherwise. To publish it run '
+    'ALTER PUBLICATION signal_hub ADD TABLE signal_prices';
+COMMENT ON COLUMN @extschema@.signal_prices.symbol IS 'the pair';
+COMMENT ON COLUMN @extschema@.signal_prices.last_price IS 'last trade, quote asset';
+COMMENT ON COLUMN @extschema@.signal_prices.price_change_percent IS 'rolling 24h change, percent';
+COMMENT ON COLUMN @extschema@.signal_prices.priced_at IS 'end of the ticker''s 24 hours, the exchange''s clock';
+COMMENT ON COLUMN @extschema@.signal_prices.updated_at IS
+    'when the row was written: at a new price, and once a minute while there is none';

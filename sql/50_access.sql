@@ -119,6 +119,7 @@ GRANT SELECT ON @extschema@.signal_instruments TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_protections TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_forecasts TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_tiers TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_prices TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_pause TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_delivery_progress TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_reach TO pg_monitor;

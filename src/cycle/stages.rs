@@ -244,7 +244,8 @@ pub fn record(
         )?;
         let tickers = fetched.tickers.rows.values().flatten();
         let sources = fetched.sources(plan);
-        ledger::outcomes::look(db, &plan.open, &sources, tickers)?;
+        ledger::outcomes::look(db, &plan.open, &sources, tickers.clone())?;
+        ledger::prices::keep(db, tickers)?;
         fetched.enter_standings(db, plan)?;
         if !fetched.days.candles.is_empty() {
             ledger::days::keep(db, &fetched.days.candles)?;

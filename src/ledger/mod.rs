@@ -10,6 +10,7 @@ pub mod instruments;
 mod numbers;
 pub mod outcomes;
 mod plan;
+pub mod prices;
 pub mod protections;
 mod recordset;
 pub mod retention;

@@ -69,10 +69,17 @@ fn who_watches_has_the_signal_before_all_others_and_a_dead_service_costs_nothing
     eventually(SOON, "the database knows who is here", || {
         watchers(&mut admin) == HERE.map(user)
     });
+    eventually(SOON, "prices are kept for those who watch", || {
+        admin.one::<i64>("SELECT count(*) FROM signal_prices") == 10
+    });
     turns.turn(&market);
     for stream in &mut streams {
         stream.expect("signal");
     }
+    assert!(admin.one::<bool>(
+        "SELECT bool_and(p.last_price = s.last_price AND p.priced_at = s.close_time)
+           FROM signals s JOIN signal_prices p USING (symbol)"
+    ));
     everybody_has(&mut admin, 1);
     let first: bool = admin.one(
         "SELECT max(e.created_at) FILTER (WHERE w.user_id IS NOT NULL)
@@ -89,8 +96,11 @@ fn who_watches_has_the_signal_before_all_others_and_a_dead_service_costs_nothing
         ))
     });
     assert_eq!(watchers(&mut admin).len(), 3);
+    admin.run("DELETE FROM signal_prices");
     turns.turn(&market);
     everybody_has(&mut admin, 2);
+    let prices: i64 = admin.one("SELECT count(*) FROM signal_prices");
+    assert_eq!(prices, 0, "nobody watches");
     let order: bool = admin.one(
         "SELECT bool_and(in_order) FROM (
              SELECT e.created_at >= lag(e.created_at) OVER (ORDER BY e.user_id) AS in_order
