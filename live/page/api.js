@@ -20,6 +20,11 @@ export class Api {
     this.#token = token;
   }
 
+  /** Further requests are made with this token, of the same subscriber. */
+  renew(token) {
+    this.#token = token;
+  }
+
   /** Rows since a watermark, or the newest when it is null, with their outcomes and those of the `open` signals. */
   async signals(since, open, limit, signal) {
     const query = new URLSearchParams({ limit: String(limit), ...from(since, open) });
@@ -46,6 +51,21 @@ export class Api {
       signal: withPatience(),
     });
     return response.json();
+  }
+
+  /** Whether signals reach this subscriber, and why not. */
+  async status(signal) {
+    return (await this.#fetch('api/status', { signal: withPatience(signal) })).json();
+  }
+
+  async preferences(signal) {
+    return (await this.#fetch('api/preferences', { signal: withPatience(signal) })).json();
+  }
+
+  /** Replaces all of them; returns them as they are now. */
+  async setPreferences(preferences, signal) {
+    const body = JSON.stringify(preferences);
+    return (await this.#fetch('api/preferences', { method: 'PUT', headers: { 'Content-Type': 'application/json' }, body, signal: withPatience(signal) })).json();
   }
 
   /** The record of all signals; not of this subscriber alone. */

@@ -6,7 +6,9 @@ import { setText } from './dom.js';
 import { LinkSignIn } from './link.js';
 import { Notifier } from './notify.js';
 import { Panel } from './panel.js';
+import { Preferences } from './preferences.js';
 import { recordOf } from './record.js';
+import { Renewal } from './renewal.js';
 import { Session, readToken, takeTokenFromAddress } from './session.js';
 import { Settings } from './settings.js';
 import { SettingsView } from './settings_view.js';
@@ -17,6 +19,8 @@ import { View } from './view.js';
 import { Views } from './views.js';
 
 const at = (id) => document.getElementById(id);
+/** After the start, a page with a session learns how that is renewed. */
+const RENEWAL_AFTER = 500;
 const isVisible = () => !document.hidden;
 
 /** A browser that may store nothing throws when its storage is only named. */
@@ -31,14 +35,21 @@ const storage = (() => {
 class App {
   #session = new Session(storage);
   #subscriber = null;
+  /** Whose signals are shown. */
+  #shownId = null;
   #link = new LinkSignIn(
     this.#session,
     { box: at('other-sign-in'), words: at('other-words'), change: at('change'), stay: at('stay') },
-    { signedIn: () => this.#show(''), problem: (problem) => this.#show(problem) },
+    { signedIn: () => (this.#subscriber !== null && this.#session.userId === this.#shownId ? this.#renewed() : this.#show('')), problem: (problem) => this.#show(problem) },
   );
   #settings = new Settings(storage, () => this.#settingsChanged());
   #notifier = new Notifier(at('notify'), () => this.#settings.current);
   #sound = new Sound(() => this.#settings.current.sound);
+  #renewal = new Renewal(
+    this.#session,
+    { line: at('session-end'), words: at('session-end-words'), link: at('session-end-link'), other: at('sign-in-link') },
+    { now: () => this.#subscriber?.now ?? null, token: (token) => this.#handedOver(token), ending: (words) => this.#notifier.offerSession(words) },
+  );
   #shell = new Shell(at('renewed'), at('reload'));
   #view = new View(document, {
     viewed: (id) => this.#subscriber?.mark(id, { viewed: true }),
@@ -59,8 +70,15 @@ class App {
     refused: (error) => this.#refused(error),
   });
 
-  #settingsView = new SettingsView(at, this.#settings);
+  #settingsView = new SettingsView(at, this.#settings, new Preferences(at, {
+    refused: (error) => this.#refused(error),
+    saved: () => this.#subscriber?.readStanding(),
+  }));
   #views = new Views(at, { record: this.#record, settings: this.#settingsView });
+
+  get numbers() {
+    return this.#subscriber?.numbers ?? null;
+  }
 
   start() {
     this.#listen();
@@ -68,6 +86,8 @@ class App {
     // Those who are signed in see their signals while the token is checked.
     if (token === null || this.#session.userId !== null) this.#show('');
     if (token !== null) this.#link.take(token);
+    // With a session there is time: nothing that is painted waits for it.
+    setTimeout(() => this.#renewal.start(), this.#session.userId === null ? 0 : RENEWAL_AFTER);
     this.#shell.start((id) => {
       this.#views.showSignals();
       this.#subscriber?.openSignal(String(id));
@@ -98,7 +118,8 @@ class App {
     });
     this.#session.onChangedElsewhere(window, () => {
       this.#link.close();
-      this.#show('');
+      if (this.#subscriber !== null && this.#session.userId === this.#shownId) this.#renewed();
+      else this.#show('');
     });
   }
 
@@ -118,6 +139,22 @@ class App {
     this.#show('');
   }
 
+  /** A token that the host application hands over. */
+  #handedOver(token) {
+    if (this.#subscriber === null || readToken(token)?.userId !== this.#shownId) {
+      this.#link.take(token);
+      return;
+    }
+    this.#session.set(token.trim());
+    this.#renewed();
+  }
+
+  /** The same subscriber has another token. */
+  #renewed() {
+    this.#subscriber.renew(this.#session.token);
+    this.#views.renew(this.#session.token);
+  }
+
   #signOut() {
     this.#link.close();
     this.#session.forget();
@@ -134,7 +171,8 @@ class App {
   #show(problem) {
     this.#subscriber?.leave();
     this.#subscriber = null;
-    const isSignedIn = this.#session.userId !== null;
+    this.#shownId = this.#session.userId;
+    const isSignedIn = this.#shownId !== null;
     at('signed-out').hidden = isSignedIn;
     at('status').hidden = !isSignedIn;
     at('account').hidden = !isSignedIn;
@@ -164,4 +202,7 @@ class App {
   }
 }
 
-new App().start();
+const app = new App();
+app.start();
+// For whoever looks into a problem: signalHub.connection in the console of the browser.
+globalThis.signalHub = Object.freeze({ get connection() { return app.numbers; } });

@@ -15,15 +15,18 @@ const SWITCHES = { 'set-sound': 'sound', 'set-signals': 'notifySignals', 'set-ou
 export class SettingsView {
   #at;
   #settings;
+  #preferences;
   #isFilled = false;
 
   /**
    * @param {(id: string) => HTMLElement} at
    * @param {import('./settings.js').Settings} settings
+   * @param {import('./preferences.js').Preferences} preferences the subscriber's, in the same view
    */
-  constructor(at, settings) {
+  constructor(at, settings, preferences) {
     this.#at = at;
     this.#settings = settings;
+    this.#preferences = preferences;
     at('settings-form').addEventListener('submit', (event) => event.preventDefault());
     at('settings-form').addEventListener('change', ({ target }) => {
       if (target.id in CHOICES) settings.set(CHOICES[target.id], target.value);
@@ -32,13 +35,16 @@ export class SettingsView {
   }
 
   /** The view is shown. Hundreds of time zones are listed only then. */
-  start() {
+  start(api) {
     if (!this.#isFilled) this.#fill();
     this.#isFilled = true;
     this.show();
+    this.#preferences.start(api);
   }
 
-  stop() {}
+  stop() {
+    this.#preferences.stop();
+  }
 
   /** Shows the settings as they are. */
   show() {
@@ -56,7 +62,8 @@ export class SettingsView {
     const nameOf = (code) => names.of(code) ?? code;
     const options = (field, values, name) => this.#at(field).append(...values.map((value) => element('option', { value }, name(value))));
     options('set-locale', LOCALES.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)), nameOf);
-    options('set-zone', ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')], (zone) => zone.replaceAll('_', ' '));
+    const zones = ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')];
+    for (const field of ['set-zone', 'want-zone']) options(field, zones, (zone) => zone.replaceAll('_', ' '));
   }
 }
 

@@ -1,6 +1,7 @@
 // The part that is always in view: the connection, the last signal, the generator and its next run.
 
 import { setAttribute, setText } from './dom.js';
+import { showStanding } from './standing.js';
 import { lastSignalAt } from './store.js';
 import { age, countdown, isPast, wholeTime } from './time.js';
 
@@ -38,6 +39,12 @@ export function nextRunText(health, now) {
   return isPast(health.next_run, now) ? 'due' : `in ${countdown(Date.parse(health.next_run) - now)}`;
 }
 
+/** What the generator does now: at the time of a run it looks at the market. */
+export function activityText(health, now) {
+  const text = nextRunText(health, now);
+  return text === 'due' && health.healthy ? 'looking at the market' : text;
+}
+
 export class Status {
   #at;
 
@@ -61,7 +68,9 @@ export class Status {
     const isNews = health !== null && !health.healthy;
     setText(this.#at('generator-message'), isNews ? `Generator: ${health.message}` : '');
     setAttribute(this.#at('generator-message'), 'hidden', !isNews);
-    setText(this.#at('next-run'), nextRunText(health, now));
+    setText(this.#at('next-run'), activityText(health, now));
+    setText(this.#at('connection-held'), state.held);
+    showStanding(this.#at('standing'), state.standing, Object.keys(state.signals).length > 0);
   }
 
   #showLastSignal(time, now) {

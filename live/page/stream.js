@@ -170,7 +170,12 @@ export class Stream {
       actions.push(this.#connected({ phase: 'live' }));
     }
     // The stream ends after this; an expired token is refused at the next attempt.
-    if (event.event === 'bye') this.#why = GOODBYES[JSON.parse(event.data).reason];
+    if (event.event === 'bye') {
+      const { reason } = JSON.parse(event.data);
+      this.#why = GOODBYES[reason];
+      // There may be a new token by now.
+      if (reason === 'expired') this.#retryAtOnce = true;
+    }
     return actions;
   }
 

@@ -3,9 +3,11 @@
 import { Api } from './api.js';
 import { Archive } from './archive.js';
 import { Cache } from './cache.js';
+import { ConnectionLog } from './connection_log.js';
 import { Tabs } from './leader.js';
 import { MarkSaver } from './marks.js';
 import { isFinal, outcomeSentence } from './outcome.js';
+import { Standing } from './standing.js';
 import { reduce, unsettled } from './store.js';
 import { Stream } from './stream.js';
 import { isPast } from './time.js';
@@ -16,7 +18,10 @@ const LIVE_WITHIN = 20;
 export class Subscriber {
   #state;
   #cache;
+  #api;
   #archive;
+  #standing;
+  #log = new ConnectionLog(Date.now());
   #tabs;
   #stream;
   #saver;
@@ -41,10 +46,15 @@ export class Subscriber {
     this.#notifier = notifier;
     this.#sound = sound;
     this.#on = on;
-    const api = new Api(session.token);
+    const api = this.#api = new Api(session.token);
     this.#cache = new Cache(storage, session.userId);
     this.#state = this.#cache.read();
     this.#archive = new Archive(api, () => this.#state, { changed: () => this.#render(), refused: (error) => this.#isOver || on.refused(error) });
+    this.#standing = new Standing(api, {
+      changed: () => this.#render(),
+      refused: (error) => this.#isOver || on.refused(error),
+      isNeeded: () => isVisible() || this.#tabs.leads,
+    });
     this.#stream = new Stream({
       api,
       watermark: () => this.#state.watermark,
@@ -86,6 +96,7 @@ export class Subscriber {
     this.#stream.stop();
     this.#tabs.leave();
     this.#archive.stop();
+    this.#standing.stop();
     this.#cache.close();
     this.#view.clear();
   }
@@ -94,6 +105,26 @@ export class Subscriber {
   async openSignal(id) {
     if (this.#view.open(id) || !/^[1-9]\d{0,14}$/.test(id)) return;
     if (await this.#archive.find(id)) this.#view.open(id);
+  }
+
+  /** The time by the server's clock; null before the server told it. */
+  get now() {
+    return this.#log.wasLive ? this.#now() : null;
+  }
+
+  /** The connection in numbers, for whoever looks into a problem. */
+  get numbers() {
+    return { ...this.#log.numbers(Date.now()), leads: this.#tabs.leads, signals: Object.keys(this.#state.signals).length, clockOffset: this.#state.clockOffset };
+  }
+
+  /** Goes on with another token of the same subscriber. */
+  renew(token) {
+    this.#api.renew(token);
+  }
+
+  /** Asks again whether signals come: preferences have changed. */
+  readStanding() {
+    this.#standing.read();
   }
 
   /** Draws everything again: the form of numbers or times has changed. */
@@ -154,6 +185,7 @@ export class Subscriber {
     const before = this.#state;
     this.#state = actions.reduce(reduce, before);
     if (this.#state === before) return;
+    this.#log.note(this.#state.connection, Date.now());
     if (before.signals !== this.#state.signals) this.#archive.left(before, this.#state);
     this.#render();
     if (actions[0].type !== 'state') {
@@ -162,6 +194,7 @@ export class Subscriber {
     }
     if (before.connection.phase !== 'live' && this.#state.connection.phase === 'live') {
       this.#becameLive();
+      this.#standing.readSoon();
       this.#on.connected();
     }
     if (share) this.#tabs.send({ type: 'actions', actions });
@@ -180,7 +213,9 @@ export class Subscriber {
     );
     if (fresh.length === 0) return;
     this.#view.announce(fresh);
-    if (!this.#tabs.leads) return;
+    this.#standing.readSoon();
+    // Quiet hours are the subscriber's, on every device.
+    if (!this.#tabs.leads || this.#standing.status?.quiet) return;
     this.#notifier.offer(fresh);
     this.#sound.play();
   }
@@ -191,7 +226,7 @@ export class Subscriber {
     const settled = Object.keys(outcomes).filter((id) => isFinal(outcomes[id]) && id in before.signals && !isFinal(before.outcomes[id]));
     if (settled.length === 0) return;
     this.#view.announceSettled(settled.map((id) => [signals[id], outcomes[id]]), this.#now());
-    if (this.#tabs.leads) this.#notifier.offerSettled(settled.map((id) => ({ id: Number(id), words: outcomeSentence(signals[id], outcomes[id], this.#now()) })));
+    if (this.#tabs.leads && !this.#standing.status?.quiet) this.#notifier.offerSettled(settled.map((id) => ({ id: Number(id), words: outcomeSentence(signals[id], outcomes[id], this.#now()) })));
   }
 
   #now() {
@@ -200,7 +235,7 @@ export class Subscriber {
 
   /** What is at hand with what is older. */
   #shown() {
-    return { ...this.#state, older: this.#archive.older, hasMore: this.#archive.hasMore };
+    return { ...this.#state, older: this.#archive.older, hasMore: this.#archive.hasMore, standing: this.#standing.status, held: this.#log.words(Date.now()) };
   }
 
   #render() {

@@ -234,7 +234,20 @@ impl Service {
 
     /// Sends JSON to a path with POST and a token: status and JSON of the reply.
     pub fn post(&self, path: &str, token: &str, body: &str) -> (u16, serde_json::Value) {
-        let request = agent().post(self.url(path));
+        self.send(agent().post(self.url(path)), token, body)
+    }
+
+    /// The same with PUT.
+    pub fn put(&self, path: &str, token: &str, body: &str) -> (u16, serde_json::Value) {
+        self.send(agent().put(self.url(path)), token, body)
+    }
+
+    fn send(
+        &self,
+        request: ureq::RequestBuilder<ureq::typestate::WithBody>,
+        token: &str,
+        body: &str,
+    ) -> (u16, serde_json::Value) {
         let request = request.header("Authorization", format!("Bearer {token}"));
         let mut response = request.send(body).expect("the service answers");
         let text = response.body_mut().read_to_string().expect("text");

@@ -2,6 +2,7 @@
 //! security applies their claims, and as the service itself.
 
 mod connections;
+mod preferences;
 pub mod publication;
 mod refusal;
 mod reports;
@@ -45,6 +46,9 @@ struct Texts {
     outcomes_of: String,
     mark: String,
     read_marks: String,
+    subscriber_status: String,
+    read_preferences: String,
+    write_preferences: String,
     health: String,
     log_report: String,
     track_record: String,
@@ -67,6 +71,9 @@ impl Database {
                 outcomes_of: Statement::OutcomesOf.text(schema),
                 mark: Statement::Mark.text(schema),
                 read_marks: Statement::ReadMarks.text(schema),
+                subscriber_status: Statement::SubscriberStatus.text(schema),
+                read_preferences: Statement::ReadPreferences.text(schema),
+                write_preferences: Statement::WritePreferences.text(schema),
                 health: Statement::Health.text(schema),
                 log_report: Statement::LogReport.text(schema),
                 track_record: Statement::TrackRecord.text(schema),

@@ -5,7 +5,7 @@
 //! becoming unreadable; for them, the `search_path` of the sessions holds (see `connections`).
 
 use crate::database::publication::{fingerprint, outcomes_published};
-use crate::database::track_record;
+use crate::database::{preferences, track_record};
 use crate::signal::{Column, Columns, MARK, OutcomeColumn};
 use postgres_protocol::escape::escape_identifier;
 
@@ -94,6 +94,23 @@ statements! { |schema|
            FROM {schema}.signal_health",
         schema = escape_identifier(schema),
     ),
+
+    /// Whether signals reach a subscriber, and why not, as a JSON object.
+    SubscriberStatus => format!(
+        "SELECT pg_catalog.to_jsonb(s)::pg_catalog.text AS status FROM {schema}.subscriber_status() s",
+        schema = escape_identifier(schema),
+    ),
+
+    /// What a subscriber wants of the signals, as a JSON object.
+    ReadPreferences => format!(
+        "SELECT pg_catalog.jsonb_build_object({members})::pg_catalog.text AS preferences
+           FROM (SELECT) one LEFT JOIN {schema}.user_preferences p ON true",
+        members = preferences::members("p"),
+        schema = escape_identifier(schema),
+    ),
+
+    /// Puts the members of a JSON object in the place of a subscriber's preferences.
+    WritePreferences => preferences::write(schema),
 
     /// What all signals came to.
     TrackRecord => track_record::statement(schema),

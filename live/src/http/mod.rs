@@ -2,6 +2,7 @@
 
 mod live;
 mod operating;
+mod own;
 mod page;
 mod record;
 mod reply;
@@ -28,6 +29,9 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/api/stream", get(live::stream))
         .route("/api/track-record", get(record::read))
         .route("/api/health", get(live::health))
+        .route("/api/page", get(operating::page))
+        .route("/api/status", get(own::status))
+        .route("/api/preferences", get(own::read).put(own::write))
         .fallback(|| async { error(StatusCode::NOT_FOUND, "there is no such address") });
     Router::new()
         .route("/healthz", get(operating::healthz))
@@ -41,7 +45,7 @@ pub fn routes(app: Arc<App>) -> Router {
             )
         })
         .layer(middleware::from_fn(check_repeated))
-        .layer(middleware::from_fn(protect))
+        .layer(middleware::from_fn_with_state(policy(&app), protect))
         .with_state(app)
 }
 
@@ -67,14 +71,23 @@ fn ambiguity(request: &Request) -> Option<&'static str> {
     None
 }
 
+/// What browsers may do with a reply. Only pages that the operator names may show it in a frame.
+fn policy(app: &App) -> HeaderValue {
+    const NONE: &str =
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let ancestors = app.options.session.frame_ancestors();
+    let policy = NONE.replace(
+        "frame-ancestors 'none'",
+        &format!("frame-ancestors {ancestors}"),
+    );
+    // It fails for none of the letters that an origin may have.
+    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static(NONE))
+}
+
 /// Adds what protects browsers to every reply. None may be kept by anybody on the way, unless it says
 /// otherwise: an old answer of `/healthz` would hide a failure.
-async fn protect(request: Request, next: Next) -> Response {
-    const HEADERS: [(HeaderName, &str); 5] = [
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        ),
+async fn protect(State(policy): State<HeaderValue>, request: Request, next: Next) -> Response {
+    const HEADERS: [(HeaderName, &str); 4] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (
@@ -91,6 +104,7 @@ async fn protect(request: Request, next: Next) -> Response {
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));

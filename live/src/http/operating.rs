@@ -23,6 +23,12 @@ pub async fn healthz(State(app): Shared) -> Response {
     (status, json_headers(), body.to_string()).into_response()
 }
 
+/// How the page gets fresh tokens. Nothing in it is a secret, and the form to sign in needs it.
+pub async fn page(State(app): Shared) -> Response {
+    let session = app.options.session.json().to_string();
+    (json_headers(), session).into_response()
+}
+
 /// Numbers in the format of Prometheus.
 pub async fn metrics(State(app): Shared) -> Response {
     let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];

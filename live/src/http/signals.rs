@@ -2,9 +2,10 @@
 
 use super::Shared;
 use super::reply::{error, json_headers};
+use crate::app::App;
 use crate::auth::Subscriber;
 use crate::database::Refusal;
-use axum::body::{self, Body};
+use axum::body::{self, Body, Bytes};
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -129,29 +130,12 @@ pub async fn mark(
     body: Body,
 ) -> Result<Response, Refusal> {
     let Path(signal_id) = path?;
-    if let Err(wait) = app.mark_limit.take(subscriber.user_id) {
-        let seconds = wait.as_secs() + 1;
-        let headers = [(header::RETRY_AFTER, seconds.to_string())];
-        let reply = error(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too many marks, try again later",
-        );
-        return Ok((headers, reply).into_response());
+    if let Some(reply) = app.refuse_haste(&subscriber) {
+        return Ok(reply);
     }
-    let body = match tokio::time::timeout(BODY_LIMIT, body::to_bytes(body, MOST_BYTES)).await {
-        Err(_) => {
-            return Ok(error(
-                StatusCode::REQUEST_TIMEOUT,
-                "the body of the request did not come in time",
-            ));
-        }
-        Ok(Err(_)) => {
-            return Ok(error(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "the body of the request is too large",
-            ));
-        }
-        Ok(Ok(body)) => body,
+    let body = match body_of(body, MOST_BYTES).await {
+        Ok(body) => body,
+        Err(reply) => return Ok(reply),
     };
     // The parser would also take an array for an object.
     let is_object = body.trim_ascii_start().starts_with(b"{");
@@ -166,4 +150,31 @@ pub async fn mark(
         .mark(&subscriber, signal_id, viewed, clicked)
         .await?;
     Ok((json_headers(), marked).into_response())
+}
+
+impl App {
+    /// Counts a write of a subscriber; the reply to one that comes too fast.
+    pub(super) fn refuse_haste(&self, subscriber: &Subscriber) -> Option<Response> {
+        let wait = self.mark_limit.take(subscriber.user_id).err()?;
+        let seconds = wait.as_secs() + 1;
+        let headers = [(header::RETRY_AFTER, seconds.to_string())];
+        let words = "too many marks, try again later";
+        let reply = error(StatusCode::TOO_MANY_REQUESTS, words);
+        Some((headers, reply).into_response())
+    }
+}
+
+/// The body of a request; the error is the reply to one that is too slow or too large.
+pub(super) async fn body_of(body: Body, most: usize) -> Result<Bytes, Response> {
+    match tokio::time::timeout(BODY_LIMIT, body::to_bytes(body, most)).await {
+        Err(_) => Err(error(
+            StatusCode::REQUEST_TIMEOUT,
+            "the body of the request did not come in time",
+        )),
+        Ok(Err(_)) => Err(error(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body of the request is too large",
+        )),
+        Ok(Ok(body)) => Ok(body),
+    }
 }

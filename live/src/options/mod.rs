@@ -2,10 +2,12 @@
 //! its default and its help. A test compares README.md with them.
 
 mod database_url;
+mod session;
 
 use clap::builder::Resettable;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use database_url::DatabaseUrl;
+pub use session::SessionOptions;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tracing::level_filters::LevelFilter;
@@ -100,6 +102,8 @@ pub struct Serve {
     pub keys: KeyOptions,
     #[command(flatten)]
     pub claims: ClaimOptions,
+    #[command(flatten)]
+    pub session: SessionOptions,
     /// Most streams at the same time
     #[arg(long, env = "SIGNAL_HUB_LIVE_MAX_CLIENTS", value_name = "NUMBER")]
     #[arg(default_value = "10000", value_parser = clap::value_parser!(u32).range(1..))]

@@ -58,6 +58,8 @@ test('on a desktop the details stand beside the list, which does not move; Escap
   const ids = await someone.receive(...SOME);
   const page = await someone.open();
   await shows(page, ids);
+  // The head has said all that it has to say.
+  await eventually('why nothing comes', () => page.getByText('You have no subscription').isVisible());
   const boxes = () => page.locator('#list > li').evaluateAll((rows) => rows.slice(0, 14).map((row) => JSON.stringify(row.getBoundingClientRect())));
   const before = await boxes();
   for (const id of [ids.at(-1), ids.at(-3)]) {

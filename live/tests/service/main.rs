@@ -15,6 +15,7 @@ mod logins;
 mod operating;
 mod outcomes;
 mod passwords;
+mod preferences;
 mod proxy;
 mod published;
 mod signing_in;

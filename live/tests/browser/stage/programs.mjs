@@ -38,8 +38,9 @@ export class Service {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  async begin() {
-    const options = ['serve', '--listen', `127.0.0.1:${this.port}`, '--jwt-secret-file', join(this.#folder, 'secret'), '--create-slot'];
+  /** @param {string[]} more options of `serve` */
+  async begin(more = []) {
+    const options = ['serve', '--listen', `127.0.0.1:${this.port}`, '--jwt-secret-file', join(this.#folder, 'secret'), '--create-slot', ...more];
     this.#process = start('signal_hub_live', options, {
       DATABASE_URL: this.cluster.urlOf('signal_hub_live'),
       SIGNAL_HUB_LIVE_SUBSCRIBER_DATABASE_URL: this.cluster.urlOf('signal_hub_subscribers'),
