@@ -13,6 +13,7 @@ mod code_of_others;
 mod databases;
 mod daylight_saving;
 mod entitlement;
+mod every_exchange;
 mod every_name;
 mod exchange;
 mod failed_calls;
