@@ -50,6 +50,20 @@ pub fn known(db: &Db, exchanges: &[Configured]) -> Result<Instruments, Failure> 
     Ok(known)
 }
 
+/// The tick of each pair, as the first of `exchanges` says that lists it.
+///
+/// # Errors
+/// What the query raises.
+pub fn ticks(db: &Db, exchanges: &[Configured]) -> Result<HashMap<String, Decimal>, Failure> {
+    let mut ticks = HashMap::new();
+    for (symbol, pair) in known(db, exchanges)?.into_iter().flatten() {
+        if let Some(tick) = pair.tick_size {
+            ticks.entry(symbol).or_insert(tick);
+        }
+    }
+    Ok(ticks)
+}
+
 fn columns<'a>() -> [Column<&'a Instrument>; 6] {
     [
         column("symbol", Text, |i| i.symbol.as_str().into()),

@@ -4,6 +4,7 @@ use super::candles::Candles;
 use super::progress::Progress;
 use super::rows::{self, Row};
 use super::rule;
+use crate::ledger;
 use crate::postgres::scoped_settings::{SAFE_SEARCH_PATH, with_settings};
 use crate::postgres::{Failure, Installation};
 use crate::settings;
@@ -11,7 +12,7 @@ use market::{Candle, UnixMillis};
 use replay::{Engine, Fault, Options, Symbol, interval, step_ms};
 use rust_decimal::Decimal;
 use serde_json::Value;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use strategy::Rule;
 
 /// What a caller asks for.
@@ -78,6 +79,7 @@ impl Run {
             step_ms,
             finer_ms,
             fee_percent: settings::fee_percent(),
+            ticks: ticks()?,
         })
         .map_err(|fault| refused("candles", &fault))?;
         let read = first_finer
@@ -148,6 +150,18 @@ pub(super) fn rule_of(strategy: &str, overrides: Value) -> Result<Rule, Failure>
     with_settings(&[SAFE_SEARCH_PATH], || {
         let db = Installation::current()?.db();
         rule::overridden(&db, strategy, overrides)
+    })
+}
+
+/// The ticks that live signals are rounded by now, so that a replay of the same candles gives the
+/// same levels. Read as whoever calls.
+pub(super) fn ticks() -> Result<HashMap<String, Decimal>, Failure> {
+    let Ok(exchanges) = settings::exchanges() else {
+        return Ok(HashMap::new());
+    };
+    with_settings(&[SAFE_SEARCH_PATH], || {
+        let db = Installation::current()?.db();
+        ledger::instruments::ticks(&db, &exchanges)
     })
 }
 

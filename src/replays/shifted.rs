@@ -2,7 +2,7 @@
 
 use super::candles::Candles;
 use super::progress::Progress;
-use super::run::{Asked, beginning, refused, rule_of};
+use super::run::{Asked, beginning, refused, rule_of, ticks};
 use crate::postgres::Failure;
 use crate::settings;
 use market::Candle;
@@ -31,6 +31,7 @@ pub fn null(asked: Asked, exit: usize) -> Result<Option<Null>, Failure> {
         step_ms,
         finer_ms: None,
         fee_percent: settings::fee_percent(),
+        ticks: ticks()?,
     })
     .map_err(|fault| refused("candles", &fault))?;
     let mut signals = Vec::new();

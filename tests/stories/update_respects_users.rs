@@ -63,7 +63,8 @@ fn what_users_granted_revoked_and_changed_stays() {
             session.list::<String>(
                 "SELECT (to_jsonb(t) - '{description,stop_loss_range_share,lifetime_per_range,lifetime_floor,lifetime_cap,renew,
                                          cooldown_flips,max_spread_percent,max_disagreement_percent}'::text[])::text
-                   FROM signal_rules t WHERE strategy = 'momentum' UNION ALL SELECT to_jsonb(t)::text FROM signal_tiers t
+                   FROM signal_rules t WHERE strategy = 'momentum' UNION ALL
+                 SELECT (to_jsonb(t) - '{min_gap,late_joiners}'::text[])::text FROM signal_tiers t
                   UNION ALL SELECT to_jsonb(t)::text FROM signal_symbols t
                   UNION ALL SELECT to_jsonb(t)::text FROM user_subscriptions t ORDER BY 1",
             )

@@ -27,6 +27,9 @@ pub struct Options {
     pub finer_ms: Option<i64>,
     /// Taken off returns on both sides, in percent of the price.
     pub fee_percent: Decimal,
+    /// The ticks that levels are rounded by, as exchanges say them, by symbol. Of others the prices
+    /// tell.
+    pub ticks: HashMap<String, Decimal>,
 }
 
 /// What became of a signal by the end of the candles.
@@ -296,6 +299,7 @@ impl Engine {
             episodes.insert(symbol.clone(), book.episode.clone());
             watched.push(Watched {
                 symbol: symbol.clone(),
+                tick_size: self.options.ticks.get(&symbol).copied(),
                 days: book.days.before(now),
                 ..Watched::default()
             });

@@ -4,6 +4,7 @@ use crate::candles;
 use market::Candle;
 use replay::{Engine, Options, Replayed};
 use rust_decimal::Decimal;
+use std::collections::HashMap;
 use std::sync::OnceLock;
 use strategy::Rule;
 use strategy::shipped::rule_of_0_2_0;
@@ -52,6 +53,7 @@ pub fn replayed(rule: Rule, rows: impl IntoIterator<Item = Row>) -> Vec<Replayed
         step_ms: candles::CANDLE_MS,
         finer_ms: None,
         fee_percent: Decimal::new(1, 1),
+        ticks: HashMap::new(),
     };
     let mut engine = Engine::new(options).unwrap();
     let mut signals = Vec::new();
