@@ -1,7 +1,7 @@
 //! What the exchanges say of their pairs: signal_instruments.
 
 use super::plan::usable_tick;
-use super::recordset::Kind::{Numeric, Text};
+use super::recordset::Kind::{Numeric, Prose, Text};
 use super::recordset::{self, Column, column};
 use crate::postgres::statements::text;
 use crate::postgres::{Db, Failure};
@@ -67,9 +67,11 @@ pub fn ticks(db: &Db, exchanges: &[Configured]) -> Result<HashMap<String, Decima
 fn columns<'a>() -> [Column<&'a Instrument>; 6] {
     [
         column("symbol", Text, |i| i.symbol.as_str().into()),
-        column("exchange_symbol", Text, |i| i.native_symbol.as_str().into()),
-        column("base_asset", Text, |i| i.base.as_str().into()),
-        column("quote_asset", Text, |i| i.quote.as_str().into()),
+        column("exchange_symbol", Prose, |i| {
+            i.native_symbol.as_str().into()
+        }),
+        column("base_asset", Prose, |i| i.base.as_str().into()),
+        column("quote_asset", Prose, |i| i.quote.as_str().into()),
         column("tick_size", Numeric, |i| {
             i.tick_size.map(|tick| tick.to_string()).into()
         }),

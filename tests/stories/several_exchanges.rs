@@ -8,7 +8,7 @@ use signal_hub_harness::scene::{
 };
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
-use signal_hub_simulator::{Dialect, Fault, Simulator, Times};
+use signal_hub_simulator::{Corruption, Dialect, Fault, Simulator, Times};
 
 /// BTCUSDT is 3.5 % up at both.
 fn two_exchanges() -> (Simulator, Simulator) {
@@ -168,15 +168,20 @@ fn one_that_says_stop_is_left_alone_across_a_restart_while_the_next_one_serves()
 fn what_the_first_does_not_list_or_has_stale_comes_from_the_next() {
     let (first, second) = two_exchanges();
     first.unlist("SOLUSDT");
+    // The first row of its replies, which is that of BTCUSDT in the list of all.
+    first.inject(Fault::BadRow(Corruption::MissingField), Times::Forever);
     let (_cluster, mut session) = by_hand(&first, &second);
     first.set_change("SOLUSDT", "3.5");
     let report = generate(&mut session);
     assert_eq!(report["signals_generated"], 2, "{report}");
     let message = report["message"].as_str().expect("words");
-    assert!(message.ends_with("SOLUSDT from bybit"), "{message}");
+    assert!(
+        message.ends_with("BTCUSDT, SOLUSDT from bybit"),
+        "{message}"
+    );
     let mut found = signals(&mut session);
     found.sort();
-    assert_eq!(found, ["BTCUSDT of binance", "SOLUSDT of bybit"]);
+    assert_eq!(found, ["BTCUSDT of bybit", "SOLUSDT of bybit"]);
     let status: String = session.one("SELECT status FROM signal_symbols WHERE symbol = 'SOLUSDT'");
     assert_eq!(status, "TRADING");
     let asked = first.request_count();
