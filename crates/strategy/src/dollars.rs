@@ -30,6 +30,12 @@ pub fn is_dollar(asset: &str) -> bool {
 
 /// The quote asset of a symbol by how it ends; `None` of one that ends in none that is known.
 pub fn quote_of(symbol: &str) -> Option<&'static str> {
+    // Nearly all symbols end in one of these, in which no other one ends.
+    if let Some(asset) = DOLLARS[..2].iter().find(|asset| symbol.ends_with(**asset))
+        && symbol.len() > asset.len()
+    {
+        return Some(asset);
+    }
     // The longest fits: BTCFDUSD is no pair of USD.
     let dollars = DOLLARS.iter().chain(&OTHERS);
     let fitting = dollars.filter(|asset| {
