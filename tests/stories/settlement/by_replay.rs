@@ -106,6 +106,11 @@ fn a_live_worker_and_the_replay_of_the_same_candles_agree_row_for_row() {
           WHERE strategy = 'momentum'",
         SYMBOLS.join(",")
     ));
+    // A replay rounds by the ticks that are known when it is asked for.
+    eventually(SOON, "the exchange's list of pairs is known", || {
+        let listed = "SELECT count(*) FROM signal_symbols JOIN signal_instruments USING (symbol)";
+        story.session.one::<i64>(listed) == SYMBOLS.len() as i64
+    });
     let end = begin + (DAY_MINUTES + LIVE_MINUTES) * MINUTE;
     let mut time = begin + DAY_MINUTES * MINUTE;
     while time <= end {
