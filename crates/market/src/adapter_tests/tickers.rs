@@ -15,7 +15,7 @@ const BYBIT: &str = r#"{"retCode":0,"retMsg":"OK","result":{"category":"spot","l
 fn bybit_has_ratios_and_one_time_for_all() {
     assert_eq!(
         line(&ticker("bybit", BYBIT, "BTCUSDT")),
-        "last 103 open 100 low 99.5 high 104 change 3 = 3 % bid 103.00 ask 103.01 base 2000 quote \
+        "last 103 open 100 low 99.5 high 104 change 3 = 3.000 % bid 103.00 ask 103.01 base 2000 quote \
          203000.5 average - trades - 1785142799123"
     );
     assert_eq!(
@@ -109,7 +109,7 @@ fn coinbase_has_neither_book_nor_time_nor_quote_volume() {
         "ZERO-USD":{"stats_30day":{}}}"#;
     assert_eq!(
         line(&ticker("coinbase", body, "NEARUSD")),
-        "last 1.8 open 1.8 low 1.7 high 1.9 change 0.0 = 0 % bid - ask - base 1000 quote 1800.0 \
+        "last 1.8 open 1.8 low 1.7 high 1.9 change 0.0 = 0.000 % bid - ask - base 1000 quote 1800.000 \
          average - trades - by date"
     );
     assert_eq!(fault("coinbase", body, "GONEUSD"), "last is missing");
@@ -129,7 +129,7 @@ fn mexc_has_ratios_in_the_shape_of_binance() {
     let ticker = ticker("mexc", body, "BTCUSDT");
     assert_eq!(
         line(&ticker),
-        "last 4792.84 open 4608.50 low 4600 high 4800 change 184.34 = 4 % bid 4792.8 ask \
+        "last 4792.84 open 4608.50 low 4600 high 4800 change 184.34 = 4.000 % bid 4792.8 ask \
          4792.9 base 10 quote 47000.5 average - trades - 1785142799999"
     );
     assert_eq!(ticker.open_time, Some(1_785_056_400_000));

@@ -127,15 +127,22 @@ pub fn rows(
     time_of_all: Option<UnixMillis>,
     time: ReplyTime,
 ) -> Result<Rows, MarketError> {
-    let mut rows = Collector::new(asked);
-    json::each_element(list, |row| {
-        let Some(row) = Row::read(row.get(), shape.names) else {
-            return;
-        };
+    let take = |rows: &mut Collector, row: Row| {
         if let Some(symbol) = row.symbol() {
             rows.take(&symbol, symbols::joined, |ours| {
                 shown::ticker(&row, ours, shape.relative, time_of_all, time)
             });
+        }
+    };
+    let mut rows = Collector::new(asked);
+    if Row::each(list, shape.names, |row| take(&mut rows, row)).is_ok() {
+        return rows.finish(list.as_bytes());
+    }
+    // An element is no row: each is told apart by the grammar alone before it is read.
+    let mut rows = Collector::new(asked);
+    json::each_element(list, |row| {
+        if let Some(row) = Row::read(row.get(), shape.names) {
+            take(&mut rows, row);
         }
     })
     .map_err(|_| no_list(list))?;

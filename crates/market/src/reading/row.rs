@@ -1,12 +1,15 @@
 //! A row with named fields, which are text until they are asked for, so that each bad one can be
 //! named.
 
-use super::json::{self, string};
+use super::json::string;
 use crate::error::sanitized;
 use crate::{UnixMillis, decimal};
 use rust_decimal::Decimal;
+use serde::Deserializer as _;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::fmt;
 
 /// What a field of a row means, whatever an exchange calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +40,93 @@ impl Field {
 /// What an exchange calls the fields of its rows.
 pub type Names = [(&'static str, Field)];
 
+/// Reads a list of rows.
+struct Rows<F> {
+    names: &'static Names,
+    take: F,
+}
+
+impl<'de, F: FnMut(Row<'de>)> Visitor<'de> for Rows<F> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+        while let Some(row) = list.next_element_seed(RowOf(self.names))? {
+            (self.take)(row);
+        }
+        Ok(())
+    }
+}
+
+/// Reads one row.
+struct RowOf(&'static Names);
+
+impl<'de> DeserializeSeed<'de> for RowOf {
+    type Value = Row<'de>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RowOf {
+    type Value = Row<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a row")
+    }
+
+    // The words of the error that this is otherwise would repeat it at any length.
+    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<Self::Value, E> {
+        Err(E::custom("it is no row"))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
+        let mut row = Row {
+            names: self.0,
+            values: [None; Field::COUNT],
+            twice: None,
+        };
+        while let Some(named) = object.next_key_seed(NameOf(self.0))? {
+            let Some((name, field)) = named else {
+                object.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let value = object.next_value()?;
+            if row.values[*field as usize].replace(value).is_some() {
+                row.twice = Some(name);
+            }
+        }
+        Ok(row)
+    }
+}
+
+/// Reads the name of a field; `None` of one that is not read.
+struct NameOf(&'static Names);
+
+impl<'de> DeserializeSeed<'de> for NameOf {
+    type Value = Option<&'static (&'static str, Field)>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_identifier(self)
+    }
+}
+
+impl Visitor<'_> for NameOf {
+    type Value = Option<&'static (&'static str, Field)>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(self.0.iter().find(|(known, _)| *known == name))
+    }
+}
+
 /// The fields of one row.
 pub struct Row<'a> {
     names: &'static Names,
@@ -48,22 +138,25 @@ pub struct Row<'a> {
 impl<'a> Row<'a> {
     /// Reads an object; `None` of anything else.
     pub fn read(text: &'a str, names: &'static Names) -> Option<Self> {
-        let mut row = Self {
-            names,
-            values: [None; Field::COUNT],
-            twice: None,
-        };
-        json::each_member(text, |name, value| {
-            let named = names.iter().find(|(known, _)| *known == name);
-            if let Some((name, field)) = named
-                && row.values[*field as usize].replace(value).is_some()
-            {
-                row.twice = Some(name);
-            }
-            Ok(())
-        })
-        .ok()?;
-        Some(row)
+        let mut reader = serde_json::Deserializer::from_str(text);
+        RowOf(names).deserialize(&mut reader).ok()
+    }
+
+    /// Hands over all rows of a list, which is read in one pass.
+    ///
+    /// # Errors
+    /// When it is no list, or an element of it is no row; those before it are handed over then.
+    pub fn each(
+        list: &'a str,
+        names: &'static Names,
+        take: impl FnMut(Self),
+    ) -> serde_json::Result<()> {
+        let mut reader = serde_json::Deserializer::from_str(list);
+        if !list.trim_start().starts_with('[') {
+            return Err(serde_json::Error::custom("it is no list"));
+        }
+        reader.deserialize_seq(Rows { names, take })?;
+        reader.end()
     }
 
     /// The symbol that it names, once.

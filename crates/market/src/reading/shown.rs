@@ -6,6 +6,9 @@ use rust_decimal::Decimal;
 
 /// Places of the percentage where it is computed.
 const PERCENT_PLACES: u32 = 3;
+/// Thousandths of a percent in the whole.
+const THOUSANDTHS: i128 = 100_000;
+const QUARTER: Decimal = Decimal::from_parts(25, 0, 0, false, 2);
 /// Places, beyond those of the prices, in which an open price is looked for that gives the
 /// percentage that the exchange shows.
 const MORE_PLACES: u32 = 8;
@@ -77,10 +80,24 @@ pub fn percent(change: Decimal, open: Decimal) -> Option<Decimal> {
     if open.is_zero() {
         return Some(Decimal::ZERO);
     }
-    let percent = change
-        .checked_mul(Decimal::ONE_HUNDRED)?
-        .checked_div(open)?;
-    Some(percent.round_dp(PERCENT_PLACES))
+    // In whole numbers: a quotient of decimals has all the digits that one can hold, and takes ten
+    // times as long.
+    let scale = change.scale().max(open.scale());
+    let whole = |number: Decimal| {
+        let power = 10_i128.checked_pow(scale - number.scale())?;
+        number.mantissa().checked_mul(power)
+    };
+    let (dividend, divisor) = (whole(change)?.checked_mul(THOUSANDTHS)?, whole(open)?);
+    let (quotient, rest) = (dividend / divisor, dividend % divisor);
+    let is_nearer_to_the_next = rest.unsigned_abs() >= divisor.unsigned_abs().div_ceil(2);
+    let away_from_zero = dividend.signum() * divisor.signum();
+    let rounded = quotient
+        + if is_nearer_to_the_next {
+            away_from_zero
+        } else {
+            0
+        };
+    Decimal::try_from_i128_with_scale(rounded, PERCENT_PLACES).ok()
 }
 
 /// The quote volume that a base volume comes to at the mean of four prices, for an exchange that
@@ -89,10 +106,8 @@ pub fn at_mean_price(base_volume: Decimal, prices: [Decimal; 4]) -> Option<Decim
     let sum = prices
         .into_iter()
         .try_fold(Decimal::ZERO, Decimal::checked_add)?;
-    let volume = base_volume
-        .checked_mul(sum)?
-        .checked_div(Decimal::from(4))?;
-    Some(volume.round_dp(8))
+    let mean = sum.checked_mul(QUARTER)?;
+    Some(base_volume.checked_mul(mean)?.round_dp(8))
 }
 
 /// The prices of 24 hours, of which some may follow from others.
@@ -218,5 +233,47 @@ impl Shown {
         (places..=places + MORE_PLACES)
             .map(|places| exact.round_dp(places))
             .find(fits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rust_decimal::RoundingStrategy::MidpointAwayFromZero;
+
+    proptest! {
+        #[test]
+        fn a_percentage_is_the_quotient_rounded_to_three_places(
+            change in any::<i64>(), open in 1..i64::MAX, scales in (0u32..9, 0u32..9),
+        ) {
+            let (change, open) = (Decimal::new(change, scales.0), Decimal::new(open, scales.1));
+            let product = change * Decimal::ONE_HUNDRED;
+            if let Some(quotient) = product.checked_div(open) {
+                let expected = quotient.round_dp_with_strategy(3, MidpointAwayFromZero);
+                let found = percent(change, open).expect("it fits");
+                let off = (found - expected).abs();
+                // A quotient has 28 digits, which may hide that it is no midpoint.
+                prop_assert!(off <= Decimal::new(1, 3) * Decimal::from(u8::from(quotient.scale() < 4)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_percentage_of_any_numbers_is_no_panic() {
+        let numbers = [
+            Decimal::MAX,
+            Decimal::MIN,
+            Decimal::ZERO,
+            Decimal::ONE,
+            Decimal::new(1, 28),
+        ];
+        for change in numbers {
+            for open in numbers {
+                let _ = percent(change, open);
+            }
+        }
+        assert_eq!(percent(Decimal::ONE, Decimal::ZERO), Some(Decimal::ZERO));
+        assert_eq!(percent(Decimal::MAX, Decimal::new(1, 28)), None);
     }
 }
