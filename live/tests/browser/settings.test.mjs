@@ -129,16 +129,16 @@ test('notifications come of the kinds that are chosen', async () => {
   await tab.close();
 });
 
-for (const [device, viewport] of [['desktop', { width: 1440, height: 900 }], ['phone', { width: 390, height: 844 }], ['small phone', { width: 320, height: 568 }]]) {
-  test(`${device}: the settings fit, and can be read and reached`, async () => {
-    for (const colorScheme of ['light', 'dark']) {
-      const someone = await stage.subscriber({ viewport, colorScheme });
-      const page = await someone.open();
-      await openSettings(page);
-      await isUsable(page, colorScheme);
-      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth));
-      if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, `${device} ${colorScheme} settings.png`) });
-      await someone.leave();
-    }
+for (const [device, viewport, colorScheme] of [
+  ['desktop', { width: 1440, height: 900 }, 'light'], ['phone', { width: 390, height: 844 }, 'dark'], ['small phone', { width: 320, height: 568 }, 'light'],
+]) {
+  test(`${device}, ${colorScheme}: the settings fit, and can be read and reached`, async () => {
+    const someone = await stage.subscriber({ viewport, colorScheme });
+    const page = await someone.open();
+    await openSettings(page);
+    await isUsable(page, colorScheme);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth));
+    if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, `${device} ${colorScheme} settings.png`) });
+    await someone.leave();
   });
 }
