@@ -9,12 +9,13 @@ use crate::days::Days;
 use crate::fault::{Fault, FaultKind};
 use crate::order::Order;
 use crate::rates;
+use crate::replayed::{Fate, Replayed};
 use crate::rolling::{DAY_MS, RollingDay};
 use market::{Candle, Tickers, UnixMillis};
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use strategy::outcome::{Outcome, Settlement, Terms};
+use strategy::outcome::{Settlement, Terms};
 use strategy::{Episode, Rule, Signal, Watched, changes_nothing, judge, strategies};
 
 /// What is replayed, and how.
@@ -30,26 +31,6 @@ pub struct Options {
     /// The ticks that levels are rounded by, as exchanges say them, by symbol. Of others the prices
     /// tell.
     pub ticks: HashMap<String, Decimal>,
-}
-
-/// What became of a signal by the end of the candles.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Fate {
-    /// Its time is not over, and neither the stop nor the last target was touched.
-    Open,
-    /// It cannot be told, and why.
-    Void(&'static str),
-    Settled(Box<Outcome>),
-}
-
-/// A signal that would have been sent.
-#[derive(Clone, Debug)]
-pub struct Replayed {
-    pub symbol: Arc<str>,
-    pub signal: Box<Signal>,
-    pub fate: Fate,
-    /// When an opposite signal came by its expiry.
-    pub superseded_at: Option<UnixMillis>,
 }
 
 /// A symbol of an [`Engine`].

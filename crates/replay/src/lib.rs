@@ -11,6 +11,7 @@ mod engine;
 mod fault;
 mod order;
 mod rates;
+mod replayed;
 mod rolling;
 mod shifts;
 
@@ -18,9 +19,10 @@ use market::{Ticker, Tickers};
 use std::collections::HashMap;
 use strategy::{Episode, Rule, Verdict, Watched};
 
-pub use engine::{Engine, Fate, Options, Replayed, Symbol};
+pub use engine::{Engine, Options, Symbol};
 pub use fault::{Fault, FaultKind, interval};
 pub use order::step_ms;
+pub use replayed::{Fate, Replayed};
 pub use rolling::{OutOfRange, RollingDay};
 pub use shifts::{Null, Shifts};
 
