@@ -128,7 +128,8 @@ impl Due {
         let max_age_ms = ages.max().unwrap_or(i64::MAX);
         slots::record_heartbeat(Stage::Fetching);
         process::report_activity(Some(c"signal_hub: looking after exchanges"));
-        let work = move || Heard::of(self, &exchanges, &asked, max_age_ms, until);
+        let timeout = settings::http_timeout();
+        let work = move || Heard::of(self, &exchanges, &asked, max_age_ms, until, timeout);
         let heard = catch(|| {
             interrupt::run_on_helper(work, || {
                 slots::record_heartbeat(Stage::Fetching);
@@ -156,6 +157,7 @@ impl Heard {
         asked: &[Asked],
         max_age_ms: i64,
         until: Instant,
+        timeout: Duration,
     ) -> Self {
         let mut heard = Self::default();
         for place in due.probes {
@@ -178,6 +180,8 @@ impl Heard {
             };
             heard.said.push((place, said));
         }
+        // Once a day and for few: worth a run that comes late.
+        let until = until.max(Instant::now() + timeout / 2);
         for list in due.lists {
             let Some(exchange) = exchanges.get(list.place) else {
                 continue;
