@@ -12,6 +12,10 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 use strategy::{is_fit, is_usable};
 
+/// The part of the time that is left for an exchange that completes what another has given: the
+/// signals of all other symbols wait for it.
+const COMPLETING: u32 = 4;
+
 /// What is to be asked, and of whom. Numbers are places among the exchanges.
 pub struct Request {
     pub exchanges: Vec<Configured>,
@@ -80,8 +84,8 @@ impl Asking<'_> {
         let mut rest = order.as_slice();
         while let Some((place, later)) = rest.split_first() {
             rest = later;
-            let Some(tickers) = self.ask_one(*place, &self.request.asked[*place], later.len() + 1)
-            else {
+            let time = share(self.left(), later.len() + 1);
+            let Some(tickers) = self.ask_one(*place, &self.request.asked[*place], time) else {
                 continue;
             };
             if !later.is_empty() && self.is_blind(*place, &tickers) {
@@ -105,15 +109,19 @@ impl Asking<'_> {
         }
     }
 
-    /// The tickers that one exchange gives; `None` when it fails, or no time is left.
-    fn ask_one(&mut self, place: usize, asked: &[Asked], candidates: usize) -> Option<Tickers> {
-        let left = self.request.timeout.saturating_sub(self.began.elapsed());
+    /// What is left of the time for everything together.
+    fn left(&self) -> Duration {
+        self.request.timeout.saturating_sub(self.began.elapsed())
+    }
+
+    /// The tickers that one exchange gives within `time`; `None` when it fails, or there is no time.
+    fn ask_one(&mut self, place: usize, asked: &[Asked], time: Duration) -> Option<Tickers> {
         let configured = self.request.exchanges.get(place)?;
-        if left.is_zero() {
+        if time.is_zero() {
             return None;
         }
         let endpoint = Endpoint {
-            timeout: share(left, candidates),
+            timeout: time,
             ..configured.endpoint.clone()
         };
         match configured.exchange.tickers(&endpoint, asked) {
@@ -181,7 +189,8 @@ impl Asking<'_> {
         {
             return;
         }
-        let Some(mut tickers) = self.ask_one(next, &wanted, 1) else {
+        let time = self.left() / COMPLETING;
+        let Some(mut tickers) = self.ask_one(next, &wanted, time) else {
             return;
         };
         let Some(served) = &mut self.answers.served else {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use strategy::{Elsewhere, Watched, dollars, utc};
 
 /// For how long an exchange is not asked for a symbol that it does not list and another serves.
-const NOT_ASKED_FOR: Duration = Duration::from_secs(3600);
+const NOT_ASKED_FOR: Duration = Duration::from_secs(60);
 /// Most symbols of another exchange that are named.
 const MOST_NAMED: usize = 3;
 
@@ -175,6 +175,21 @@ pub fn watched(plan: &Plan, served: &Served) -> Vec<Watched> {
         }
     });
     watched.collect()
+}
+
+/// Takes a symbol that the exchange's list of pairs has for missing, and not for unknown: a reply
+/// without its row says less than the list, which is read again when they differ.
+pub fn believe_list(plan: &Plan, served: &mut Served) {
+    let Some(known) = plan.instruments.get(served.place) else {
+        return;
+    };
+    let tickers = &mut served.tickers;
+    let unknown = std::mem::take(&mut tickers.unknown);
+    let (listed, unknown): (Vec<String>, Vec<String>) = unknown
+        .into_iter()
+        .partition(|symbol| known.contains_key(symbol) && !tickers.not_asked.contains(symbol));
+    tickers.missing.extend(listed);
+    tickers.unknown = unknown;
 }
 
 /// How the exchanges that were asked stand now, where that has changed. What an exchange asks for

@@ -124,12 +124,13 @@ pub fn fetch(scope: Scope, plan: &Plan) -> Result<Result<Fetched, Unanswered>, F
     };
     exchanges::remember(plan, &answers);
     let standings = exchanges::standings(plan, &answers.said, asked_at);
-    let Some(served) = answers.served else {
+    let Some(mut served) = answers.served else {
         return Ok(Err(Unanswered {
             said: answers.said,
             standings,
         }));
     };
+    exchanges::believe_list(plan, &mut served);
     Ok(Ok(Fetched {
         watched: exchanges::watched(plan, &served),
         note: exchanges::note(plan, &served, &answers.said),

@@ -2,10 +2,11 @@
 
 use signal_hub_harness::cluster::POSTGRES;
 use signal_hub_harness::scene::{
-    SOON, by_itself, flat_market, generate, installed_by_hand, wait_for_good_run,
+    SOON, by_itself, by_itself_at, flat_market, generate, installed_by_hand, runs,
+    wait_for_good_run,
 };
 use signal_hub_harness::wait::eventually;
-use signal_hub_simulator::{Fault, Instrument, Times};
+use signal_hub_simulator::{Dialect, Fault, Instrument, Times};
 
 #[test]
 fn levels_lie_on_the_tick_that_the_exchange_says_today() {
@@ -62,6 +63,30 @@ fn a_pair_that_is_new_is_asked_for_when_it_has_a_price() {
         .filter(|it| it.contains("exchangeInfo"))
         .count();
     assert_eq!(lists, 2, "{asked:?}");
+}
+
+#[test]
+fn replies_that_lack_a_listed_pair_again_and_again_do_not_make_it_unknown() {
+    let market = flat_market();
+    let okx = market
+        .beside(Dialect::Okx)
+        .expect("another exchange starts");
+    let cluster = by_itself_at(&[&okx]).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    eventually(SOON, "the list is read", || {
+        session.one::<i64>("SELECT count(*) FROM signal_instruments") == 10
+    });
+    okx.inject(Fault::Partial(2), Times::Forever);
+    let before = runs(&mut session);
+    eventually(SOON, "four runs", || runs(&mut session) >= before + 4);
+    let status = "SELECT string_agg(status || ' ' || n, ', ' ORDER BY status)
+                    FROM (SELECT status, count(*) AS n FROM signal_symbols GROUP BY status) s";
+    assert_eq!(session.one::<String>(status), "MISSING 8, TRADING 2");
+    okx.clear_faults();
+    eventually(SOON, "all are there again", || {
+        session.one::<String>(status) == "TRADING 10"
+    });
 }
 
 #[test]

@@ -114,16 +114,15 @@ enum Trouble {
 fn trouble(found: &Finding) -> Option<Option<Trouble>> {
     let (side, levels, ticker) = (found.side?, found.levels()?, found.ticker()?);
     let stop = levels.stop_loss;
-    // A LONG is closed by selling at the bid, a SHORT by buying at the ask.
+    let (bid, ask) = (
+        ticker.bid_price.map(|bid| ("bid", bid)),
+        ticker.ask_price.map(|ask| ("ask", ask)),
+    );
+    // A LONG is closed by selling at the bid, a SHORT by buying at the ask; where that is not told,
+    // it lies beyond the other.
     let stopped = match side {
-        Side::Long => ticker
-            .bid_price
-            .filter(|bid| *bid <= stop)
-            .map(|bid| ("bid", bid)),
-        Side::Short => ticker
-            .ask_price
-            .filter(|ask| *ask >= stop)
-            .map(|ask| ("ask", ask)),
+        Side::Long => bid.or(ask).filter(|(_, price)| *price <= stop),
+        Side::Short => ask.or(bid).filter(|(_, price)| *price >= stop),
     };
     if let Some((name, price)) = stopped {
         return Some(Some(Trouble::Stopped { name, price }));

@@ -75,6 +75,37 @@ fn each_exchange_says_stop_in_its_own_way() {
             &ban,
             (418, code("-1003"), seconds(60)),
         ),
+        // In seconds, in other words, and under a status of another kind.
+        (
+            "binance",
+            "418 No",
+            "",
+            &format!("Your IP is Banned until: {}", NOW / 1000 + 59),
+            (418, None, seconds(60)),
+        ),
+        (
+            "mexc",
+            "500 No",
+            "",
+            &ban,
+            (429, code("-1003"), seconds(60)),
+        ),
+        (
+            "gate",
+            "502 No",
+            "",
+            &format!("<html>banned until {}</html>", NOW + 59_000),
+            (502, None, seconds(60)),
+        ),
+        // A ban that is over says nothing of how long to wait.
+        (
+            "binance",
+            "418 No",
+            "",
+            r#"{"code":-1003,"msg":"IP banned until 1595650000000."}"#,
+            (418, None, None),
+        ),
+        ("okx", "503 No", "", busy, (503, code("50013"), None)),
         (
             "binance_us",
             "200 OK",

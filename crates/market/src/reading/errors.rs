@@ -76,17 +76,23 @@ impl Errors {
             retry_after: self.wait(reply, status),
             body: body(),
         };
-        match (reply.status, refusal) {
-            (status @ (403 | 418 | 429 | 451), _) => stop(status, None),
-            (status @ 503, _) if reply.retry_after.is_some() => stop(status, None),
-            (400..=499, Some(refusal)) => match (self.stops)(&refusal) {
-                Some(status) => stop(status, Some(refusal.code)),
-                None => rejected(refusal),
-            },
-            (status, _) => MarketError::HttpStatus {
+        let is_banned = || banned_for(&reply.body, reply.time()).is_some();
+        let other = |status| match is_banned() {
+            true => stop(status, None),
+            false => MarketError::HttpStatus {
                 status,
                 body: body(),
             },
+        };
+        match (reply.status, refusal) {
+            (status @ (403 | 418 | 429 | 451), _) => stop(status, None),
+            (status @ 503, _) if reply.retry_after.is_some() => stop(status, None),
+            (status, Some(refusal)) => match (self.stops)(&refusal) {
+                Some(status) => stop(status, Some(refusal.code)),
+                None if status < 500 => rejected(refusal),
+                None => other(status),
+            },
+            (status, None) => other(status),
         }
     }
 
@@ -138,14 +144,22 @@ fn rejected(refusal: Refusal) -> MarketError {
     }
 }
 
-/// How long a ban lasts that a body tells in words: `banned until 1795650000000`.
+/// How long a ban lasts that a body tells in words: `banned until 1795650000000`, in milliseconds or
+/// seconds. `None` of a time that is over, which by a clock that is right nobody would state.
 fn banned_for(body: &[u8], now: UnixMillis) -> Option<Duration> {
-    const WORDS: &str = "banned until ";
-    let text = String::from_utf8_lossy(body.get(..body.len().min(1024))?);
+    const WORDS: &str = "banned until";
+    /// In milliseconds a time in 1973, in seconds one after the year 5000.
+    const LEAST_MILLIS: UnixMillis = 100_000_000_000;
+    let text = String::from_utf8_lossy(body.get(..body.len().min(1024))?).to_ascii_lowercase();
     let (_, after) = text.split_once(WORDS)?;
-    let digits = after.split(|c: char| !c.is_ascii_digit()).next()?;
+    let number = after.trim_start_matches([' ', ':', '"']);
+    let digits = number.split(|c: char| !c.is_ascii_digit()).next()?;
     let until: UnixMillis = digits.parse().ok()?;
-    let wait = until.saturating_sub(now).max(0);
+    let until = match until {
+        ..LEAST_MILLIS => until.checked_mul(1000)?,
+        _ => until,
+    };
+    let wait = until.checked_sub(now).filter(|wait| *wait > 0)?;
     Some(Duration::from_millis(wait.unsigned_abs()))
 }
 

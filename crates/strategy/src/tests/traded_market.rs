@@ -155,6 +155,21 @@ fn a_stop_that_the_book_has_crossed_gives_no_signal() {
 }
 
 #[test]
+fn half_a_book_that_lies_beyond_the_stop_has_crossed_it() {
+    let no_limit = Rule {
+        max_spread_percent: None,
+        ..rule()
+    };
+    let mut half = ticker("BTCUSDT", "-5");
+    (half.bid_price, half.ask_price) = (Some(number("970")), None);
+    let verdict = told_by(&no_limit, watch("BTCUSDT"), [half]);
+    assert_eq!(
+        verdict.why,
+        "its bid of 970 has crossed the stop at 964 already"
+    );
+}
+
+#[test]
 fn an_entry_far_outside_of_the_book_gives_no_signal() {
     let mut away = ticker("BTCUSDT", "5");
     (away.bid_price, away.ask_price) = (Some(number("1056")), Some(number("1057")));
