@@ -245,7 +245,8 @@ pub fn record(
         let tickers = fetched.tickers.rows.values().flatten();
         let sources = fetched.sources(plan);
         ledger::outcomes::look(db, &plan.open, &sources, tickers.clone())?;
-        ledger::prices::keep(db, tickers)?;
+        let mut unusable = plan.unusable.clone();
+        unusable.extend(ledger::prices::keep(db, tickers)?);
         fetched.enter_standings(db, plan)?;
         if !fetched.days.candles.is_empty() {
             ledger::days::keep(db, &fetched.days.candles)?;
@@ -271,7 +272,7 @@ pub fn record(
             signals_generated,
             symbols_evaluated,
             message,
-            unusable: plan.unusable.clone(),
+            unusable,
             exchange_time: exchange_time(&fetched.tickers),
         }))
     })

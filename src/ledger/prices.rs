@@ -2,6 +2,7 @@
 
 use super::recordset::Kind::{Numeric, Text, Time};
 use super::recordset::{self, Column, column};
+use crate::postgres::transaction::in_subtransaction;
 use crate::postgres::{Db, Failure};
 use market::Ticker;
 
@@ -17,11 +18,15 @@ fn columns<'a>() -> [Column<&'a Ticker>; 4] {
 }
 
 /// Writes the prices of `tickers` while somebody holds a stream of a live service that reads its
-/// slot; otherwise nothing. Unchanged prices are written once a minute.
+/// slot; otherwise nothing. Unchanged prices are written once a minute. Returns why they could not
+/// be written, which costs a run nothing else.
 ///
 /// # Errors
-/// What the statements raise.
-pub fn keep<'a>(db: &Db, tickers: impl IntoIterator<Item = &'a Ticker>) -> Result<(), Failure> {
+/// That the run is to end.
+pub fn keep<'a>(
+    db: &Db,
+    tickers: impl IntoIterator<Item = &'a Ticker>,
+) -> Result<Option<String>, Failure> {
     let watched = db.read(
         "SELECT true FROM @extschema@.signal_watchers w
           WHERE w.slot IN (SELECT s.slot_name FROM pg_replication_slots s WHERE s.active) LIMIT 1",
@@ -29,8 +34,19 @@ pub fn keep<'a>(db: &Db, tickers: impl IntoIterator<Item = &'a Ticker>) -> Resul
         |_| Ok(()),
     )?;
     if watched.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
+    match in_subtransaction(|| write(db, tickers)) {
+        Ok(()) => Ok(None),
+        Err(failure) if failure.is_canceled() => Err(failure),
+        Err(failure) => Ok(Some(format!(
+            "signal_prices cannot be written: {}",
+            failure.line()
+        ))),
+    }
+}
+
+fn write<'a>(db: &Db, tickers: impl IntoIterator<Item = &'a Ticker>) -> Result<(), Failure> {
     let columns = columns();
     db.run(
         &format!(

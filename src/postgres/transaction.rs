@@ -220,7 +220,9 @@ fn in_transaction<T>(
     result
 }
 
-fn in_subtransaction<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+/// Does a piece of work that must not cost what was done before it in the same transaction: its
+/// error undoes the piece alone.
+pub fn in_subtransaction<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     // Before anything fails: after an error, nothing can be looked up.
     encoding::get_ready();
     // SAFETY: the sequence PL/pgSQL follows for a block with an exception handler: context and

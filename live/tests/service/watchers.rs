@@ -22,6 +22,10 @@ const LATER: Duration = Duration::from_secs(60);
 
 /// A server whose worker delivers in small batches to a crowd, and a service that follows it.
 fn crowded(market: &Simulator) -> (Cluster, Session, Service) {
+    with_subscribers(market, CROWD)
+}
+
+fn with_subscribers(market: &Simulator, subscribers: u32) -> (Cluster, Session, Service) {
     let cluster = by_itself(market)
         .set("wal_level", "logical")
         .set("signal_hub.delivery_batch", "100")
@@ -34,7 +38,7 @@ fn crowded(market: &Simulator) -> (Cluster, Session, Service) {
          SELECT grant_realtime_access(); SELECT enable_realtime()",
     );
     admin.run(FLIPS_AT_ONCE);
-    subscribe(&mut admin, "MAX", 1, CROWD);
+    subscribe(&mut admin, "MAX", 1, subscribers);
     let mut service = Service::of(&cluster, &mut admin);
     service.start(&["--create-slot"]);
     (cluster, admin, service)
@@ -182,4 +186,26 @@ fn whoever_comes_leaves_or_is_killed_everybody_has_each_signal_once() {
     }
     stop.store(true, Ordering::Relaxed);
     restless.join().expect("no panic");
+}
+
+#[test]
+fn prices_that_cannot_be_written_cost_no_signal_and_are_said() {
+    let market = flat_market();
+    let (_cluster, mut admin, service) = with_subscribers(&market, 1);
+    admin.run("ALTER TABLE signal_prices ADD CONSTRAINT nothing_goes CHECK (last_price < 0)");
+    let mut stream = Stream::open(&service, 1, None);
+    eventually(SOON, "health says what is wrong", || {
+        admin.one::<bool>(
+            "SELECT state = 'failing' AND message LIKE '%signal_prices cannot be written: %nothing_goes%'
+               FROM signal_health",
+        )
+    });
+    Turns::default().turn(&market);
+    stream.expect("signal");
+    admin.run("ALTER TABLE signal_prices DROP CONSTRAINT nothing_goes");
+    eventually(SOON, "all is well", || {
+        admin.one::<bool>(
+            "SELECT healthy AND (SELECT count(*) = 10 FROM signal_prices) FROM signal_health",
+        )
+    });
 }
