@@ -5,6 +5,8 @@
 
 use market::{Ticker, Tickers};
 use rust_decimal::Decimal;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// USD and its pegs; the first ones are the most traded.
 const DOLLARS: [&str; 16] = [
@@ -62,25 +64,46 @@ pub fn crosses(asset: &str) -> impl Iterator<Item = (String, bool)> + '_ {
     as_base.chain(as_quote)
 }
 
-/// Dollars for one unit of `asset`, by a pair of these tickers that `is_usable`. `None` when none
-/// of them tells.
-pub fn rate(
-    asset: &str,
-    tickers: &Tickers,
-    is_usable: impl Fn(&Ticker) -> bool,
-) -> Option<Decimal> {
-    if is_dollar(asset) {
-        return Some(Decimal::ONE);
-    }
-    crosses(asset).find_map(|(symbol, is_base)| {
-        let ticker = tickers.rows.get(&symbol)?.as_ref().ok()?;
-        let price =
-            Some(ticker.last_price).filter(|price| *price > Decimal::ZERO && is_usable(ticker))?;
-        match is_base {
-            true => Some(price),
-            false => Decimal::ONE.checked_div(price),
+/// What assets cost in dollars by the rows of one reply; each is looked up once.
+#[derive(Debug)]
+pub struct Rates<'a> {
+    pub tickers: &'a Tickers,
+    known: RefCell<HashMap<String, Option<Decimal>>>,
+}
+
+impl<'a> Rates<'a> {
+    pub fn of_reply(tickers: &'a Tickers) -> Self {
+        Self {
+            tickers,
+            known: RefCell::default(),
         }
-    })
+    }
+
+    /// Dollars for one unit of `asset`, by a pair of these tickers that `is_usable`, which is to be
+    /// the same each time. `None` when none of them tells.
+    pub fn of(&self, asset: &str, is_usable: impl Fn(&Ticker) -> bool) -> Option<Decimal> {
+        if is_dollar(asset) {
+            return Some(Decimal::ONE);
+        }
+        if let Some(rate) = self.known.borrow().get(asset) {
+            return *rate;
+        }
+        let rate = self.looked_up(asset, is_usable);
+        self.known.borrow_mut().insert(asset.to_owned(), rate);
+        rate
+    }
+
+    fn looked_up(&self, asset: &str, is_usable: impl Fn(&Ticker) -> bool) -> Option<Decimal> {
+        crosses(asset).find_map(|(symbol, is_base)| {
+            let ticker = self.tickers.rows.get(&symbol)?.as_ref().ok()?;
+            let price = Some(ticker.last_price)
+                .filter(|price| *price > Decimal::ZERO && is_usable(ticker))?;
+            match is_base {
+                true => Some(price),
+                false => Decimal::ONE.checked_div(price),
+            }
+        })
+    }
 }
 
 #[cfg(test)]
@@ -119,7 +142,8 @@ mod tests {
             priced("USDTTRY", "40"),
             priced("EURUSDC", "1.1"),
         ]);
-        let rate = |asset| rate(asset, &reply, |_| true);
+        let rates = Rates::of_reply(&reply);
+        let rate = |asset| rates.of(asset, |_| true);
         for dollar in ["USD", "USDT", "USDC", "FDUSD"] {
             assert_eq!(rate(dollar), Some(Decimal::ONE));
         }
@@ -132,7 +156,8 @@ mod tests {
     #[test]
     fn a_pair_that_cannot_be_used_tells_no_rate() {
         let reply = tickers([priced("BTCUSDT", "0"), priced("BTCUSDC", "20000")]);
-        assert_eq!(rate("BTC", &reply, |_| true), Some(number("20000")));
-        assert_eq!(rate("BTC", &reply, |_| false), None);
+        let rate = |is_usable: bool| Rates::of_reply(&reply).of("BTC", |_| is_usable);
+        assert_eq!(rate(true), Some(number("20000")));
+        assert_eq!(rate(false), None);
     }
 }

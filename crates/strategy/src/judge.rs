@@ -1,5 +1,6 @@
 //! All symbols of a run: what is found of each, their ranks, and the verdicts that follow.
 
+use crate::dollars::Rates;
 use crate::episode::{self, Episode, Reason, Step};
 use crate::finding::Finding;
 use crate::gates::{self, Gate, GateReading, Refusal};
@@ -9,6 +10,7 @@ use market::{Ticker, Tickers, UnixMillis};
 use rust_decimal::Decimal;
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// A signal, and all it was judged on.
 #[derive(Clone, Debug)]
@@ -69,9 +71,10 @@ pub fn judge<'a>(
     now: UnixMillis,
 ) -> Vec<Verdict<'a>> {
     let strategy = strategies::named(&rule.strategy);
+    let rates = Rc::new(Rates::of_reply(tickers));
     let mut verdicts: Vec<Verdict> = watched
         .iter()
-        .map(|watched| judge_alone(rule, strategy, watched, tickers, episodes, now))
+        .map(|watched| judge_alone(rule, strategy, watched, &rates, episodes, now))
         .collect();
     rank(&mut verdicts);
     verdicts
@@ -94,11 +97,11 @@ fn judge_alone<'a>(
     rule: &'a Rule,
     strategy: Option<&'static dyn Strategy>,
     watched: &'a Watched,
-    tickers: &'a Tickers,
+    rates: &Rc<Rates<'a>>,
     episodes: &HashMap<String, Episode>,
     now: UnixMillis,
 ) -> Verdict<'a> {
-    let mut finding = Finding::of(rule, strategy, watched, tickers, episodes, now);
+    let mut finding = Finding::of(rule, strategy, watched, rates, episodes, now);
     finding.status = gates::status(&finding);
     // By a clock that the exchange does not contradict.
     if finding.is_fit() {

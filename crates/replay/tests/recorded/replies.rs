@@ -5,8 +5,9 @@ use market::{MarketError, Ticker, binance};
 use rust_decimal::Decimal;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
+use strategy::dollars::{self, Rates};
 use strategy::shipped::rule;
-use strategy::{Rule, Side, Signal, Watched, dollars, judge};
+use strategy::{Rule, Side, Signal, Watched, judge};
 
 const HOUR: i64 = 3_600_000;
 
@@ -110,7 +111,9 @@ fn the_sell_off_of_march_2023_reads_as_it_was() {
             signal.ticker.symbol
         );
         let quote = dollars::quote_of(&signal.ticker.symbol).expect("a quote asset");
-        let rate = dollars::rate(quote, &recording.tickers, |_| true).expect("a rate");
+        let rate = Rates::of_reply(&recording.tickers)
+            .of(quote, |_| true)
+            .expect("a rate");
         assert!(
             signal.ticker.quote_volume * rate > Decimal::from(1_000_000),
             "{}",

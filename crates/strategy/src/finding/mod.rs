@@ -5,16 +5,18 @@
 
 mod consistency;
 
+use crate::dollars::Rates;
 use crate::episode::{Episode, Step};
 use crate::{
     Distances, Levels, Rule, Side, Strategy, Watched, distances, dollars, levels, strategies,
 };
 use consistency::{is_average, is_average_within, is_change, is_percent, unit_of_time};
-use market::{Ticker, Tickers, UnixMillis};
+use market::{Ticker, UnixMillis};
 use rust_decimal::Decimal;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// How far the exchange's clock may be ahead of this server's.
 const CLOCK_TOLERANCE_MS: i64 = 60_000;
@@ -37,8 +39,8 @@ pub struct Finding<'a> {
     pub is_not_asked: bool,
     /// The time by the exchange's clock, if its reply says so.
     pub exchange_time: Option<UnixMillis>,
-    /// All rows of the reply, which tell what other assets cost.
-    tickers: &'a Tickers,
+    /// What other assets cost by the rows of the same reply.
+    rates: Rc<Rates<'a>>,
     /// Why the row is unusable, if there is one and it is.
     pub fault: Option<Cow<'a, str>>,
     pub now: UnixMillis,
@@ -65,10 +67,11 @@ impl<'a> Finding<'a> {
         rule: &'a Rule,
         strategy: Option<&'static dyn Strategy>,
         watched: &'a Watched,
-        tickers: &'a Tickers,
+        rates: &Rc<Rates<'a>>,
         episodes: &HashMap<String, Episode>,
         now: UnixMillis,
     ) -> Self {
+        let tickers = rates.tickers;
         let row = tickers.rows.get(&watched.symbol);
         Self {
             rule,
@@ -78,7 +81,7 @@ impl<'a> Finding<'a> {
             is_missing: row.is_none() && tickers.missing.contains(&watched.symbol),
             is_not_asked: row.is_none() && tickers.not_asked.contains(&watched.symbol),
             exchange_time: tickers.exchange_time,
-            tickers,
+            rates: Rc::clone(rates),
             fault: row.and_then(fault),
             now,
             status: TRADING,
@@ -141,7 +144,7 @@ impl<'a> Finding<'a> {
 
     /// What one unit of the quote asset costs in US dollars; `None` when nothing tells it.
     pub fn dollar_rate(&self) -> Option<Decimal> {
-        dollars::rate(self.quote()?, self.tickers, |ticker| {
+        self.rates.of(self.quote()?, |ticker| {
             is_trading(ticker) && is_fresh(age_ms(ticker, self.now), self.rule.max_ticker_age_ms)
         })
     }
