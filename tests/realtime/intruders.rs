@@ -299,13 +299,21 @@ fn platforms_that_give_everything_to_every_client_by_default_give_nothing_of_our
             "signal_hub_open_signals",
             "signal_hub_shows_prices",
             "signal_hub_transactions",
+            "signal_prices",
             "signals_since",
+            "subscriber_status",
+            "user_preferences",
             "user_signal_outcomes",
             "user_signal_quotas",
             "user_signals",
             "user_subscriptions"
         ]
     );
+    let more_than_meant: bool = admin.one(
+        "SELECT has_table_privilege('authenticated', 'signal_prices', 'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER')
+             OR has_table_privilege('authenticated', 'user_preferences', 'TRUNCATE, TRIGGER, REFERENCES')",
+    );
+    assert!(!more_than_meant);
     let changeable: Vec<String> = admin.list(
         "SELECT attname::text FROM pg_attribute
           WHERE attrelid = 'user_signals'::regclass AND attnum > 0 AND has_column_privilege('authenticated', attrelid, attnum, 'UPDATE') ORDER BY 1",
