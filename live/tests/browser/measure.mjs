@@ -6,7 +6,7 @@ import { Tab } from './stage/tab.mjs';
 import { eventually } from './stage/wait.mjs';
 
 /** Milliseconds: for a signal the 99th percentile, for a reload, which is mostly the browser's own work, the median. */
-const AIMS = { painted: ['p99', 50], live: ['p50', 50] };
+const AIMS = { painted: ['p99', 25], live: ['p50', 50] };
 const SIGNALS = 300;
 const RELOADS = 40;
 /** Cards that were there before the reload. */
