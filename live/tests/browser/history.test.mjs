@@ -83,12 +83,12 @@ test('a filter by symbol, side and outcome reaches signals of any age, and the a
   const old = [first + 3, first + 7];
   await settle(old);
   const page = await someone.open();
-  await page.getByLabel('Outcome').selectOption('Stopped');
+  await page.getByLabel('Outcome', { exact: true }).selectOption('Stopped');
   await shows(page, old);
   await count(page, '2 of 1200');
   assert.equal(new URL(page.url()).hash, '#outcome=stop');
-  await page.getByLabel('Symbol').selectOption('BTCUSDT');
-  await page.getByLabel('Side').selectOption('SHORT');
+  await page.getByLabel('Symbol', { exact: true }).selectOption('BTCUSDT');
+  await page.getByLabel('Side', { exact: true }).selectOption('SHORT');
   const both = old.filter((id) => (id - first + 1) % 4 === 0 && (id - first + 1) % 3 === 0);
   await shows(page, both);
   // Whoever opens the address sees the same; so does a reload.
@@ -97,7 +97,7 @@ test('a filter by symbol, side and outcome reaches signals of any age, and the a
   await page.reload();
   for (const tab of [page, another]) {
     await shows(tab, both);
-    assert.equal(await tab.getByLabel('Outcome').inputValue(), 'stop');
+    assert.equal(await tab.getByLabel('Outcome', { exact: true }).inputValue(), 'stop');
   }
   await page.getByRole('button', { name: 'Show all' }).click();
   await eventually('all again', async () => (await shown(page))[0] === first + 1_199);
@@ -110,14 +110,14 @@ test('a search and an order: what comes in the meantime takes its place, or is l
   const ids = await someone.receive({ symbol: "'ETHUSDT'", confidence: '50' }, { symbol: "'SOLUSDT'" }, { symbol: "'ETHUSDT'", confidence: '90' });
   const page = await someone.open();
   await shows(page, ids);
-  await page.getByLabel('Search').fill('eth');
+  await page.getByLabel('Search', { exact: true }).fill('eth');
   await shows(page, [ids[0], ids[2]]);
-  await page.getByLabel('Order').selectOption('Strongest first');
+  await page.getByLabel('Order', { exact: true }).selectOption('Strongest first');
   const [middle] = await someone.receive({ symbol: "'ETHUSDT'", confidence: '70' });
   await someone.receive({ symbol: "'BTCUSDT'" });
   await eventually('in its place', async () => (await shown(page)).join() === [ids[2], middle, ids[0]].join());
   await count(page, '3 of 5');
-  await page.getByLabel('Search').fill('nothing like it');
+  await page.getByLabel('Search', { exact: true }).fill('nothing like it');
   await eventually('said', () => page.getByText('No signal matches').isVisible());
   await someone.leave();
 });
