@@ -1,5 +1,7 @@
 //! What the exchange says of its pairs: ticks, assets and status, in signal_instruments.
 
+use crate::settlement::some_time;
+use signal_hub_harness::clocks::Clocks;
 use signal_hub_harness::cluster::POSTGRES;
 use signal_hub_harness::scene::{
     SOON, by_itself, by_itself_at, flat_market, generate, installed_by_hand, runs,
@@ -41,6 +43,41 @@ fn levels_lie_on_the_tick_that_the_exchange_says_today() {
         .filter(|it| it.contains("exchangeInfo"))
         .count();
     assert_eq!(asked, 1);
+}
+
+#[test]
+fn a_tick_that_became_coarser_is_that_of_signals_a_day_later() {
+    let market = flat_market();
+    let clock = Clocks::standing(20);
+    let began = some_time();
+    clock.stand_at(&market, began);
+    let mut cluster = clock
+        .of(by_itself(&market))
+        .set("signal_hub.interval", "20s")
+        .set("signal_hub.http_timeout", "200s")
+        .start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    let tick =
+        "SELECT trim_scale(tick_size)::text FROM signal_instruments WHERE symbol = 'BTCUSDT'";
+    eventually(SOON, "the list is read", || {
+        session.list::<String>(tick) == ["0.01"]
+    });
+    market.set_tick_size("BTCUSDT", "0.5");
+    // The process, whose own clock goes on as before, asks for a list once an hour at most.
+    cluster.restart();
+    clock.stand_at(&market, began + 25 * 60 * 60 * 1000);
+    let mut session = cluster.session(POSTGRES);
+    eventually(SOON, "the list is read again", || {
+        session.list::<String>(tick) == ["0.5"]
+    });
+    market.set_change("BTCUSDT", "3.5");
+    eventually(SOON, "the signal", || {
+        session.one::<i64>("SELECT count(*) FROM signals") == 1
+    });
+    assert!(session.one::<bool>(
+        "SELECT stop_loss % 0.5 = 0 AND 0 = ALL (ARRAY(SELECT t % 0.5 FROM unnest(take_profit) t)) FROM signals"
+    ));
 }
 
 #[test]

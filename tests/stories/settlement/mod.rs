@@ -24,7 +24,7 @@ const DUE: i64 = LIFETIME + 5 * SECOND;
 const FASTER: u32 = 20;
 
 /// A time of today that is neither a whole minute nor a whole second.
-fn some_time() -> UnixMillis {
+pub fn some_time() -> UnixMillis {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = since.expect("after 1970").as_millis() as i64;
     now - now % MINUTE + 12 * SECOND + 345
