@@ -186,6 +186,13 @@ impl Case<'_> {
                 problems.push(format!("{}: {what}", self.name));
             }
         };
+        // No run is under way that the fault comes too late for.
+        eventually(SOON, "the worker waits for its next run", || {
+            session.one::<bool>(
+                "SELECT coalesce(stage = 'waiting' AND next_run > clock_timestamp() + interval '0.3 seconds', false)
+                   FROM signal_worker_status()",
+            )
+        });
         let before = Written::now(session);
         // The fault first, so that no good reply in between makes the signal.
         self.market.inject(fault, Times::Once);
