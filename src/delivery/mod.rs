@@ -84,10 +84,10 @@ impl Delivered {
     }
 }
 
-/// Delivers every undelivered signal, the oldest run first and of a run the best signal. A subscriber whose row is refused by a
-/// constraint or trigger costs only themselves, and a fault of all rows of a tier only that tier,
-/// for which no later signal is tried either; any other error stops the fan-out where it stands.
-/// What is left is resumed by the next.
+/// Delivers every undelivered signal, the oldest run first and of a run the best signal. A
+/// subscriber whose row is refused by a constraint or trigger costs only themselves, and a fault of
+/// all rows of a tier only that tier, for which no later signal is tried either; any other error
+/// stops the fan-out where it stands. What is left is resumed by the next.
 pub fn deliver_all(role: Role) -> Delivered {
     let mut done = Delivered::default();
     let mut helpers = Helpers::of(role);
