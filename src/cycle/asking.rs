@@ -12,8 +12,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 use strategy::{is_fit, is_usable};
 
-/// The part of the time that is left for an exchange that completes what another has given: the
-/// signals of all other symbols wait for it.
+/// The part of the time that is left for the exchanges that complete what another has given: the
+/// signals of all other symbols wait for them.
 const COMPLETING: u32 = 4;
 
 /// What is to be asked, and of whom. Numbers are places among the exchanges.
@@ -104,8 +104,12 @@ impl Asking<'_> {
             (Some((place, tickers)), None) => self.serve(place, tickers),
             (None, _) => {}
         }
-        if let Some(next) = rest.first() {
-            self.complete(*next);
+        let until = Instant::now() + self.left() / COMPLETING;
+        let mut second_opinion = self.request.second_opinion;
+        for next in rest {
+            let left = until.saturating_duration_since(Instant::now());
+            let has_answered = self.complete(*next, second_opinion, left);
+            second_opinion &= !has_answered;
         }
     }
 
@@ -163,12 +167,13 @@ impl Asking<'_> {
         });
     }
 
-    /// Asks the next exchange for what the one that served does not list or has stale, and for all
-    /// when prices are to be compared.
-    fn complete(&mut self, next: usize) {
+    /// Asks another exchange for what is still lacking, because those before it do not list it or
+    /// have it stale, and for all when prices are to be compared. Asks nothing when nothing is
+    /// lacking; says whether it was asked and has answered.
+    fn complete(&mut self, next: usize, second_opinion: bool, time: Duration) -> bool {
         let now = unix_millis();
         let Some(served) = &self.answers.served else {
-            return;
+            return false;
         };
         let is_lacking = |asked: &&Asked| {
             let row = served.tickers.rows.get(&asked.symbol);
@@ -179,7 +184,7 @@ impl Asking<'_> {
         let lacking: HashSet<String> = of_served.map(|asked| asked.symbol.clone()).collect();
         let wanted: Vec<Asked> = asked
             .iter()
-            .filter(|asked| self.request.second_opinion || lacking.contains(&asked.symbol))
+            .filter(|asked| second_opinion || lacking.contains(&asked.symbol))
             .cloned()
             .collect();
         // One that no exchange knew lately is not worth a request.
@@ -187,14 +192,13 @@ impl Asking<'_> {
             .iter()
             .all(|asked| asked.last_look == LastLook::UnknownLately)
         {
-            return;
+            return false;
         }
-        let time = self.left() / COMPLETING;
         let Some(mut tickers) = self.ask_one(next, &wanted, time) else {
-            return;
+            return false;
         };
         let Some(served) = &mut self.answers.served else {
-            return;
+            return false;
         };
         for symbol in lacking {
             let is_listed = served.tickers.rows.contains_key(&symbol);
@@ -219,5 +223,6 @@ impl Asking<'_> {
             Some((symbol, (next, row.ok()?.last_price)))
         });
         served.elsewhere.extend(prices);
+        true
     }
 }

@@ -243,19 +243,18 @@ pub fn note(plan: &Plan, served: &Served, said: &[(usize, Said)]) -> Option<Stri
             why.join(", ")
         ));
     }
-    let mut others: Vec<(&String, &usize)> = served.others.iter().collect();
-    others.sort();
-    if let Some((_, place)) = others.first() {
-        let named: Vec<&str> = others
-            .iter()
-            .take(MOST_NAMED)
-            .map(|(s, _)| s.as_str())
-            .collect();
-        let more = match others.len().saturating_sub(MOST_NAMED) {
+    for place in 0..plan.exchanges.len() {
+        let of_place = served.others.iter().filter(|(_, other)| **other == place);
+        let mut symbols: Vec<&str> = of_place.map(|(symbol, _)| symbol.as_str()).collect();
+        symbols.sort_unstable();
+        let more = match symbols.len().saturating_sub(MOST_NAMED) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        notes.push(format!("{}{more} from {}", named.join(", "), name(**place)));
+        symbols.truncate(MOST_NAMED);
+        if !symbols.is_empty() {
+            notes.push(format!("{}{more} from {}", symbols.join(", "), name(place)));
+        }
     }
     (!notes.is_empty()).then(|| notes.join("; "))
 }

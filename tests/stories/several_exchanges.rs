@@ -194,6 +194,32 @@ fn what_the_first_does_not_list_or_has_stale_comes_from_the_next() {
 }
 
 #[test]
+fn what_the_next_does_not_list_either_comes_from_the_one_after_it() {
+    let (first, second) = two_exchanges();
+    let third = beside(&first, Dialect::Okx);
+    for exchange in [&first, &second] {
+        exchange.unlist("SOLUSDT");
+    }
+    first.unlist("ETHUSDT");
+    let cluster = by_hand_at(&[&first, &second, &third]).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    first.set_change("SOLUSDT", "3.5");
+    first.set_change("ETHUSDT", "3.5");
+    let report = generate(&mut session);
+    assert_eq!(report["signals_generated"], 3, "{report}");
+    let message = report["message"].as_str().expect("words");
+    assert!(
+        message.ends_with("ETHUSDT from bybit; SOLUSDT from okx"),
+        "{message}"
+    );
+    let mut found = signals(&mut session);
+    found.sort();
+    let wanted = ["BTCUSDT of binance", "ETHUSDT of bybit", "SOLUSDT of okx"];
+    assert_eq!(found, wanted);
+}
+
+#[test]
 fn when_none_of_the_first_ones_tickers_can_be_judged_the_next_is_asked() {
     let (first, second) = two_exchanges();
     let (_cluster, mut session) = by_hand(&first, &second);
