@@ -92,6 +92,33 @@ test('on a phone the details open below the row, and close with a button', async
   await someone.leave();
 });
 
+test('the list does not move while the connection holds, ages grow and runs come and go', async () => {
+  const someone = await stage.subscriber();
+  const ids = await someone.receive({});
+  const page = await someone.open();
+  await shows(page, ids);
+  await eventually('why nothing comes', () => page.getByText('You have no subscription').isVisible());
+  const texts = {
+    'connection-held': ['for 0 s', 'for 9 s', 'for 10 s', 'for 59 min', 'for 23 h 59 min, came back 113 times'],
+    'last-signal': ['none yet', 'just now', '9 s ago', '59 min ago', '23 h 59 min ago', '100 d 23 h ago'],
+    'next-run': ['none planned', 'due', 'in 9 s', 'in 59 min 59 s', 'looking at the market'],
+    'generator-state': ['running', 'disabled', 'failing', 'standby'],
+  };
+  for (const wide of [1280, 1024, 800, 768, 767, 640, 480, 390, 360, 320]) {
+    await page.setViewportSize({ width: wide, height: 900 });
+    const heights = await page.evaluate((all) => Object.entries(all).flatMap(([id, some]) => some.map((text) => {
+      const node = document.getElementById(id);
+      const before = node.textContent;
+      node.textContent = text;
+      const { top } = document.getElementById('list').getBoundingClientRect();
+      node.textContent = before;
+      return top;
+    })), texts);
+    assert.equal(new Set(heights).size, 1, `${wide} px: ${heights}`);
+  }
+  await someone.leave();
+});
+
 test('nothing is wider than the window from 320 to 2560 px, closed and open', async () => {
   const someone = await stage.subscriber({ viewport: { width: 2560, height: 1300 } });
   const ids = await someone.receive(...SOME);

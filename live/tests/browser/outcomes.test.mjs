@@ -122,6 +122,8 @@ test('nothing moves when an outcome comes, on an open card either', async () => 
     const ids = await receive(someone, {}, {}, {}, {});
     const page = await someone.open();
     await shows(page, ids);
+    // The head has said all that it has to say: its last line comes by a request of its own.
+    await eventually('why nothing comes', () => page.getByText('You have no subscription').isVisible());
     await opener(page, ids.at(-1)).click();
     await page.evaluate(() => scrollTo(0, 0));
     const boxes = () => page.locator('#list > li').evaluateAll((cards) => cards.map((one) => {
