@@ -40,7 +40,7 @@ export class Cache {
     clearTimeout(this.#timer);
     this.#timer = null;
     if (this.#state === null) return;
-    const { connection, ...kept } = this.#state;
+    const { connection, prices, ...kept } = this.#state;
     this.#state = null;
     try {
       this.#storage.setItem(this.#key, JSON.stringify(kept));

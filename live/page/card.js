@@ -4,8 +4,9 @@
 import { Details } from './details.js';
 import { element, setAttribute, setText, svgElement } from './dom.js';
 import { decimal } from './format.js';
-import { resultOf } from './outcome.js';
-import { levelsOf, strip } from './plot.js';
+import { isFinal, resultOf } from './outcome.js';
+import { levelsOf, placeOnStrip, strip } from './plot.js';
+import { nowText, priceNow } from './price.js';
 import { age, expiry, isPast, wholeTime } from './time.js';
 
 const ARROWS = { LONG: 'M6 1 11 10H1z', SHORT: 'M6 11 1 2h10z' };
@@ -28,6 +29,9 @@ export class Card {
   #new;
   #result;
   #percent;
+  #latest;
+  #price;
+  #mark;
   #box;
   #details = null;
   #wasExpired = null;
@@ -70,6 +74,21 @@ export class Card {
     this.#details?.showOutcome(this.#outcome, now);
   }
 
+  /** @param {{price: string, at: string} | undefined} latest of its symbol */
+  showPrice(latest, now) {
+    this.#latest = latest;
+    const shown = priceNow(this.#signal, this.#outcome, latest, now);
+    const { text, sign } = nowText(this.#signal, shown);
+    setText(this.#price, text);
+    setAttribute(this.#price, 'hidden', text === '');
+    setAttribute(this.#price, 'data-sign', sign);
+    if (this.#mark !== null) {
+      setAttribute(this.#mark, 'hidden', shown === null);
+      if (shown !== null) setAttribute(this.#mark, 'x', placeOnStrip(this.#signal, shown.price) - 0.7);
+    }
+    this.#details?.showPrice(shown, now);
+  }
+
   #showMarks() {
     setAttribute(this.#new, 'hidden', this.#signal.viewed);
   }
@@ -79,6 +98,7 @@ export class Card {
     setText(this.#age, age(this.#signal.created_at, now));
     setText(this.#expiry, expiry(this.#signal.expires_at, now));
     const isExpired = isPast(this.#signal.expires_at, now);
+    this.showPrice(this.#latest, now);
     // What is settled stays so.
     if (this.article.classList.toggle('expired', isExpired) !== this.#wasExpired) this.#showOutcome(now);
     this.#wasExpired = isExpired;
@@ -87,8 +107,9 @@ export class Card {
   /** Shows or hides the details. */
   setOpen(isOpen, now) {
     if (isOpen && this.#details === null) {
-      this.#details = new Details(this.#signal, () => this.#on.toggled(this.id));
+      this.#details = new Details(this.#signal, isFinal(this.#outcome), () => this.#on.toggled(this.id));
       this.#details.showOutcome(this.#outcome, now);
+      this.showPrice(this.#latest, now);
       this.#box.append(...this.#details.elements);
     }
     setAttribute(this.#button, 'aria-expanded', String(isOpen));
@@ -117,6 +138,7 @@ export class Card {
     this.#expiry = element('time', { class: 'expiry', datetime: signal.expires_at, title: wholeTime(signal.expires_at) });
     this.#result = element('dd', { class: 'result' });
     this.#percent = element('dd', { class: 'percent' });
+    this.#price = element('dd', { class: 'now', hidden: true });
     this.#box = element('div', { id: detailsId, class: 'details', role: 'region', 'aria-label': `Details of ${signal.signal_type} ${signal.symbol}`, hidden: true });
     this.article = element(
       'article',
@@ -126,10 +148,11 @@ export class Card {
         this.#new,
         element('p', { class: 'times' }, this.#age, ' ', this.#expiry),
         ...prices(signal),
-        element('dl', { class: 'outcome' }, caption('Outcome'), ' ', this.#result, ' ', this.#percent),
+        element('dl', { class: 'outcome' }, caption('Outcome'), ' ', this.#price, ' ', this.#result, ' ', this.#percent),
         element('dl', { class: 'scores' }, score('Strength of the move', signal.confidence), score('Quality', signal.quality_score))),
       this.#box,
     );
+    this.#mark = this.article.querySelector('.strip .now');
     this.element = element('li', { 'data-signal-id': signal.signal_id }, this.article);
     this.#showMarks();
   }

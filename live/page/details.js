@@ -4,6 +4,7 @@ import { element, setAttribute, setText, svgElement } from './dom.js';
 import { decimal } from './format.js';
 import { outcomeFacts, resultOf } from './outcome.js';
 import { levelsOf, percentText, plot, rewardToRisk } from './plot.js';
+import { nowFacts } from './price.js';
 import { wholeTime } from './time.js';
 
 /** How long a button says that something was copied. */
@@ -14,9 +15,14 @@ export class Details {
   #became;
   /** Names and values of the outcome. */
   #facts;
+  /** Values of what follows from the price of now; none of a signal that was over. */
+  #now;
 
-  /** @param {() => void} close called when the subscriber closes them */
-  constructor(signal, close) {
+  /**
+   * @param {boolean} isOver whether the signal is settled
+   * @param {() => void} close called when the subscriber closes them
+   */
+  constructor(signal, isOver, close) {
     this.#signal = signal;
     this.#became = element('p', { class: 'became' });
     const closing = element('button', { type: 'button', class: 'close' }, 'Close');
@@ -24,6 +30,8 @@ export class Details {
     const facts = outcomeFacts(signal, undefined);
     this.#facts = facts.map(() => [element('dt'), element('dd')]);
     const rows = facts.map(({ isWide }, i) => element('div', { class: isWide && 'wide' }, ...this.#facts[i]));
+    const lines = isOver ? [] : nowFacts(signal, null, 0);
+    this.#now = lines.map(() => element('dd'));
     const why = plain(signal.metadata?.why);
     this.elements = [
       element('header', {}, element('h3', {}, `${signal.signal_type} ${signal.symbol}`), closing),
@@ -31,12 +39,18 @@ export class Details {
       this.#became,
       element('p', { class: 'why' }, why ?? ''),
       levelsOf(signal) === null ? null : plot(signal),
+      isOver ? null : element('dl', { class: 'facts now' }, ...lines.map(([name], i) => element('div', {}, element('dt', {}, name), this.#now[i]))),
       element('dl', { class: 'scores' },
         score('Strength of the move', signal.confidence, 'not a chance of profit'),
         score('Quality', signal.quality_score, 'how tradable it was')),
       element('dl', { class: 'facts' }, ...factsOf(signal).map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value)))),
       element('dl', { class: 'facts outcomes' }, ...rows),
     ].filter((part) => part !== null);
+  }
+
+  /** @param {{price: string, at: string} | null} latest the price that is shown, see price.js */
+  showPrice(latest, now) {
+    if (this.#now.length > 0) nowFacts(this.#signal, latest, now).forEach(([, value], i) => setText(this.#now[i], value));
   }
 
   showOutcome(outcome, now) {

@@ -28,6 +28,8 @@ function payload(event, data) {
       return [{ type: 'signal', signal: data }];
     case 'outcome':
       return [{ type: 'outcome', outcome: data }];
+    case 'price':
+      return [{ type: 'price', prices: data }];
     case 'mark':
       return [{ type: 'mark', mark: data }];
     case 'health':

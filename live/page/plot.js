@@ -95,7 +95,7 @@ export function plot(signal) {
 /** The levels without words, for the head of a card; a decoration. Low prices are on the left. */
 export function strip(signal) {
   const levels = levelsOf(signal);
-  const x = scale([...levels].reverse(), 2, 98);
+  const x = stripScale(levels);
   const span = (kind, from, to) =>
     svgElement('rect', { class: `zone ${kind}`, x: Math.min(x(from), x(to)), width: Math.abs(x(to) - x(from)), y: 3, height: 4 });
   return svgElement(
@@ -104,7 +104,17 @@ export function strip(signal) {
     span('stop', signal.entry_price, signal.stop_loss),
     span('target', signal.entry_price, signal.take_profit.at(-1)),
     ...levels.map((level) => svgElement('rect', { class: `level ${level.kind}`, x: x(level.price) - 0.4, width: 0.8, y: 1, height: 8 })),
+    svgElement('rect', { class: 'now', hidden: true, width: 1.4, height: 10 }),
   );
+}
+
+/** Where a price is on the strip, from 0 to 100; one beyond its ends is at the end. */
+export function placeOnStrip(signal, price) {
+  return Math.min(99, Math.max(1, stripScale(levelsOf(signal))(price)));
+}
+
+function stripScale(levels) {
+  return scale([...levels].reverse(), 2, 98);
 }
 
 /** From the first level's price at `start` to the last one's at `end`. */

@@ -20,6 +20,8 @@ export function emptyState() {
     signals: {},
     /** By id as text: what became of the signal, as the service sends it. */
     outcomes: {},
+    /** By symbol: the latest price, {price, at}, of signals that are open. */
+    prices: {},
     /** Where to resume; null before the first read. */
     watermark: null,
     /** What the service said of the generator last, and when by the server's clock. */
@@ -35,6 +37,7 @@ export function emptyState() {
 
 /**
  * Actions:
+ *   {type: 'price', prices}                   latest prices by symbol
  *   {type: 'signal', signal}                  a row, new or known
  *   {type: 'outcome', outcome}                what became of a signal, so far or for good
  *   {type: 'mark', mark}                      viewed and clicked as the server has them
@@ -53,6 +56,8 @@ export function reduce(state, action) {
       return withSignal(state, action.signal);
     case 'outcome':
       return withOutcome(state, action.outcome);
+    case 'price':
+      return { ...state, prices: { ...state.prices, ...action.prices } };
     case 'mark':
       return saved(withMark(state, action.mark), action.mark);
     case 'marked':
@@ -128,8 +133,8 @@ function withMark(state, mark) {
 function adopted(theirs, ours) {
   return Object.entries(ours.unsaved).reduce(
     (state, [signal_id, marks]) => unsaved(state, { signal_id, isOlder: true, ...marks }),
-    // One of a tab that runs an earlier version of the page has no outcomes.
-    { ...theirs, outcomes: theirs.outcomes ?? {} },
+    // One of a tab that runs an earlier version of the page lacks what came later.
+    { ...theirs, outcomes: theirs.outcomes ?? {}, prices: theirs.prices ?? {} },
   );
 }
 

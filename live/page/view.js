@@ -59,9 +59,11 @@ export class View {
     // The first read brings old signals.
     const isFresh = (this.#shown?.watermark ?? null) !== null;
     const hasChanged = this.#shown?.signals !== state.signals || this.#shown.outcomes !== state.outcomes || this.#shown.older !== state.older;
+    const arePricesNew = this.#shown?.prices !== state.prices;
     this.#shown = state;
     this.#now = now;
     if (hasChanged) this.#renderCards(isFresh);
+    if (arePricesNew) for (const [id, card] of this.#list.built) card.showPrice(this.#price(id), now);
     // Read on until nothing is missing in what is asked for.
     if (hasChanged && this.#isIncomplete() && state.older.phase === 'idle') this.#on.nearEnd();
     this.#status.show(state, now, localNow);
@@ -209,10 +211,16 @@ export class View {
     return this.#shown.outcomes[id] ?? this.#shown.older.outcomes[id];
   }
 
+  #price(id) {
+    const { symbol } = this.#signal(id);
+    return Object.hasOwn(this.#shown.prices, symbol) ? this.#shown.prices[symbol] : undefined;
+  }
+
   #card(id) {
     const [signal, outcome] = [this.#signal(id), this.#outcome(id)];
     const card = new Card(signal, this.#isFresh, { toggled: (which) => this.#toggle(String(which)) });
     card.update(signal, outcome, this.#now);
+    card.showPrice(this.#price(id), this.#now);
     card.tick(this.#now);
     if (id === this.#openId) card.setOpen(true, this.#now);
     if (!signal.viewed) this.#seen.watch(card.element);

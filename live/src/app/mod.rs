@@ -7,7 +7,7 @@ pub mod track_record;
 pub mod unread;
 
 use crate::auth::Keys;
-use crate::database::{Database, LogReport};
+use crate::database::{Database, LogReport, Prices};
 use crate::fan_out::FanOut;
 use crate::options::Serve;
 use health::Health;
@@ -40,6 +40,8 @@ pub struct App {
     pub metrics: Metrics,
     /// The last report of the generator, with the time of the database.
     pub health: watch::Sender<Arc<Health>>,
+    /// The latest prices; none while nobody is connected.
+    pub prices: watch::Sender<Arc<Prices>>,
     /// The last report on the log, the slot and the publication.
     pub log_report: watch::Sender<Option<LogReport>>,
     /// Makes the monitor ask the database at once, instead of at its next time.

@@ -3,6 +3,7 @@
 
 mod connections;
 mod preferences;
+mod prices;
 pub mod publication;
 mod refusal;
 mod reports;
@@ -11,6 +12,7 @@ mod track_record;
 mod turns;
 
 pub use connections::{PATIENCE, SEARCH_PATH, SESSION_OPTIONS, session_config};
+pub use prices::Prices;
 pub use refusal::Refusal;
 pub use reports::{Ended, Generator, HealthReport, LogReport, Page};
 pub use statements::Statement;
@@ -51,6 +53,7 @@ struct Texts {
     write_preferences: String,
     health: String,
     log_report: String,
+    prices: String,
     track_record: String,
     keep_watchers: String,
 }
@@ -76,6 +79,7 @@ impl Database {
                 write_preferences: Statement::WritePreferences.text(schema),
                 health: Statement::Health.text(schema),
                 log_report: Statement::LogReport.text(schema),
+                prices: Statement::Prices.text(schema),
                 track_record: Statement::TrackRecord.text(schema),
                 keep_watchers: Statement::KeepWatchers.text(schema),
             },

@@ -112,6 +112,14 @@ statements! { |schema|
     /// Puts the members of a JSON object in the place of a subscriber's preferences.
     WritePreferences => preferences::write(schema),
 
+    /// The latest price of every symbol that is watched, with its time as in ISO 8601.
+    Prices => format!(
+        "SELECT p.symbol::pg_catalog.text AS symbol, p.last_price::pg_catalog.text AS price,
+                pg_catalog.to_char(p.priced_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS at
+           FROM {schema}.signal_prices p",
+        schema = escape_identifier(schema),
+    ),
+
     /// What all signals came to.
     TrackRecord => track_record::statement(schema),
 

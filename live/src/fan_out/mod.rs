@@ -8,7 +8,7 @@ mod awaited;
 use crate::database::Ended;
 use awaited::Awaited;
 use bytes::Bytes;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
@@ -32,6 +32,15 @@ pub enum Message {
     Ended(Ended),
     /// Rows may be missing here: read from the last resume point on.
     Gap,
+}
+
+/// A signal that a client was sent.
+#[derive(Clone, Debug)]
+pub struct Signal {
+    /// Its number.
+    pub number: i64,
+    /// Its pair, where that is known.
+    pub symbol: Option<String>,
 }
 
 /// All clients, by subscriber.
@@ -139,7 +148,7 @@ impl FanOut {
     pub fn send_signal<E>(
         &self,
         user: &Uuid,
-        event: impl FnOnce() -> Result<(Bytes, i64), E>,
+        event: impl FnOnce() -> Result<(Bytes, Signal), E>,
     ) -> Result<u64, E> {
         self.send_to(user, || {
             event().map(|(event, signal)| (event, Some(signal)))
@@ -149,7 +158,7 @@ impl FanOut {
     fn send_to<E>(
         &self,
         user: &Uuid,
-        event: impl FnOnce() -> Result<(Bytes, Option<i64>), E>,
+        event: impl FnOnce() -> Result<(Bytes, Option<Signal>), E>,
     ) -> Result<u64, E> {
         if self.count.load(Ordering::Relaxed) == 0 {
             return Ok(0);
@@ -161,7 +170,9 @@ impl FanOut {
         let (event, signal) = event()?;
         let before = queues.len();
         queues.retain_mut(|queue| {
-            queue.awaited.add(signal);
+            if let Some(signal) = &signal {
+                queue.awaited.add(signal.number, signal.symbol.as_deref());
+            }
             queue.push(Message::Event(event.clone()), event.len())
         });
         let sent = queues.len() as u64;
@@ -270,9 +281,11 @@ impl Subscription {
     }
 
     /// The outcomes of signals are sent from now on, until they are final; not those of `settled`.
-    pub fn await_outcomes(&self, signals: impl IntoIterator<Item = i64>, settled: &[i64]) {
+    pub fn await_outcomes(&self, signals: impl IntoIterator<Item = Signal>, settled: &[i64]) {
         self.with_awaited(|awaited| {
-            signals.into_iter().for_each(|s| awaited.add(Some(s)));
+            for signal in signals {
+                awaited.add(signal.number, signal.symbol.as_deref());
+            }
             settled.iter().for_each(|s| awaited.remove(*s));
         });
     }
@@ -280,6 +293,12 @@ impl Subscription {
     /// The signals whose outcomes are awaited.
     pub fn awaited(&self) -> Vec<i64> {
         self.with_awaited(|awaited| awaited.all())
+            .unwrap_or_default()
+    }
+
+    /// The symbols of the signals whose outcomes are awaited, as far as they are known.
+    pub fn symbols(&self) -> BTreeSet<String> {
+        self.with_awaited(|awaited| awaited.symbols())
             .unwrap_or_default()
     }
 

@@ -110,15 +110,27 @@ fn a_resume_point_that_found_no_room_comes_later() {
     assert!(matches!(client.receive_now(), Some(Message::Ended(_))));
 }
 
+fn of(number: i64, symbol: &str) -> Signal {
+    Signal {
+        number,
+        symbol: Some(symbol.to_owned()),
+    }
+}
+
 #[test]
 fn an_outcome_goes_to_the_clients_that_await_it_until_it_is_final() {
     let fan_out = FanOut::new(10);
     let mut holder = fan_out.subscribe(user(1)).expect("room");
     let mut reader = fan_out.subscribe(user(2)).expect("room");
     let mut other = fan_out.subscribe(user(3)).expect("room");
-    let signal = || Ok::<_, Infallible>((Bytes::from_static(b"signal"), 7));
+    let signal = || Ok::<_, Infallible>((Bytes::from_static(b"signal"), of(7, "AUSDT")));
     assert_eq!(fan_out.send_signal(&user(1), signal), Ok(1));
-    reader.await_outcomes([5, 6, 7], &[5]);
+    let held = [(5, "BUSDT"), (6, "CUSDT"), (7, "AUSDT")];
+    reader.await_outcomes(held.map(|(number, symbol)| of(number, symbol)), &[5]);
+    assert_eq!(
+        [&holder, &reader, &other].map(|client| client.symbols().into_iter().collect::<Vec<_>>()),
+        [vec!["AUSDT"], vec!["AUSDT", "CUSDT"], vec![]]
+    );
     let outcome = |text: &'static str, is_final| {
         fan_out.send_outcome(7, &Bytes::from_static(text.as_bytes()), is_final)
     };
@@ -138,7 +150,7 @@ fn an_outcome_goes_to_the_clients_that_await_it_until_it_is_final() {
 fn of_too_many_outcomes_those_of_the_newest_signals_are_awaited() {
     let fan_out = FanOut::new(10);
     let client = fan_out.subscribe(user(1)).expect("room");
-    client.await_outcomes(1..=1500, &[]);
+    client.await_outcomes((1..=1500).map(|number| of(number, "AUSDT")), &[]);
     assert_eq!(client.awaited(), (501..=1500).collect::<Vec<_>>());
 }
 

@@ -4,6 +4,7 @@ use super::broken::Broken;
 use super::pgoutput::{Change, Malformed, Tables};
 use crate::app::{App, STREAMING};
 use crate::database::{Ended, LogReport, publication};
+use crate::fan_out::Signal;
 use crate::signal::{Column, OutcomeColumn, Row, event};
 use pgwire_replication::{Lsn, ReplicationEvent};
 use std::collections::HashMap;
@@ -89,8 +90,12 @@ impl<'a> Reader<'a> {
         match change {
             Change::Inserted(tuple) => fan_out.send_signal(&tuple.user()?, || {
                 let row = tuple.row()?;
-                let signal = row.get(Column::SignalId).and_then(|id| id.parse().ok());
-                Ok((event::signal(&row), signal.ok_or(Malformed)?))
+                let number = row.get(Column::SignalId).and_then(|id| id.parse().ok());
+                let signal = Signal {
+                    number: number.ok_or(Malformed)?,
+                    symbol: row.get(Column::Symbol).map(str::to_owned),
+                };
+                Ok((event::signal(&row), signal))
             })?,
             Change::Updated(tuple) => {
                 fan_out.send(&tuple.user()?, || tuple.row().map(|row| event::mark(&row)))?

@@ -2,6 +2,7 @@
 
 mod accept;
 mod monitor;
+mod prices;
 mod sockets;
 mod watchers;
 
@@ -53,6 +54,7 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
         track_record: TrackRecord::default(),
         metrics: Metrics::default(),
         health: watch::Sender::new(Health::unknown()),
+        prices: watch::Sender::default(),
         log_report: watch::Sender::new(None),
         ask_now: Notify::new(),
         shutdown: watch::Sender::new(false),
@@ -64,6 +66,7 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
     let mut monitoring = tokio::spawn(monitor::watch(Arc::clone(&app)));
     let mut following = tokio::spawn(replication::follow(Arc::clone(&app)));
     tokio::spawn(watchers::keep(Arc::clone(&app)));
+    tokio::spawn(prices::watch(Arc::clone(&app)));
     info!("listening on http://{address}");
     let ended = |what| Failure::Other(format!("{what} ended by itself"));
     let connections = tokio::select! {

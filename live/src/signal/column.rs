@@ -101,6 +101,7 @@ columns! {
     /// the same for every client, and prices are for those who have them in their signals.
     OutcomeColumn of "signal_outcomes" by SignalId:
     SignalId "signal_id" Whole,
+    Symbol "symbol" Text,
     SignalAt "signal_at" Time,
     State "state" Text,
     VoidWhy "void_why" Text,

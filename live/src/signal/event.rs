@@ -48,6 +48,13 @@ pub fn fingerprint(event: &Bytes) -> u64 {
     hasher.finish()
 }
 
+/// Prices: objects by symbol, a JSON object.
+pub fn write_prices(out: &mut Vec<u8>, prices: &serde_json::Map<String, serde_json::Value>) {
+    write(out, "price", None, |out| {
+        out.extend_from_slice(serde_json::json!(prices).to_string().as_bytes());
+    });
+}
+
 /// A resume point without anything else.
 pub fn write_watermark(out: &mut Vec<u8>, watermark: &str) {
     write(out, "watermark", Some(watermark), |out| {

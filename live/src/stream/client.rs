@@ -5,9 +5,9 @@ use super::progress::{Progress, Step};
 use crate::app::health::Health;
 use crate::app::{App, unread};
 use crate::auth::Subscriber;
-use crate::database::{Ended, Page};
-use crate::fan_out::{Message, Subscription};
-use crate::signal::{Watermark, event};
+use crate::database::{Ended, Page, Prices};
+use crate::fan_out::{Message, Signal, Subscription};
+use crate::signal::{Column, OutcomeColumn, Watermark, event};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -44,6 +44,11 @@ pub struct Client {
     is_half_read: bool,
     /// By signal: the fingerprint of the outcome last read, while it is not final.
     outcomes_read: HashMap<i64, u64>,
+    prices: watch::Receiver<Arc<Prices>>,
+    /// Those that were sent last.
+    prices_sent: Prices,
+    /// When to send those that changed.
+    prices_at: Option<Instant>,
     health: watch::Receiver<Arc<Health>>,
     health_at: Instant,
     /// When to send a resume point that the client does not have yet.
@@ -83,6 +88,9 @@ impl Client {
             .min(Duration::from_secs(3_000_000_000));
         let now = Instant::now();
         let mut client = Self {
+            prices: app.prices.subscribe(),
+            prices_sent: Prices::new(),
+            prices_at: None,
             health: app.health.subscribe(),
             shutdown: app.shutdown.subscribe(),
             resume: since.clone().unwrap_or_else(|| page.watermark.clone()),
@@ -108,6 +116,7 @@ impl Client {
         }
         client.write_outcomes(&page);
         client.after_reading(&page, began);
+        client.prices.mark_changed();
         if *client.shutdown.borrow() {
             client.shutdown.mark_changed();
         }
@@ -130,6 +139,7 @@ impl Client {
         let due = self.read_at.unwrap_or(self.expires);
         let due = due.min(self.health_at).min(self.expires);
         let due = due.min(self.watermark_at.unwrap_or(due));
+        let due = due.min(self.prices_at.unwrap_or(due));
         if self.timer.deadline() != due {
             self.timer.as_mut().reset(due);
         }
@@ -140,6 +150,11 @@ impl Client {
                 None => self.finish(self.subscription.end_reason()),
             },
             () = self.timer.as_mut() => self.do_what_is_due().await,
+            changed = self.prices.changed() => {
+                if changed.is_ok() {
+                    self.prices_at.get_or_insert(self.spread_out());
+                }
+            }
             changed = self.health.changed() => {
                 if changed.is_ok() {
                     self.health_at = self.health_at.min(self.spread_out());
@@ -179,6 +194,9 @@ impl Client {
         }
         if self.health_at <= now {
             self.write_health();
+        }
+        if self.prices_at.take_if(|due| *due <= now).is_some() {
+            self.write_prices();
         }
         if self.watermark_at.take_if(|due| *due <= now).is_some() {
             event::write_watermark(&mut self.out, &self.resume);
@@ -287,6 +305,28 @@ impl Client {
         self.health_at = Instant::now() + HEARTBEAT;
     }
 
+    /// What changed for the signals of this client.
+    fn write_prices(&mut self) {
+        let latest = Arc::clone(&self.prices.borrow_and_update());
+        let symbols = self.subscription.symbols();
+        self.prices_sent
+            .retain(|symbol, _| symbols.contains(symbol));
+        let mut changed = serde_json::Map::new();
+        for symbol in symbols {
+            let Some(price) = latest.get(&symbol) else {
+                continue;
+            };
+            if self.prices_sent.get(&symbol) != Some(price) {
+                let value = serde_json::json!({ "price": price.price, "at": price.at });
+                changed.insert(symbol.clone(), value);
+                self.prices_sent.insert(symbol, price.clone());
+            }
+        }
+        if !changed.is_empty() {
+            event::write_prices(&mut self.out, &changed);
+        }
+    }
+
     fn write_page(&mut self, page: &Page) {
         for row in page.rows() {
             event::write(&mut self.out, "signal", None, |out| row.write_signal(out));
@@ -299,7 +339,14 @@ impl Client {
     /// outcome that is settled between this reading and that moment comes with the second reading.
     fn write_outcomes(&mut self, page: &Page) {
         let mut settled = Vec::new();
-        let mut open: Vec<i64> = page.signals().collect();
+        let mut open: Vec<Signal> = page
+            .rows()
+            .filter_map(|row| {
+                let number = row.get(Column::SignalId)?.parse().ok()?;
+                let symbol = row.get(Column::Symbol).map(str::to_owned);
+                Some(Signal { number, symbol })
+            })
+            .collect();
         for row in page.outcomes() {
             let Some(signal) = row.signal_id() else {
                 continue;
@@ -310,7 +357,10 @@ impl Client {
                 settled.push(signal);
                 self.outcomes_read.remove(&signal)
             } else {
-                open.push(signal);
+                open.push(Signal {
+                    number: signal,
+                    symbol: row.get(OutcomeColumn::Symbol).map(str::to_owned),
+                });
                 self.outcomes_read.insert(signal, fingerprint)
             };
             if before != Some(fingerprint) {

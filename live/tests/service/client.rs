@@ -87,13 +87,13 @@ impl Stream {
         stream
     }
 
-    /// The next event that is not about health; `None` when the stream has ended.
+    /// The next event that is not about health or prices; `None` when the stream has ended.
     #[track_caller]
     pub fn next(&mut self) -> Option<Event> {
         let end = Instant::now() + SOON;
         loop {
             let event = self.next_of_any(end)?;
-            if event.name != "health" {
+            if event.name != "health" && event.name != "price" {
                 return Some(event);
             }
         }
@@ -120,6 +120,18 @@ impl Stream {
         loop {
             let event = self.next_of_any(end).expect("the stream goes on");
             if event.name == "health" && passes(&event.data) {
+                return event.data;
+            }
+        }
+    }
+
+    /// The next prices.
+    #[track_caller]
+    pub fn expect_prices(&mut self) -> Value {
+        let end = Instant::now() + SOON;
+        loop {
+            let event = self.next_of_any(end).expect("the stream goes on");
+            if event.name == "price" {
                 return event.data;
             }
         }

@@ -16,6 +16,7 @@ mod operating;
 mod outcomes;
 mod passwords;
 mod preferences;
+mod prices;
 mod proxy;
 mod published;
 mod signing_in;

@@ -1,0 +1,59 @@
+// The price of now beside the levels of a signal. What follows from the levels is shown to those who have
+// them; the price alone is known to everybody.
+
+import { decimal } from './format.js';
+import { isFinal } from './outcome.js';
+import { levelsOf, percentText } from './plot.js';
+import { age, isPast } from './time.js';
+
+/** A price that is older than this says nothing of now. */
+const OLDEST = 300_000;
+const NONE = '-';
+
+/**
+ * The price that is shown with a signal; null where there is none, it is old, or the signal is over.
+ * @param {{price: string, at: string} | undefined} latest of its symbol
+ */
+export function priceNow(signal, outcome, latest, now) {
+  if (latest === undefined || isFinal(outcome) || isPast(signal.expires_at, now)) return null;
+  return now - Date.parse(latest.at) <= OLDEST ? latest : null;
+}
+
+/**
+ * What the price means for whoever entered at the entry, in percent: the gain so far, and how far the price
+ * is from the stop and from each target; those are not above 0 once it is there. Null without levels.
+ */
+export function standsAt(signal, { price }) {
+  if (levelsOf(signal) === null) return null;
+  const side = signal.signal_type === 'SHORT' ? -1 : 1;
+  const move = (from, to) => side * (Number(to) / Number(from) - 1) * 100;
+  return {
+    gain: move(signal.entry_price, price),
+    stop: -move(price, signal.stop_loss),
+    targets: signal.take_profit.map((target) => move(price, target)),
+  };
+}
+
+/** For a row: "26.91, +0.67 % now;", and the gain's sign. */
+export function nowText(signal, latest) {
+  if (latest === null) return { text: '', sign: null };
+  const gain = standsAt(signal, latest)?.gain;
+  if (gain === undefined) return { text: `${decimal(latest.price)} now;`, sign: null };
+  const percent = percentText(gain);
+  return { text: `${decimal(latest.price)}, ${percent} now;`, sign: percent.slice(0, 1) };
+}
+
+/** Names and values for the details: always the same lines. */
+export function nowFacts(signal, latest, now) {
+  const stands = latest === null ? null : standsAt(signal, latest);
+  const price = latest === null ? NONE : `${decimal(latest.price)} (${age(latest.at, now)})`;
+  if (levelsOf(signal) === null) return [['Price now', price]];
+  const left = (percent) => (percent <= 0 ? 'reached' : `${decimal(percent.toFixed(2))} %`);
+  const count = signal.take_profit.length;
+  return [
+    ['Price now', price],
+    ['Since the entry', stands === null ? NONE : percentText(stands.gain)],
+    ['From it to the stop', stands === null ? NONE : left(stands.stop)],
+    [count > 1 ? 'To the targets' : 'To the target', stands === null ? NONE : stands.targets.map(left).join(', ')],
+  ];
+}
