@@ -1,5 +1,5 @@
-//! Prepares the files of the page, which are part of the program: they are as in `page/`, except
-//! that the modules are joined into one script.
+//! Prepares the files of the pages, which are part of the program: they are as in `page/`, except
+//! that the modules are joined into one script for each page.
 
 use signal_hub_bundler::{Modules, bundle};
 use std::collections::BTreeMap;
@@ -8,8 +8,8 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::{env, fs};
 
-/// The module that starts the page. The script with all modules has its name.
-const FIRST: &str = "app.js";
+/// The modules that start a page. The script with all modules that it needs has its name.
+const FIRSTS: [&str; 2] = ["app.js", "operator.js"];
 /// A program of its own, not a module of the page.
 const WORKER: &str = "sw.js";
 
@@ -30,13 +30,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             files.insert(name.to_owned(), path);
         }
     }
-    let script = bundle(&modules, FIRST).map_err(|error| format!("live/page/{error}"))?;
-    let joined = out.join(FIRST);
-    fs::write(
-        &joined,
-        format!("// Made of the modules in live/page.\n{script}"),
-    )?;
-    files.insert(FIRST.to_owned(), joined);
+    let scripts = bundle(&modules, &FIRSTS).map_err(|error| format!("live/page/{error}"))?;
+    for (first, script) in FIRSTS.iter().zip(scripts) {
+        let joined = out.join(first);
+        let head = "// Made of the modules in live/page.";
+        fs::write(&joined, format!("{head}\n{script}"))?;
+        files.insert((*first).to_owned(), joined);
+    }
 
     let mut list = String::from("&[\n");
     for (name, path) in files {

@@ -1,4 +1,4 @@
-//! Joins JavaScript modules into one script: a browser takes about a millisecond for each file,
+//! Joins JavaScript modules into one script for each page: a browser takes about a millisecond for each file,
 //! wherever the file comes from.
 //!
 //! Each module becomes a function that is called once and returns what the module exports. Only
@@ -12,7 +12,7 @@
 mod line;
 
 use line::{Comments, Kind, classify};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use thiserror::Error;
 
@@ -28,28 +28,32 @@ pub struct Unjoinable {
     what: String,
 }
 
-/// Joins the modules that `first` imports, in their order, with `first` as the last.
+/// Joins, for each of `firsts`, the modules that it imports, in their order, with itself as the last.
 ///
 /// # Errors
 /// When a form of import or export is unknown, an imported module or name does not exist, modules
 /// import each other in a circle, or a module is not imported by any other.
-pub fn bundle(modules: &Modules, first: &str) -> Result<String, Unjoinable> {
-    let mut bundle = Bundle {
-        modules,
-        exports: BTreeMap::new(),
-        open: Vec::new(),
-        script: String::new(),
-    };
-    let start = Place {
-        file: first,
-        line: 1,
-    };
-    bundle.join(first, &start)?;
-    let unused = modules
-        .keys()
-        .find(|name| !bundle.exports.contains_key(name.as_str()));
+pub fn bundle(modules: &Modules, firsts: &[&str]) -> Result<Vec<String>, Unjoinable> {
+    let mut used = BTreeSet::new();
+    let mut scripts = Vec::new();
+    for first in firsts {
+        let mut bundle = Bundle {
+            modules,
+            exports: BTreeMap::new(),
+            open: Vec::new(),
+            script: String::new(),
+        };
+        let start = Place {
+            file: first,
+            line: 1,
+        };
+        bundle.join(first, &start)?;
+        used.extend(bundle.exports.into_keys());
+        scripts.push(bundle.script);
+    }
+    let unused = modules.keys().find(|name| !used.contains(name.as_str()));
     match unused {
-        None => Ok(bundle.script),
+        None => Ok(scripts),
         Some(name) => Err(Place {
             file: name,
             line: 1,

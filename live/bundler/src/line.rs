@@ -76,9 +76,19 @@ fn starts_with_word(line: &str, word: &str) -> bool {
     rest.is_some_and(|rest| !rest.starts_with(|letter| is_letter(letter) || letter == ':'))
 }
 
-/// `import('./other.js')` and `import.meta` in the middle of a line.
+/// `import('./other.js')` and `import.meta` in the middle of a line. A file that ends in .mjs is none of
+/// the modules that are joined: it is served as it is, and may be loaded when it is needed.
 fn imports_later(line: &str) -> bool {
-    line.contains("import(") || line.contains("import.meta")
+    let is_apart = |rest: &str| {
+        let name = rest
+            .strip_prefix("'./")
+            .and_then(|rest| rest.split_once(".mjs')"));
+        name.is_some_and(|(name, _)| {
+            name.chars()
+                .all(|letter| is_letter(letter) || letter == '-')
+        })
+    };
+    line.contains("import.meta") || line.split("import(").skip(1).any(|rest| !is_apart(rest))
 }
 
 /// Finds the lines that are only a comment.

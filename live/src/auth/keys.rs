@@ -29,6 +29,16 @@ pub struct Subscriber {
     pub expires: SystemTime,
 }
 
+/// Somebody whose token was good and names a role of the database. Whether it is that of an
+/// operator is for the database to say.
+#[derive(Clone, Debug)]
+pub struct Claimant {
+    /// `role` of the token.
+    pub role: String,
+    /// The token's payload, for `request.jwt.claims`.
+    pub claims: String,
+}
+
 /// What tokens are checked with.
 pub struct Keys {
     keys: Vec<Key>,
@@ -95,23 +105,7 @@ impl Keys {
     /// # Errors
     /// Why it is not accepted, in words for the client.
     pub fn check(&self, token: &str) -> Result<Subscriber, String> {
-        let malformed = "the token is malformed, or signed by an unknown algorithm";
-        // In base 64, JSON that begins with { begins with e. The parser would also take an array
-        // for an object.
-        let are_objects = token.split('.').take(2).all(|part| part.starts_with('e'));
-        let header = jsonwebtoken::decode_header(token);
-        let header = header.ok().filter(|_| are_objects).ok_or(malformed)?;
-        if header.crit.is_some() {
-            return Err("the token demands an unknown extension (crit)".to_owned());
-        }
-        let claims = self
-            .candidates(header.kid.as_deref())
-            .map(|key| self.claims(token, key))
-            .reduce(|one, other| match &one {
-                Err(why) if why == BAD_SIGNATURE => other,
-                _ => one,
-            })
-            .ok_or("the token is signed with an unknown key")??;
+        let claims = self.verified(token)?;
         let role = claims.get("role");
         if role.is_some_and(|role| role != self.role.as_str()) {
             return Err(format!("the token is not for role {}", self.role));
@@ -127,6 +121,40 @@ impl Keys {
             expires: UNIX_EPOCH + Duration::from_secs_f64(expires.clamp(0.0, 2.5e11)) + LEEWAY,
             claims: Value::Object(claims).to_string(),
         })
+    }
+
+    /// Checks a token of whatever role.
+    ///
+    /// # Errors
+    /// Why it is not accepted, in words for the client.
+    pub fn check_role(&self, token: &str) -> Result<Claimant, String> {
+        let claims = self.verified(token)?;
+        let role = claims.get("role").and_then(Value::as_str);
+        Ok(Claimant {
+            role: role.ok_or("the token names no role")?.to_owned(),
+            claims: Value::Object(claims).to_string(),
+        })
+    }
+
+    /// The claims of a token whose signature and times are good.
+    fn verified(&self, token: &str) -> Result<Map<String, Value>, String> {
+        let malformed = "the token is malformed, or signed by an unknown algorithm";
+        // In base 64, JSON that begins with { begins with e. The parser would also take an array
+        // for an object.
+        let are_objects = token.split('.').take(2).all(|part| part.starts_with('e'));
+        let header = jsonwebtoken::decode_header(token);
+        let header = header.ok().filter(|_| are_objects).ok_or(malformed)?;
+        if header.crit.is_some() {
+            return Err("the token demands an unknown extension (crit)".to_owned());
+        }
+        let claims = self
+            .candidates(header.kid.as_deref())
+            .map(|key| self.claims(token, key))
+            .reduce(|one, other| match &one {
+                Err(why) if why == BAD_SIGNATURE => other,
+                _ => one,
+            });
+        claims.ok_or("the token is signed with an unknown key")?
     }
 
     fn candidates<'a>(&'a self, id: Option<&'a str>) -> impl Iterator<Item = &'a Key> {

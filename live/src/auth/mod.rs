@@ -5,7 +5,7 @@ mod key_source;
 mod keys;
 mod token;
 
-pub use keys::{Keys, Subscriber};
+pub use keys::{Claimant, Keys, Subscriber};
 pub use token::issue;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Connections to the database: a pool for clients, one connection of the service's own, so that what
-//! the service asks never waits for clients, and one for the track record, which takes longer.
+//! the service asks never waits for clients, and some for the track record and for operators, whose
+//! questions take longer.
 //!
 //! The two have logins of their own if the operator gave them: what runs as a subscriber, row-level
 //! security policies and triggers included, can leave the role of subscribers again and act with
@@ -18,6 +19,8 @@ use tokio_postgres::{Config, NoTls};
 
 /// Connections for reads and writes of clients.
 const CONNECTIONS: usize = 8;
+/// Connections for the track record and for operators.
+const FOR_REPORTS: usize = 3;
 /// Longest wait for a connection, and longest statement.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest wait for a lock. It is short because a statement that waits keeps its connection.
@@ -62,7 +65,7 @@ impl Connections {
         Ok(Self {
             clients: pool(source.for_subscribers(), CONNECTIONS, &valid)?,
             own: pool(&source.database, 1, &valid)?,
-            record: pool(&source.database, 1, &valid)?,
+            record: pool(&source.database, FOR_REPORTS, &valid)?,
             valid,
             is_refusing_clients: AtomicBool::new(false),
         })
@@ -100,7 +103,7 @@ impl Connections {
         self.own.get().await.map_err(Refusal::from)
     }
 
-    /// The connection for the track record.
+    /// A connection for the track record, or for what an operator asks.
     pub async fn record(&self) -> Result<Object, Refusal> {
         self.record.get().await.map_err(Refusal::from)
     }

@@ -2,6 +2,7 @@
 //! security applies their claims, and as the service itself.
 
 mod connections;
+mod operators;
 mod preferences;
 mod prices;
 pub mod publication;
@@ -12,6 +13,7 @@ mod track_record;
 mod turns;
 
 pub use connections::{PATIENCE, SEARCH_PATH, SESSION_OPTIONS, session_config};
+pub use operators::Order;
 pub use prices::Prices;
 pub use refusal::Refusal;
 pub use reports::{Ended, Generator, HealthReport, LogReport, Page};
@@ -56,6 +58,14 @@ struct Texts {
     prices: String,
     track_record: String,
     keep_watchers: String,
+    become_operator: String,
+    is_operator: String,
+    operator_nothing: String,
+    operator_look: String,
+    preview: String,
+    run: String,
+    pause: String,
+    resume: String,
 }
 
 impl Database {
@@ -82,6 +92,14 @@ impl Database {
                 prices: Statement::Prices.text(schema),
                 track_record: Statement::TrackRecord.text(schema),
                 keep_watchers: Statement::KeepWatchers.text(schema),
+                become_operator: Statement::BecomeOperator.text(schema),
+                is_operator: Statement::IsOperator.text(schema),
+                operator_nothing: Statement::OperatorNothing.text(schema),
+                operator_look: Statement::OperatorLook.text(schema),
+                preview: Statement::Preview.text(schema),
+                run: Statement::Run.text(schema),
+                pause: Statement::Pause.text(schema),
+                resume: Statement::Resume.text(schema),
             },
         })
     }

@@ -15,6 +15,12 @@ pub enum Refusal {
     /// policies, so they are not for the client.
     #[error("{0}")]
     Rejected(String),
+    /// The database does not let the role of the token do it.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The database did not do what an operator asked for, in its words.
+    #[error("{0}")]
+    Undone(String),
     /// There is no such row for this subscriber.
     #[error("there is no such row")]
     Missing,

@@ -5,7 +5,7 @@
 //! becoming unreadable; for them, the `search_path` of the sessions holds (see `connections`).
 
 use crate::database::publication::{fingerprint, outcomes_published};
-use crate::database::{preferences, track_record};
+use crate::database::{operators, preferences, track_record};
 use crate::signal::{Column, Columns, MARK, OutcomeColumn};
 use postgres_protocol::escape::escape_identifier;
 
@@ -129,6 +129,48 @@ statements! { |schema|
                     $1::pg_catalog.name,
                     pg_catalog.string_to_array($2::pg_catalog.text, ',')::pg_catalog.uuid[],
                     pg_catalog.string_to_array($3::pg_catalog.text, ',')::pg_catalog.uuid[]) AS kept",
+        schema = escape_identifier(schema),
+    ),
+
+    /// Makes the transaction that of an operator: claims, time for what they ask, role.
+    BecomeOperator =>
+        "SELECT pg_catalog.set_config('request.jwt.claims', $1::pg_catalog.text, true),
+                pg_catalog.set_config('statement_timeout', $2::pg_catalog.text, true),
+                pg_catalog.set_config('role', $3::pg_catalog.text, true)",
+
+    /// Whether the role was taken, and is one of an operator. That of a login is taken by 'none'.
+    IsOperator =>
+        "SELECT current_user = $1::pg_catalog.text
+                    AND pg_catalog.pg_has_role(current_user, 'pg_monitor', 'MEMBER') AS is_operator",
+
+    /// Nothing more than that.
+    OperatorNothing => "SELECT 'true'::pg_catalog.text AS answer",
+
+    /// What operators see.
+    OperatorLook => operators::look(schema),
+
+    /// Why each symbol does not signal now: every gate.
+    Preview => format!(
+        "SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(p)), '[]')::pg_catalog.text AS answer
+           FROM {schema}.preview_signals() p",
+        schema = escape_identifier(schema),
+    ),
+
+    /// Makes a run.
+    Run => format!(
+        "SELECT {schema}.generate_signals_now()::pg_catalog.text AS answer",
+        schema = escape_identifier(schema),
+    ),
+
+    /// Pauses runs.
+    Pause => format!(
+        "SELECT {schema}.pause_signals($1::pg_catalog.text)::pg_catalog.text AS answer",
+        schema = escape_identifier(schema),
+    ),
+
+    /// Ends a pause.
+    Resume => format!(
+        "SELECT {schema}.resume_signals()::pg_catalog.text AS answer",
         schema = escape_identifier(schema),
     ),
 

@@ -2,6 +2,7 @@
 
 mod live;
 mod operating;
+mod operators;
 mod own;
 mod page;
 mod record;
@@ -30,6 +31,12 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/api/track-record", get(record::read))
         .route("/api/health", get(live::health))
         .route("/api/page", get(operating::page))
+        .route("/api/operator", get(operators::look))
+        .route("/api/operator/record", get(operators::record))
+        .route("/api/operator/preview", post(operators::preview))
+        .route("/api/operator/run", post(operators::run))
+        .route("/api/operator/pause", post(operators::pause))
+        .route("/api/operator/resume", post(operators::resume))
         .route("/api/status", get(own::status))
         .route("/api/preferences", get(own::read).put(own::write))
         .fallback(|| async { error(StatusCode::NOT_FOUND, "there is no such address") });

@@ -30,6 +30,14 @@ impl IntoResponse for Refusal {
                     "the database does not accept a value of this request",
                 )
             }
+            Self::Forbidden(words) => {
+                debug!("the database forbids it: {words}");
+                error(
+                    StatusCode::FORBIDDEN,
+                    "the role of this token may not do that",
+                )
+            }
+            Self::Undone(words) => error(StatusCode::CONFLICT, &words),
             Self::Missing => error(StatusCode::NOT_FOUND, "there is no such signal"),
             // The words are for the operator: they may be about others than this client.
             Self::Failed(words) => {

@@ -1,14 +1,12 @@
 // The list beside the details: how much of it is in view, at every width, and where it must not break.
 
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { stage } from './stage/shared.mjs';
 import { card, live, opener, shows } from './stage/stage.mjs';
+import { isUsable } from './stage/usable.mjs';
 import { eventually } from './stage/wait.mjs';
-
-const { source: axe } = createRequire(import.meta.url)('axe-core');
 
 const SOME = Array.from({ length: 24 }, (_, i) => ({
   ...(i % 3 === 0 && { symbol: "'1000SATSUSDT'", signal_type: "'SHORT'", entry_price: '67998.42', stop_loss: '69018.40', take_profit: "'{66978.44,65958.47,64598.50}'" }),
@@ -18,13 +16,6 @@ const SOME = Array.from({ length: 24 }, (_, i) => ({
 
 const width = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 const frame = (page) => page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); }));
-
-async function isUsable(page, what) {
-  await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
-  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`), [], what);
-}
 
 /** Rows that are in view from top to bottom, below the head. */
 const inView = (page) => page.evaluate(() => {

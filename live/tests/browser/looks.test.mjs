@@ -2,14 +2,11 @@
 // With SCREENSHOTS set to a folder, pictures of what is checked are left there.
 
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { stage } from './stage/shared.mjs';
 import { card, live, lost, opener, shows } from './stage/stage.mjs';
+import { fits, isUsable, picture } from './stage/usable.mjs';
 import { eventually } from './stage/wait.mjs';
-
-const { source: axe } = createRequire(import.meta.url)('axe-core');
 
 const SIGNALS = [
   { symbol: "'DOGEUSDT'", entry_price: '0.16234', stop_loss: '0.15990', take_profit: "'{0.16477,0.16721,0.17046}'", expires_at: "now() - interval '1 hour'" },
@@ -18,25 +15,6 @@ const SIGNALS = [
   { symbol: "'SOLUSDT'", tier: "'FREE'", full_details: 'false', entry_price: 'NULL', take_profit: 'NULL', stop_loss: 'NULL' },
   {},
 ];
-
-async function picture(page, name) {
-  if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`) });
-}
-
-/** Fails for whatever axe finds: contrast, names, roles, landmarks, headings and more. */
-async function isUsable(page, what) {
-  // Colours that are still changing must not be judged. On a card outside of the window they stand still, so this waits no longer
-  // than the longest animation takes.
-  await page.evaluate(() => Promise.race([
-    Promise.allSettled(document.getAnimations().map((animation) => animation.finished)),
-    new Promise((resolve) => { setTimeout(resolve, 2_000); }),
-  ]));
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
-  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`), [], what);
-}
-
-const fits = (page) => page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth);
 
 for (const [device, viewport] of [['desktop', { width: 1280, height: 800 }], ['phone', { width: 390, height: 844 }], ['small phone', { width: 320, height: 568 }], ['phone on its side', { width: 844, height: 390 }]]) {
   for (const colorScheme of ['light', 'dark']) {

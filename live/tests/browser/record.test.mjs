@@ -1,14 +1,11 @@
 // The view of the track record, on a record that is filled by SQL.
 
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { stage } from './stage/shared.mjs';
 import { live, shows } from './stage/stage.mjs';
+import { fits, isUsable, picture } from './stage/usable.mjs';
 import { eventually } from './stage/wait.mjs';
-
-const { source: axe } = createRequire(import.meta.url)('axe-core');
 
 /** Two signals on each of 80 days, of which one reached target 1 and the other its stop. What is on record stays, so it is done once. */
 async function fill() {
@@ -28,12 +25,6 @@ async function fill() {
 }
 
 const text = (page) => page.locator('#record').innerText().then((words) => words.replace(/\s+/g, ' '));
-
-async function isUsable(page, what) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
-  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`), [], what);
-}
 
 // The service keeps a record for a minute: one that was made before this test is shown for so long.
 test('the record shows its verdict and its intervals first, then the chart, the same for each subscriber', async () => {
@@ -78,10 +69,10 @@ for (const [device, viewport] of [['desktop', { width: 1280, height: 800 }], ['s
       await page.getByRole('link', { name: 'Track record' }).click();
       await eventually('the record', async () => /settled/.test(await text(page)));
       await isUsable(page, 'the record');
-      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth), 'it fits');
+      assert.ok(await fits(page), 'it fits');
       await page.getByText('The numbers of this chart').click();
       await isUsable(page, 'with the numbers of the chart');
-      if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, `record ${device} ${colorScheme}.png`), fullPage: true });
+      await picture(page, `record ${device} ${colorScheme}`);
       await someone.leave();
     });
   }

@@ -1,21 +1,12 @@
 // What a reader chooses for this browser.
 
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { stage } from './stage/shared.mjs';
 import { card, live, opener, shows } from './stage/stage.mjs';
 import { Tab } from './stage/tab.mjs';
+import { fits, isUsable, picture } from './stage/usable.mjs';
 import { eventually, stays } from './stage/wait.mjs';
-
-const { source: axe } = createRequire(import.meta.url)('axe-core');
-
-async function isUsable(page, what) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
-  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`), [], what);
-}
 
 const ground = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
 const openSettings = async (page) => {
@@ -137,8 +128,8 @@ for (const [device, viewport, colorScheme] of [
     const page = await someone.open();
     await openSettings(page);
     await isUsable(page, colorScheme);
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth));
-    if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, `${device} ${colorScheme} settings.png`) });
+    assert.ok(await fits(page));
+    await picture(page, `${device} ${colorScheme} settings`);
     await someone.leave();
   });
 }

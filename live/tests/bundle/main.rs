@@ -10,32 +10,34 @@ fn modules(files: &[(&str, &str)]) -> Modules {
 }
 
 fn error(files: &[(&str, &str)]) -> String {
-    bundle(&modules(files), "app.js")
+    bundle(&modules(files), &["app.js"])
         .expect_err("it is refused")
         .to_string()
 }
 
+fn joined(files: &[(&str, &str)]) -> String {
+    let scripts = bundle(&modules(files), &["app.js"]).expect("joined");
+    scripts.concat()
+}
+
 #[test]
 fn modules_are_joined_after_those_that_they_import() {
-    let script = bundle(
-        &modules(&[
-            (
-                "app.js",
-                "import { one, Two } from './a.js';\none(new Two());\n",
-            ),
-            (
-                "a.js",
-                "import { three } from './b.js';\nexport function one() { three(); }\nexport class Two {}\n",
-            ),
-            (
-                "b.js",
-                "export const three = async () => 3;\nexport let four = 4;\n",
-            ),
-        ]),
-        "app.js",
-    );
+    let script = joined(&[
+        (
+            "app.js",
+            "import { one, Two } from './a.js';\none(new Two());\n",
+        ),
+        (
+            "a.js",
+            "import { three } from './b.js';\nexport function one() { three(); }\nexport class Two {}\n",
+        ),
+        (
+            "b.js",
+            "export const three = async () => 3;\nexport let four = 4;\n",
+        ),
+    ]);
     assert_eq!(
-        script.expect("joined"),
+        script,
         "const $b = (() => {\nconst three = async () => 3;\nlet four = 4;\nreturn { three, four };\n})();\n\
          const $a = (() => {\nconst { three } = $b;\nfunction one() { three(); }\nclass Two {}\nreturn { one, Two };\n})();\n\
          const $app = (() => {\nconst { one, Two } = $a;\none(new Two());\nreturn {  };\n})();\n"
@@ -84,7 +86,7 @@ fn every_unknown_form_is_refused_with_its_file_and_line() {
 #[test]
 fn words_that_only_look_like_the_forms_are_left_alone() {
     let text = "// import and export\n  exporter();\n  importance: 1,\n  export: 2,\n/** @type {import('./b.js').A} */\n";
-    assert!(bundle(&modules(&[("app.js", text)]), "app.js").is_ok());
+    joined(&[("app.js", text)]);
 }
 
 #[test]
@@ -113,9 +115,29 @@ fn what_a_bundle_would_miss_is_refused() {
 }
 
 #[test]
+fn each_page_has_a_script_of_what_it_needs() {
+    let files = [
+        ("app.js", "import { a } from './a.js';\n"),
+        ("a.js", "export const a = 1;\n"),
+        ("operator.js", "import { b } from './b.js';\n"),
+        ("b.js", "export const b = 2;\n"),
+    ];
+    let scripts = bundle(&modules(&files), &["app.js", "operator.js"]).expect("joined");
+    let has = |script: &str| ["$a", "$b"].map(|name| script.contains(name));
+    let of_each: Vec<_> = scripts.iter().map(|script| has(script)).collect();
+    assert_eq!(of_each, [[true, false], [false, true]]);
+}
+
+#[test]
+fn a_file_beside_the_modules_may_be_loaded_later() {
+    let text = "const load = () => import('./vendor.mjs');\n";
+    assert!(joined(&[("app.js", text)]).contains(text));
+}
+
+#[test]
 fn lines_that_are_only_a_comment_are_left_out() {
     let text = "// One.\n/** Two. */\nlet a = 1; // three\n  /**\n   * import x\n   */\nlet b = /* four */ 2;\n/* five */ let c = 'http://x';\n";
-    let script = bundle(&modules(&[("app.js", text)]), "app.js").expect("joined");
+    let script = joined(&[("app.js", text)]);
     assert_eq!(
         script,
         "const $app = (() => {\nlet a = 1; // three\nlet b = /* four */ 2;\n/* five */ let c = 'http://x';\nreturn {  };\n})();\n"

@@ -13,6 +13,7 @@ mod crowd;
 mod killed;
 mod logins;
 mod operating;
+mod operators;
 mod outcomes;
 mod passwords;
 mod preferences;

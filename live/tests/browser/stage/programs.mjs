@@ -62,10 +62,10 @@ export class Service {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** A token for a subscriber that expires after this many seconds. */
-  token(sub, seconds = 3_600) {
+  /** A token for a subscriber that expires after this many seconds; or one that names another role. */
+  token(sub, seconds = 3_600, role = 'authenticated') {
     const part = (object) => Buffer.from(JSON.stringify(object)).toString('base64url');
-    const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ sub, role: 'authenticated', exp: Math.floor(Date.now() / 1_000) + seconds })}`;
+    const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ sub, role, exp: Math.floor(Date.now() / 1_000) + seconds })}`;
     return `${signed}.${createHmac('sha256', this.#secret).update(signed).digest('base64url')}`;
   }
 }

@@ -1,0 +1,84 @@
+// The operator's view, a page of its own.
+
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { test } from 'node:test';
+import { Market } from './stage/programs.mjs';
+import { stage } from './stage/shared.mjs';
+import { fits, isUsable, picture } from './stage/usable.mjs';
+import { eventually } from './stage/wait.mjs';
+
+const address = (role) => `${stage.gateway.url}/operator.html#token=${stage.service.token(randomUUID(), 3_600, role)}`;
+const reads = (page, id, wanted) => eventually(`${wanted}`, async () => {
+  const text = await page.locator(`#${id}`).innerText();
+  if (!wanted.test(text)) throw new Error(text);
+  return true;
+});
+
+test('an operator sees health and runs, runs, pauses with a reason, resumes, and learns why each symbol does not signal', async () => {
+  await stage.sql(`DO $$ BEGIN CREATE ROLE desk; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+    GRANT pg_monitor TO desk; GRANT desk TO signal_hub_live;
+    GRANT EXECUTE ON FUNCTION generate_signals_now(), preview_signals(), pause_signals(text), resume_signals() TO desk`);
+  const market = await Market.start();
+  const someone = await stage.subscriber({ viewport: { width: 1440, height: 900 } });
+  try {
+    await stage.sql(`ALTER SYSTEM SET signal_hub.exchange_url = '${market.url}'`);
+    await stage.sql('SELECT pg_reload_conf()');
+    const page = await someone.context.newPage();
+    await page.goto(address('desk'));
+    await reads(page, 'health', /disabled/);
+    assert.equal(await page.evaluate(() => location.hash), '', 'the token is not in the address');
+    await isUsable(page, 'at first');
+    await page.getByRole('button', { name: 'Run now' }).click();
+    await reads(page, 'done', /^Done: /);
+    await reads(page, 'runs', /ok, by hand/);
+    assert.ok(await page.getByRole('img', { name: /^\d+ runs, 0 of them failed/ }).isVisible());
+    await page.getByRole('button', { name: 'Why does each not signal?' }).click();
+    await reads(page, 'preview-said', /As of now/);
+    await reads(page, 'symbols', /First gate that is closed/);
+    await page.getByLabel('Reason').fill('a <b>new</b> rule');
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await reads(page, 'done', /^Paused/);
+    assert.equal(await stage.sql('SELECT reason FROM signal_pause'), 'a <b>new</b> rule');
+    await page.getByRole('button', { name: 'Run now' }).click();
+    await reads(page, 'done', /^Nothing was run: /);
+    for (const [device, viewport] of [['desktop', { width: 1440, height: 900 }], ['phone', { width: 390, height: 844 }]]) {
+      for (const colorScheme of ['light', 'dark']) {
+        await page.setViewportSize(viewport);
+        await page.emulateMedia({ colorScheme });
+        assert.ok(await fits(page), `${device} ${colorScheme}`);
+        await isUsable(page, `${device} ${colorScheme}`);
+        await picture(page, `operator ${device} ${colorScheme}`);
+      }
+    }
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await reads(page, 'done', /^Runs go on/);
+    assert.equal(await stage.sql('SELECT count(*) FROM signal_pause'), '0');
+    await page.reload();
+    await reads(page, 'runs', /ok, by hand/);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.reload();
+    assert.ok(await page.getByLabel('Token whose role').isVisible());
+    assert.equal(await page.locator('#runs').textContent(), '');
+  } finally {
+    await stage.sql('ALTER SYSTEM RESET signal_hub.exchange_url');
+    await stage.sql('SELECT resume_signals(), pg_reload_conf()');
+    await market.stop();
+  }
+  await someone.leave();
+});
+
+test('whoever is no operator sees nothing there, and the page for signals loads nothing of it', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.context.newPage();
+  await page.goto(address('authenticated'));
+  await reads(page, 'seen-problem', /the role of this token may not do that/);
+  assert.equal(await page.locator('#runs').textContent(), '');
+  const loaded = [];
+  page.on('request', (request) => loaded.push(new URL(request.url()).pathname));
+  await page.goto(`${stage.gateway.url}/`);
+  await page.goto(`${stage.gateway.url}/#token=${someone.token}`);
+  await eventually('live', async () => (await page.locator('#connection').getAttribute('data-phase')) === 'live');
+  assert.deepEqual(loaded.filter((path) => path.includes('operator')), []);
+  await someone.leave();
+});

@@ -1,0 +1,109 @@
+//! The operator's view: for roles that the database knows as such, with the rights they have there.
+
+use crate::service::{SLOT, Service};
+use crate::shop::Shop;
+use signal_hub_harness::scene::user;
+
+fn token(service: &Service, role: &str) -> String {
+    let output = service.run("token", &["--sub", &user(7), "--role", role]);
+    let token = String::from_utf8(output.stdout).expect("text");
+    token.trim_end().to_owned()
+}
+
+#[test]
+fn an_operator_sees_and_does_what_their_role_may_and_nobody_else_does() {
+    const ACTIONS: [&str; 4] = ["preview", "run", "pause", "resume"];
+    let mut shop = Shop::open();
+    shop.admin.run(
+        "SELECT enable_realtime();
+         CREATE ROLE desk; GRANT pg_monitor TO desk;
+         GRANT EXECUTE ON FUNCTION generate_signals_now(), preview_signals(), pause_signals(text), resume_signals() TO desk;
+         CREATE ROLE onlooker; GRANT pg_monitor TO onlooker;
+         CREATE ROLE stranger; GRANT pg_monitor TO stranger;
+         CREATE ROLE signal_hub_live LOGIN REPLICATION;
+         GRANT authenticated, pg_monitor, desk, onlooker TO signal_hub_live",
+    );
+    let mut service = Service::of(&shop.cluster, &mut shop.admin);
+    service.become_role("signal_hub_live");
+    service.start(&["--create-slot", "--slot", SLOT]);
+    let (desk, onlooker) = (token(&service, "desk"), token(&service, "onlooker"));
+    let act = |action: &str, token: &str| {
+        service.post(
+            &format!("/api/operator/{action}"),
+            token,
+            r#"{"reason":"maintenance"}"#,
+        )
+    };
+
+    // A subscriber, a role that the service may not take, none, and one that stands for the login.
+    for role in [
+        "authenticated",
+        "stranger",
+        "nobody",
+        "none",
+        "pg_monitor",
+        "postgres",
+    ] {
+        let token = token(&service, role);
+        let look = |path: &str| service.get(path, Some(&token)).status().as_u16();
+        let is_member = role == "pg_monitor";
+        let expected = if is_member { 200 } else { 403 };
+        assert_eq!(look("/api/operator"), expected, "{role}");
+        assert_eq!(look("/api/operator/record"), expected, "{role}");
+        for action in ACTIONS {
+            assert_eq!(act(action, &token).0, 403, "{role} {action}");
+        }
+    }
+    assert_eq!(service.get("/api/operator", None).status(), 401);
+    assert_eq!(service.get("/api/operator/run", Some(&desk)).status(), 405);
+    // And no operator reads the signals of a subscriber.
+    assert_eq!(service.get("/api/signals", Some(&desk)).status(), 401);
+
+    shop.market.turn();
+    let (status, run) = act("run", &desk);
+    assert_eq!(
+        (status, run["signals_generated"].as_i64()),
+        (200, Some(1)),
+        "{run}"
+    );
+    for token in [&desk, &onlooker] {
+        let seen = service.json("/api/operator", token);
+        assert_eq!(seen["health"]["signals_24h"], 1, "{seen}");
+        assert_eq!(seen["deliveries"][0]["deliveries"], 3);
+        assert!(seen["runs"][0]["fetch_ms"].as_f64() > Some(0.0));
+        assert_eq!(seen["symbols"].as_array().map(Vec::len), Some(10));
+        assert_eq!(seen["clients"], 0);
+        assert!(
+            seen["uptime"].is_array() && seen["progress"].is_array() && seen["pause"].is_null()
+        );
+        assert!(!seen.to_string().contains("exchange_url"));
+        let record = service.json("/api/operator/record", token);
+        assert!(record["total"]["signals"].is_number(), "{record}");
+    }
+    for action in ACTIONS {
+        assert_eq!(act(action, &onlooker).0, 403, "{action}");
+    }
+    let (status, gates) = act("preview", &desk);
+    assert_eq!(status, 200, "{gates}");
+    assert!(gates.as_array().map_or(0, Vec::len) > 10);
+    assert_eq!(act("pause", &desk), (200, true.into()));
+    let pause = &service.json("/api/operator", &desk)["pause"];
+    assert_eq!(pause["reason"], "maintenance");
+    let (status, run) = act("run", &desk);
+    assert_eq!((status, &run["success"]), (200, &false.into()));
+    assert_eq!(act("resume", &desk), (200, true.into()));
+    assert!(service.json("/api/operator", &desk)["pause"].is_null());
+    assert_eq!(service.post("/api/operator/pause", &desk, "[]").0, 400);
+    // What the exchange says, the operator may read.
+    shop.admin
+        .run("ALTER SYSTEM SET signal_hub.exchange_url = 'http://127.0.0.1:1'");
+    shop.admin.run("SELECT pg_reload_conf()");
+    let (status, words) = act("run", &desk);
+    assert_eq!(status, 409, "{words}");
+    assert!(
+        words["error"]
+            .as_str()
+            .is_some_and(|words| words.contains("could not reach the exchange")),
+        "{words}"
+    );
+}
