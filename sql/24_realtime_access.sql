@@ -43,6 +43,8 @@ BEGIN
         EXECUTE format('GRANT UPDATE (viewed, clicked) ON %I.user_signals TO %I', hub, subscribers);
         EXECUTE format('GRANT SELECT ON %I.user_signal_outcomes TO %I', hub, subscribers);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_preferences TO %I', hub, subscribers);
+        EXECUTE format('GRANT SELECT, DELETE, INSERT (user_id, endpoint, p256dh, auth), UPDATE (p256dh, auth) '
+                       'ON %I.user_push_subscriptions TO %I', hub, subscribers);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %I.subscriber_status() TO %I', hub, subscribers);
         EXECUTE format('GRANT SELECT ON %I.signal_prices TO %I', hub, subscribers);
         -- No price: whose rows have prices, the view above decides.
@@ -53,7 +55,8 @@ BEGIN
         RETURN NEXT format('%s: reads its own rows of user_signals, user_subscriptions and user_signal_quotas; '
                            'changes viewed and clicked; calls signals_since(); '
                            'reads user_signal_outcomes, and signal_outcomes without prices; '
-                           'keeps its row of user_preferences; calls subscriber_status(); '
+                           'keeps its row of user_preferences, and its rows of user_push_subscriptions; '
+                           'calls subscriber_status(); '
                            'reads signal_prices', subscribers);
     ELSIF subscribers IS NOT NULL THEN
         RETURN NEXT format('%s: no such role', subscribers);

@@ -74,9 +74,7 @@ CREATE OR REPLACE FUNCTION @extschema@.subscriber_status(
             SELECT r.*, a.last_signal_at, m.missed, m.filtered, m.by,
                    CASE WHEN r.last_of_theirs_at + r.min_gap > clock_timestamp()
                         THEN r.last_of_theirs_at + r.min_gap END AS next_possible_at,
-                   coalesce(CASE WHEN r.quiet_from < r.quiet_until
-                                 THEN z.now >= r.quiet_from AND z.now < r.quiet_until
-                                 ELSE z.now >= r.quiet_from OR z.now < r.quiet_until END, false) AS quiet,
+                   @quiet_now@ AS quiet,
                    (SELECT true FROM @extschema@.signal_pause) AS paused
               FROM received r
               LEFT JOIN LATERAL (SELECT s.created_at AS last_signal_at FROM @extschema@.signals s
@@ -100,8 +98,6 @@ CREATE OR REPLACE FUNCTION @extschema@.subscriber_status(
                           ORDER BY s.signal_id DESC LIMIT 100) g
                    LEFT JOIN @extschema@.user_preferences p ON p.user_id = subscriber_status.user_id
                   WHERE g.signal_id > coalesce(r.last_id, 0)) m
-             CROSS JOIN LATERAL (SELECT CASE WHEN r.quiet_from IS NOT NULL
-                                             THEN (clock_timestamp() AT TIME ZONE r.time_zone)::time END AS now) z
         ), judged AS (
             SELECT m.*,
                    CASE

@@ -303,6 +303,7 @@ fn platforms_that_give_everything_to_every_client_by_default_give_nothing_of_our
             "signals_since",
             "subscriber_status",
             "user_preferences",
+            "user_push_subscriptions",
             "user_signal_outcomes",
             "user_signal_quotas",
             "user_signals",
@@ -311,7 +312,8 @@ fn platforms_that_give_everything_to_every_client_by_default_give_nothing_of_our
     );
     let more_than_meant: bool = admin.one(
         "SELECT has_table_privilege('authenticated', 'signal_prices', 'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER')
-             OR has_table_privilege('authenticated', 'user_preferences', 'TRUNCATE, TRIGGER, REFERENCES')",
+             OR has_table_privilege('authenticated', 'user_preferences', 'TRUNCATE, TRIGGER, REFERENCES')
+             OR has_table_privilege('authenticated', 'user_push_subscriptions', 'INSERT, UPDATE, TRUNCATE, TRIGGER')",
     );
     assert!(!more_than_meant);
     let changeable: Vec<String> = admin.list(

@@ -35,6 +35,7 @@ mod preferences;
 mod preview;
 mod protections;
 mod purges_that_fail;
+mod push_subscriptions;
 mod recorded;
 mod recovery;
 mod renamed_schema;
