@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! slot -> replication -> fan_out -> one bounded queue per client -> stream -> browser
-//!                        database (row-level security) -> catch-up ---^
+//!                  |     database (row-level security) -> catch-up ---^
+//!                  '--> push -> push services -> browsers without a page in view
 //! ```
 //!
 //! One room per subject; each uses only rooms above it in this list, which a test checks:
@@ -16,6 +17,7 @@
 //! - `database`: every statement of the service, and the connections they run on
 //! - `preflight`: what must be in place before serving, and the replication slot
 //! - `fan_out`: one bounded queue per client
+//! - `push`: notifications to browsers in which no page is in view
 //! - `app`: what all parts of a running service share
 //! - `replication`: follows the slot and feeds `fan_out`
 //! - `stream`: what one client is sent
@@ -32,6 +34,7 @@ mod http;
 mod log;
 mod options;
 mod preflight;
+mod push;
 mod replication;
 #[cfg(test)]
 mod rooms;
@@ -63,6 +66,10 @@ fn execute(command: Command) -> Result<(), Failure> {
     match command {
         Command::Token(order) => {
             println!("{}", auth::issue(&order)?);
+            Ok(())
+        }
+        Command::VapidKey => {
+            println!("{}", push::generate_key()?);
             Ok(())
         }
         Command::Serve(options) => block_on(server::serve(options)),

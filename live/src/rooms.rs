@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// As in the list at the head of `lib.rs`.
-const ROOMS: [&str; 13] = [
+const ROOMS: [&str; 14] = [
     "error",
     "options",
     "log",
@@ -14,6 +14,7 @@ const ROOMS: [&str; 13] = [
     "database",
     "preflight",
     "fan_out",
+    "push",
     "app",
     "replication",
     "stream",

@@ -242,6 +242,12 @@ impl Service {
         self.send(agent().put(self.url(path)), token, body)
     }
 
+    /// The same with DELETE.
+    pub fn delete(&self, path: &str, token: &str, body: &str) -> (u16, serde_json::Value) {
+        let request = agent().delete(self.url(path)).force_send_body();
+        self.send(request, token, body)
+    }
+
     fn send(
         &self,
         request: ureq::RequestBuilder<ureq::typestate::WithBody>,

@@ -1,6 +1,7 @@
 //! Numbers for operators, in the text format of Prometheus.
 
 use crate::fan_out::FanOut;
+use crate::push::Push;
 use std::fmt::Write;
 use std::fs;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -32,7 +33,12 @@ impl Metrics {
 }
 
 /// All numbers, as text.
-pub fn text(metrics: &Metrics, fan_out: &FanOut, is_replicating: bool) -> String {
+pub fn text(
+    metrics: &Metrics,
+    fan_out: &FanOut,
+    push: Option<&Push>,
+    is_replicating: bool,
+) -> String {
     let count = |value: &AtomicU64| value.load(Ordering::Relaxed) as f64;
     let lag = metrics.lag.load(Ordering::Relaxed);
     let mut out = String::new();
@@ -97,6 +103,33 @@ pub fn text(metrics: &Metrics, fan_out: &FanOut, is_replicating: bool) -> String
         "Write-ahead log not confirmed yet; -1 while the database cannot be asked.",
         lag as f64,
     );
+    if let Some(push) = push {
+        let numbers = push.numbers();
+        add(
+            "push_subscribers",
+            "gauge",
+            "Subscribers with push subscriptions.",
+            push.known().count() as f64,
+        );
+        add(
+            "push_sent_total",
+            "counter",
+            "Notifications that push services accepted.",
+            count(&numbers.sent),
+        );
+        add(
+            "push_failed_total",
+            "counter",
+            "Notifications that push services did not accept, or that found no room or came too late.",
+            count(&numbers.failed),
+        );
+        add(
+            "push_forgotten_total",
+            "counter",
+            "Push subscriptions that push services no longer know.",
+            count(&numbers.forgotten),
+        );
+    }
     add(
         "resident_memory_bytes",
         "gauge",

@@ -10,6 +10,7 @@ use crate::auth::Keys;
 use crate::database::{Database, LogReport, Prices};
 use crate::fan_out::FanOut;
 use crate::options::Serve;
+use crate::push::Push;
 use health::Health;
 use mark_limit::MarkLimit;
 use metrics::Metrics;
@@ -30,6 +31,8 @@ pub struct App {
     pub database: Database,
     /// The clients.
     pub fan_out: Arc<FanOut>,
+    /// Notifications by push services, if the operator gave a key.
+    pub push: Option<Arc<Push>>,
     /// How fast subscribers may mark.
     pub mark_limit: MarkLimit,
     /// Clients that are refused what they missed.

@@ -10,7 +10,8 @@ use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::signature::{Error, Signer, Verifier};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, EncodingKey};
 use ring::hmac;
-use ring::signature::{self as rings, RsaPublicKeyComponents, UnparsedPublicKey};
+use ring::rand::SystemRandom;
+use ring::signature::{self as rings, EcdsaKeyPair, RsaPublicKeyComponents, UnparsedPublicKey};
 
 /// Makes jsonwebtoken sign and check with ring. Once per process.
 pub fn install() {
@@ -30,6 +31,13 @@ fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>
             let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
             Ok(Box::new(Hs256(key)))
         }
+        (Algorithm::ES256, AlgorithmFamily::Ec) => {
+            let random = SystemRandom::new();
+            let algorithm = &rings::ECDSA_P256_SHA256_FIXED_SIGNING;
+            let pair = EcdsaKeyPair::from_pkcs8(algorithm, key.as_bytes(), &random);
+            let pair = pair.map_err(|_| ErrorKind::InvalidEcdsaKey)?;
+            Ok(Box::new(Es256(pair, random)))
+        }
         _ => Err(ErrorKind::UnsupportedAlgorithm.into()),
     }
 }
@@ -45,6 +53,22 @@ impl Signer<Vec<u8>> for Hs256 {
 impl JwtSigner for Hs256 {
     fn algorithm(&self) -> Algorithm {
         Algorithm::HS256
+    }
+}
+
+/// A private key of P-256, and random numbers for its signatures.
+struct Es256(EcdsaKeyPair, SystemRandom);
+
+impl Signer<Vec<u8>> for Es256 {
+    fn try_sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, Error> {
+        let signed = self.0.sign(&self.1, message).map_err(|_| Error::new())?;
+        Ok(signed.as_ref().to_vec())
+    }
+}
+
+impl JwtSigner for Es256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::ES256
     }
 }
 

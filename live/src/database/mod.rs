@@ -6,6 +6,7 @@ mod operators;
 mod preferences;
 mod prices;
 pub mod publication;
+mod push;
 mod refusal;
 mod reports;
 mod statements;
@@ -15,6 +16,7 @@ mod turns;
 pub use connections::{PATIENCE, SEARCH_PATH, SESSION_OPTIONS, session_config};
 pub use operators::Order;
 pub use prices::Prices;
+pub use push::PushTarget;
 pub use refusal::Refusal;
 pub use reports::{Ended, Generator, HealthReport, LogReport, Page};
 pub use statements::Statement;
@@ -66,6 +68,12 @@ struct Texts {
     run: String,
     pause: String,
     resume: String,
+    store_push: String,
+    drop_push: String,
+    move_push: String,
+    push_subscribers: String,
+    push_targets: String,
+    push_results: String,
 }
 
 impl Database {
@@ -100,6 +108,12 @@ impl Database {
                 run: Statement::Run.text(schema),
                 pause: Statement::Pause.text(schema),
                 resume: Statement::Resume.text(schema),
+                store_push: Statement::StorePush.text(schema),
+                drop_push: Statement::DropPush.text(schema),
+                move_push: Statement::MovePush.text(schema),
+                push_subscribers: Statement::PushSubscribers.text(schema),
+                push_targets: Statement::PushTargets.text(schema),
+                push_results: Statement::PushResults.text(schema),
             },
         })
     }

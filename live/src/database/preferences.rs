@@ -75,7 +75,7 @@ impl Database {
     }
 
     /// A value of the one row of a statement that runs as the subscriber.
-    async fn own_value(
+    pub(super) async fn own_value(
         &self,
         subscriber: &Subscriber,
         text: &str,
@@ -100,13 +100,14 @@ impl Database {
     }
 }
 
-/// The rule that a value breaks, in words for the subscriber: constraints of `user_preferences` are
-/// named so. Texts of other errors may come from triggers, so they are not passed on.
+/// The rule that a value breaks, in words for the subscriber: constraints of these tables are named
+/// so. Texts of other errors may come from triggers, so they are not passed on.
 fn broken_rule(error: &tokio_postgres::Error) -> Option<String> {
     let report = error.as_db_error()?;
-    let is_of_preferences = report.table() == Some("user_preferences");
+    let tables = [Some("user_preferences"), Some("user_push_subscriptions")];
+    let is_of_these = tables.contains(&report.table());
     match *report.code() {
-        SqlState::CHECK_VIOLATION if is_of_preferences => report.constraint().map(str::to_owned),
+        SqlState::CHECK_VIOLATION if is_of_these => report.constraint().map(str::to_owned),
         SqlState::INVALID_PARAMETER_VALUE if report.column() == Some("time_zone") => {
             Some("the time zone is not known".to_owned())
         }

@@ -174,6 +174,60 @@ statements! { |schema|
         schema = escape_identifier(schema),
     ),
 
+    /// Adds a browser of a subscriber, or gives it other keys.
+    StorePush => format!(
+        "INSERT INTO {schema}.user_push_subscriptions (user_id, endpoint, p256dh, auth)
+         SELECT $1::pg_catalog.text::pg_catalog.uuid, $2::pg_catalog.text, $3::pg_catalog.text, $4::pg_catalog.text
+             ON CONFLICT (user_id, endpoint) DO UPDATE SET p256dh = excluded.p256dh, auth = excluded.auth
+      RETURNING '{{\"stored\": true}}'::pg_catalog.text AS stored",
+        schema = escape_identifier(schema),
+    ),
+
+    /// Takes a browser of a subscriber away.
+    DropPush => format!(
+        "WITH gone AS (DELETE FROM {schema}.user_push_subscriptions WHERE endpoint = $1::pg_catalog.text RETURNING 1)
+         SELECT pg_catalog.jsonb_build_object('deleted', EXISTS (SELECT FROM gone))::pg_catalog.text AS deleted",
+        schema = escape_identifier(schema),
+    ),
+
+    /// Puts a browser's subscription in the place of its old one.
+    MovePush => format!(
+        "SELECT {schema}.signal_hub_move_push(
+                    $1::pg_catalog.text::pg_catalog.uuid, $2::pg_catalog.text, $3::pg_catalog.text,
+                    $4::pg_catalog.text, $5::pg_catalog.text, $6::pg_catalog.text) AS moved",
+        schema = escape_identifier(schema),
+    ),
+
+    /// Who has push subscriptions.
+    PushSubscribers => format!(
+        "SELECT u::pg_catalog.text AS user_id FROM {schema}.signal_hub_push_subscribers() u",
+        schema = escape_identifier(schema),
+    ),
+
+    /// Where subscribers are to be notified now.
+    PushTargets => format!(
+        "SELECT t.user_id::pg_catalog.text AS user_id, t.endpoint, t.p256dh, t.auth, t.is_noted
+           FROM {schema}.signal_hub_push_targets($1::pg_catalog.text[]::pg_catalog.uuid[]) t",
+        schema = escape_identifier(schema),
+    ),
+
+    /// Records what became of messages.
+    PushResults => format!(
+        "SELECT true AS recorded
+           FROM {schema}.signal_hub_push_results(
+                    $1::pg_catalog.text[]::pg_catalog.uuid[], $2::pg_catalog.text[], $3::pg_catalog.text[])",
+        schema = escape_identifier(schema),
+    ),
+
+    /// Whether a role may keep its push subscriptions, and this login may read all.
+    PushRights => format!(
+        "SELECT pg_catalog.has_any_column_privilege(r.oid, pg_catalog.to_regclass({table}), 'INSERT') AS may_keep,
+                pg_catalog.has_function_privilege(pg_catalog.to_regprocedure({function}), 'EXECUTE') AS may_read
+           FROM pg_catalog.pg_roles r WHERE r.rolname = $1::pg_catalog.text",
+        table = literal_in(schema, "user_push_subscriptions"),
+        function = literal_in(schema, "signal_hub_push_targets(pg_catalog.uuid[])"),
+    ),
+
     /// How far the log is, and whether the slot is read and the publication whole. The function
     /// flushes the log before its end is read; the snapshot is older.
     LogReport => format!(

@@ -74,6 +74,8 @@ struct State {
     waits: AtomicBool,
     /// A newer client took its place.
     replaced: AtomicBool,
+    /// The page that reads it is in view, or one beside it.
+    is_in_view: AtomicBool,
 }
 
 /// A client's end of its queue. Dropping it removes the client.
@@ -107,6 +109,7 @@ impl FanOut {
             bytes: AtomicUsize::new(0),
             waits: AtomicBool::new(true),
             replaced: AtomicBool::new(false),
+            is_in_view: AtomicBool::new(false),
         });
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut clients = self.lock();
@@ -237,6 +240,22 @@ impl FanOut {
     /// The subscribers who have a client now.
     pub fn subscribers(&self) -> Vec<Uuid> {
         self.lock().keys().copied().collect()
+    }
+
+    /// A client of a subscriber says whether somebody looks at what it shows.
+    pub fn set_in_view(&self, user: &Uuid, number: u64, is_in_view: bool) {
+        let clients = self.lock();
+        let mut queues = clients.get(user).into_iter().flatten();
+        if let Some(queue) = queues.find(|queue| queue.number == number) {
+            queue.state.is_in_view.store(is_in_view, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a subscriber looks at what one of their clients shows.
+    pub fn is_in_view(&self, user: &Uuid) -> bool {
+        let clients = self.lock();
+        let mut queues = clients.get(user).into_iter().flatten();
+        queues.any(|queue| queue.state.is_in_view.load(Ordering::Relaxed))
     }
 
     /// Clients now.

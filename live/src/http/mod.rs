@@ -5,6 +5,7 @@ mod operating;
 mod operators;
 mod own;
 mod page;
+mod push;
 mod record;
 mod reply;
 mod signals;
@@ -16,7 +17,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use reply::error;
 use std::sync::Arc;
 
@@ -39,6 +40,9 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/api/operator/resume", post(operators::resume))
         .route("/api/status", get(own::status))
         .route("/api/preferences", get(own::read).put(own::write))
+        .route("/api/push", put(push::store).delete(push::delete))
+        .route("/api/push/moved", post(push::moved))
+        .route("/api/visible", post(push::view))
         .fallback(|| async { error(StatusCode::NOT_FOUND, "there is no such address") });
     Router::new()
         .route("/healthz", get(operating::healthz))

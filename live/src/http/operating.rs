@@ -23,15 +23,18 @@ pub async fn healthz(State(app): Shared) -> Response {
     (status, json_headers(), body.to_string()).into_response()
 }
 
-/// How the page gets fresh tokens. Nothing in it is a secret, and the form to sign in needs it.
+/// How the page gets fresh tokens, and the public key of notifications, null where there are none.
+/// Nothing in it is a secret, and the form to sign in needs it.
 pub async fn page(State(app): Shared) -> Response {
-    let session = app.options.session.json().to_string();
-    (json_headers(), session).into_response()
+    let mut page = app.options.session.json();
+    page["push_key"] = app.push.as_ref().map(|push| push.public_key()).into();
+    (json_headers(), page.to_string()).into_response()
 }
 
 /// Numbers in the format of Prometheus.
 pub async fn metrics(State(app): Shared) -> Response {
     let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    let text = numbers::text(&app.metrics, &app.fan_out, app.is_replicating());
+    let push = app.push.as_deref();
+    let text = numbers::text(&app.metrics, &app.fan_out, push, app.is_replicating());
     (headers, text).into_response()
 }

@@ -12,6 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// Most rows of one reply.
 const MOST_ROWS: i32 = 500;
@@ -155,7 +156,12 @@ pub async fn mark(
 impl App {
     /// Counts a write of a subscriber; the reply to one that comes too fast.
     pub(super) fn refuse_haste(&self, subscriber: &Subscriber) -> Option<Response> {
-        let wait = self.mark_limit.take(subscriber.user_id).err()?;
+        self.refuse_haste_of(subscriber.user_id)
+    }
+
+    /// The same by an id.
+    pub(super) fn refuse_haste_of(&self, user: Uuid) -> Option<Response> {
+        let wait = self.mark_limit.take(user).err()?;
         let seconds = wait.as_secs() + 1;
         let headers = [(header::RETRY_AFTER, seconds.to_string())];
         let words = "too many marks, try again later";

@@ -2,11 +2,13 @@
 //! its default and its help. A test compares README.md with them.
 
 mod database_url;
+mod push;
 mod session;
 
 use clap::builder::Resettable;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use database_url::DatabaseUrl;
+pub use push::{PushOptions, PushService};
 pub use session::SessionOptions;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -36,6 +38,8 @@ pub enum Command {
     DropSlot(Source),
     /// Print a token that signs a subscriber in, for demos and tests
     Token(TokenOrder),
+    /// Print a new key for --vapid-key-file
+    VapidKey,
 }
 
 /// How messages reach the operator.
@@ -104,6 +108,8 @@ pub struct Serve {
     pub claims: ClaimOptions,
     #[command(flatten)]
     pub session: SessionOptions,
+    #[command(flatten)]
+    pub push: PushOptions,
     /// Most streams at the same time
     #[arg(long, env = "SIGNAL_HUB_LIVE_MAX_CLIENTS", value_name = "NUMBER")]
     #[arg(default_value = "10000", value_parser = clap::value_parser!(u32).range(1..))]

@@ -42,6 +42,9 @@ async fn check_rights(client: &Client, options: &Serve) -> Result<String, Failur
         }
     }
     check_own_rights(client, &schema).await?;
+    if options.push.vapid_key_file.is_some() {
+        check_push(client, &schema, role).await?;
+    }
     Ok(schema)
 }
 
@@ -278,4 +281,27 @@ async fn check_own_rights(client: &Client, schema: &str) -> Result<(), Failure> 
         ));
     }
     Ok(())
+}
+
+/// What notifications need.
+async fn check_push(client: &Client, schema: &str, role: &str) -> Result<(), Failure> {
+    let text = Statement::PushRights.text(schema);
+    let row = client.query_one(&text, &[&role]).await?;
+    // Null: an extension that is older has no such objects.
+    let may = |name| Ok::<_, Failure>(row.try_get::<_, Option<bool>>(name)? == Some(true));
+    match (may("may_read")?, may("may_keep")?) {
+        (true, true) => Ok(()),
+        (true, false) => Err(Failure::refused(
+            format!("role \"{role}\" may not keep push subscriptions"),
+            format!(
+                "SELECT {}.grant_realtime_access({})",
+                escape_identifier(schema),
+                escape_literal(role)
+            ),
+        )),
+        (false, _) => Err(Failure::refused(
+            "the extension in the database is older than push subscriptions",
+            "ALTER EXTENSION signal_hub UPDATE",
+        )),
+    }
 }

@@ -88,15 +88,21 @@ impl<'a> Reader<'a> {
         };
         let fan_out = &self.app.fan_out;
         match change {
-            Change::Inserted(tuple) => fan_out.send_signal(&tuple.user()?, || {
-                let row = tuple.row()?;
-                let number = row.get(Column::SignalId).and_then(|id| id.parse().ok());
-                let signal = Signal {
-                    number: number.ok_or(Malformed)?,
-                    symbol: row.get(Column::Symbol).map(str::to_owned),
-                };
-                Ok((event::signal(&row), signal))
-            })?,
+            Change::Inserted(tuple) => {
+                let user = tuple.user()?;
+                if let Some(push) = &self.app.push {
+                    push.offer(user, || tuple.row())?;
+                }
+                fan_out.send_signal(&user, || {
+                    let row = tuple.row()?;
+                    let number = row.get(Column::SignalId).and_then(|id| id.parse().ok());
+                    let signal = Signal {
+                        number: number.ok_or(Malformed)?,
+                        symbol: row.get(Column::Symbol).map(str::to_owned),
+                    };
+                    Ok((event::signal(&row), signal))
+                })?
+            }
             Change::Updated(tuple) => {
                 fan_out.send(&tuple.user()?, || tuple.row().map(|row| event::mark(&row)))?
             }

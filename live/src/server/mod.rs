@@ -3,6 +3,7 @@
 mod accept;
 mod monitor;
 mod prices;
+mod pushing;
 mod sockets;
 mod watchers;
 
@@ -18,6 +19,7 @@ use crate::error::Failure;
 use crate::fan_out::FanOut;
 use crate::options::Serve;
 use crate::preflight::{self, slot};
+use crate::push::Push;
 use crate::replication;
 use accept::accept;
 use sockets::room_for;
@@ -36,8 +38,12 @@ const GOODBYE_LIMIT: Duration = Duration::from_millis(1200);
 /// What is missing, in words.
 pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
     let keys = Keys::read(&options.keys, &options.claims)?;
-    let room = room_for(options.max_clients as usize)?;
+    let room = room_for(
+        options.max_clients as usize,
+        Push::most_files(&options.push),
+    )?;
     let schema = preflight::check(&options).await?;
+    let (push, reports) = Push::start(&options.push)?.unzip();
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|error| Failure::Other(format!("cannot listen on {}: {error}", options.listen)))?;
@@ -49,6 +55,7 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
         schema,
         keys,
         database,
+        push,
         mark_limit: MarkLimit::default(),
         unread: Unread::default(),
         track_record: TrackRecord::default(),
@@ -63,6 +70,11 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
     });
     let address = listener.local_addr();
     let address = address.map_or_else(|_| app.options.listen.to_string(), |a| a.to_string());
+    if let Some(reports) = reports {
+        // Rows that come before it is known who wants to be notified would notify nobody.
+        pushing::learn(&app).await;
+        tokio::spawn(pushing::keep(Arc::clone(&app), reports));
+    }
     let mut monitoring = tokio::spawn(monitor::watch(Arc::clone(&app)));
     let mut following = tokio::spawn(replication::follow(Arc::clone(&app)));
     tokio::spawn(watchers::keep(Arc::clone(&app)));

@@ -71,11 +71,11 @@ pub struct Room {
 }
 
 /// How many of the wanted streams there is room for. The usual limit of 1024 open files is too low
-/// for them, so it is raised as far as the system allows.
+/// for them, so it is raised as far as the system allows. `more_files` are for other things.
 ///
 /// # Errors
 /// When there is no room for any.
-pub fn room_for(wanted: usize) -> Result<Room, Failure> {
+pub fn room_for(wanted: usize, more_files: u64) -> Result<Room, Failure> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let all = Rlimit {
         current: maximum,
@@ -92,7 +92,8 @@ pub fn room_for(wanted: usize) -> Result<Room, Failure> {
             connections: usize::MAX,
         });
     };
-    let other_files = OWN_FILES + REQUEST_FILES;
+    let own_files = OWN_FILES + more_files;
+    let other_files = own_files + REQUEST_FILES;
     let less = |other| usize::try_from(files.saturating_sub(other)).unwrap_or(usize::MAX);
     let room = less(other_files);
     if room == 0 {
@@ -106,6 +107,6 @@ pub fn room_for(wanted: usize) -> Result<Room, Failure> {
     }
     Ok(Room {
         streams: room.min(wanted),
-        connections: less(OWN_FILES),
+        connections: less(own_files),
     })
 }

@@ -36,6 +36,18 @@ pub const MARK: [Column; 5] = [
     Column::ClickedAt,
 ];
 
+/// What a notification says of a signal.
+const NOTICE: [Column; 8] = [
+    Column::SignalId,
+    Column::Symbol,
+    Column::SignalType,
+    Column::Confidence,
+    Column::EntryPrice,
+    Column::StopLoss,
+    Column::TakeProfit,
+    Column::ExpiresAt,
+];
+
 /// No table has more columns that are used.
 const MOST_COLUMNS: usize = 24;
 
@@ -85,6 +97,11 @@ impl Row<'_> {
     /// Appends the signal, a JSON object.
     pub fn write_signal(&self, out: &mut Vec<u8>) {
         self.write(&SIGNAL, out);
+    }
+
+    /// Appends what a notification says of the signal, a JSON object.
+    pub fn write_notice(&self, out: &mut Vec<u8>) {
+        self.write(&NOTICE, out);
     }
 
     /// Appends the marks, a JSON object.

@@ -283,8 +283,13 @@ impl Client {
 
     fn write_hello(&mut self) {
         let time = self.health.borrow().server_time();
+        // By its number a page says whether it is in view, where somebody wants to know.
+        let number = match self.app.push {
+            Some(_) => format!(",\"stream\":{}", self.subscription.number()),
+            None => String::new(),
+        };
         let hello = format!(
-            "{{\"server_time\":\"{time}\",\"watermark\":\"{}\",\"heartbeat_seconds\":{}}}",
+            "{{\"server_time\":\"{time}\",\"watermark\":\"{}\",\"heartbeat_seconds\":{}{number}}}",
             self.resume,
             HEARTBEAT.as_secs()
         );

@@ -60,6 +60,8 @@ pub struct Stream {
     events: Receiver<Event>,
     /// The last resume point.
     pub watermark: String,
+    /// By which a page says whether it is in view; 0 where nobody wants to know.
+    pub number: u64,
 }
 
 impl Stream {
@@ -79,11 +81,13 @@ impl Stream {
         let mut stream = Self {
             events,
             watermark: String::new(),
+            number: 0,
         };
         let hello = stream.next().expect("a first event");
         assert_eq!(hello.name, "hello");
         assert_eq!(hello.data["heartbeat_seconds"], 15);
         assert_eq!(hello.data["watermark"], stream.watermark);
+        stream.number = hello.data["stream"].as_u64().unwrap_or_default();
         stream
     }
 

@@ -1,7 +1,8 @@
 //! The live service on real servers, asked over HTTP: who is let in, what they get, and that
 //! nothing is missing whatever is killed.
 //!
-//! `client` reads the stream of the service, `proxy` is a network that falls silent. What starts
+//! `client` reads the stream of the service, `proxy` is a network that falls silent, `push_service`
+//! takes notifications. What starts
 //! and kills the service, servers, sessions and waiting are those of `signal_hub_harness`.
 
 use signal_hub_harness::{cluster, scene, service, shop, wait};
@@ -20,6 +21,8 @@ mod preferences;
 mod prices;
 mod proxy;
 mod published;
+mod push;
+mod push_service;
 mod signing_in;
 mod silence;
 mod slots;

@@ -1,0 +1,130 @@
+//! Notifies who has push subscriptions and no page in view.
+
+use crate::app::App;
+use crate::database::Refusal;
+use crate::push::{News, Push, Report, message_of};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::Receiver;
+use tracing::warn;
+use uuid::Uuid;
+
+/// What comes within this time is one message. A page that is loaded again is in view after it.
+const COLLECT: Duration = Duration::from_secs(1);
+/// Between two questions who has push subscriptions; those that come by this service are known at
+/// once.
+const LEARN_EVERY: Duration = Duration::from_secs(30);
+/// Subscribers that are asked for at once.
+const AT_ONCE: usize = 500;
+/// Results that are recorded at once, and how long they are collected.
+const RECORD_AT_ONCE: usize = 1000;
+const RECORD_EVERY: Duration = Duration::from_secs(1);
+/// How many times the database is asked, if it is busy or away, and the pause between.
+const ATTEMPTS: usize = 5;
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
+
+/// Notifies until the service ends.
+pub async fn keep(app: Arc<App>, reports: Receiver<Report>) {
+    let Some(push) = &app.push else {
+        return;
+    };
+    tokio::select! {
+        () = notify(&app, push) => {}
+        () = record(&app, reports) => {}
+        () = async {
+            loop {
+                tokio::time::sleep(LEARN_EVERY).await;
+                learn(&app).await;
+            }
+        } => {}
+        () = app.ending() => {}
+    }
+}
+
+/// Asks who has push subscriptions.
+pub async fn learn(app: &App) {
+    let Some(push) = &app.push else {
+        return;
+    };
+    match app.database.push_subscribers().await {
+        Ok(all) => push.known().replace(all),
+        // Those who are known stay. When the database is away, the monitor says so.
+        Err(Refusal::Away(_) | Refusal::Busy) => {}
+        Err(why) => warn!("it is not known who has push subscriptions: {why}"),
+    }
+}
+
+async fn notify(app: &App, push: &Push) {
+    loop {
+        push.changed().await;
+        tokio::time::sleep(COLLECT).await;
+        let mut all = push.take();
+        all.retain(|user, _| !app.fan_out.is_in_view(user));
+        let users: Vec<Uuid> = all.keys().copied().collect();
+        for users in users.chunks(AT_ONCE) {
+            if let Err(why) = send(app, push, users, &all).await {
+                // Something of one subscriber may be in the way of all.
+                let mut lost = 0;
+                for user in users {
+                    lost += usize::from(send(app, push, &[*user], &all).await.is_err());
+                }
+                if lost > 0 {
+                    warn!("{lost} subscribers are not notified: {why}");
+                }
+            }
+        }
+    }
+}
+
+/// Queues the messages for these subscribers.
+async fn send(
+    app: &App,
+    push: &Push,
+    users: &[Uuid],
+    all: &HashMap<Uuid, News>,
+) -> Result<(), Refusal> {
+    let mut attempt = 1;
+    let targets = loop {
+        match app.database.push_targets(users).await {
+            Err(Refusal::Away(_) | Refusal::Busy) if attempt < ATTEMPTS => {
+                attempt += 1;
+                tokio::time::sleep(AGAIN_AFTER).await;
+            }
+            answer => break answer?,
+        }
+    };
+    let mut last = None;
+    for target in targets {
+        let Some(news) = all.get(&target.user) else {
+            continue;
+        };
+        // The browsers of a subscriber get the same message.
+        let message = match &last {
+            Some((user, message)) if *user == target.user => Arc::clone(message),
+            _ => message_of(news),
+        };
+        last = Some((target.user, Arc::clone(&message)));
+        push.send(news, &message, target);
+    }
+    Ok(())
+}
+
+async fn record(app: &App, mut reports: Receiver<Report>) {
+    let mut some = Vec::with_capacity(RECORD_AT_ONCE);
+    while reports.recv_many(&mut some, RECORD_AT_ONCE).await > 0 {
+        tokio::time::sleep(RECORD_EVERY).await;
+        let (mut users, mut endpoints, mut results) = (Vec::new(), Vec::new(), Vec::new());
+        while let Ok(report) = reports.try_recv() {
+            some.push(report);
+        }
+        for report in some.drain(..) {
+            users.push(report.user.to_string());
+            endpoints.push(report.endpoint);
+            results.push(report.result);
+        }
+        if let Err(why) = app.database.record_push(&users, &endpoints, &results).await {
+            warn!("what became of notifications is not recorded: {why}");
+        }
+    }
+}
