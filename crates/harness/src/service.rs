@@ -76,6 +76,11 @@ impl Service {
         self.database = format!("{host}:{port}/{name}");
     }
 
+    /// From the next start on it uses this address of the database.
+    pub fn use_address(&mut self, address: &str) {
+        address.clone_into(&mut self.database);
+    }
+
     /// From the next start on it may open at most this many files.
     pub fn may_open(&mut self, files: u32) {
         self.files = Some(files);

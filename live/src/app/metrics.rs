@@ -5,7 +5,8 @@ use crate::push::Push;
 use std::fmt::Write;
 use std::fs;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// What is counted here; the fan-out counts the rest itself.
 #[derive(Default)]
@@ -20,9 +21,22 @@ pub struct Metrics {
     pub lag: AtomicI64,
     /// How many times the replication stream was started.
     pub connections: AtomicU64,
+    /// When the monitor last came round.
+    round: Mutex<Option<Instant>>,
 }
 
 impl Metrics {
+    /// The monitor came round.
+    pub fn count_round(&self) {
+        *self.round.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// For how long it has not; nothing before its first round.
+    pub fn since_last_round(&self) -> Duration {
+        let round = *self.round.lock().unwrap_or_else(PoisonError::into_inner);
+        round.map_or(Duration::ZERO, |at| at.elapsed())
+    }
+
     /// Counts rows that were received just now.
     pub fn count_rows(&self, rows: u64) {
         self.rows.fetch_add(rows, Ordering::Relaxed);

@@ -6,16 +6,19 @@
 //! security policies and triggers included, can leave the role of subscribers again and act with
 //! the rights of the login.
 
+use crate::database::hosts::patience_with_each;
 use crate::database::refusal::Refusal;
-use crate::options::Source;
+use crate::database::tls;
+use crate::error::Failure;
+use crate::options::{DatabaseAddress, Source};
 use deadpool_postgres::{
-    BuildError, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
-    Timeouts,
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::Config;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Connections for reads and writes of clients.
 const CONNECTIONS: usize = 8;
@@ -60,7 +63,7 @@ impl Valid {
 
 impl Connections {
     /// Connects when there is something to ask.
-    pub fn new(source: &Source) -> Result<Self, BuildError> {
+    pub fn new(source: &Source) -> Result<Self, Failure> {
         let valid = Valid(Arc::new(Mutex::new(Instant::now())));
         Ok(Self {
             clients: pool(source.for_subscribers(), CONNECTIONS, &valid)?,
@@ -130,14 +133,15 @@ impl Connections {
     }
 }
 
-fn pool(database: &Config, size: usize, valid: &Valid) -> Result<Pool, BuildError> {
-    let mut config = session_config(database);
+fn pool(database: &DatabaseAddress, size: usize, valid: &Valid) -> Result<Pool, Failure> {
+    let mut config = session_config(&database.config);
     config.application_name("signal_hub_live");
     let manager = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
     let valid = valid.clone();
-    Pool::builder(Manager::from_config(config, NoTls, manager))
+    let connector = MakeRustlsConnect::new(tls::client_config(&database.encryption)?);
+    Pool::builder(Manager::from_config(config, connector, manager))
         .max_size(size)
         .runtime(Runtime::Tokio1)
         .timeouts(Timeouts {
@@ -152,6 +156,7 @@ fn pool(database: &Config, size: usize, valid: &Valid) -> Result<Pool, BuildErro
             }
         }))
         .build()
+        .map_err(|error| Failure::Other(format!("cannot make a pool: {error}")))
 }
 
 /// The same server, with the session settings that this service relies on, among them a limit on
@@ -168,6 +173,8 @@ pub fn session_config(database: &Config) -> Config {
         Some(given) => format!("{given} {own}"),
         None => own,
     };
-    config.options(options).connect_timeout(PATIENCE);
+    config
+        .options(options)
+        .connect_timeout(patience_with_each(database));
     config
 }

@@ -2,6 +2,7 @@
 //! security applies their claims, and as the service itself.
 
 mod connections;
+mod hosts;
 mod operators;
 mod preferences;
 mod prices;
@@ -10,10 +11,12 @@ mod push;
 mod refusal;
 mod reports;
 mod statements;
+pub mod tls;
 mod track_record;
 mod turns;
 
 pub use connections::{PATIENCE, SEARCH_PATH, SESSION_OPTIONS, session_config};
+pub use hosts::{host_and_port, primary};
 pub use operators::Order;
 pub use prices::Prices;
 pub use push::PushTarget;
@@ -22,9 +25,10 @@ pub use reports::{Ended, Generator, HealthReport, LogReport, Page};
 pub use statements::Statement;
 
 use crate::auth::Subscriber;
+use crate::error::Failure;
 use crate::options::Serve;
 use connections::Connections;
-use deadpool_postgres::{BuildError, Object, Transaction};
+use deadpool_postgres::{Object, Transaction};
 use std::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -78,7 +82,10 @@ struct Texts {
 
 impl Database {
     /// `schema` is the extension's. Connects when there is something to ask.
-    pub fn new(options: &Serve, schema: &str) -> Result<Self, BuildError> {
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(options: &Serve, schema: &str) -> Result<Self, Failure> {
         Ok(Self {
             connections: Connections::new(&options.source)?,
             turns: Turns::default(),

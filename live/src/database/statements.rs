@@ -352,9 +352,20 @@ statements! { |schema|
                 pg_catalog.set_config('lock_timeout', '0', false),
                 pg_catalog.set_config('client_connection_check_interval', '1s', false)",
 
+    /// Whether standbys can have a slot as well.
+    CanFailOver =>
+        "SELECT pg_catalog.current_setting('server_version_num')::integer >= 170000
+                    AND NOT pg_catalog.pg_is_in_recovery() AS can_fail_over",
+
     /// Creates a slot.
     CreateSlot =>
         "SELECT FROM pg_catalog.pg_create_logical_replication_slot($1::pg_catalog.name, 'pgoutput')",
+
+    /// Creates a slot that standbys with sync_replication_slots have as well: the last argument, which
+    /// PostgreSQL knows since release 17.
+    CreateFailoverSlot =>
+        "SELECT FROM pg_catalog.pg_create_logical_replication_slot(
+                         $1::pg_catalog.name, 'pgoutput', false, false, true)",
 
     /// Drops a slot.
     DropSlot =>

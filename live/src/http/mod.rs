@@ -46,6 +46,8 @@ pub fn routes(app: Arc<App>) -> Router {
         .fallback(|| async { error(StatusCode::NOT_FOUND, "there is no such address") });
     Router::new()
         .route("/healthz", get(operating::healthz))
+        .route("/livez", get(operating::livez))
+        .route("/readyz", get(operating::readyz))
         .route("/metrics", get(operating::metrics))
         .merge(page::routes())
         .merge(api)

@@ -2,21 +2,48 @@
 
 use super::Shared;
 use super::reply::json_headers;
-use crate::app::metrics as numbers;
+use crate::app::{App, metrics as numbers};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// The monitor asks the database at least this often, unless it is stuck: each of its questions has
+/// a limit, and so has each pause.
+const LONGEST_ROUND: Duration = Duration::from_secs(120);
 
 /// Whether the service works, in its status and in words.
 pub async fn healthz(State(app): Shared) -> Response {
     let is_well = app.is_well();
-    let body = json!({
+    reply(is_well, &words(&app, is_well))
+}
+
+/// Whether the process does its work, whatever the database does: for who would restart it.
+pub async fn livez(State(app): Shared) -> Response {
+    let is_alive = app.metrics.since_last_round() < LONGEST_ROUND;
+    reply(
+        is_alive,
+        &json!({ "status": if is_alive { "ok" } else { "stuck" } }),
+    )
+}
+
+/// Whether clients get what is committed now: for who would send them here.
+pub async fn readyz(State(app): Shared) -> Response {
+    let is_ready = app.is_well() && !*app.shutdown.borrow();
+    reply(is_ready, &words(&app, is_ready))
+}
+
+fn words(app: &App, is_well: bool) -> Value {
+    json!({
         "status": if is_well { "ok" } else { "failing" },
         "replication": *app.replication_is.borrow(),
         "database": *app.database_is.borrow(),
-    });
-    let status = match is_well {
+    })
+}
+
+fn reply(is_good: bool, body: &Value) -> Response {
+    let status = match is_good {
         true => StatusCode::OK,
         false => StatusCode::SERVICE_UNAVAILABLE,
     };

@@ -1,11 +1,29 @@
 //! The address of the database, which two libraries must understand in the same way.
 
+use super::encryption::{Encryption, take_parameters};
+use crate::error::database_error;
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, Command, Error};
 use std::ffi::OsStr;
 use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+
+/// Where the database is, and how connections to it are protected.
+#[derive(Clone, Debug)]
+pub struct DatabaseAddress {
+    /// Hosts, login and database. Of several hosts it takes the one that accepts writes.
+    pub config: Config,
+    /// What TLS must do.
+    pub encryption: Encryption,
+}
+
+impl DatabaseAddress {
+    /// Whether the host has to be looked for.
+    pub fn has_several_hosts(&self) -> bool {
+        self.config.get_hosts().len() > 1
+    }
+}
 
 /// Parses the address that an option of this name gives. The message names the option, but does not
 /// repeat what it refuses, because that has the password.
@@ -13,14 +31,14 @@ use tokio_postgres::config::SslMode;
 pub struct DatabaseUrl(pub &'static str);
 
 impl TypedValueParser for DatabaseUrl {
-    type Value = Config;
+    type Value = DatabaseAddress;
 
     fn parse_ref(
         &self,
         command: &Command,
         _: Option<&Arg>,
         value: &OsStr,
-    ) -> Result<Config, Error> {
+    ) -> Result<DatabaseAddress, Error> {
         let parsed = value
             .to_str()
             .ok_or_else(|| "it is not UTF-8".to_owned())
@@ -32,23 +50,53 @@ impl TypedValueParser for DatabaseUrl {
     }
 }
 
-fn parse(url: &str) -> Result<Config, String> {
-    let database: Config = url
+fn parse(url: &str) -> Result<DatabaseAddress, String> {
+    let (rest, mut encryption) = take_parameters(url)?;
+    let mut config: Config = rest
         .parse()
-        .map_err(|error| format!("{error} (sslmode takes disable or prefer)"))?;
-    let refused = if database.get_ssl_mode() == SslMode::Require {
-        "the service has no TLS towards the database: run it beside the server or behind a \
-         tunnel, and leave sslmode=require out"
-    } else if !database.get_hostaddrs().is_empty() {
+        .map_err(|error: tokio_postgres::Error| database_error(&error))?;
+    let (hosts, ports) = (config.get_hosts().len(), config.get_ports().len());
+    let sockets = config.get_hosts().iter().filter(|host| !is_tcp(host));
+    let sockets = sockets.count();
+    let refused = if !config.get_hostaddrs().is_empty() {
         "put the address into host, not hostaddr"
-    } else if database.get_hosts().len() != 1 || database.get_ports().len() > 1 {
-        "it must name one host, because a slot is on one server"
-    } else if database.get_user().is_none() {
+    } else if hosts == 0 {
+        "it must name a host"
+    } else if ports > 1 && ports != hosts {
+        "give one port for all hosts, or one for each"
+    } else if sockets > 0 && hosts > 1 {
+        "a folder of Unix sockets must be the only host"
+    } else if config.get_user().is_none() {
         "it names no user"
+    } else if hosts > 1 && !may_be_primary(&config) {
+        "of several hosts the service takes the one that accepts writes: leave \
+         target_session_attrs out, or set it to read-write"
     } else {
-        return Ok(database);
+        if hosts > 1 {
+            // Rows, resume points and the slot must be of one server.
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        if sockets > 0 {
+            // As for libpq: nobody else is on a socket of this machine.
+            encryption = Encryption::default();
+        }
+        config.ssl_mode(match encryption.is_demanded() {
+            true => SslMode::Require,
+            false if encryption.is_wanted() => SslMode::Prefer,
+            false => SslMode::Disable,
+        });
+        return Ok(DatabaseAddress { config, encryption });
     };
     Err(refused.to_owned())
+}
+
+fn is_tcp(host: &Host) -> bool {
+    matches!(host, Host::Tcp(_))
+}
+
+fn may_be_primary(config: &Config) -> bool {
+    use TargetSessionAttrs::{Any, ReadWrite};
+    matches!(config.get_target_session_attrs(), Any | ReadWrite)
 }
 
 #[cfg(test)]
@@ -57,26 +105,59 @@ mod tests {
 
     #[test]
     fn only_an_address_with_one_meaning_is_taken() {
-        for good in [
-            "postgresql://hub:pw@127.0.0.1:5433/mydb",
-            "postgresql://hub@db.example.com/mydb?sslmode=disable",
-            "postgresql://hub@%2Frun%2Fpostgresql/mydb",
-            "host=localhost user=hub dbname=mydb",
+        for (good, hosts, mode) in [
+            (
+                "postgresql://hub:pw@127.0.0.1:5433/mydb",
+                1,
+                SslMode::Prefer,
+            ),
+            (
+                "postgresql://hub@db.example.com/mydb?sslmode=disable",
+                1,
+                SslMode::Disable,
+            ),
+            (
+                "postgresql://hub@%2Frun%2Fpostgresql/mydb?sslmode=require",
+                1,
+                SslMode::Disable,
+            ),
+            ("host=localhost user=hub dbname=mydb", 1, SslMode::Prefer),
+            (
+                "postgresql://hub@one,two/mydb?sslmode=verify-full",
+                2,
+                SslMode::Require,
+            ),
+            (
+                "postgresql://hub@one:1,two:2/mydb?target_session_attrs=read-write",
+                2,
+                SslMode::Prefer,
+            ),
         ] {
-            assert!(parse(good).is_ok(), "{good}");
+            let address = parse(good).unwrap_or_else(|why| panic!("{good}: {why}"));
+            assert_eq!(address.config.get_hosts().len(), hosts, "{good}");
+            assert_eq!(address.config.get_ssl_mode(), mode, "{good}");
+            let attributes = match address.has_several_hosts() {
+                true => TargetSessionAttrs::ReadWrite,
+                false => TargetSessionAttrs::Any,
+            };
+            assert_eq!(address.config.get_target_session_attrs(), attributes);
         }
         for (bad, why) in [
-            ("postgresql://hub@one,two/mydb", "must name one host"),
-            ("postgresql://hub@one:1,one:2/mydb", "must name one host"),
-            ("user=hub dbname=mydb", "must name one host"),
+            ("user=hub dbname=mydb", "must name a host"),
+            (
+                "host=one,two,three port=1,2 user=hub",
+                "one port for all hosts",
+            ),
+            ("host=/run,two user=hub", "must be the only host"),
+            (
+                "postgresql://hub@one,two/mydb?target_session_attrs=read-only",
+                "accepts writes",
+            ),
             ("host=x hostaddr=127.0.0.1 user=hub", "not hostaddr"),
             ("hostaddr=127.0.0.1 user=hub", "not hostaddr"),
             ("postgresql://127.0.0.1/mydb", "names no user"),
-            ("postgresql://u@h/d?sslmode=require", "has no TLS"),
-            (
-                "postgresql://u@h/d?sslmode=verify-full",
-                "disable or prefer",
-            ),
+            ("postgresql://u@h/d?sslmode=allow", "sslmode takes"),
+            ("postgresql://u@h/d?sslkey=/k", "sslkey"),
         ] {
             let message = parse(bad).expect_err(bad);
             assert!(message.contains(why), "{bad}: {message}");

@@ -1,13 +1,17 @@
-//! The command line and the environment. Each option exists once, below: its name, its variable,
+//! The command line, the environment and the configuration file. Each option exists once, below: its name, its variable,
 //! its default and its help. A test compares README.md with them.
 
 mod database_url;
+mod encryption;
+mod file;
 mod push;
 mod session;
 
 use clap::builder::Resettable;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+pub use database_url::DatabaseAddress;
 use database_url::DatabaseUrl;
+pub use encryption::{Encryption, Mode};
 pub use push::{PushOptions, PushService};
 pub use session::SessionOptions;
 use std::net::SocketAddr;
@@ -17,7 +21,8 @@ use uuid::Uuid;
 
 /// Streams the signals of signal_hub to their subscribers, and serves a page that shows them.
 ///
-/// Each option that takes a value can be a variable of the environment instead, shown in brackets.
+/// Each option that takes a value can be a variable of the environment instead, shown in brackets,
+/// or a line of the file that --config names: listen = "127.0.0.1:8080".
 #[derive(Parser)]
 #[command(version, flatten_help = true)]
 pub struct Options {
@@ -25,6 +30,14 @@ pub struct Options {
     pub command: Command,
     #[command(flatten)]
     pub log: LogOptions,
+    /// File of options that are given neither here nor in the environment, TOML
+    #[arg(
+        long,
+        env = "SIGNAL_HUB_LIVE_CONFIG",
+        value_name = "FILE",
+        global = true
+    )]
+    pub config: Option<PathBuf>,
 }
 
 /// What the program is asked to do.
@@ -69,13 +82,13 @@ pub struct Source {
     /// other users of this machine do not see it)
     #[arg(long = "database-url", env = "DATABASE_URL", value_name = "URL")]
     #[arg(hide_env_values = true, value_parser = DatabaseUrl("DATABASE_URL"))]
-    pub database: tokio_postgres::Config,
+    pub database: DatabaseAddress,
     /// The same database with a login for the transactions of subscribers, which should have no
     /// other rights than those of their role
     #[arg(long = "subscriber-database-url", value_name = "URL")]
     #[arg(env = "SIGNAL_HUB_LIVE_SUBSCRIBER_DATABASE_URL")]
     #[arg(hide_env_values = true, value_parser = DatabaseUrl("--subscriber-database-url"))]
-    pub subscriber_database: Option<tokio_postgres::Config>,
+    pub subscriber_database: Option<DatabaseAddress>,
     /// Replication slot
     #[arg(long, env = "SIGNAL_HUB_LIVE_SLOT", value_name = "NAME")]
     #[arg(default_value = "signal_hub_live", value_parser = slot_name)]
@@ -84,7 +97,7 @@ pub struct Source {
 
 impl Source {
     /// The database with the login for transactions of subscribers.
-    pub fn for_subscribers(&self) -> &tokio_postgres::Config {
+    pub fn for_subscribers(&self) -> &DatabaseAddress {
         self.subscriber_database.as_ref().unwrap_or(&self.database)
     }
 }
@@ -174,7 +187,10 @@ pub struct TokenOrder {
 /// Reads what this process was started with. Help, the version and wrong usage end the process.
 pub fn from_environment() -> Options {
     let mut command = without_empty_variables(Options::command());
-    let matches = command.get_matches_mut();
+    let given = file::with_file(&command, std::env::args_os().collect());
+    let given = given.unwrap_or_else(|error| error.exit());
+    let matches = command.try_get_matches_from_mut(given);
+    let matches = matches.unwrap_or_else(|error| error.exit());
     Options::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 

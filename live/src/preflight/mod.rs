@@ -3,11 +3,12 @@
 
 pub mod slot;
 
-use crate::database::{PATIENCE, SEARCH_PATH, Statement, publication, session_config};
+use crate::database::{PATIENCE, SEARCH_PATH, Statement, publication, session_config, tls};
 use crate::error::{Failure, database_error};
-use crate::options::{Serve, Source};
+use crate::options::{DatabaseAddress, Serve, Source};
 use postgres_protocol::escape::{escape_identifier, escape_literal};
-use tokio_postgres::{Client, Config, NoTls, Row};
+use tokio_postgres::{Client, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
 use tracing::warn;
 
 /// Checks everything that serving needs, and returns the extension's schema.
@@ -53,11 +54,12 @@ async fn connect(source: &Source) -> Result<Client, Failure> {
     connect_to(&source.database).await
 }
 
-async fn connect_to(database: &Config) -> Result<Client, Failure> {
+async fn connect_to(database: &DatabaseAddress) -> Result<Client, Failure> {
     let failed = |words: String| Failure::Other(format!("cannot connect to the database: {words}"));
-    let config = session_config(database);
+    let config = session_config(&database.config);
+    let connector = MakeRustlsConnect::new(tls::client_config(&database.encryption)?);
     // The limit in the configuration covers the network's part only.
-    let connected = tokio::time::timeout(PATIENCE, config.connect(NoTls)).await;
+    let connected = tokio::time::timeout(PATIENCE, config.connect(connector)).await;
     let (client, connection) = connected
         .map_err(|_| failed("it does not answer".to_owned()))?
         .map_err(|error| failed(database_error(&error)))?;

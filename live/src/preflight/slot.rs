@@ -30,11 +30,17 @@ async fn create(client: &Client, name: &str) -> Result<(), Failure> {
     client
         .query(&Statement::WaitWithoutLimit.text(""), &[])
         .await?;
-    client
-        .query(&Statement::CreateSlot.text(""), &[&name])
+    let row = client
+        .query_one(&Statement::CanFailOver.text(""), &[])
         .await?;
+    let (statement, kind) = match row.try_get("can_fail_over")? {
+        true => (Statement::CreateFailoverSlot, "failover slot"),
+        false => (Statement::CreateSlot, "slot"),
+    };
+    let text = statement.text("");
+    client.query(&text, &[&name]).await?;
     info!(
-        "slot \"{name}\" created: from now on the server keeps WAL for it until it is read or dropped"
+        "{kind} \"{name}\" created: from now on the server keeps WAL for it until it is read or dropped"
     );
     Ok(())
 }

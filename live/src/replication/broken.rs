@@ -11,6 +11,9 @@ pub enum Broken {
     /// The server ended it, or the network.
     #[error("{words}{hint}", words = one_line(&.0.to_string()), hint = hint(&.0.to_string()))]
     Connection(#[from] PgWireError),
+    /// The server cannot be reached, or not by TLS as it must be.
+    #[error("{}", one_line(.0))]
+    Unreached(String),
     /// What came is not as documented.
     #[error(transparent)]
     Message(#[from] Malformed),

@@ -6,18 +6,20 @@
 mod broken;
 mod pgoutput;
 mod reader;
+mod relay;
 
 use crate::app::{App, STREAMING};
-use crate::database::SESSION_OPTIONS;
+use crate::database::{self, SESSION_OPTIONS, host_and_port};
+use crate::options::DatabaseAddress;
 use broken::Broken;
 use pgwire_replication::{ReplicationClient, ReplicationConfig, TlsConfig};
 use postgres_protocol::escape::escape_identifier;
 use reader::{ROWS_AT_ONCE, Reader};
+use relay::Relay;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stringprep::saslprep;
-use tokio_postgres::config::Host;
 use tracing::warn;
 
 /// The first and the longest pause between two attempts; each is twice the one before.
@@ -60,11 +62,24 @@ pub async fn follow(app: Arc<App>) {
 
 /// One stream, from its start to its end.
 async fn stream(app: &App) -> Result<(), Broken> {
-    let mut client = ReplicationClient::connect(config(app)).await?;
+    let address = database::primary(&app.options.source.database).await;
+    let address = address.map_err(|why| Broken::Unreached(why.to_string()))?;
+    let relay = relay(&address).await?;
+    let mut client = ReplicationClient::connect(config(app, &address, relay.as_ref())).await?;
     let ended = read(app, &mut client).await;
     // A stream that hangs would otherwise keep its connection.
     client.abort();
     ended
+}
+
+/// The way by TLS, if there is one.
+async fn relay(address: &DatabaseAddress) -> Result<Option<Relay>, Broken> {
+    if !address.encryption.is_wanted() {
+        return Ok(None);
+    }
+    let opened = tokio::time::timeout(PATIENCE, Relay::open(address)).await;
+    let opened = opened.map_err(|_| Broken::Silence)?;
+    opened.map_err(|error| Broken::Unreached(format!("cannot connect by TLS: {error}")))
 }
 
 async fn read(app: &App, client: &mut ReplicationClient) -> Result<(), Broken> {
@@ -102,14 +117,11 @@ async fn read(app: &App, client: &mut ReplicationClient) -> Result<(), Broken> {
     }
 }
 
-fn config(app: &App) -> ReplicationConfig {
-    let source = &app.options.source;
-    let database = &source.database;
-    let host = match database.get_hosts().first() {
-        Some(Host::Tcp(name)) => name.clone(),
-        #[cfg(unix)]
-        Some(Host::Unix(folder)) => folder.to_string_lossy().into_owned(),
-        None => String::new(),
+fn config(app: &App, address: &DatabaseAddress, relay: Option<&Relay>) -> ReplicationConfig {
+    let database = &address.config;
+    let (host, port) = match relay.map(Relay::place) {
+        Some((folder, port)) => (folder.to_string_lossy().into_owned(), port),
+        None => host_and_port(database),
     };
     // The options made sure that there is a host and a user.
     let user = database.get_user().unwrap_or_default();
@@ -124,10 +136,10 @@ fn config(app: &App) -> ReplicationConfig {
         user,
         password,
         database.get_dbname().unwrap_or(user),
-        &source.slot,
+        &app.options.source.slot,
         publication,
     )
-    .with_port(database.get_ports().first().copied().unwrap_or(5432))
+    .with_port(port)
     .with_tls(TlsConfig::disabled())
     .with_status_interval(Duration::from_secs(1))
     .with_buffer_size(ROWS_AT_ONCE as usize)

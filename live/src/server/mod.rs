@@ -47,8 +47,7 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|error| Failure::Other(format!("cannot listen on {}: {error}", options.listen)))?;
-    let database = Database::new(&options, &schema)
-        .map_err(|error| Failure::Other(format!("cannot make a pool: {error}")))?;
+    let database = Database::new(&options, &schema)?;
     let app = Arc::new(App {
         fan_out: FanOut::new(room.streams),
         options: *options,

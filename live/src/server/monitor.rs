@@ -17,6 +17,7 @@ const ASK_IDLE: Duration = Duration::from_secs(15);
 /// Asks until the service ends.
 pub async fn watch(app: Arc<App>) {
     loop {
+        app.metrics.count_round();
         let asked = ask(&app).await;
         if asked.is_err() {
             forget(&app);

@@ -11,6 +11,9 @@ mod client;
 
 mod catching_up;
 mod crowd;
+mod encrypted;
+mod files;
+mod hosts;
 mod killed;
 mod logins;
 mod operating;
@@ -23,6 +26,7 @@ mod proxy;
 mod published;
 mod push;
 mod push_service;
+mod readme;
 mod signing_in;
 mod silence;
 mod slots;

@@ -38,6 +38,9 @@ fn health_and_numbers_are_those_of_the_database_and_the_service() {
     assert_eq!(healthz["status"], "ok");
     assert_eq!(healthz["replication"], "streaming");
     assert_eq!(healthz["database"], "up");
+    for address in ["/livez", "/readyz"] {
+        assert_eq!(service.get(address, None).status(), 200, "{address}");
+    }
     let mut stream = Stream::open(&service, 2, None);
     shop.signal();
     stream.expect_signal(1);
