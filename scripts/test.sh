@@ -77,6 +77,7 @@ test_on_servers() {
 check_live() { in_workspace test --test service --test bundle -- "$@"; }
 
 check_browser() {
+    has_program firefox-esr || report_skipped "the live page in Firefox: it is not installed"
     # With the examples, for which cargo chooses features as for the tests.
     in_workspace build --bin signal_hub_live --bin market_simulator --examples
     as_builder env PG_CONFIG="$pg_config" PROGRAMS="$CARGO_TARGET_DIR/debug" live/tests/browser/run "$@"
@@ -219,6 +220,7 @@ has_program() {
         node_pg_logical_replication) [[ -d tests/realtime/consumers/node/node_modules/pg-logical-replication ]] ;;
         node) command -v node && command -v npm ;;
         chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
+        firefox-esr) command -v firefox-esr || command -v firefox ;;
     esac >/dev/null 2>&1
 }
 
@@ -235,6 +237,7 @@ ensure_programs() {
     fi
     if [[ " $* " == *" browser "* ]]; then
         has_program chromium || packages+=(chromium)
+        has_program firefox-esr || packages+=(firefox-esr)
     fi
     if ((${#packages[@]} > 0)) && command -v apt-get >/dev/null && { ((EUID == 0)) || command -v sudo >/dev/null; }; then
         (timed "reading the lists of packages" apt update) || true
