@@ -68,6 +68,24 @@ export class Api {
     return (await this.#fetch('api/preferences', { method: 'PUT', headers: { 'Content-Type': 'application/json' }, body, signal: withPatience(signal) })).json();
   }
 
+  /** Adds this browser to those in which the subscriber is notified while no page is open. */
+  async storePush(subscription) {
+    const body = JSON.stringify(subscription);
+    await this.#fetch('api/push', { method: 'PUT', headers: { 'Content-Type': 'application/json' }, body, signal: withPatience() });
+  }
+
+  /** Takes a browser away; the request is sent even if the page is closing. */
+  async dropPush(endpoint) {
+    const body = JSON.stringify({ endpoint });
+    await this.#fetch('api/push', { method: 'DELETE', headers: { 'Content-Type': 'application/json' }, body, keepalive: true, signal: withPatience() });
+  }
+
+  /** Whether somebody looks at the page that reads a stream. */
+  async sayVisible(stream, visible) {
+    const body = JSON.stringify({ stream, visible });
+    await this.#fetch('api/visible', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body, keepalive: true, signal: withPatience() });
+  }
+
   /** The record of all signals; not of this subscriber alone. */
   async trackRecord(signal) {
     return (await this.#fetch('api/track-record', { signal: withPatience(signal) })).json();

@@ -7,6 +7,7 @@ import { LinkSignIn } from './link.js';
 import { Notifier } from './notify.js';
 import { Panel } from './panel.js';
 import { Preferences } from './preferences.js';
+import { Push } from './push.js';
 import { recordOf } from './record.js';
 import { Renewal } from './renewal.js';
 import { Session, readToken, takeTokenFromAddress } from './session.js';
@@ -43,12 +44,13 @@ class App {
     { signedIn: () => (this.#subscriber !== null && this.#session.userId === this.#shownId ? this.#renewed() : this.#show('')), problem: (problem) => this.#show(problem) },
   );
   #settings = new Settings(storage, () => this.#settingsChanged());
-  #notifier = new Notifier(at('notify'), () => this.#settings.current);
+  #push = new Push(storage, () => this.#settings.current);
+  #notifier = new Notifier(at('notify'), () => this.#settings.current, () => this.#push.sync());
   #sound = new Sound(() => this.#settings.current.sound);
   #renewal = new Renewal(
     this.#session,
     { line: at('session-end'), words: at('session-end-words'), link: at('session-end-link'), other: at('sign-in-link') },
-    { now: () => this.#subscriber?.now ?? null, token: (token) => this.#handedOver(token), ending: (words) => this.#notifier.offerSession(words) },
+    { now: () => this.#subscriber?.now ?? null, token: (token) => this.#handedOver(token), ending: (words) => this.#notifier.offerSession(words), learned: ({ push_key }) => this.#learned(push_key) },
   );
   #shell = new Shell(at('renewed'), at('reload'));
   #view = new View(document, {
@@ -73,7 +75,7 @@ class App {
   #settingsView = new SettingsView(at, this.#settings, new Preferences(at, {
     refused: (error) => this.#refused(error),
     saved: () => this.#subscriber?.readStanding(),
-  }));
+  }), this.#push);
   #views = new Views(at, { record: this.#record, settings: this.#settingsView });
 
   get numbers() {
@@ -101,7 +103,7 @@ class App {
     });
     at('sign-out').addEventListener('click', () => this.#signOut());
     at('retry').addEventListener('click', () => this.#subscriber?.retry());
-    document.addEventListener('visibilitychange', () => isVisible() && this.#subscriber?.shown());
+    document.addEventListener('visibilitychange', () => (isVisible() ? this.#subscriber?.shown() : this.#subscriber?.hidden()));
     document.addEventListener('freeze', () => this.#subscriber?.freeze());
     document.addEventListener('resume', () => this.#subscriber?.thaw());
     addEventListener('pageshow', ({ persisted }) => persisted && this.#subscriber?.thaw());
@@ -123,7 +125,13 @@ class App {
     });
   }
 
+  #learned(key) {
+    this.#push.learn(key);
+    this.#settingsView.show();
+  }
+
   #settingsChanged() {
+    this.#push.sync();
     this.#settingsView.show();
     this.#record.redraw();
     this.#subscriber?.redraw();
@@ -157,6 +165,7 @@ class App {
 
   #signOut() {
     this.#link.close();
+    this.#push.leave();
     this.#session.forget();
     this.#show('');
   }
@@ -182,11 +191,14 @@ class App {
     const wasAnother = Cache.clear(storage, this.#session.userId);
     if (wasAnother || !isSignedIn) this.#notifier.clear();
     if (!isSignedIn) {
+      this.#push.suspend();
       this.#views.leave();
       if (problem) at('token').focus();
       return;
     }
-    this.#views.enter(new Api(this.#session.token));
+    const api = new Api(this.#session.token);
+    this.#views.enter(api);
+    this.#push.enter(this.#shownId, api);
     const parts = { session: this.#session, storage, view: this.#view, notifier: this.#notifier, sound: this.#sound, isVisible };
     this.#subscriber = new Subscriber(parts, {
       refused: (error) => this.#refused(error),

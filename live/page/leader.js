@@ -39,6 +39,7 @@ export class Tabs {
    * @param {() => void} on.follow this tab does not lead any more
    * @param {(message: object) => void} on.message from another tab
    * @param {() => object} on.state for a tab that asks what is known
+   * @param {() => void} on.beside a tab beside this one, which leads, is shown
    * @param {() => boolean} isVisible
    */
   constructor(name, on, isVisible, locks = navigator.locks, channel = new BroadcastChannel(`signal_hub.${name}`)) {
@@ -75,7 +76,7 @@ export class Tabs {
   resume() {
     if (!this.#locks || this.#isOver) return;
     this.#contend(false);
-    this.send({ type: 'ask', wants: 'state' });
+    this.send({ type: 'ask', wants: 'state', isShown: this.#isVisible() });
   }
 
   /** Sends to the other tabs. */
@@ -104,6 +105,8 @@ export class Tabs {
 
   #receive(message) {
     if (message.type === 'ask') {
+      // Only tabs that are shown ask for a sign of life.
+      if (this.#leads && (message.isShown || message.wants === 'sign of life')) this.#on.beside();
       if (this.#leads) this.send(message.wants === 'state' ? { type: 'state', state: this.#on.state() } : { type: 'alive' });
       return;
     }

@@ -15,13 +15,15 @@ export class Notifier {
   /**
    * @param {HTMLElement} button asks the browser for permission
    * @param {() => object} settings which kinds are wanted, see settings.js
+   * @param {() => void} asked the browser has been asked
    */
-  constructor(button, settings) {
+  constructor(button, settings, asked) {
     this.#button = button;
     this.#settings = settings;
     button.addEventListener('click', async () => {
       await Notification.requestPermission();
       this.#show();
+      asked();
     });
     // Later, because the browser takes milliseconds to answer what is allowed.
     setTimeout(() => this.#show());

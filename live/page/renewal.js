@@ -38,6 +38,7 @@ export class Renewal {
    * @param {object} on
    * @param {() => number | null} on.now the time by the server's clock; null while that is not known
    * @param {(token: string) => void} on.token a token came
+   * @param {(options: object) => void} on.learned what the service says of the page, once that is known
    * @param {(words: string) => void} on.ending the session ends soon, said once
    */
   constructor(session, elements, on) {
@@ -54,6 +55,7 @@ export class Renewal {
     try {
       const response = await fetch('api/page', { cache: 'no-store' });
       if (response.ok) this.#options = await response.json();
+      this.#on.learned(this.#options);
     } catch {
       // It is learned at the next load; until then nothing renews the session.
     }

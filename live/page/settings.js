@@ -4,7 +4,7 @@ import { setAttribute } from './dom.js';
 import { setFormat } from './format.js';
 
 const KEY = 'signal_hub.settings';
-const DEFAULTS = { theme: 'system', locale: '', timeZone: '', sound: false, notifySignals: true, notifyOutcomes: false, notifySession: true };
+const DEFAULTS = { theme: 'system', locale: '', timeZone: '', sound: false, notifySignals: true, push: true, notifyOutcomes: false, notifySession: true };
 const THEMES = ['system', 'light', 'dark'];
 
 /** Settings from a text that was kept, which may be of another version or no settings at all. */

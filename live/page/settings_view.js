@@ -1,6 +1,6 @@
 // The form of the settings.
 
-import { element, setText } from './dom.js';
+import { element, setAttribute, setText } from './dom.js';
 import { decimal, time } from './format.js';
 
 /** Languages to choose from; others are had by that of the browser. */
@@ -10,20 +10,23 @@ const LOCALES = [
 ];
 /** By id of the field: which setting it is. */
 const CHOICES = { 'set-theme': 'theme', 'set-locale': 'locale', 'set-zone': 'timeZone' };
-const SWITCHES = { 'set-sound': 'sound', 'set-signals': 'notifySignals', 'set-outcomes': 'notifyOutcomes', 'set-session': 'notifySession' };
+const SWITCHES = { 'set-sound': 'sound', 'set-signals': 'notifySignals', 'set-push': 'push', 'set-outcomes': 'notifyOutcomes', 'set-session': 'notifySession' };
 
 export class SettingsView {
   #at;
   #settings;
   #preferences;
+  #push;
   #isFilled = false;
 
   /**
    * @param {(id: string) => HTMLElement} at
    * @param {import('./settings.js').Settings} settings
    * @param {import('./preferences.js').Preferences} preferences the subscriber's, in the same view
+   * @param {import('./push.js').Push} push
    */
-  constructor(at, settings, preferences) {
+  constructor(at, settings, preferences, push) {
+    this.#push = push;
     this.#at = at;
     this.#settings = settings;
     this.#preferences = preferences;
@@ -52,6 +55,7 @@ export class SettingsView {
     const { current } = this.#settings;
     for (const [id, name] of Object.entries(CHOICES)) this.#at(id).value = current[name];
     for (const [id, name] of Object.entries(SWITCHES)) this.#at(id).checked = current[name];
+    setAttribute(this.#at('push-line'), 'hidden', !this.#push.isPossible);
     const moment = time(Date.now(), { dateStyle: 'medium', timeStyle: 'long' });
     setText(this.#at('settings-sample'), `Prices and times look like this: ${decimal('592.02')}, ${moment}.`);
     setText(this.#at('settings-permission'), permissionText());

@@ -38,6 +38,7 @@ export class Stream {
   #emit;
   #refused;
   #isVisible;
+  #opened;
   #backoff;
   #polling;
 
@@ -62,15 +63,17 @@ export class Stream {
    * @param {(actions: object[]) => void} options.emit takes actions for the store
    * @param {(error: Refused) => void} options.refused the service does not accept the token
    * @param {() => boolean} options.isVisible whether this tab is shown
+   * @param {(stream: number | undefined) => void} options.opened a stream is open, and its number where the service gave one
    * @param {Backoff} [options.backoff]
    */
-  constructor({ api, watermark, open, emit, refused, isVisible, backoff = new Backoff() }) {
+  constructor({ api, watermark, open, emit, refused, isVisible, opened, backoff = new Backoff() }) {
     this.#api = api;
     this.#watermark = watermark;
     this.#open = open;
     this.#emit = emit;
     this.#refused = refused;
     this.#isVisible = isVisible;
+    this.#opened = opened;
     this.#backoff = backoff;
     this.#polling = new Polling(api, watermark, open, { actions: emit, refused, ended: (succeeded) => this.#polled(succeeded) });
   }
@@ -166,7 +169,9 @@ export class Stream {
     if (event.event === 'hello') {
       clearTimeout(patience);
       this.#polling.stop();
-      this.#heartbeat = JSON.parse(event.data).heartbeat_seconds * 1_000;
+      const { heartbeat_seconds, stream } = JSON.parse(event.data);
+      this.#heartbeat = heartbeat_seconds * 1_000;
+      this.#opened(stream);
       actions.push(this.#connected({ phase: 'live' }));
     }
     // The stream ends after this; an expired token is refused at the next attempt.

@@ -7,6 +7,7 @@ import { ConnectionLog } from './connection_log.js';
 import { Tabs } from './leader.js';
 import { MarkSaver } from './marks.js';
 import { isFinal, outcomeSentence } from './outcome.js';
+import { Presence } from './presence.js';
 import { Standing } from './standing.js';
 import { reduce, unsettled } from './store.js';
 import { Stream } from './stream.js';
@@ -21,6 +22,7 @@ export class Subscriber {
   #api;
   #archive;
   #standing;
+  #presence;
   #log = new ConnectionLog(Date.now());
   #tabs;
   #stream;
@@ -55,6 +57,7 @@ export class Subscriber {
       refused: (error) => this.#isOver || on.refused(error),
       isNeeded: () => isVisible() || this.#tabs.leads,
     });
+    this.#presence = new Presence(api, isVisible);
     this.#stream = new Stream({
       api,
       watermark: () => this.#state.watermark,
@@ -62,10 +65,15 @@ export class Subscriber {
       emit: (actions) => this.#apply(actions, true),
       refused: on.refused,
       isVisible,
+      opened: (stream) => this.#presence.opened(stream),
     });
     this.#tabs = new Tabs(session.userId, {
       lead: () => this.#stream.start(),
-      follow: () => this.#stream.stop(),
+      follow: () => {
+        this.#stream.stop();
+        this.#presence.stop();
+      },
+      beside: () => this.#presence.beside(true),
       message: (message) => this.#receive(message),
       state: () => this.#state,
     }, isVisible);
@@ -94,6 +102,7 @@ export class Subscriber {
     this.#isOver = true;
     clearTimeout(this.#timer);
     this.#stream.stop();
+    this.#presence.stop();
     this.#tabs.leave();
     this.#archive.stop();
     this.#standing.stop();
@@ -159,8 +168,15 @@ export class Subscriber {
   /** The tab is shown, or runs again. */
   shown() {
     this.retry();
+    this.#presence.look();
     this.#tabs.ask();
     this.#tick();
+  }
+
+  /** The tab is not shown any more. */
+  hidden() {
+    this.#presence.look();
+    if (!this.#tabs.leads) this.#tabs.send({ type: 'hidden' });
   }
 
   networkChanged() {
@@ -176,6 +192,7 @@ export class Subscriber {
   #receive(message) {
     if (message.type === 'state') this.#apply([message], false);
     else if (message.type === 'retry') this.retry();
+    else if (message.type === 'hidden') this.#presence.beside(false);
     else this.#apply(message.actions, this.#tabs.leads);
   }
 

@@ -1,11 +1,14 @@
 // Keeps the page's own files and serves them, so that the page opens at once, even
-// without the service; and shows notifications. Answers of /api/ are never kept here.
+// without the service; and shows notifications, those of the page and those that come by
+// Web Push while no page is open. Answers of /api/ are never kept here.
 //
 // The page asks from time to time whether there is a newer set of files, which is
 // used from the next load on.
 
 /** Name of the set of kept files. */
 const SET = 'signal_hub.shell';
+/** What this browser's push subscription is known by, see push.js; it is needed while nobody is signed in. */
+const PUSH_SET = 'signal_hub.push';
 const ROOT = new URL('./', self.registration.scope);
 
 /** More new signals than this at once are one notification. */
@@ -73,7 +76,47 @@ self.addEventListener('message', (event) => {
   if (event.data.type === 'settled') event.waitUntil(notifySettled(event.data.settled));
   if (event.data.type === 'session') event.waitUntil(notifySession(event.data.words));
   if (event.data.type === 'renew') event.waitUntil(announceRenewal());
+  if (event.data.type === 'push') event.waitUntil(keepPush(event.data.push));
 });
+
+self.addEventListener('push', (event) => event.waitUntil(notifyPushed(event.data)));
+
+// The browser or its push service replaced the subscription, or lost it.
+self.addEventListener('pushsubscriptionchange', (event) => event.waitUntil(movePush(event.newSubscription)));
+
+// Twice a day where the browser has it: newer files, and a subscription that was lost while nothing was open.
+self.addEventListener('periodicsync', (event) => event.waitUntil(Promise.all([announceRenewal(), checkPush()])));
+
+async function keepPush(push) {
+  const set = await caches.open(PUSH_SET);
+  if (push === null) await set.delete('push');
+  else await set.put('push', new Response(JSON.stringify(push)));
+}
+
+async function keptPush() {
+  const kept = await caches.match('push', { cacheName: PUSH_SET });
+  return kept === undefined ? null : kept.json();
+}
+
+async function checkPush() {
+  const subscription = await self.registration.pushManager.getSubscription();
+  await movePush(subscription);
+}
+
+/** Puts a subscription, else a new one, in the place of the one that the service knows. The secret of that one proves that this is the same browser. */
+async function movePush(given) {
+  const kept = await keptPush();
+  if (kept === null) return;
+  const { user, key, endpoint, auth } = kept;
+  const bytes = Uint8Array.from(atob(key.replaceAll('-', '+').replaceAll('_', '/')), (c) => c.charCodeAt(0));
+  const found = given ?? await self.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: bytes });
+  const subscription = found.toJSON();
+  if (subscription.endpoint === endpoint) return;
+  const body = JSON.stringify({ user, endpoint, auth, subscription });
+  const response = await fetch(new URL('api/push/moved', ROOT), { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+  // Otherwise the page tells the service when it is opened.
+  if (response.ok) await keepPush({ user, key, endpoint: subscription.endpoint, auth: subscription.keys.auth });
+}
 
 async function announceRenewal() {
   // If the service is not reached, the page asks again later.
@@ -107,8 +150,36 @@ async function notify(signals) {
   }
 }
 
-function show(title, text, tag, id) {
-  return self.registration.showNotification(title, { body: text, tag, icon: 'icon.svg', data: { id } });
+/** What came by Web Push. With what is shown already, a few signals are shown each, more are one notification. */
+async function notifyPushed(data) {
+  if (await isInView()) return;
+  const { count, signals } = read(data);
+  const tagOf = ({ signal_id }) => `signal-${signal_id}`;
+  const shown = (await self.registration.getNotifications()).filter(({ tag }) => tag === 'signals' || tag.startsWith('signal-'));
+  const others = shown.filter(({ tag }) => !signals.some((signal) => tagOf(signal) === tag));
+  const total = others.reduce((sum, { data: { count: of = 1 } }) => sum + of, count);
+  if (total <= SINGLE && count === signals.length) {
+    for (const signal of signals.toReversed()) await show(`${signal.signal_type} ${signal.symbol}`, body(signal), tagOf(signal), signal.signal_id);
+    return;
+  }
+  const newest = signals.map((signal) => `${signal.signal_type} ${signal.symbol}`).join(', ');
+  await show(total === 1 ? 'A new signal' : `${total} new signals`, newest && (count > signals.length ? `${newest} and others` : newest), 'signals', null, total);
+  for (const notification of others) if (notification.tag !== 'signals') notification.close();
+}
+
+/** A browser wants something to be shown for each message, also for one of another version. */
+function read(data) {
+  try {
+    const { count, signals } = data.json();
+    if (Number.isInteger(count) && Array.isArray(signals)) return { count, signals };
+  } catch {
+    // It is no message of the service.
+  }
+  return { count: 1, signals: [] };
+}
+
+function show(title, text, tag, id, count) {
+  return self.registration.showNotification(title, { body: text, tag, icon: 'icon.svg', data: { id, count } });
 }
 
 function body({ entry_price, stop_loss, take_profit, confidence }) {

@@ -37,7 +37,7 @@ pub const MARK: [Column; 5] = [
 ];
 
 /// What a notification says of a signal.
-const NOTICE: [Column; 8] = [
+const NOTICE: [Column; 7] = [
     Column::SignalId,
     Column::Symbol,
     Column::SignalType,
@@ -45,7 +45,6 @@ const NOTICE: [Column; 8] = [
     Column::EntryPrice,
     Column::StopLoss,
     Column::TakeProfit,
-    Column::ExpiresAt,
 ];
 
 /// No table has more columns that are used.
