@@ -19,12 +19,14 @@
 //! - `fan_out`: one bounded queue per client
 //! - `push`: notifications to browsers in which no page is in view
 //! - `app`: what all parts of a running service share
+//! - `alerts`: tells the operator by a webhook what is wrong
 //! - `replication`: follows the slot and feeds `fan_out`
 //! - `stream`: what one client is sent
 //! - `http`: the requests of clients and operators
 //! - `server`: starts everything, accepts connections, and ends in time
 #![forbid(unsafe_code)]
 
+mod alerts;
 mod app;
 mod auth;
 mod database;
@@ -74,6 +76,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         }
         Command::Serve(options) => block_on(server::serve(options)),
         Command::CreateSlot(source) => block_on(preflight::slot::create_by_command(&source)),
+        Command::TestAlert(options) => block_on(alerts::test(&options)),
         Command::DropSlot(source) => block_on(preflight::slot::drop_by_command(&source)),
     }
 }

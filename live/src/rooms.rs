@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// As in the list at the head of `lib.rs`.
-const ROOMS: [&str; 14] = [
+const ROOMS: [&str; 15] = [
     "error",
     "options",
     "log",
@@ -16,6 +16,7 @@ const ROOMS: [&str; 14] = [
     "fan_out",
     "push",
     "app",
+    "alerts",
     "replication",
     "stream",
     "http",

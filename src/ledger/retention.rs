@@ -17,6 +17,10 @@ const USERS: i64 = 500;
 const SIGNALS: i64 = 100;
 /// Rows of the history removed at most in one batch.
 const RUNS: i64 = 10_000;
+/// Age of runs that are added to the counters; a call by hand may be in a transaction that long.
+const COUNTED_AFTER: Duration = Duration::from_secs(3600);
+/// Age up to which a run is waited for whose signals are not all delivered.
+const FINISHED_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// What a purge has removed so far.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +157,9 @@ impl PurgeProgress {
 /// What later runs and signal_health go by stays at any age: the last run, the last good one, and
 /// those whose exchange is still to be left alone. Returns whether there is more to do.
 pub fn purge_runs(db: &Db, purged: &mut Purged) -> Result<bool, Failure> {
-    let Some(age) = settings::run_retention() else {
+    let age = settings::run_retention();
+    count_old_runs(db, age)?;
+    let Some(age) = age else {
         return Ok(false);
     };
     let removed = db.run(
@@ -168,6 +174,36 @@ pub fn purge_runs(db: &Db, purged: &mut Purged) -> Result<bool, Failure> {
     )?;
     purged.runs += removed;
     Ok(removed as i64 == RUNS)
+}
+
+/// Adds runs that will hardly change any more to the counters of signal_metrics: these must not fall
+/// when runs are purged, and need not count the same runs again whenever somebody reads them.
+fn count_old_runs(db: &Db, age: Option<Duration>) -> Result<(), Failure> {
+    let at_most = |limit: Duration| age.map_or(limit, |age| age.min(limit)).as_secs_f64();
+    db.run(
+        "WITH counted AS (
+             SELECT coalesce(max(through), 0) AS through FROM @extschema@.signal_run_totals
+         ), last AS (
+             SELECT c.through, max(r.run_id) AS run_id
+               FROM counted c JOIN @extschema@.signal_runs r ON r.run_id > c.through
+              WHERE r.started_at < clock_timestamp() - $1 * interval '1 second'
+                AND r.run_id < coalesce((
+                        SELECT min(o.run_id) FROM @extschema@.signal_runs o
+                         WHERE o.run_id > c.through AND o.finished_at IS NULL
+                           AND o.started_at > clock_timestamp() - $2 * interval '1 second'), 9223372036854775807)
+              GROUP BY c.through
+         )
+         INSERT INTO @extschema@.signal_run_totals AS t (name, labels, value, through)
+         SELECT n.name, n.labels, n.value, l.run_id
+           FROM last l CROSS JOIN LATERAL @extschema@.signal_hub_count_runs(l.through, l.run_id) n
+             ON CONFLICT (name, labels)
+             DO UPDATE SET value = t.value + excluded.value, through = excluded.through",
+        &[
+            at_most(COUNTED_AFTER).into(),
+            at_most(FINISHED_AFTER).into(),
+        ],
+    )?;
+    Ok(())
 }
 
 /// Removes a batch of expired signals and their rows. Returns whether there is more to do.

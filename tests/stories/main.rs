@@ -23,6 +23,7 @@ mod forecasts;
 mod health;
 mod instruments;
 mod late_joiners;
+mod metrics;
 mod numbers_used_before;
 mod other_encodings;
 mod outcomes_for_subscribers;

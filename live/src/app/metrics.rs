@@ -1,7 +1,7 @@
 //! Numbers for operators, in the text format of Prometheus.
 
-use crate::fan_out::FanOut;
-use crate::push::Push;
+use super::histogram::Histogram;
+use super::{App, UP};
 use std::fmt::Write;
 use std::fs;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -21,8 +21,22 @@ pub struct Metrics {
     pub lag: AtomicI64,
     /// How many times the replication stream was started.
     pub connections: AtomicU64,
+    /// From the commit of a signal to its handing over to a client's connection.
+    pub commit_to_sent: Histogram,
+    /// Messages to the webhook.
+    pub alerts: AlertCounts,
     /// When the monitor last came round.
     round: Mutex<Option<Instant>>,
+}
+
+/// What became of messages to the webhook.
+#[derive(Default)]
+pub struct AlertCounts {
+    pub sent: AtomicU64,
+    /// Attempts that failed.
+    pub failed: AtomicU64,
+    /// 1 while one is still to be sent.
+    pub pending: AtomicU64,
 }
 
 impl Metrics {
@@ -47,12 +61,8 @@ impl Metrics {
 }
 
 /// All numbers, as text.
-pub fn text(
-    metrics: &Metrics,
-    fan_out: &FanOut,
-    push: Option<&Push>,
-    is_replicating: bool,
-) -> String {
+pub fn text(app: &App) -> String {
+    let (metrics, fan_out, push) = (&app.metrics, &app.fan_out, app.push.as_deref());
     let count = |value: &AtomicU64| value.load(Ordering::Relaxed) as f64;
     let lag = metrics.lag.load(Ordering::Relaxed);
     let mut out = String::new();
@@ -103,7 +113,7 @@ pub fn text(
         "replication_connected",
         "gauge",
         "Whether rows come by replication, and all of them.",
-        f64::from(u8::from(is_replicating)),
+        flag(app.is_replicating()),
     );
     add(
         "replication_starts_total",
@@ -145,12 +155,51 @@ pub fn text(
         );
     }
     add(
+        "database_up",
+        "gauge",
+        "Whether the database answers, to the service and to clients.",
+        flag(*app.database_is.borrow() == UP),
+    );
+    add(
+        "slot_held",
+        "gauge",
+        "Whether a process reads the slot, as far as the database was asked.",
+        flag(app.log_report.borrow().is_some_and(|report| report.is_held)),
+    );
+    add(
+        "alerts_sent_total",
+        "counter",
+        "Messages that the webhook took.",
+        count(&metrics.alerts.sent),
+    );
+    add(
+        "alert_failures_total",
+        "counter",
+        "Attempts to send a message to the webhook that failed.",
+        count(&metrics.alerts.failed),
+    );
+    add(
+        "alerts_pending",
+        "gauge",
+        "Whether a message is still to be sent.",
+        count(&metrics.alerts.pending),
+    );
+    add(
         "resident_memory_bytes",
         "gauge",
         "Memory of this process.",
         resident().unwrap_or(0) as f64,
     );
+    metrics.commit_to_sent.write(
+        &mut out,
+        "signal_hub_live_commit_to_sent_seconds",
+        "From the commit of a signal to its handing over to the connection of a client.",
+    );
     out
+}
+
+fn flag(is_set: bool) -> f64 {
+    f64::from(u8::from(is_set))
 }
 
 /// Bytes of memory of this process, where proc(5) is mounted.

@@ -1,6 +1,8 @@
 //! What the parts of a running service share.
 
+pub mod database_metrics;
 pub mod health;
+pub mod histogram;
 pub mod mark_limit;
 pub mod metrics;
 pub mod track_record;
@@ -11,6 +13,7 @@ use crate::database::{Database, LogReport, Prices};
 use crate::fan_out::FanOut;
 use crate::options::Serve;
 use crate::push::Push;
+use database_metrics::DatabaseMetrics;
 use health::Health;
 use mark_limit::MarkLimit;
 use metrics::Metrics;
@@ -41,6 +44,8 @@ pub struct App {
     pub track_record: TrackRecord,
     /// Numbers for operators.
     pub metrics: Metrics,
+    /// Those that the database has.
+    pub database_metrics: DatabaseMetrics,
     /// The last report of the generator, with the time of the database.
     pub health: watch::Sender<Arc<Health>>,
     /// The latest prices; none while nobody is connected.

@@ -21,7 +21,7 @@ pub use operators::Order;
 pub use prices::Prices;
 pub use push::PushTarget;
 pub use refusal::Refusal;
-pub use reports::{Ended, Generator, HealthReport, LogReport, Page};
+pub use reports::{Condition, Ended, Generator, HealthReport, LogReport, Metric, Page};
 pub use statements::Statement;
 
 use crate::auth::Subscriber;
@@ -60,6 +60,8 @@ struct Texts {
     read_preferences: String,
     write_preferences: String,
     health: String,
+    condition: String,
+    metrics: String,
     log_report: String,
     prices: String,
     track_record: String,
@@ -103,6 +105,8 @@ impl Database {
                 read_preferences: Statement::ReadPreferences.text(schema),
                 write_preferences: Statement::WritePreferences.text(schema),
                 health: Statement::Health.text(schema),
+                condition: Statement::Condition.text(schema),
+                metrics: Statement::Metrics.text(schema),
                 log_report: Statement::LogReport.text(schema),
                 prices: Statement::Prices.text(schema),
                 track_record: Statement::TrackRecord.text(schema),
@@ -228,6 +232,23 @@ impl Database {
     pub async fn health(&self) -> Result<HealthReport, Refusal> {
         let own = self.connections.own().await?;
         HealthReport::new(&self.ask(&own, &self.texts.health, &[]).await?)
+    }
+
+    /// What the generator reports to operators.
+    pub async fn condition(&self) -> Result<Condition, Refusal> {
+        let own = self.connections.own().await?;
+        Condition::new(&self.ask(&own, &self.texts.condition, &[]).await?)
+    }
+
+    /// Numbers for monitoring.
+    pub async fn metrics(&self) -> Result<Vec<Metric>, Refusal> {
+        let own = self.connections.own().await?;
+        let work = async {
+            let statement = own.prepare_cached(&self.texts.metrics).await?;
+            own.query(&statement, &[]).await
+        };
+        let rows = self.connections.in_time(work).await?;
+        rows.iter().map(Metric::new).collect()
     }
 
     /// How far the log is, and whether nothing is missing in what is followed.

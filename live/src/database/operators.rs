@@ -35,6 +35,12 @@ pub enum Order<'a> {
     Resume,
 }
 
+/// What a call gives, as text.
+pub fn answer(schema: &str, call: &str) -> String {
+    let schema = escape_identifier(schema);
+    format!("SELECT {schema}.{call}::pg_catalog.text AS answer")
+}
+
 /// A statement with one text, a JSON object.
 pub fn look(schema: &str) -> String {
     let schema = escape_identifier(schema);

@@ -2,6 +2,7 @@
 
 use crate::database::refusal::Refusal;
 use crate::signal::{Column, Columns, OutcomeColumn, Row};
+use std::collections::BTreeMap;
 use std::time::Instant;
 use tokio_postgres::types::FromSql;
 
@@ -136,6 +137,46 @@ impl HealthReport {
                 times: value(answer, "times")?,
             },
             clock: value(answer, "clock")?,
+        })
+    }
+}
+
+/// The state of the generator, for operators.
+pub struct Condition {
+    pub state: String,
+    pub is_healthy: bool,
+    /// In words, which subscribers must not see.
+    pub message: String,
+}
+
+impl Condition {
+    /// The answer to [`super::Statement::Condition`].
+    pub(super) fn new(answer: &tokio_postgres::Row) -> Result<Self, Refusal> {
+        Ok(Self {
+            state: value(answer, "state")?,
+            is_healthy: value(answer, "healthy")?,
+            message: value(answer, "message")?,
+        })
+    }
+}
+
+/// A number for monitoring, see `signal_metrics`.
+pub struct Metric {
+    pub name: String,
+    pub labels: BTreeMap<String, String>,
+    pub value: f64,
+    pub help: String,
+}
+
+impl Metric {
+    /// A row of the answer to [`super::Statement::Metrics`].
+    pub(super) fn new(answer: &tokio_postgres::Row) -> Result<Self, Refusal> {
+        let labels = serde_json::from_str(value(answer, "labels")?);
+        Ok(Self {
+            name: value(answer, "name")?,
+            labels: labels.map_err(|error| Refusal::Failed(format!("column labels: {error}")))?,
+            value: value(answer, "value")?,
+            help: value(answer, "help")?,
         })
     }
 }

@@ -95,6 +95,22 @@ statements! { |schema|
         schema = escape_identifier(schema),
     ),
 
+    /// What the generator reports to operators.
+    Condition => format!(
+        "SELECT state::pg_catalog.text AS state, healthy::boolean AS healthy,
+                coalesce(message, '')::pg_catalog.text AS message
+           FROM {schema}.signal_health",
+        schema = escape_identifier(schema),
+    ),
+
+    /// Numbers for monitoring.
+    Metrics => format!(
+        "SELECT name::pg_catalog.text AS name, labels::pg_catalog.text AS labels,
+                value::double precision AS value, help::pg_catalog.text AS help
+           FROM {schema}.signal_metrics",
+        schema = escape_identifier(schema),
+    ),
+
     /// Whether signals reach a subscriber, and why not, as a JSON object.
     SubscriberStatus => format!(
         "SELECT pg_catalog.to_jsonb(s)::pg_catalog.text AS status FROM {schema}.subscriber_status() s",
@@ -157,22 +173,13 @@ statements! { |schema|
     ),
 
     /// Makes a run.
-    Run => format!(
-        "SELECT {schema}.generate_signals_now()::pg_catalog.text AS answer",
-        schema = escape_identifier(schema),
-    ),
+    Run => operators::answer(schema, "generate_signals_now()"),
 
     /// Pauses runs.
-    Pause => format!(
-        "SELECT {schema}.pause_signals($1::pg_catalog.text)::pg_catalog.text AS answer",
-        schema = escape_identifier(schema),
-    ),
+    Pause => operators::answer(schema, "pause_signals($1::pg_catalog.text)"),
 
     /// Ends a pause.
-    Resume => format!(
-        "SELECT {schema}.resume_signals()::pg_catalog.text AS answer",
-        schema = escape_identifier(schema),
-    ),
+    Resume => operators::answer(schema, "resume_signals()"),
 
     /// Adds a browser of a subscriber, or gives it other keys.
     StorePush => format!(

@@ -23,11 +23,16 @@ pub const QUEUE_BYTES: usize = 512 * 1024;
 /// Most streams of one subscriber, who may have several browsers and devices.
 const PER_USER: usize = 32;
 
+/// When a transaction committed, by the clock of the database, in microseconds since 1970.
+pub type CommitTime = i64;
+
 /// What is in a queue, in the order in which it happened.
 #[derive(Clone, Debug)]
 pub enum Message {
     /// An event as it goes over the wire.
     Event(Bytes),
+    /// The same of a signal, with the time of its commit.
+    Signal(Bytes, CommitTime),
     /// Everything that these transactions wrote has been queued.
     Ended(Ended),
     /// Rows may be missing here: read from the last resume point on.
@@ -144,16 +149,17 @@ impl FanOut {
     /// Queues an event for the clients of a subscriber, and returns how many got it. The event is
     /// made once, and only if there is a client.
     pub fn send<E>(&self, user: &Uuid, event: impl FnOnce() -> Result<Bytes, E>) -> Result<u64, E> {
-        self.send_to(user, || event().map(|event| (event, None)))
+        self.send_to(user, None, || event().map(|event| (event, None)))
     }
 
     /// The same of a signal, whose outcome the clients await from now on.
     pub fn send_signal<E>(
         &self,
         user: &Uuid,
+        committed: CommitTime,
         event: impl FnOnce() -> Result<(Bytes, Signal), E>,
     ) -> Result<u64, E> {
-        self.send_to(user, || {
+        self.send_to(user, Some(committed), || {
             event().map(|(event, signal)| (event, Some(signal)))
         })
     }
@@ -161,6 +167,7 @@ impl FanOut {
     fn send_to<E>(
         &self,
         user: &Uuid,
+        committed: Option<CommitTime>,
         event: impl FnOnce() -> Result<(Bytes, Option<Signal>), E>,
     ) -> Result<u64, E> {
         if self.count.load(Ordering::Relaxed) == 0 {
@@ -176,7 +183,11 @@ impl FanOut {
             if let Some(signal) = &signal {
                 queue.awaited.add(signal.number, signal.symbol.as_deref());
             }
-            queue.push(Message::Event(event.clone()), event.len())
+            let message = match committed {
+                Some(committed) => Message::Signal(event.clone(), committed),
+                None => Message::Event(event.clone()),
+            };
+            queue.push(message, event.len())
         });
         let sent = queues.len() as u64;
         self.count_dropped(before - queues.len());
@@ -357,7 +368,7 @@ impl Subscription {
     }
 
     fn uncount(&self, message: Option<Message>) -> Option<Message> {
-        if let Some(Message::Event(event)) = &message {
+        if let Some(Message::Event(event) | Message::Signal(event, _)) = &message {
             self.state.bytes.fetch_sub(event.len(), Ordering::Relaxed);
         }
         message

@@ -13,7 +13,7 @@ fn send(fan_out: &FanOut, number: u128, text: &'static str) -> u64 {
 fn texts(subscription: &mut Subscription) -> Vec<Bytes> {
     let events = std::iter::from_fn(|| subscription.receive_now());
     let events = events.filter_map(|message| match message {
-        Message::Event(bytes) => Some(bytes),
+        Message::Event(bytes) | Message::Signal(bytes, _) => Some(bytes),
         _ => None,
     });
     events.collect()
@@ -124,7 +124,7 @@ fn an_outcome_goes_to_the_clients_that_await_it_until_it_is_final() {
     let mut reader = fan_out.subscribe(user(2)).expect("room");
     let mut other = fan_out.subscribe(user(3)).expect("room");
     let signal = || Ok::<_, Infallible>((Bytes::from_static(b"signal"), of(7, "AUSDT")));
-    assert_eq!(fan_out.send_signal(&user(1), signal), Ok(1));
+    assert_eq!(fan_out.send_signal(&user(1), 0, signal), Ok(1));
     let held = [(5, "BUSDT"), (6, "CUSDT"), (7, "AUSDT")];
     reader.await_outcomes(held.map(|(number, symbol)| of(number, symbol)), &[5]);
     assert_eq!(

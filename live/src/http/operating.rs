@@ -61,7 +61,7 @@ pub async fn page(State(app): Shared) -> Response {
 /// Numbers in the format of Prometheus.
 pub async fn metrics(State(app): Shared) -> Response {
     let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    let push = app.push.as_deref();
-    let text = numbers::text(&app.metrics, &app.fan_out, push, app.is_replicating());
-    (headers, text).into_response()
+    let own = numbers::text(&app);
+    let of_database = app.database_metrics.text(&app.database).await;
+    (headers, own + &of_database).into_response()
 }

@@ -1,12 +1,14 @@
 //! The command line, the environment and the configuration file. Each option exists once, below: its name, its variable,
 //! its default and its help. A test compares README.md with them.
 
+mod alerts;
 mod database_url;
 mod encryption;
 mod file;
 mod push;
 mod session;
 
+pub use alerts::{AlertFormat, AlertOptions, AlertUrl};
 use clap::builder::Resettable;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 pub use database_url::DatabaseAddress;
@@ -49,6 +51,8 @@ pub enum Command {
     CreateSlot(Source),
     /// Drop the replication slot; a slot that nobody reads keeps WAL until the disk is full
     DropSlot(Source),
+    /// Send a message to the webhook of --alert-url
+    TestAlert(AlertOptions),
     /// Print a token that signs a subscriber in, for demos and tests
     Token(TokenOrder),
     /// Print a new key for --vapid-key-file
@@ -123,6 +127,8 @@ pub struct Serve {
     pub session: SessionOptions,
     #[command(flatten)]
     pub push: PushOptions,
+    #[command(flatten)]
+    pub alerts: AlertOptions,
     /// Most streams at the same time
     #[arg(long, env = "SIGNAL_HUB_LIVE_MAX_CLIENTS", value_name = "NUMBER")]
     #[arg(default_value = "10000", value_parser = clap::value_parser!(u32).range(1..))]

@@ -4,7 +4,7 @@ use super::broken::Broken;
 use super::pgoutput::{Change, Malformed, Tables};
 use crate::app::{App, STREAMING};
 use crate::database::{Ended, LogReport, publication};
-use crate::fan_out::Signal;
+use crate::fan_out::{CommitTime, Signal};
 use crate::signal::{Column, OutcomeColumn, Row, event};
 use pgwire_replication::{Lsn, ReplicationEvent};
 use std::collections::HashMap;
@@ -14,6 +14,9 @@ use tracing::info;
 
 /// Rows that are counted together.
 pub const ROWS_AT_ONCE: u32 = 1024;
+
+/// The server counts from 2000, this service from 1970; in microseconds.
+const SINCE_1970: i64 = 946_684_800_000_000;
 
 /// Reads one stream.
 pub struct Reader<'a> {
@@ -28,6 +31,8 @@ pub struct Reader<'a> {
     waiting: Option<Ended>,
     /// Between the begin and the commit of a transaction.
     is_inside: bool,
+    /// When the present or last transaction committed.
+    committed: CommitTime,
     /// Everything that committed before this place has been queued.
     position: Lsn,
     /// Rows that are not counted yet.
@@ -50,6 +55,7 @@ impl<'a> Reader<'a> {
             was_unheld: false,
             waiting: None,
             is_inside: false,
+            committed: 0,
             position: Lsn::ZERO,
             rows: 0,
             shown: HashMap::new(),
@@ -63,8 +69,11 @@ impl<'a> Reader<'a> {
                 self.queue(&data)?;
                 Ok(None)
             }
-            ReplicationEvent::Begin { .. } => {
+            ReplicationEvent::Begin {
+                commit_time_micros, ..
+            } => {
                 self.is_inside = true;
+                self.committed = commit_time_micros.saturating_add(SINCE_1970);
                 Ok(None)
             }
             ReplicationEvent::Commit { end_lsn, .. } => {
@@ -93,7 +102,7 @@ impl<'a> Reader<'a> {
                 if let Some(push) = &self.app.push {
                     push.offer(user, || tuple.row())?;
                 }
-                fan_out.send_signal(&user, || {
+                fan_out.send_signal(&user, self.committed, || {
                     let row = tuple.row()?;
                     let number = row.get(Column::SignalId).and_then(|id| id.parse().ok());
                     let signal = Signal {

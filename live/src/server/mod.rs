@@ -7,6 +7,8 @@ mod pushing;
 mod sockets;
 mod watchers;
 
+use crate::alerts;
+use crate::app::database_metrics::DatabaseMetrics;
 use crate::app::health::Health;
 use crate::app::mark_limit::MarkLimit;
 use crate::app::metrics::Metrics;
@@ -59,6 +61,7 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
         unread: Unread::default(),
         track_record: TrackRecord::default(),
         metrics: Metrics::default(),
+        database_metrics: DatabaseMetrics::default(),
         health: watch::Sender::new(Health::unknown()),
         prices: watch::Sender::default(),
         log_report: watch::Sender::new(None),
@@ -78,6 +81,7 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
     let mut following = tokio::spawn(replication::follow(Arc::clone(&app)));
     tokio::spawn(watchers::keep(Arc::clone(&app)));
     tokio::spawn(prices::watch(Arc::clone(&app)));
+    tokio::spawn(alerts::watch(Arc::clone(&app)));
     info!("listening on http://{address}");
     let ended = |what| Failure::Other(format!("{what} ended by itself"));
     let connections = tokio::select! {

@@ -2,11 +2,11 @@
 
 use super::Refused;
 use super::progress::{Progress, Step};
-use crate::app::health::Health;
+use crate::app::health::{self, Health};
 use crate::app::{App, unread};
 use crate::auth::Subscriber;
 use crate::database::{Ended, Page, Prices};
-use crate::fan_out::{Message, Signal, Subscription};
+use crate::fan_out::{CommitTime, Message, Signal, Subscription};
 use crate::signal::{Column, OutcomeColumn, Watermark, event};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -58,6 +58,8 @@ pub struct Client {
     timer: Pin<Box<Sleep>>,
     /// What is sent next.
     out: Vec<u8>,
+    /// When the signals in it were committed.
+    committed: Vec<CommitTime>,
     is_finished: bool,
 }
 
@@ -104,6 +106,7 @@ impl Client {
             expires: now + left,
             timer: Box::pin(tokio::time::sleep(HEARTBEAT)),
             out: Vec::new(),
+            committed: Vec::new(),
             is_finished: false,
             app,
             subscriber,
@@ -131,7 +134,21 @@ impl Client {
             }
             self.wait().await;
         }
+        self.count_sent();
         Some(std::mem::take(&mut self.out).into())
+    }
+
+    /// Counts how long signals took, by the clock of the database.
+    fn count_sent(&mut self) {
+        if self.committed.is_empty() {
+            return;
+        }
+        let now = health::local_clock() + self.health.borrow().offset;
+        for committed in self.committed.drain(..) {
+            let took = (now - committed as f64 / 1e6).max(0.0);
+            let took = Duration::try_from_secs_f64(took).unwrap_or_default();
+            self.app.metrics.commit_to_sent.observe(took);
+        }
     }
 
     /// Waits until something happens, and writes the events that follow from it.
@@ -174,6 +191,10 @@ impl Client {
         while let Some(message) = next {
             match message {
                 Message::Event(event) => self.out.extend_from_slice(&event),
+                Message::Signal(event, committed) => {
+                    self.out.extend_from_slice(&event);
+                    self.committed.push(committed);
+                }
                 Message::Ended(ended) => self.take_ended(ended),
                 Message::Gap => {
                     self.progress = Progress::Reading;

@@ -7,6 +7,7 @@
 
 use signal_hub_harness::{cluster, scene, service, shop, wait};
 
+mod alerts;
 mod client;
 
 mod catching_up;

@@ -60,6 +60,21 @@ fn health_and_numbers_are_those_of_the_database_and_the_service() {
     assert!(service.metric("resident_memory_bytes") > 1e6);
     assert!(service.metric("last_row_timestamp_seconds") > 1.7e9);
     assert!(service.metric("replication_lag_bytes") >= 0.0);
+    assert_eq!(service.metric("commit_to_sent_seconds_count"), 1.0);
+    let sent = service.metric("commit_to_sent_seconds_sum");
+    assert!(sent > 0.0 && sent < 5.0, "{sent}");
+    // And those of the database.
+    let all = service.get("/metrics", None).body_mut().read_to_string();
+    let all = all.expect("text");
+    for line in [
+        "# TYPE signal_hub_run_stage_seconds histogram",
+        "signal_hub_run_stage_seconds_count{stage=\"record\"} 1",
+        "signal_hub_signals_total 1",
+        "signal_hub_slot_active{slot=\"signal_hub_live\"} 1",
+        "signal_hub_state{state=\"not_preloaded\"} 1",
+    ] {
+        assert!(all.lines().any(|l| l == line), "{line}: {all}");
+    }
 
     let token = service.token(2);
     // Not preloaded: this test makes signals by hand.

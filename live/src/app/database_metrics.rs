@@ -1,0 +1,112 @@
+//! The numbers of signal_metrics, as they were when somebody last asked.
+
+use crate::database::{Database, Metric};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+
+/// They are read again when somebody asks after this time: `/metrics` needs no token, and must not
+/// be a way to make the database work.
+const KEPT: Duration = Duration::from_secs(2);
+
+/// See the head of this file.
+#[derive(Default)]
+pub struct DatabaseMetrics(Mutex<Option<(Instant, String)>>);
+
+impl DatabaseMetrics {
+    /// The numbers in the format of Prometheus; nothing while the database does not answer, which
+    /// the numbers of the service say.
+    pub async fn text(&self, database: &Database) -> String {
+        let mut last = self.0.lock().await;
+        if let Some((read, text)) = &*last
+            && read.elapsed() < KEPT
+        {
+            return text.clone();
+        }
+        let metrics = database.metrics().await.unwrap_or_default();
+        let text = text(&metrics);
+        *last = Some((Instant::now(), text.clone()));
+        text
+    }
+}
+
+/// All parts of one metric stand together, as the format demands.
+fn text(metrics: &[Metric]) -> String {
+    let mut families: BTreeMap<&str, Vec<&Metric>> = BTreeMap::new();
+    for metric in metrics {
+        families
+            .entry(family(&metric.name))
+            .or_default()
+            .push(metric);
+    }
+    let mut out = String::new();
+    for (name, parts) in families {
+        let kind = match parts.iter().any(|part| part.name != name) {
+            true => "histogram",
+            false if name.ends_with("_total") => "counter",
+            false => "gauge",
+        };
+        let help = parts.first().map_or("", |part| &part.help);
+        let help = help.replace('\\', r"\\").replace('\n', r"\n");
+        // Writing to a string does not fail.
+        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for part in parts {
+            let _ = writeln!(out, "{}{} {}", part.name, labels(part), part.value);
+        }
+    }
+    out
+}
+
+/// The metric that a name is a part of.
+fn family(name: &str) -> &str {
+    let parts = ["_bucket", "_sum", "_count"];
+    let base = parts.iter().find_map(|part| name.strip_suffix(part));
+    base.filter(|base| base.ends_with("_seconds"))
+        .unwrap_or(name)
+}
+
+fn labels(metric: &Metric) -> String {
+    let pair = |(name, value): (&String, &String)| {
+        let value = value.replace('\\', r"\\").replace('"', "\\\"");
+        format!("{name}=\"{}\"", value.replace('\n', r"\n"))
+    };
+    match metric.labels.is_empty() {
+        true => String::new(),
+        false => {
+            let pairs: Vec<String> = metric.labels.iter().map(pair).collect();
+            format!("{{{}}}", pairs.join(","))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_histogram_stand_together_and_labels_are_quoted() {
+        let metric = |name: &str, labels: &[(&str, &str)], value| Metric {
+            name: name.to_owned(),
+            labels: labels
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            value,
+            help: "Help.".to_owned(),
+        };
+        let all = [
+            metric("a_seconds_bucket", &[("le", "1"), ("stage", "x")], 1.0),
+            metric("b_total", &[("slot", "q\"\\")], 2.0),
+            metric("a_seconds_sum", &[], 0.5),
+            metric("age_seconds", &[], 3.0),
+        ];
+        assert_eq!(
+            text(&all),
+            "# HELP a_seconds Help.\n# TYPE a_seconds histogram\n\
+             a_seconds_bucket{le=\"1\",stage=\"x\"} 1\na_seconds_sum 0.5\n\
+             # HELP age_seconds Help.\n# TYPE age_seconds gauge\nage_seconds 3\n\
+             # HELP b_total Help.\n# TYPE b_total counter\nb_total{slot=\"q\\\"\\\\\"} 2\n"
+        );
+    }
+}

@@ -1,0 +1,70 @@
+//! Numbers for exporters that query SQL.
+
+use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::scene::{SOON, by_itself, rising_market, subscribe};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::wait::eventually;
+use std::time::Duration;
+
+fn metric(session: &mut Session, name: &str, labels: &str) -> f64 {
+    session.one(&format!(
+        "SELECT value FROM signal_metrics WHERE name = 'signal_hub_{name}' AND labels = '{labels}'"
+    ))
+}
+
+#[test]
+fn a_monitor_reads_numbers_that_do_not_fall_when_runs_are_purged() {
+    let market = rising_market();
+    let cluster = by_itself(&market)
+        .set("signal_hub.run_retention", "1d")
+        .start();
+    let mut admin = cluster.session(POSTGRES);
+    admin
+        .run("CREATE EXTENSION signal_hub; CREATE ROLE monitor LOGIN; GRANT pg_monitor TO monitor");
+    subscribe(&mut admin, "MAX", 1, 3);
+    // A year of a busy server, most of it purged within seconds.
+    admin.run(
+        "INSERT INTO signal_runs (trigger, status, started_at, finished_at, fetch_ms, signals_generated, deliveries)
+         SELECT 'worker', CASE WHEN i % 10 = 0 THEN 'failed' ELSE 'ok' END, t, t, 30, 1, 2
+           FROM generate_series(1, 1000) i CROSS JOIN LATERAL (SELECT now() - i * interval '8 hours') AS a (t)",
+    );
+    let mut monitor = cluster.session_as("monitor", POSTGRES);
+    assert!(metric(&mut monitor, "runs_total", r#"{"status": "failed"}"#) >= 100.0);
+    eventually(Duration::from_secs(30), "old runs are purged", || {
+        admin.one::<bool>(
+            "SELECT NOT EXISTS (SELECT FROM signal_runs WHERE started_at < now() - interval '25 hours')
+                AND EXISTS (SELECT FROM user_signals)",
+        )
+    });
+    for (name, labels, least) in [
+        ("runs_total", r#"{"status": "ok"}"#, 901.0),
+        ("runs_total", r#"{"status": "failed"}"#, 100.0),
+        ("signals_total", "{}", 1001.0),
+        ("deliveries_total", "{}", 2003.0),
+        ("run_stage_seconds_count", r#"{"stage": "fetch"}"#, 1001.0),
+        ("run_stage_seconds_sum", r#"{"stage": "fetch"}"#, 30.0),
+        (
+            "run_stage_seconds_bucket",
+            r#"{"stage": "fetch", "le": "0.05"}"#,
+            1000.0,
+        ),
+        ("worker_up", "{}", 1.0),
+        ("symbols_judged", "{}", 1.0),
+    ] {
+        let value = eventually(SOON, "the number is there", || {
+            let value = metric(&mut monitor, name, labels);
+            (value >= least).then_some(value)
+        });
+        // Runs go on meanwhile, and none is counted twice.
+        assert!(value < least + 100.0, "{name} {labels}: {value}");
+    }
+    let broken: Vec<String> = monitor.list(
+        "SELECT name FROM signal_metrics
+          WHERE name !~ '^signal_hub_[a-z0-9_]+$' OR help IS NULL OR value IS NULL
+             OR name = 'signal_hub_run_stage_seconds_bucket' AND labels ->> 'le' = '+Inf'
+            AND value <> (SELECT c.value FROM signal_metrics c
+                           WHERE c.name = 'signal_hub_run_stage_seconds_count'
+                             AND c.labels ->> 'stage' = signal_metrics.labels ->> 'stage')",
+    );
+    assert!(broken.is_empty(), "{broken:?}");
+}
