@@ -131,40 +131,45 @@ async function isInView() {
 
 async function notifySettled(settled) {
   if (await isInView()) return;
-  if (settled.length > SINGLE) await show(`${settled.length} signals were settled`, '', 'settled', null);
-  else for (const { id, words } of settled) await show('Settled', words, `settled-${id}`, id);
+  if (settled.length > SINGLE) await show(`${settled.length} signals were settled`, '', 'settled');
+  else for (const { id, words } of settled) await show('Settled', words, `settled-${id}`, { id });
 }
 
 async function notifySession(words) {
-  if (!await isInView()) await show('Sign-in', words, 'session', null);
+  if (!await isInView()) await show('Sign-in', words, 'session');
 }
 
 async function notify(signals) {
   if (await isInView()) return;
   if (signals.length > SINGLE) {
-    await show(`${signals.length} new signals`, signals.map((signal) => `${signal.signal_type} ${signal.symbol}`).join(', '), 'signals', null);
+    const ids = signals.map(({ signal_id }) => signal_id);
+    await show(`${signals.length} new signals`, names(signals), 'signals', { count: signals.length, ids });
     return;
   }
-  for (const signal of signals) {
-    await show(`${signal.signal_type} ${signal.symbol}`, body(signal), `signal-${signal.signal_id}`, signal.signal_id);
-  }
+  for (const signal of signals) await showOne(signal);
 }
 
-/** What came by Web Push. With what is shown already, a few signals are shown each, more are one notification. */
+/** What came by Web Push. With what is shown already, a few signals are shown each, more are one notification.
+ * A page that is open and not in view notifies, too, and sooner: what it told is not counted again. */
 async function notifyPushed(data) {
   if (await isInView()) return;
   const { count, signals } = read(data);
-  const tagOf = ({ signal_id }) => `signal-${signal_id}`;
+  const ids = signals.map(({ signal_id }) => signal_id);
   const shown = (await self.registration.getNotifications()).filter(({ tag }) => tag === 'signals' || tag.startsWith('signal-'));
-  const others = shown.filter(({ tag }) => !signals.some((signal) => tagOf(signal) === tag));
-  const total = others.reduce((sum, { data: { count: of = 1 } }) => sum + of, count);
-  if (total <= SINGLE && count === signals.length) {
-    for (const signal of signals.toReversed()) await show(`${signal.signal_type} ${signal.symbol}`, body(signal), tagOf(signal), signal.signal_id);
+  const same = shown.find((notification) => ids.length > 0 && notification.data.ids?.includes(ids[0]));
+  if (same !== undefined) {
+    await show(same.title, same.body, same.tag, same.data);
     return;
   }
-  const newest = signals.map((signal) => `${signal.signal_type} ${signal.symbol}`).join(', ');
-  await show(total === 1 ? 'A new signal' : `${total} new signals`, newest && (count > signals.length ? `${newest} and others` : newest), 'signals', null, total);
-  for (const notification of others) if (notification.tag !== 'signals') notification.close();
+  const others = shown.filter((notification) => !ids.includes(notification.data.id));
+  const total = others.reduce((sum, { data: { count: of = 1 } }) => sum + of, count);
+  if (total <= SINGLE && count === signals.length) {
+    for (const signal of signals.toReversed()) await showOne(signal);
+    return;
+  }
+  const text = count > signals.length && signals.length > 0 ? `${names(signals)} and others` : names(signals);
+  await show(total === 1 ? 'A new signal' : `${total} new signals`, text, 'signals', { count: total, ids });
+  for (const notification of shown) if (notification.tag !== 'signals') notification.close();
 }
 
 /** A browser wants something to be shown for each message, also for one of another version. */
@@ -178,8 +183,18 @@ function read(data) {
   return { count: 1, signals: [] };
 }
 
-function show(title, text, tag, id, count) {
-  return self.registration.showNotification(title, { body: text, tag, icon: 'icon.svg', data: { id, count } });
+function names(signals) {
+  return signals.map(({ signal_type, symbol }) => `${signal_type} ${symbol}`).join(', ');
+}
+
+function showOne(signal) {
+  const id = signal.signal_id;
+  return show(`${signal.signal_type} ${signal.symbol}`, body(signal), `signal-${id}`, { id, ids: [id] });
+}
+
+/** `data`: the signal to open, if it is about one; how many it is about; and which of them. */
+function show(title, text, tag, data = {}) {
+  return self.registration.showNotification(title, { body: text, tag, icon: 'icon.svg', data: { id: null, ...data } });
 }
 
 function body({ entry_price, stop_loss, take_profit, confidence }) {

@@ -5,7 +5,7 @@ use crate::database::Refusal;
 use crate::push::{News, Push, Report, message_of};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
 use tracing::warn;
 use uuid::Uuid;
@@ -15,6 +15,8 @@ const COLLECT: Duration = Duration::from_secs(1);
 /// Between two questions who has push subscriptions; those that come by this service are known at
 /// once.
 const LEARN_EVERY: Duration = Duration::from_secs(30);
+/// Where so many have that the answer takes long, at least this many times as long.
+const IDLE_PART: u32 = 100;
 /// Subscribers that are asked for at once.
 const AT_ONCE: usize = 500;
 /// Results that are recorded at once, and how long they are collected.
@@ -33,19 +35,21 @@ pub async fn keep(app: Arc<App>, reports: Receiver<Report>) {
         () = notify(&app, push) => {}
         () = record(&app, reports) => {}
         () = async {
+            let mut took = Duration::ZERO;
             loop {
-                tokio::time::sleep(LEARN_EVERY).await;
-                learn(&app).await;
+                tokio::time::sleep(LEARN_EVERY.max(took * IDLE_PART)).await;
+                took = learn(&app).await;
             }
         } => {}
         () = app.ending() => {}
     }
 }
 
-/// Asks who has push subscriptions.
-pub async fn learn(app: &App) {
+/// Asks who has push subscriptions; returns how long that took.
+pub async fn learn(app: &App) -> Duration {
+    let began = Instant::now();
     let Some(push) = &app.push else {
-        return;
+        return Duration::ZERO;
     };
     match app.database.push_subscribers().await {
         Ok(all) => push.known().replace(all),
@@ -53,6 +57,7 @@ pub async fn learn(app: &App) {
         Err(Refusal::Away(_) | Refusal::Busy) => {}
         Err(why) => warn!("it is not known who has push subscriptions: {why}"),
     }
+    began.elapsed()
 }
 
 async fn notify(app: &App, push: &Push) {

@@ -141,6 +141,14 @@ describe('push', () => {
     assert.equal((await client.notifications()).length, 1);
     await client.push('no message of the service');
     await eventually('one more', async () => (await client.notifications())[0].title === '7 new signals');
+    // A page that is open and not in view has told of them already.
+    await client.within(async () => {
+      for (const shown of await self.registration.getNotifications()) shown.close();
+      const row = { signal_type: 'LONG', symbol: 'X', entry_price: null, confidence: '1' };
+      await notify([11, 12, 13, 14].map((signal_id) => ({ signal_id, ...row })));
+    });
+    await client.push(JSON.stringify({ count: 4, signals: [14, 13, 12].map((signal_id) => ({ signal_id, signal_type: 'LONG', symbol: 'X' })) }));
+    await stays('counted once', async () => (await client.notifications()).map(({ title }) => title).join() === '4 new signals', 500);
 
     const open = await someone.openAnother();
     await live(open);
