@@ -19,12 +19,14 @@ pub const AT_ONCE: usize = 16;
 const WAITING: usize = 20_000;
 /// Messages that wait to be sent again.
 const WAITING_AGAIN: usize = 5_000;
-/// How many times a message is sent.
-const ATTEMPTS: u32 = 5;
+/// How many times a message is sent, while its signal is open.
+const ATTEMPTS: u32 = 8;
 /// The pause before the second time; each is four times the one before.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
-/// No push service is waited for longer than this.
+/// No message waits longer for its next time, whatever a push service asks for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+/// A push service is tried again after this time, unless it asks for more.
+const LONGEST_REST: Duration = Duration::from_secs(60);
 /// So many failures, one after the other, are of the push service and not of a message.
 const IN_A_ROW: u32 = 3;
 
@@ -53,7 +55,40 @@ pub struct Lane {
 /// Failures since the last message that was accepted.
 struct Trouble {
     in_a_row: u32,
+    rests: u32,
     rests_until: Instant,
+}
+
+impl Trouble {
+    fn new(now: Instant) -> Self {
+        Self {
+            in_a_row: 0,
+            rests: 0,
+            rests_until: now,
+        }
+    }
+
+    fn end(&mut self) {
+        self.in_a_row = 0;
+        self.rests = 0;
+    }
+
+    /// Returns whether it is left alone for the first time. What was under way when that began
+    /// fails as well, and says nothing more.
+    fn grow(&mut self, now: Instant, asked: Option<Duration>) -> bool {
+        if now < self.rests_until {
+            return false;
+        }
+        self.in_a_row += 1;
+        if self.in_a_row < IN_A_ROW {
+            return false;
+        }
+        self.rests += 1;
+        let rest = pause(self.rests, None).min(LONGEST_REST);
+        let asked = asked.unwrap_or_default().min(LONGEST_PAUSE);
+        self.rests_until = now + rest.max(asked);
+        self.rests == 1
+    }
 }
 
 impl Lane {
@@ -63,10 +98,7 @@ impl Lane {
         let lane = Arc::new(Self {
             sender,
             again: Arc::new(Semaphore::new(WAITING_AGAIN)),
-            trouble: Mutex::new(Trouble {
-                in_a_row: 0,
-                rests_until: Instant::now(),
-            }),
+            trouble: Mutex::new(Trouble::new(Instant::now())),
         });
         let (shared, started) = (Arc::clone(shared), Arc::clone(&lane));
         tokio::spawn(async move {
@@ -164,19 +196,11 @@ impl Lane {
     }
 
     fn note_success(&self) {
-        self.with_trouble(|trouble| trouble.in_a_row = 0);
+        self.with_trouble(Trouble::end);
     }
 
     fn note_failure(&self, wait: Option<Duration>, why: &str, address: &Uri) {
-        let failures = self.with_trouble(|trouble| {
-            trouble.in_a_row += 1;
-            if trouble.in_a_row >= IN_A_ROW {
-                let until = Instant::now() + pause(trouble.in_a_row - IN_A_ROW + 1, wait);
-                trouble.rests_until = trouble.rests_until.max(until);
-            }
-            trouble.in_a_row
-        });
-        if failures == IN_A_ROW {
+        if self.with_trouble(|trouble| trouble.grow(Instant::now(), wait)) {
             let host = address.host().unwrap_or_default();
             warn!("push service {host} does not work, and is left alone for a while: {why}");
         }
@@ -207,6 +231,29 @@ fn pause(failures: u32, asked: Option<Duration>) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_push_service_that_does_not_work_is_left_alone_for_longer_each_time() {
+        let mut now = Instant::now();
+        let mut trouble = Trouble::new(now);
+        assert!(!trouble.grow(now, None) && !trouble.grow(now, None));
+        assert!(trouble.grow(now, None));
+        // All that was under way.
+        assert!((0..AT_ONCE).all(|_| !trouble.grow(now, None)));
+        for (least, most) in [(2.0, 2.4), (8.0, 9.6), (32.0, 38.4), (60.0, 60.0)] {
+            let rest = (trouble.rests_until - now).as_secs_f64();
+            assert!((least..=most).contains(&rest), "{rest}");
+            now = trouble.rests_until;
+            assert!(!trouble.grow(now, None), "it was said already");
+        }
+        now = trouble.rests_until;
+        trouble.grow(now, Some(Duration::from_secs(600)));
+        assert_eq!(trouble.rests_until - now, Duration::from_secs(600));
+        trouble.end();
+        now = trouble.rests_until;
+        trouble.grow(now, None);
+        assert!(trouble.rests_until <= now, "one failure is none");
+    }
 
     #[test]
     fn pauses_grow_and_are_never_shorter_than_what_is_asked_for() {

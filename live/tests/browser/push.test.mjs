@@ -87,7 +87,7 @@ describe('push', () => {
     const endpoint = await subscribed(someone);
     await page.evaluate(() => navigator.serviceWorker.ready);
     await someone.receive({});
-    await stays('no message while the page is in view', () => messages(endpoint).length === 0, 2_500);
+    await stays('no message while the page is in view', () => messages(endpoint).length === 0, 1_700);
     const client = await receiver(someone);
     await page.close();
     const [id] = await someone.receive({ symbol: "'SOLUSDT'" });
@@ -205,13 +205,13 @@ describe('push', () => {
     await told(1);
     await tab.hide(false);
     await someone.receive({});
-    await stays('no message while it is in view', () => messages(elsewhere.endpoint).length === 1, 2_000);
+    await stays('no message while it is in view', () => messages(elsewhere.endpoint).length === 1, 1_700);
     const beside = await tab.beside(stage.gateway.url);
     await isLive(beside);
     assert.ok(await tab.evaluate('document.hidden') && !(await beside.evaluate('document.hidden')));
     assert.ok(await tab.evaluate('signalHub.connection.leads'));
     await someone.receive({});
-    await stays('no message while the tab beside it is in view', () => messages(elsewhere.endpoint).length === 1, 2_000);
+    await stays('no message while the tab beside it is in view', () => messages(elsewhere.endpoint).length === 1, 1_700);
     await beside.hide(true);
     await someone.receive({});
     await told(2);
