@@ -1,6 +1,7 @@
 //! The functions that SQL sees. Their declarations are in sql/; here they only call. Errors leave
 //! through [`or_raise`], without the backtrace that the server's environment may ask Rust for.
 
+mod adoption;
 mod claims;
 mod normal;
 mod pause;

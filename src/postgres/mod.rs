@@ -13,6 +13,7 @@ pub mod lock;
 mod market_failure;
 mod memory;
 pub mod numeric;
+pub mod other_role;
 pub mod process;
 pub mod report;
 pub mod scoped_settings;

@@ -257,7 +257,14 @@ fn plpgsql_check_finds_nothing_in_the_bodies_of_functions() {
         println!("skipped: plpgsql_check is not installed");
         return;
     }
-    session.run("CREATE EXTENSION plpgsql_check; CREATE EXTENSION signal_hub");
+    // Some trigger functions are for tables of applications only.
+    session.run(
+        "CREATE EXTENSION plpgsql_check; CREATE EXTENSION signal_hub;
+         CREATE SCHEMA app;
+         CREATE TABLE app.subscriptions (user_id uuid, tier text, status text, current_period_end timestamptz);
+         CREATE TABLE app.signals (user_id uuid, signal_id text, symbol text, signal_type text);
+         SELECT adopt_subscriptions('app.subscriptions'); SELECT adopt_signals('app.signals')",
+    );
     let complaints: Vec<String> = session.list(
         "SELECT format('%s: %s %s: %s (%s)', p.oid::regproc, c.level, c.sqlstate, c.message, c.lineno)
            FROM pg_proc p
@@ -266,6 +273,7 @@ fn plpgsql_check_finds_nothing_in_the_bodies_of_functions() {
            JOIN pg_language l ON l.oid = p.prolang AND l.lanname = 'plpgsql'
            LEFT JOIN pg_trigger t ON t.tgfoid = p.oid
           CROSS JOIN LATERAL plpgsql_check_function_tb(p.oid, coalesce(t.tgrelid, 0), fatal_errors => false,
+                                                       oldtable => t.tgoldtable, newtable => t.tgnewtable,
                                                        extra_warnings => true, security_warnings => true) c
           WHERE c.message <> 'cannot determinate a result of dynamic SQL'
             -- It does not see that these are made of regclass, regprocedure and quote_ident().

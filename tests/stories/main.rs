@@ -24,6 +24,7 @@ mod health;
 mod instruments;
 mod late_joiners;
 mod metrics;
+mod moving_in;
 mod numbers_used_before;
 mod other_encodings;
 mod outcomes_for_subscribers;

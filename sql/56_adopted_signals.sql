@@ -1,0 +1,244 @@
+-- Part: replaceable
+-- Moving in, second half: rows of user_signals are copied into the table from which an application
+-- reads signals already, in the same transaction, as the owner of that table. Its columns, its
+-- row-level security, its publication and its history stay what they are.
+
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_copy_signals() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    target regclass := to_regclass(TG_ARGV[0]);
+    rows jsonb;
+BEGIN
+    IF target IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_table',
+            MESSAGE = format('signals are copied to %s, which does not exist', TG_ARGV[0]),
+            HINT = format('Run DROP TRIGGER %I ON %s, and adopt_signals() if it has another name now.', TG_NAME,
+                          TG_RELID::regclass);
+    END IF;
+    SELECT jsonb_agg(to_jsonb(n)) INTO rows FROM new_rows n;
+    IF rows IS NULL THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format('SELECT %I.signal_hub_write_copies($1, $2, $3, $4)', TG_TABLE_SCHEMA)
+      USING target, TG_OP, nullif(TG_ARGV[1], ''), rows;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.signal_hub_copy_signals() IS
+    'copies rows of user_signals into an adopted table; as the owner of the tables, who acts as the owner of that one';
+
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_copy_prices() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    EXECUTE format('SELECT %I.signal_hub_write_copies($1, $2, $3, $4)', TG_TABLE_SCHEMA)
+      USING to_regclass(TG_ARGV[0]), TG_OP, nullif(TG_ARGV[1], ''), jsonb_build_array(to_jsonb(NEW));
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.signal_hub_copy_prices() IS
+    'copies the prices that a row of user_signals gets later, as signal_hub_copy_signals() does';
+
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_write_copies(
+    target regclass, operation text, generated_by text, rows jsonb
+) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    hub name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+                  WHERE e.extname = 'signal_hub');
+    owner oid;
+    path text;
+    -- Our number where it is one of theirs, too. Else the form that such tables use,
+    -- SYMBOL-MILLISECONDS-TIER, with the number behind it: nothing else is unique.
+    number text := CASE WHEN (SELECT a.atttypid IN ('int8'::regtype, 'numeric'::regtype) FROM pg_attribute a
+                               WHERE a.attrelid = target AND a.attname = 'signal_id') THEN 'n.signal_id'
+                        ELSE 'format(''%s-%s-%s-%s'', n.symbol, trunc(extract(epoch FROM
+                                  (n.metadata ->> ''timestamp'')::timestamptz) * 1000), n.tier, n.signal_id)' END;
+    source text := 'FROM jsonb_to_recordset($1::jsonb) AS n (
+        user_id uuid, signal_id bigint, tier text, symbol text, signal_type text, confidence numeric,
+        quality_score numeric, entry_price numeric, take_profit numeric[], stop_loss numeric, expires_at timestamptz,
+        full_details boolean, metadata jsonb, viewed boolean, viewed_at timestamptz, clicked boolean,
+        clicked_at timestamptz, created_at timestamptz)';
+    columns text;
+    expressions text;
+    changes text;
+BEGIN
+    SELECT c.relowner, format('pg_catalog, %s, pg_temp', c.relnamespace::regnamespace) INTO owner, path
+      FROM pg_class c WHERE c.oid = target;
+    -- The columns that both have.
+    SELECT string_agg(e.name, ', '), string_agg(e.expression, ', '),
+           string_agg(format('%s = %s', e.name, e.expression), ', ')
+               FILTER (WHERE e.name IN ('entry_price', 'take_profit', 'stop_loss', 'full_details'))
+      INTO columns, expressions, changes
+      FROM (SELECT quote_ident(a.attname) AS name,
+                   format('(%s)::%s',
+                          CASE a.attname
+                              WHEN 'signal_id' THEN number
+                              WHEN 'take_profit' THEN
+                                  CASE WHEN a.atttypid IN ('jsonb'::regtype, 'json'::regtype)
+                                       THEN 'to_jsonb(n.take_profit)'
+                                       WHEN t.typcategory = 'N' THEN 'n.take_profit[1]' ELSE 'n.take_profit' END
+                              WHEN 'metadata' THEN
+                                  'n.metadata'
+                                  || CASE WHEN generated_by IS NULL THEN ''
+                                          ELSE format(' || jsonb_build_object(''generatedBy'', %L, '
+                                                      '''copiedBy'', ''signal_hub'')', generated_by) END
+                              ELSE format('n.%I', a.attname) END,
+                          format_type(a.atttypid, a.atttypmod)) AS expression
+              FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+             WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+               AND a.attname IN ('user_id', 'signal_id', 'tier', 'symbol', 'signal_type', 'confidence',
+                                 'quality_score', 'entry_price', 'take_profit', 'stop_loss', 'expires_at',
+                                 'full_details', 'metadata', 'viewed', 'viewed_at', 'clicked', 'clicked_at',
+                                 'created_at')) e;
+    -- A table without columns for prices, or one that is gone.
+    IF operation = 'UPDATE' AND changes IS NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('SELECT %I.signal_hub_run_as($1, $2, $3, $4)', hub)
+      USING owner, path,
+            CASE operation
+                WHEN 'INSERT' THEN format('INSERT INTO %s (%s) SELECT %s %s ON CONFLICT DO NOTHING',
+                                          target, columns, expressions, source)
+                ELSE format('UPDATE %s t SET %s %s WHERE t.user_id = n.user_id AND t.signal_id = %s',
+                            target, changes, source, number) END,
+            rows::text;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.signal_hub_write_copies(regclass, text, text, jsonb) IS
+    'writes rows of user_signals into an adopted table, as its owner: the columns that both have. A row that is there '
+    'is left alone';
+
+CREATE OR REPLACE FUNCTION @extschema@.adopt_signals(target regclass, generated_by text DEFAULT 'edge-function')
+    RETURNS SETOF text
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    hub name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+                  WHERE e.extname = 'signal_hub');
+    ours regclass := format('%I.user_signals', hub);
+    named text := (SELECT format('%I.%I', n.nspname, c.relname)
+                     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = target);
+    theirs pg_class;
+    missing text;
+    other text;
+BEGIN
+    SELECT c.* INTO theirs FROM pg_class c WHERE c.oid = target;
+    IF theirs.oid IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'target must not be null';
+    END IF;
+    IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = ours), 'USAGE')
+       OR NOT pg_has_role(theirs.relowner, 'USAGE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = format('must be owner of tables %s and %s', ours, target);
+    END IF;
+    IF theirs.relkind NOT IN ('r', 'p')
+       OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = target
+                                            AND d.deptype = 'e') THEN
+        RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+            MESSAGE = format('%s is not a table of an application', target),
+            HINT = 'Name the table from which the application reads signals.';
+    END IF;
+    SELECT string_agg(c.name, ', ') INTO missing
+      FROM unnest('{user_id,signal_id,symbol,signal_type}'::text[]) AS c (name)
+     WHERE NOT EXISTS (SELECT FROM pg_attribute a
+                        WHERE a.attrelid = target AND a.attname = c.name AND a.attnum > 0 AND NOT a.attisdropped);
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+            MESSAGE = format('table %s lacks columns that a signal has: %s', target, missing),
+            HINT = 'Rename its columns, or let the application read user_signals of the extension.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+                    WHERE a.attrelid = target AND a.attname = 'signal_id'
+                      AND (t.typcategory = 'S' OR t.oid IN ('int8'::regtype, 'numeric'::regtype))) THEN
+        RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+            MESSAGE = format('signal_id of %s is no text, bigint or numeric', target),
+            HINT = 'Change its type to text: ALTER TABLE ... ALTER signal_id TYPE text.';
+    END IF;
+    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO missing
+      FROM pg_attribute a
+     WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull AND NOT a.atthasdef
+       AND a.attidentity = ''
+       AND NOT EXISTS (SELECT FROM pg_attribute o WHERE o.attrelid = ours AND o.attname = a.attname
+                                                    AND o.attnum > 0 AND NOT o.attisdropped);
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'not_null_violation',
+            MESSAGE = format('columns of %s must not be null, and signal_hub has no value for them: %s',
+                             target, missing),
+            HINT = 'Give them a default, or drop NOT NULL.';
+    END IF;
+    SELECT t.tgname INTO other
+      FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+     WHERE t.tgrelid = ours AND p.proname IN ('signal_hub_copy_signals', 'signal_hub_copy_prices')
+       AND target IS DISTINCT FROM CASE WHEN p.proname ~ '^signal_hub_copy_' THEN to_regclass(
+               convert_from(substring(t.tgargs FOR position('\x00'::bytea IN t.tgargs) - 1), getdatabaseencoding()))
+           END LIMIT 1;
+    IF other IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'signals are copied into another table already',
+            HINT = format('Call abandon_table() with it, or run DROP TRIGGER %I ON %s.', other, ours);
+    END IF;
+    -- Whether its owner may write what would be written, and the types agree: without a row.
+    EXECUTE format('SELECT %I.signal_hub_write_copies($1, ''INSERT'', $2, ''[]'')', hub) USING target, generated_by;
+
+    EXECUTE format('CREATE OR REPLACE TRIGGER signal_hub_copy AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows
+                        FOR EACH STATEMENT EXECUTE FUNCTION %I.signal_hub_copy_signals(%L, %L)',
+                   ours, hub, named, coalesce(generated_by, ''));
+    EXECUTE format('CREATE OR REPLACE TRIGGER signal_hub_copy_prices AFTER UPDATE OF full_details ON %s
+                        FOR EACH ROW WHEN (NEW.full_details AND NOT OLD.full_details)
+                        EXECUTE FUNCTION %I.signal_hub_copy_prices(%L, %L)',
+                   ours, hub, named, coalesce(generated_by, ''));
+    RETURN NEXT format('each new row of %s is copied into %s, in the same transaction', ours, target);
+    IF NOT EXISTS (SELECT FROM pg_publication p CROSS JOIN LATERAL pg_get_publication_tables(p.pubname::text) t
+                    WHERE t.relid = target) THEN
+        RETURN NEXT format('%s is in no publication: realtime clients do not see its rows', target);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.adopt_signals(regclass, text) IS
+'copies each new row of user_signals into a table from which an application reads signals already, as the owner of '
+'that table and in the transaction of the delivery: the columns that both have, with signal_id as '
+'SYMBOL-MILLISECONDS-TIER-NUMBER where it is a text. generated_by is what metadata.generatedBy says there, so that '
+'queries which look for it go on; null leaves it. Prices that a late joiner gets follow. A row that its table refuses '
+'is refused as a delivery, see signal_health. What is in that table stays; nothing is purged there. abandon_table() '
+'ends it. Whoever calls it owns both tables. Returns what it did';
+
+CREATE OR REPLACE FUNCTION @extschema@.abandon_table(adopted regclass) RETURNS SETOF text
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    hub name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+                  WHERE e.extname = 'signal_hub');
+    found record;
+    done boolean := false;
+BEGIN
+    FOR found IN
+        SELECT t.tgname, t.tgrelid::regclass AS on_table
+          FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
+         WHERE n.nspname = hub AND NOT t.tgisinternal
+           AND (p.proname = 'signal_hub_follow_subscriptions' AND t.tgrelid = adopted
+                AND t.tgparentid = 0
+                OR adopted = CASE WHEN p.proname ~ '^signal_hub_copy_' THEN to_regclass(
+                       convert_from(substring(t.tgargs FOR position('\x00'::bytea IN t.tgargs) - 1),
+                                    getdatabaseencoding())) END)
+         ORDER BY t.tgname
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', found.tgname, found.on_table);
+        RETURN NEXT format('trigger %I on %s dropped', found.tgname, found.on_table);
+        done := true;
+    END LOOP;
+    IF NOT done THEN
+        RETURN NEXT format('%s is not adopted: nothing was done', adopted);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.abandon_table(regclass) IS
+'ends what adopt_subscriptions() or adopt_signals() began with a table: drops their triggers, and nothing else. The '
+'rows of that table stay as they are, and so do those of user_subscriptions and user_signals. Returns what it did';

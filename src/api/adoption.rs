@@ -1,0 +1,18 @@
+//! What moving in needs of the library: the tables of an application are read and written as
+//! their owner.
+
+use super::or_raise;
+use crate::postgres::other_role::run_as;
+use crate::postgres::server_values::{ServerBytes, ServerText};
+use pgrx::prelude::*;
+
+#[pg_extern(sql = false)]
+fn signal_hub_run_as(
+    role: pg_sys::Oid,
+    path: ServerBytes<'_>,
+    statement: ServerBytes<'_>,
+    argument: ServerBytes<'_>,
+) -> Option<ServerText> {
+    let (path, statement, argument) = (path.whole(), statement.whole(), argument.whole());
+    or_raise(|| run_as(role, &path, &statement, argument)).map(ServerText)
+}
