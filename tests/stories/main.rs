@@ -40,6 +40,7 @@ mod purges_that_fail;
 mod push_subscriptions;
 mod recorded;
 mod recovery;
+mod reference;
 mod renamed_schema;
 mod replay;
 mod retrying;
