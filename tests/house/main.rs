@@ -1,7 +1,8 @@
-//! The shape of the code: how long files are, which rooms know which, and how far a reader has to
-//! walk from the exchange's reply to the row on record.
+//! The shape of the code: how long files are, which rooms know which, how far a reader has to
+//! walk from the exchange's reply to the row on record, and whether links between documents hold.
 
 mod bodies;
+mod links;
 mod rooms;
 mod size;
 mod source;
