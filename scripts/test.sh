@@ -16,6 +16,7 @@ CHECKS=(
     "pgspot       names in the install script that could be others' objects"
     "shellcheck   the shell scripts"
     "licenses     licenses, bans and sources of dependencies"
+    "site         the documents as a site"
 )
 # These need no server, and nothing that is installed.
 QUICK=(formatting lints unit house)
@@ -99,12 +100,17 @@ check_pgspot() {
 check_shellcheck() {
     command -v shellcheck >/dev/null || cannot "shellcheck is not installed"
     # Those in scripts/ are parts of the first.
-    shellcheck -xa pgrx-install.sh .ci/run fuzz/run live/tests/browser/run tests/*.sh
+    shellcheck -xa pgrx-install.sh scripts/site.sh .ci/run fuzz/run live/tests/browser/run tests/*.sh
 }
 
 check_licenses() {
     as_builder cargo deny --version >/dev/null 2>&1 || cannot "cargo-deny is not installed"
     run_cargo deny --workspace --locked check licenses bans sources
+}
+
+check_site() {
+    as_builder mdbook --version >/dev/null 2>&1 || cannot "mdbook is not installed: scripts/site.sh --install"
+    as_builder scripts/site.sh
 }
 
 # ---- running them ----------------------------------------------------------
