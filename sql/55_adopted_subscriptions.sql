@@ -176,6 +176,42 @@ COMMENT ON FUNCTION @extschema@.signal_hub_follow_subscriptions() IS
     'lets user_subscriptions follow an adopted table; as the owner of the tables, since whoever changes that table '
     'need not be able to write here';
 
+-- A subscription that ends by time alone writes no row.
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_renew_adopted() RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    hub name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+                  WHERE e.extname = 'signal_hub');
+    source regclass;
+    mapping jsonb;
+    users uuid[];
+BEGIN
+    SELECT t.tgrelid::regclass,
+           convert_from(substring(t.tgargs FOR position('\x00'::bytea IN t.tgargs) - 1), getdatabaseencoding())::jsonb
+      INTO source, mapping
+      FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
+     WHERE p.proname = 'signal_hub_follow_subscriptions' AND n.nspname = hub AND t.tgnargs = 1 AND t.tgenabled <> 'D'
+     LIMIT 1;
+    IF source IS NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format(
+        'SELECT array_agg(e.user_id)
+           FROM (SELECT u.user_id FROM %I.user_subscriptions u
+                  WHERE u.status = ''active'' AND u.current_period_end <= now()
+                    AND u.current_period_end > now() - interval ''1 day''
+                  ORDER BY u.current_period_end DESC LIMIT 10000) e', hub) INTO users;
+    IF users IS NOT NULL THEN
+        EXECUTE format('SELECT %I.signal_hub_take_over($1, $2, $3)', hub) USING source, mapping, users;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.signal_hub_renew_adopted() IS
+    'looks again at the users of an adopted table whose subscription ended within the last day; the worker calls it '
+    'every ten minutes';
+
 CREATE OR REPLACE FUNCTION @extschema@.adopt_subscriptions(
     source regclass, user_id name DEFAULT 'user_id', tier name DEFAULT 'tier', status name DEFAULT 'status',
     current_period_end name DEFAULT 'current_period_end', tiers jsonb DEFAULT '{}', statuses jsonb DEFAULT '{}'

@@ -2,6 +2,7 @@
 -- These read and write tables of others, and decide who receives.
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_run_as(oid, text, text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_take_over(regclass, jsonb, uuid[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_renew_adopted() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_follow_subscriptions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_copy_signals() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_copy_prices() FROM PUBLIC;
@@ -23,6 +24,7 @@ BEGIN
          WHERE p.pronamespace = '@extschema@'::regnamespace AND a.grantee NOT IN (0, p.proowner)
            AND p.proname IN ('signal_hub_run_as', 'signal_hub_take_over', 'signal_hub_follow_subscriptions',
                              'signal_hub_copy_signals', 'signal_hub_copy_prices', 'signal_hub_write_copies',
+                             'signal_hub_renew_adopted',
                              'adopt_subscriptions', 'adopt_signals', 'abandon_table')
            AND NOT EXISTS (
                SELECT FROM jsonb_to_recordset(nullif(current_setting('signal_hub_update.members'), '')::jsonb)

@@ -77,6 +77,14 @@ pub fn account_for_disabled_run() -> Result<(), Failure> {
     })
 }
 
+/// Looks again at users whose adopted subscription ended by time.
+pub fn renew_adopted_subscriptions() -> Result<(), Failure> {
+    as_owner(Scope::Worker, c"signal_hub: adopted subscriptions", |db| {
+        db.run("SELECT @extschema@.signal_hub_renew_adopted()", &[])?;
+        Ok(())
+    })
+}
+
 /// Removes a batch of the history that outlived its retention; true when there may be more.
 pub fn purge_runs(purged: &mut Purged) -> Result<bool, Failure> {
     purge(purged, retention::purge_runs)

@@ -1,6 +1,7 @@
 //! The worker: one process per database that has the extension. It beats its heart, runs the
 //! cycle when it is due, and leaves when the extension does.
 
+use super::adopted::Adopted;
 use super::chores;
 use super::purge::Purge;
 use super::schedule::Schedule;
@@ -50,6 +51,7 @@ struct Worker {
     /// Fan-outs in a row that had to stop for a lock.
     held_up: u32,
     purge: Purge,
+    adopted: Adopted,
 }
 
 impl Worker {
@@ -62,6 +64,7 @@ impl Worker {
             resume_at: Some(Instant::now()),
             held_up: 0,
             purge: Purge::new(),
+            adopted: Adopted::new(),
         }
     }
 
@@ -155,6 +158,7 @@ impl Worker {
             }
         }
         self.purge.run_if_due();
+        self.adopted.run_if_due();
     }
 
     fn record_failed_calls(&mut self) {

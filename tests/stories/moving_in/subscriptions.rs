@@ -2,7 +2,7 @@
 
 use super::{INSTALL, OLD_STACK, beside_the_application, subscribers};
 use signal_hub_harness::cluster::POSTGRES;
-use signal_hub_harness::scene::{SOON, by_hand, flat_market};
+use signal_hub_harness::scene::{SOON, by_hand, by_itself, flat_market};
 use signal_hub_harness::wait::eventually;
 use std::thread;
 
@@ -162,6 +162,32 @@ fn a_hundred_thousand_at_once_and_two_at_the_same_time() {
         second.join().expect("the second goes on");
     });
     assert!(subscribers(&mut session).contains(&"9 MAX active".to_owned()));
+}
+
+#[test]
+fn a_subscription_that_ends_by_time_gives_way_to_the_next_best() {
+    let market = flat_market();
+    let cluster = by_itself(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run(OLD_STACK);
+    session.run(INSTALL);
+    session.run(
+        "UPDATE user_subscriptions SET current_period_end = clock_timestamp() + interval '1 second'
+          WHERE tier = 'MAX';
+         UPDATE user_subscriptions SET status = 'active' WHERE tier = 'FREE';
+         SELECT signal_hub.adopt_subscriptions('user_subscriptions')",
+    );
+    assert_eq!(subscribers(&mut session)[0], "1 MAX active");
+    eventually(SOON, "the period ends", || {
+        session.one::<bool>(
+            "SELECT current_period_end < clock_timestamp() FROM user_subscriptions WHERE tier = 'MAX'",
+        )
+    });
+    // It looks when it starts, and every ten minutes.
+    session.run("SELECT pg_terminate_backend(worker_pid) FROM signal_hub.signal_health");
+    eventually(SOON, "the other subscription counts", || {
+        subscribers(&mut session)[0] == "1 FREE active"
+    });
 }
 
 #[test]

@@ -73,7 +73,12 @@ fn nothing_that_is_prepared_on_its_tables_runs_with_other_rights() {
 fn only_who_owns_both_can_connect_them() {
     let market = rising_market();
     let (_cluster, mut session) = beside_the_application(&market);
-    session.run("GRANT USAGE ON SCHEMA signal_hub TO app_owner; SET ROLE app_owner");
+    session.run(
+        "DROP EXTENSION signal_hub;
+         ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO app_owner;
+         CREATE EXTENSION signal_hub SCHEMA signal_hub;
+         GRANT USAGE ON SCHEMA signal_hub TO app_owner; SET ROLE app_owner",
+    );
     for call in [
         "adopt_subscriptions('user_subscriptions')",
         "adopt_signals('user_signals')",
