@@ -43,6 +43,9 @@ BEGIN
         END IF;
     END LOOP;
 
+    EXECUTE (SELECT format('SELECT %I.signal_hub_refuse_if_sharded(''enable_realtime()'')', n.nspname)
+               FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'signal_hub');
+
     SELECT p.* INTO existing FROM pg_publication p WHERE p.pubname = publication;
     IF NOT FOUND THEN
         IF NOT has_database_privilege(current_database(), 'CREATE') THEN

@@ -1,6 +1,7 @@
 -- Part: replaceable
 -- The states of signal_health, first match wins:
 --   standby           read-only server; the primary generates
+--   node              worker node of Citus; its coordinator generates
 --   not_preloaded     the library is not in shared_preload_libraries
 --   version_mismatch  the library and the SQL objects are of different releases or builds
 --   disabled          signal_hub.enabled is off
@@ -22,6 +23,7 @@ WITH facts AS (
                     WHERE d.datname = pg_catalog.current_database()
                       AND (d.datistemplate OR NOT d.datallowconn)) AS template,
            pg_catalog.pg_is_in_recovery() AS standby,
+           @extschema@.signal_hub_is_node() AS node,
            clock_timestamp() - w.last_heartbeat AS heartbeat_age,
            (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'signal_hub') AS sql_version,
            l.started_at AS last_run, l.status AS last_status, l.message AS last_message,
@@ -94,6 +96,7 @@ WITH facts AS (
 ), judged AS (
     SELECT CASE
                WHEN standby THEN 'standby'
+               WHEN node THEN 'node'
                WHEN NOT preloaded THEN 'not_preloaded'
                WHEN sql_version <> library_version THEN 'version_mismatch'
                WHEN NOT enabled THEN 'disabled'
@@ -114,6 +117,8 @@ SELECT judged.*,
        left(CASE state
            WHEN 'standby' THEN
                'this server is a standby: the primary generates signals, this one starts by itself when promoted'
+           WHEN 'node' THEN
+               'this server is a worker node of Citus: its coordinator generates and delivers signals'
            WHEN 'not_preloaded' THEN
                'no worker can run: add signal_hub to shared_preload_libraries and restart the server; '
                'generate_signals_now() works meanwhile'
@@ -186,7 +191,7 @@ SELECT judged.*,
             END, 200) AS last_said
   FROM judged
 )
-SELECT state IN ('running', 'starting', 'standby') AS healthy,
+SELECT state IN ('running', 'starting', 'standby', 'node') AS healthy,
        state,
        -- Texts are cut by bytes: as many characters less as there are bytes too many, of which none has more than 4.
        left(said, greatest(length(said) - greatest(octet_length(said) - 500, 0), 125)) AS message,
@@ -214,10 +219,10 @@ SELECT state IN ('running', 'starting', 'standby') AS healthy,
   FROM worded;
 COMMENT ON VIEW @extschema@.signal_health IS 'one row: is all well, and if not, what is wrong and what to do';
 COMMENT ON COLUMN @extschema@.signal_health.healthy IS
-    'true when nothing here needs a person: states running, starting and standby';
+    'true when nothing here needs a person: states running, starting, standby and node';
 COMMENT ON COLUMN @extschema@.signal_health.state IS
     'running, starting, blind, unreached, unsettled, failing, blocked, stalled, stopped, paused, disabled, '
-    'version_mismatch, not_preloaded or standby';
+    'version_mismatch, not_preloaded, standby or node';
 COMMENT ON COLUMN @extschema@.signal_health.message IS 'the state in words, with the remedy';
 COMMENT ON COLUMN @extschema@.signal_health.worker_pid IS 'process of this database''s worker; null when none runs';
 COMMENT ON COLUMN @extschema@.signal_health.started_at IS 'when the worker started';

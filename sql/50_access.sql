@@ -18,6 +18,8 @@ REVOKE ALL ON FUNCTION @extschema@.start_signal_worker() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_worker_status() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_worker_history() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_reach() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_is_node() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_refuse_if_sharded(text) FROM PUBLIC;
 -- The library reads it in the catalogs.
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_build() FROM PUBLIC;
 -- Trigger functions are called by their triggers only.
@@ -129,6 +131,7 @@ GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_keep_watchers(name, uuid[], uui
 GRANT SELECT ON @extschema@.signal_hub_shipped_parts TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_worker_history() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_reach() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_is_node() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_replication() TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_outcomes TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_outcome_chain TO pg_monitor;

@@ -1,13 +1,14 @@
 //! What `signals_since()` must know of the server, so that a watermark made of a transaction
 //! number holds: in which history such numbers can be compared, and that no crash uses one twice.
 
-use super::claims;
-use crate::postgres::{process, server_starts};
+use super::{claims, or_raise};
+use crate::postgres::{citus, process, server_starts};
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
 fn signal_hub_transactions()
 -> TableIterator<'static, (name!(history, String), name!(next_xid, i64))> {
+    or_raise(|| citus::refuse_transaction_numbers("signals_since()"));
     // SAFETY: a plain read of shared memory.
     let next = unsafe { pg_sys::ReadNextFullTransactionId() }.value;
     flush_wal();

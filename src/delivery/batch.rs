@@ -5,9 +5,10 @@
 //! `user_id`, which is the order of the primary key, so that neighbours in the index are written
 //! together however large it is.
 
-use super::range::{Range, subscribers};
+use super::layout::{self, Values};
+use super::range::Range;
 use crate::postgres::{Db, Failure};
-use pgrx::datum::{DatumWithOid, Uuid};
+use pgrx::datum::Uuid;
 
 /// Whether the preferences of a subscriber (`p`) let a signal (`g`) through.
 const PREFERENCES_ALLOW: &str = include_str!("../../sql/queries/preferences_allow.sql");
@@ -55,17 +56,6 @@ pub fn day(db: &Db, signal_id: i64) -> Result<Day, Failure> {
         .ok_or_else(|| Failure::internal("the day of a signal is empty"))
 }
 
-/// The values that a statement is given, as it comes to need them.
-struct Values<'a>(Vec<DatumWithOid<'a>>);
-
-impl<'a> Values<'a> {
-    /// Adds one; returns what it is called in the statement.
-    fn add(&mut self, value: impl Into<DatumWithOid<'a>>) -> String {
-        self.0.push(value.into());
-        format!("${}", self.0.len())
-    }
-}
-
 /// Which of a range's subscribers, and how.
 pub enum Which<'a> {
     /// All, who are expected to have no row of the signal unless they changed, or are among
@@ -100,15 +90,29 @@ pub fn write(
         range.full_details.into(),
         signal_id.into(),
     ]);
+    let layout = layout::of(db);
+    let mark = match which {
+        Which::Late(_) => {
+            "|| jsonb_build_object('late', true, 'openSince',
+                    to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'))"
+        }
+        _ => "",
+    };
+    let signal = layout.signal(db, &mut values, signal_id, range.full_details, mark)?;
+    let from = layout.subscribers(db, &mut values, signal_id, range.changed_only)?;
     let below_quota = below_quota(&mut values, day, range);
     let not_too_soon = not_too_soon(&mut values, range);
+    let (created_at, changed_since) = (signal.column("created_at"), signal.column("changed_since"));
+    let metadata = signal.column("metadata");
     // Asked as a value, not by EXISTS: the planner would make that a hash of the whole signal for
     // each batch while it believes that the table is small.
     // A row of an earlier signal that had the same number is not taken for it.
-    let row = "(SELECT e.signal_id FROM @extschema@.user_signals e
-                 WHERE e.user_id = u.user_id AND e.signal_id = $5
-                   AND (e.created_at >= (SELECT created_at FROM signal)
-                        OR e.metadata ->> 'timestamp' = (SELECT metadata ->> 'timestamp' FROM signal)))";
+    let row = format!(
+        "(SELECT e.signal_id FROM @extschema@.user_signals e
+           WHERE e.user_id = u.user_id AND e.signal_id = $5
+             AND (e.created_at >= {created_at}
+                  OR e.metadata ->> 'timestamp' = {metadata} ->> 'timestamp'))"
+    );
     // One that did not change had no other tier to get its row from. Where that turns out not to
     // be true, the batch is refused, and tried again with care.
     let without_row = match which {
@@ -121,7 +125,7 @@ pub fn write(
                 ),
             };
             format!(
-                "AND NOT (u.updated_at <> u.created_at AND u.updated_at > (SELECT changed_since FROM signal)
+                "AND NOT (u.updated_at <> u.created_at AND u.updated_at > {changed_since}
                           AND {row} IS NOT NULL)
                  {served_first}"
             )
@@ -129,62 +133,52 @@ pub fn write(
         _ => format!("AND {row} IS NULL"),
     };
     // A period is to last until the signal is made, and for late joiners until now.
-    let (who, lasts_until, mark) = match which {
-        Which::Late(users) => (
-            format!("AND u.user_id = ANY ({})", values.add(users.to_vec())),
-            "clock_timestamp()",
-            "|| jsonb_build_object('late', true, 'openSince',
-                    to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'))",
-        ),
-        Which::Named(users) => (
-            format!("AND u.user_id = ANY ({})", values.add(users.to_vec())),
-            "(SELECT created_at FROM signal)",
-            "",
-        ),
-        _ => (String::new(), "(SELECT created_at FROM signal)", ""),
+    let (named, lasts_until) = match which {
+        Which::Late(users) => (Some(users), signal.now.as_str()),
+        Which::Named(users) => (Some(users), created_at),
+        Which::All(_) | Which::WithCare => (None, created_at),
     };
-    let (with, subscribers) = subscribers(range.changed_only);
-    let with = match with {
-        "" => "WITH".to_owned(),
-        changed => format!("{changed},"),
-    };
+    let who = named.map_or(String::new(), |users| {
+        format!("AND u.user_id = ANY ({})", values.add(users.to_vec()))
+    });
     let (preferences, as_they_prefer) = match range.preferences {
         true => (
             "LEFT JOIN @extschema@.user_preferences p ON p.user_id = u.user_id AND p.user_id BETWEEN $2 AND $3",
-            format!("AND (p.user_id IS NULL OR (SELECT {PREFERENCES_ALLOW} FROM signal g))"),
+            format!(
+                "AND (p.user_id IS NULL OR (SELECT {PREFERENCES_ALLOW} FROM {} g))",
+                signal.row
+            ),
         ),
         false => ("", String::new()),
     };
+    let [further_columns, further_values] = &signal.further;
     let statement = format!(
-        "{with} signal AS MATERIALIZED (
-                SELECT symbol, signal_type, strategy, confidence, quality_score, expires_at, created_at,
-                       created_at - interval '5 minutes' AS changed_since,
-                       CASE WHEN $4 THEN entry_price END AS entry_price,
-                       CASE WHEN $4 THEN take_profit END AS take_profit,
-                       CASE WHEN $4 THEN stop_loss END AS stop_loss,
-                       jsonb_build_object(
-                           'generatedBy', 'signal_hub',
-                           'timestamp', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'),
-                           'strategy', strategy, 'reason', reason, 'why', why,
-                           'changePercent', price_change_percent)
-                           || CASE WHEN forecast IS NULL THEN '{{}}' ELSE jsonb_build_object('forecast', forecast) END
-                           {mark} AS metadata
-                  FROM @extschema@.signals WHERE signal_id = $5)
+        "{with}
              INSERT INTO @extschema@.user_signals
                     (user_id, signal_id, tier, symbol, signal_type, confidence, quality_score,
-                     entry_price, take_profit, stop_loss, expires_at, full_details, metadata)
-             SELECT u.user_id, $5, $1, (SELECT symbol FROM signal), (SELECT signal_type FROM signal),
-                    (SELECT confidence FROM signal), (SELECT quality_score FROM signal),
-                    (SELECT entry_price FROM signal), (SELECT take_profit FROM signal), (SELECT stop_loss FROM signal),
-                    (SELECT expires_at FROM signal), $4, (SELECT metadata FROM signal)
+                     entry_price, take_profit, stop_loss, expires_at, full_details, metadata {further_columns})
+             SELECT u.user_id, $5, $1, {symbol}, {signal_type}, {confidence}, {quality_score},
+                    {entry_price}, {take_profit}, {stop_loss}, {expires_at}, $4, {metadata} {further_values}
                FROM {subscribers} u {preferences}
               WHERE u.status = 'active' AND u.tier = $1 AND u.user_id BETWEEN $2 AND $3
                 AND (u.current_period_end IS NULL OR u.current_period_end > {lasts_until})
+                {changed}
                 {who}
                 {without_row}
                 {as_they_prefer}
                 {not_too_soon}
-                {below_quota}"
+                {below_quota}",
+        with = with_clause(&[from.with, &signal.with]),
+        subscribers = from.table,
+        changed = from.condition,
+        symbol = signal.column("symbol"),
+        signal_type = signal.column("signal_type"),
+        confidence = signal.column("confidence"),
+        quality_score = signal.column("quality_score"),
+        entry_price = signal.column("entry_price"),
+        take_profit = signal.column("take_profit"),
+        stop_loss = signal.column("stop_loss"),
+        expires_at = signal.column("expires_at"),
     );
     // Both sides are in the order of user_id, where all of a tier are looked at.
     let in_order = !range.changed_only && matches!(which, Which::All(_) | Which::WithCare);
@@ -193,6 +187,19 @@ pub fn write(
         false => db.run(&statement, &values.0),
     }?;
     Ok(i64::try_from(written).unwrap_or(i64::MAX))
+}
+
+/// A WITH clause of these parts, or nothing.
+pub fn with_clause(parts: &[&str]) -> String {
+    let parts: Vec<&str> = parts
+        .iter()
+        .copied()
+        .filter(|part| !part.is_empty())
+        .collect();
+    match parts[..] {
+        [] => String::new(),
+        _ => format!("WITH {}", parts.join(", ")),
+    }
 }
 
 /// The condition that a subscriber is below their quota of the UTC day: the tier's, or their own

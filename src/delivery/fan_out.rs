@@ -28,6 +28,7 @@
 
 use super::batch::{self, Day, Which};
 use super::helpers::Helpers;
+use super::layout;
 use super::pacing::Pace;
 use super::range::{self, Claim, Range};
 use super::refusal::Trials;
@@ -69,7 +70,7 @@ pub struct FanOut {
 
 /// The undelivered signal of the oldest run that is not one of `done`, of that run the one with
 /// the best quality, and what a fan-out of it must know.
-pub fn next_signal(db: &Db, done: &[i64]) -> Result<Option<FanOut>, Failure> {
+pub fn next_signal(db: &Db, role: Role, done: &[i64]) -> Result<Option<FanOut>, Failure> {
     let next = db.read(
         "SELECT signal_id FROM @extschema@.signals
           WHERE delivered_at IS NULL AND signal_id <> ALL ($1)
@@ -80,6 +81,7 @@ pub fn next_signal(db: &Db, done: &[i64]) -> Result<Option<FanOut>, Failure> {
     let Some(signal_id) = next.into_iter().next() else {
         return Ok(None);
     };
+    layout::of(db).take_up(role)?;
     // Whoever is not seen would be passed over without a word.
     if let Some(tables) = db.hidden_tables()? {
         return Err(Failure::hidden_rows(&tables));
@@ -260,10 +262,11 @@ impl FanOut {
         held_back: &[String],
         in_hand: &mut Option<Batch>,
     ) -> Result<Written, Failure> {
-        let sizes = Sizes::of(role);
+        let layout = layout::of(db);
+        let sizes = Sizes::of(role, layout);
         let mut rows = 0;
         loop {
-            let range = match self.next_range(db, &sizes, care, held_back)? {
+            let range = match self.next_range(db, role, rows, &sizes, care, held_back)? {
                 ControlFlow::Continue(range) => range,
                 ControlFlow::Break(next) => return Ok(Written { rows, next }),
             };
@@ -290,7 +293,7 @@ impl FanOut {
             // of them: one is enough.
             let (last, next) = match range.changed_only && !care.is_taken() {
                 true => (range.last, None),
-                false => range::bounds(db, self.signal_id, &range, subscribers)?,
+                false => layout.bounds(db, self.signal_id, &range, subscribers)?,
             };
             *in_hand = Some(Batch {
                 range_id: range.range_id,
@@ -318,10 +321,12 @@ impl FanOut {
         }
     }
 
-    /// The range to work on in this transaction, or else what comes next.
+    /// The range to work on in this transaction, which has written `rows`, or else what comes next.
     fn next_range(
         &self,
         db: &Db,
+        role: Role,
+        rows: i64,
         sizes: &Sizes,
         care: Care,
         held_back: &[String],
@@ -339,6 +344,9 @@ impl FanOut {
                 Claim::Range(range) => ControlFlow::Continue(range),
                 Claim::OthersAtWork => ControlFlow::Break(Next::OthersAtWork),
                 Claim::HeldBack => ControlFlow::Break(Next::HeldBack),
+                Claim::NothingLeft if !layout::of(db).may_finish(role, rows)? => {
+                    ControlFlow::Break(Next::MoreToDo)
+                }
                 Claim::NothingLeft => {
                     self.finish(db)?;
                     ControlFlow::Break(Next::Delivered)

@@ -10,8 +10,10 @@
 //! the oldest open signal.
 
 use super::batch::{self, Day, Which};
+use super::layout;
 use super::range::{self, Range};
 use super::{Delivered, Role, delivering};
+use crate::postgres::process::now;
 use crate::postgres::{Db, Failure};
 use pgrx::datum::{TimestampWithTimeZone, Uuid};
 use pgrx::prelude::*;
@@ -144,7 +146,8 @@ fn look(
         |row| {
             let look = Look {
                 at: named(row.get_by_name("at")?)?,
-                oldest_running: named(row.get_by_name("oldest_running")?)?,
+                oldest_running: layout::of(db)
+                    .ended_below(named(row.get_by_name("oldest_running")?)?),
                 next: named(row.get_by_name("next")?)?,
             };
             Ok((look, named(row.get_by_name("since")?)?))
@@ -242,23 +245,41 @@ fn open_signals(db: &Db) -> Result<Vec<Open>, Failure> {
 
 /// Who has the signal without prices gets them with a tier that has them.
 fn add_prices(db: &Db, signal_id: i64, tier: &Range, users: &[Uuid]) -> Result<(), Failure> {
-    db.run(
-        "UPDATE @extschema@.user_signals e
-            SET full_details = true,
-                entry_price = (SELECT s.entry_price FROM @extschema@.signals s WHERE s.signal_id = $1),
-                take_profit = (SELECT s.take_profit FROM @extschema@.signals s WHERE s.signal_id = $1),
-                stop_loss = (SELECT s.stop_loss FROM @extschema@.signals s WHERE s.signal_id = $1)
-           FROM @extschema@.user_subscriptions u
-          WHERE e.user_id = u.user_id AND e.signal_id = $1 AND NOT e.full_details
-            AND e.created_at >= (SELECT s.created_at FROM @extschema@.signals s WHERE s.signal_id = $1)
-            AND u.user_id = ANY ($3) AND u.tier = $2 AND u.status = 'active'
-            AND (u.current_period_end IS NULL OR u.current_period_end > clock_timestamp())",
-        &[
-            signal_id.into(),
-            tier.tier.clone().into(),
-            users.to_vec().into(),
-        ],
+    // Taken along as values, as the rows may be elsewhere than the signal.
+    let signals = db.read(
+        "SELECT s.entry_price::text, array_to_string(s.take_profit, ','), s.stop_loss::text, s.created_at
+           FROM @extschema@.signals s WHERE s.signal_id = $1",
+        &[signal_id.into()],
+        |row| {
+            let (entry, targets, stop): (Option<String>, Option<String>, Option<String>) =
+                (row.get(1)?, row.get(2)?, row.get(3)?);
+            Ok((entry, targets, stop, row.get::<TimestampWithTimeZone>(4)?))
+        },
     )?;
+    for (entry_price, take_profit, stop_loss, created_at) in signals {
+        db.run(
+            "UPDATE @extschema@.user_signals e
+                SET full_details = true,
+                    entry_price = $4::numeric,
+                    take_profit = string_to_array($5, ',')::numeric[],
+                    stop_loss = $6::numeric
+               FROM @extschema@.user_subscriptions u
+              WHERE e.user_id = u.user_id AND e.signal_id = $1 AND NOT e.full_details
+                AND e.created_at >= $7
+                AND u.user_id = ANY ($3) AND u.tier = $2 AND u.status = 'active'
+                AND (u.current_period_end IS NULL OR u.current_period_end > $8)",
+            &[
+                signal_id.into(),
+                tier.tier.clone().into(),
+                users.to_vec().into(),
+                entry_price.into(),
+                take_profit.into(),
+                stop_loss.into(),
+                created_at.into(),
+                now().into(),
+            ],
+        )?;
+    }
     Ok(())
 }
 

@@ -4,16 +4,20 @@
 //! way of one signal, `range` for who is next, `batch` for the statement, `refusal` and
 //! `passing_over` for rows that are refused, `sizes` for how many rows a batch has, `helpers` for
 //! the processes that may share it, `pacing` for those who follow it. `late` is for whoever becomes
-//! entitled while signals are open, `watchers` for whoever is looking now.
+//! entitled while signals are open, `watchers` for whoever is looking now. What is different over
+//! several servers is in `layout`, and the way of these in `sharded`.
 
 mod batch;
 mod fan_out;
 mod helpers;
 mod late;
+mod layout;
 mod pacing;
 mod passing_over;
 mod range;
 mod refusal;
+mod second_round;
+mod sharded;
 mod sizes;
 mod watchers;
 
@@ -94,7 +98,7 @@ pub fn deliver_all(role: Role) -> Delivered {
     let mut tried = Vec::new();
     loop {
         let next = delivering(role, c"signal_hub: delivering", |db| {
-            next_signal(db, &tried)
+            next_signal(db, role, &tried)
         });
         let delivered = match next {
             Ok(None) => return done,

@@ -7,6 +7,9 @@
 //! on exactly behind the last row. Who works on a range holds the lock of its row, no more: any
 //! number of processes can share a fan-out, and what one leaves behind another takes.
 
+use super::batch::with_clause;
+use super::layout::{self, Values};
+use super::second_round;
 use crate::postgres::statements::Row;
 use crate::postgres::{Db, Failure};
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone, Uuid};
@@ -55,9 +58,12 @@ pub struct Gap {
 
 /// Columns of a range that say what its tier and its subscribers ask for, of a tier `t` and the
 /// signal $1.
-const TERMS: &str = "
-    EXISTS (SELECT FROM @extschema@.user_preferences) AS preferences,
-    n.gap_first, n.gap_last, n.gap_since";
+fn terms(db: &Db) -> Result<String, Failure> {
+    let preferences = layout::of(db).preferences(db)?;
+    Ok(format!(
+        "{preferences} AS preferences, n.gap_first, n.gap_last, n.gap_since"
+    ))
+}
 
 /// Where these are from.
 const NEAR: &str = "
@@ -99,11 +105,12 @@ pub fn lock(db: &Db, range_id: i64) -> Result<Option<Range>, Failure> {
 }
 
 fn find(db: &Db, which: &str, args: &[DatumWithOid]) -> Result<Option<Range>, Failure> {
+    let terms = terms(db)?;
     let found = db.write(
         &format!(
             "SELECT r.range_id, r.tier, r.changed_only, r.next_user_id, r.last_user_id,
                     t.daily_quota, coalesce(t.full_details, false) AS full_details,
-                    t.tier IS NOT NULL AS tier_exists, {TERMS}
+                    t.tier IS NOT NULL AS tier_exists, {terms}
                FROM @extschema@.signal_delivery_ranges r
                LEFT JOIN @extschema@.signal_tiers t ON t.tier = r.tier
                LEFT JOIN @extschema@.signals s ON s.signal_id = r.signal_id
@@ -152,13 +159,14 @@ pub fn claim(
     {
         return Ok(Claim::HeldBack);
     }
-    let second_round = db.run(
-        "UPDATE @extschema@.signals s SET delivery_changed_only = true, delivered_tiers = '{}'
-          WHERE s.signal_id = $1 AND NOT s.delivery_changed_only
-            AND EXISTS (SELECT FROM @extschema@.user_subscriptions u
-                         WHERE u.updated_at <> u.created_at AND u.updated_at > s.created_at - interval '5 minutes')",
-        &[signal_id.into()],
-    )?;
+    // Asked before it is written, as subscribers may be elsewhere than the signal.
+    let second_round = match second_round::is_due(db, signal_id)? {
+        true => db.run(
+            "UPDATE @extschema@.signals SET delivery_changed_only = true, delivered_tiers = '{}' WHERE signal_id = $1",
+            &[signal_id.into()],
+        )?,
+        false => 0,
+    };
     if second_round > 0 {
         if let Some(rest) = next_tier(db, signal_id, held_back)? {
             return give_out(db, signal_id, rest, None).map(Claim::Range);
@@ -194,10 +202,11 @@ pub fn count(db: &Db, signal_id: i64) -> Result<i64, Failure> {
 /// range that has no row. A tier that is switched off meanwhile was entitled when its turn came,
 /// and is served to the end. A tier that is held back is only found when it is being given out.
 fn next_tier(db: &Db, signal_id: i64, held_back: &[String]) -> Result<Option<Range>, Failure> {
+    let terms = terms(db)?;
     let found = db.read(
         &format!("SELECT 0::bigint AS range_id, t.tier, s.delivery_changed_only AS changed_only,
                 coalesce(CASE WHEN t.tier = s.delivery_tier THEN s.delivery_next_user_id END, $2) AS next_user_id,
-                $3 AS last_user_id, t.daily_quota, t.full_details, true AS tier_exists, {TERMS}
+                $3 AS last_user_id, t.daily_quota, t.full_details, true AS tier_exists, {terms}
            FROM @extschema@.signals s
            JOIN @extschema@.signal_tiers t ON (t.enabled OR t.tier = s.delivery_tier) AND t.tier <> ALL (s.delivered_tiers)
            {NEAR}
@@ -226,10 +235,11 @@ pub fn of_enabled_tiers(db: &Db, signal_id: i64) -> Result<Vec<Range>, Failure> 
 }
 
 fn of_tiers(db: &Db, signal_id: i64, which: &str) -> Result<Vec<Range>, Failure> {
+    let terms = terms(db)?;
     db.read(
         &format!(
             "SELECT 0::bigint AS range_id, t.tier, false AS changed_only, $2 AS next_user_id, $3 AS last_user_id,
-                    t.daily_quota, t.full_details, true AS tier_exists, {TERMS}
+                    t.daily_quota, t.full_details, true AS tier_exists, {terms}
                FROM @extschema@.signals s
                JOIN @extschema@.signal_tiers t ON {which}
                {NEAR}
@@ -244,7 +254,7 @@ fn of_tiers(db: &Db, signal_id: i64, which: &str) -> Result<Vec<Range>, Failure>
 /// Makes the first `size` subscribers of `rest` a range.
 fn give_out(db: &Db, signal_id: i64, rest: Range, size: Option<i64>) -> Result<Range, Failure> {
     let (last, next) = match size {
-        Some(size) if !rest.changed_only => bounds(db, signal_id, &rest, size)?,
+        Some(size) if !rest.changed_only => layout::of(db).bounds(db, signal_id, &rest, size)?,
         _ => (greatest(), None),
     };
     db.run(
@@ -275,27 +285,9 @@ fn give_out(db: &Db, signal_id: i64, rest: Range, size: Option<i64>) -> Result<R
     })
 }
 
-/// The table to look for a range's subscribers in, and the WITH clause it takes, in which $5 is
-/// the signal. Who changed is found by index, once per statement.
-pub fn subscribers(changed_only: bool) -> (&'static str, &'static str) {
-    if changed_only {
-        // Rows are stamped before they become visible; the margin covers transactions that are
-        // long in committing.
-        (
-            "WITH changed AS MATERIALIZED (
-                SELECT * FROM @extschema@.user_subscriptions
-                 WHERE updated_at <> created_at
-                   AND updated_at > (SELECT created_at - interval '5 minutes' FROM @extschema@.signals WHERE signal_id = $5))",
-            "changed",
-        )
-    } else {
-        ("", "@extschema@.user_subscriptions")
-    }
-}
-
 /// Where the first `size` active subscribers of a range end, and who comes after them: `None`
 /// when there are no more, and the range's end is the end.
-pub fn bounds(
+pub fn exact_bounds(
     db: &Db,
     signal_id: i64,
     range: &Range,
@@ -310,24 +302,27 @@ pub fn bounds(
 /// The active subscriber who is number `size` of a range, and the one behind, as far as there are
 /// such.
 pub fn heads(db: &Db, signal_id: i64, range: &Range, size: i64) -> Result<Vec<Uuid>, Failure> {
-    let (with, subscribers) = subscribers(range.changed_only);
-    let mut args: Vec<DatumWithOid> = vec![
+    let mut values = Values(vec![
         range.tier.clone().into(),
         range.next.into(),
         range.last.into(),
         size.into(),
-    ];
+    ]);
     if range.changed_only {
-        args.push(signal_id.into());
+        values.add(signal_id);
     }
+    let from = layout::of(db).subscribers(db, &mut values, signal_id, range.changed_only)?;
     db.read(
         &format!(
             "{with} SELECT u.user_id FROM {subscribers} u
-              WHERE u.status = 'active' AND u.tier = $1 AND u.user_id BETWEEN $2 AND $3
+              WHERE u.status = 'active' AND u.tier = $1 AND u.user_id BETWEEN $2 AND $3 {changed}
               ORDER BY u.user_id
-             OFFSET $4 - 1 LIMIT 2"
+             OFFSET $4 - 1 LIMIT 2",
+            with = with_clause(&[from.with]),
+            subscribers = from.table,
+            changed = from.condition,
         ),
-        &args,
+        &values.0,
         |row| Ok(row.get(1)?.unwrap_or(greatest())),
     )
 }

@@ -18,7 +18,7 @@ use super::batch::{self, Day, Which};
 use super::range::{self, Range};
 use super::{Role, delivering};
 use crate::postgres::{Db, Failure};
-use pgrx::datum::Uuid;
+use pgrx::datum::{TimestampWithTimeZone, Uuid};
 use std::ffi::CStr;
 
 /// Subscribers tried on each side, one after the other.
@@ -153,18 +153,22 @@ impl Trials<'_> {
             Side::After => (">", "ASC"),
             Side::Before => ("<", "DESC"),
         };
+        let created_at = db.read(
+            "SELECT created_at FROM @extschema@.signals WHERE signal_id = $1",
+            &[self.signal_id.into()],
+            |row| row.get::<TimestampWithTimeZone>(1),
+        )?;
         db.read(
             &format!(
                 "SELECT u.user_id FROM @extschema@.user_subscriptions u
                   WHERE u.status = 'active' AND u.tier = $1 AND u.user_id {beyond} $2
-                    AND (u.current_period_end IS NULL
-                         OR u.current_period_end > (SELECT created_at FROM @extschema@.signals WHERE signal_id = $3))
+                    AND (u.current_period_end IS NULL OR u.current_period_end > $3)
                   ORDER BY u.user_id {order} OFFSET $4 LIMIT $5"
             ),
             &[
                 tier.to_owned().into(),
                 user_id.into(),
-                self.signal_id.into(),
+                created_at.into_iter().next().flatten().into(),
                 skip.into(),
                 number.into(),
             ],

@@ -1,6 +1,7 @@
 //! How large and how careful the batches of a fan-out are.
 
 use super::Role;
+use super::layout::Layout;
 use crate::settings;
 
 /// Subscribers per batch of a fan-out inside a caller's transaction: nothing shows before that
@@ -19,11 +20,11 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    pub fn of(role: Role) -> Self {
-        let batch = settings::delivery_batch();
+    pub fn of(role: Role, layout: &dyn Layout) -> Self {
+        let batch = layout.batch(settings::delivery_batch());
         match role {
             Role::Caller => Self {
-                batch: LARGE_BATCH,
+                batch: batch.max(LARGE_BATCH),
                 shared_range: None,
             },
             Role::Worker | Role::Helper => Self {

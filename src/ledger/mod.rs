@@ -7,6 +7,7 @@ pub mod exchanges;
 mod forecasts;
 mod history;
 pub mod instruments;
+pub mod keys;
 mod numbers;
 pub mod outcomes;
 mod plan;
@@ -15,6 +16,7 @@ pub mod protections;
 mod recordset;
 pub mod retention;
 mod rules;
+mod sharded;
 pub mod uptime;
 mod verdicts;
 

@@ -5,7 +5,8 @@
 //! every delivery would pay for, and touches neighbouring pages, since everybody's rows of one
 //! signal were written in the order of users.
 
-use super::uptime;
+use super::{sharded, uptime};
+use crate::postgres::installation::Layout;
 use crate::postgres::{Db, Failure};
 use crate::settings;
 use pgrx::datum::Uuid;
@@ -341,6 +342,16 @@ fn purge_users(
     after: Option<Uuid>,
     batch: Batch,
 ) -> Result<(Option<Uuid>, usize), Failure> {
+    let range = (expired.first, expired.last);
+    match (db.layout(), batch) {
+        (Layout::Sharded, Batch::Remove(size)) => {
+            return sharded::purge_users(db, range, after, size);
+        }
+        (Layout::Sharded, Batch::PassOverOne) => {
+            return Ok((sharded::next_user(db, after)?, 0));
+        }
+        (Layout::OneServer | Layout::Node, _) => {}
+    }
     let last = db.walking_indexes(|db| {
         db.write(
             "WITH RECURSIVE users AS (

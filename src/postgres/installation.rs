@@ -1,8 +1,8 @@
 //! The extension as it is installed in the current database.
 
-use super::Failure;
 use super::scoped_settings::{SAFE_SEARCH_PATH, with_settings};
 use super::statements::{self, Db, Kind, Row};
+use super::{Failure, citus};
 use pgrx::prelude::*;
 
 /// Release of this library; the installed SQL objects must be of the same.
@@ -20,6 +20,18 @@ pub struct Installation {
     build: Option<String>,
     schema: String,
     owner: pg_sys::Oid,
+    layout: Layout,
+}
+
+/// Where the tables of the extension are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// All on this server.
+    OneServer,
+    /// Those of subscribers are sharded over several servers, and this one coordinates.
+    Sharded,
+    /// This server has shards, and another one coordinates.
+    Node,
 }
 
 impl Installation {
@@ -37,7 +49,8 @@ impl Installation {
                             (SELECT substring(p.prosrc, '[0-9a-f]{16}')
                                FROM pg_proc p JOIN pg_depend b ON b.classid = 'pg_proc'::regclass AND b.objid = p.oid
                               WHERE p.proname = 'signal_hub_build' AND b.deptype = 'e'
-                                AND b.refclassid = 'pg_extension'::regclass AND b.refobjid = e.oid)
+                                AND b.refclassid = 'pg_extension'::regclass AND b.refobjid = e.oid),
+                            EXISTS (SELECT FROM pg_extension c WHERE c.extname = 'citus')
                        FROM pg_extension e
                        JOIN pg_namespace n ON n.oid = e.extnamespace
                        LEFT JOIN (pg_depend d JOIN pg_class c
@@ -60,23 +73,34 @@ impl Installation {
                     Failure::not_in_state("table user_signals of extension signal_hub is missing")
                         .hint("Drop the extension and create it again.")
                 })?;
+                let layout = match row.get(6)?.unwrap_or(false) {
+                    true => citus::layout(client, extension)?,
+                    false => Layout::OneServer,
+                };
                 Ok(Some(Self {
                     extension,
                     version,
                     build: row.get(5)?,
                     schema,
                     owner,
+                    layout,
                 }))
             })
         })
     }
 
-    /// The extension, when it is there and of this library's release.
+    /// The extension, when it is there and of this library's release, where signals are made.
+    ///
+    /// # Errors
+    /// That it is not, and what to do.
     pub fn current() -> Result<Self, Failure> {
         let found = Self::find()?.ok_or_else(|| {
             Failure::not_in_state("extension signal_hub is not installed in this database")
                 .hint("Run CREATE EXTENSION signal_hub.")
         })?;
+        if found.is_node() {
+            return Err(citus::on_a_node());
+        }
         if found.is_of_this_release() {
             return Ok(found);
         }
@@ -121,6 +145,16 @@ impl Installation {
         }
     }
 
+    /// Where its tables are.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Whether another server coordinates, so that no signals are made here.
+    pub fn is_node(&self) -> bool {
+        self.layout == Layout::Node
+    }
+
     /// The role that reads and writes the tables.
     pub fn owner(&self) -> pg_sys::Oid {
         self.owner
@@ -128,7 +162,7 @@ impl Installation {
 
     /// What runs statements on the extension's tables.
     pub fn db(&self) -> Db {
-        Db::new(self.extension, &self.schema)
+        Db::new(self.extension, &self.schema, self.layout)
     }
 }
 

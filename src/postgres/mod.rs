@@ -4,6 +4,7 @@
 //! [`Db`] to run statements with. Every error is a [`Failure`].
 
 mod blockers;
+pub mod citus;
 pub mod cursor;
 pub mod encoding;
 pub mod failure;

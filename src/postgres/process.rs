@@ -228,6 +228,11 @@ pub fn wall_clock() -> pg_sys::TimestampTz {
     unsafe { pg_sys::GetCurrentTimestamp() }
 }
 
+/// The same as a value of SQL; null only where the clock is beyond all times of PostgreSQL.
+pub fn now() -> Option<TimestampWithTimeZone> {
+    TimestampWithTimeZone::try_from(wall_clock()).ok()
+}
+
 /// Milliseconds since the Unix epoch, UTC, as the exchange counts.
 pub fn unix_millis() -> i64 {
     let since = SystemTime::now()

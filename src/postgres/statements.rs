@@ -2,9 +2,10 @@
 //! short, and planning them for every run would cost more than running them.
 
 use super::encoding;
+use super::installation::Layout;
 use super::scoped_settings::{MERGE_INDEXES, SAFE_SEARCH_PATH, WALK_INDEXES, with_settings};
 use super::server_values::ServerText;
-use super::{Failure, lock, trust};
+use super::{Failure, citus, lock, trust};
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone, Uuid};
 use pgrx::pg_sys::PgOid;
 use pgrx::prelude::*;
@@ -27,14 +28,16 @@ thread_local! {
 pub struct Db {
     extension: pg_sys::Oid,
     quoted_schema: String,
+    layout: Layout,
     need_not_wait_for_disk: Cell<bool>,
 }
 
 impl Db {
-    pub(super) fn new(extension: pg_sys::Oid, schema: &str) -> Self {
+    pub(super) fn new(extension: pg_sys::Oid, schema: &str, layout: Layout) -> Self {
         Self {
             extension,
             quoted_schema: quote_identifier(schema),
+            layout,
             need_not_wait_for_disk: Cell::new(false),
         }
     }
@@ -133,13 +136,25 @@ impl Db {
         &self,
         work: impl FnOnce(&Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        with_settings(WALK_INDEXES, || work(self))
+        match self.layout {
+            Layout::Sharded => citus::walking_indexes(|| work(self)),
+            Layout::OneServer | Layout::Node => with_settings(WALK_INDEXES, || work(self)),
+        }
+    }
+
+    /// Where the tables are.
+    pub fn layout(&self) -> Layout {
+        self.layout
     }
 
     /// The same for a statement that joins two tables on what both have an index on, a stretch of
     /// it at a time.
     pub fn merging<T>(&self, work: impl FnOnce(&Self) -> Result<T, Failure>) -> Result<T, Failure> {
-        with_settings(MERGE_INDEXES, || work(self))
+        match self.layout {
+            // Each node plans for its own shards.
+            Layout::Sharded => work(self),
+            Layout::OneServer | Layout::Node => with_settings(MERGE_INDEXES, || work(self)),
+        }
     }
 
     /// Tables of the extension whose rows row-level security hides from the current user. The
@@ -183,9 +198,11 @@ impl Db {
     }
 
     /// Lets the worker's transaction end without waiting for its commit to be on disk; one that
-    /// commits after it takes it along. A crash may undo it, as a whole.
+    /// commits after it takes it along. A crash may undo it, as a whole. Where rows are on other
+    /// servers it has to wait: they would outlast the cursor.
     pub fn commit_without_waiting_for_disk(&self) {
-        self.need_not_wait_for_disk.set(true);
+        self.need_not_wait_for_disk
+            .set(self.layout == Layout::OneServer);
     }
 
     pub(super) fn need_not_wait_for_disk(&self) -> bool {

@@ -211,6 +211,10 @@ fn in_transaction<T>(
     unsafe {
         if result.is_err() {
             pg_sys::AbortCurrentTransaction();
+            // As after each error that reaches a session's main loop. An extension that swallows an
+            // error while it aborts leaves the count off, and locks of shared memory that are taken
+            // from then on are never released.
+            pg_sys::InterruptHoldoffCount = 0;
         }
         // Nobody else does it for a background worker; without it autovacuum never learns of our
         // rows.

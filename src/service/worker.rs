@@ -83,6 +83,8 @@ impl Worker {
                     // CREATE EXTENSION committed after the check.
                     continue;
                 }
+                // Signals are made where the nodes are coordinated, as signal_health says.
+                Ok(Found::Installed(found)) if found.is_node() => {}
                 Ok(Found::Installed(found)) if found.is_of_this_release() => {
                     if self
                         .installation

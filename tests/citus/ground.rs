@@ -1,0 +1,133 @@
+//! What the tests begin with: a coordinator, its worker nodes, and an exchange.
+
+use signal_hub_harness::cluster::{Cluster, POSTGRES, binaries};
+use signal_hub_harness::scene::{FLIPS_AT_ONCE, SOON, Turns, by_itself, flat_market};
+use signal_hub_harness::session::Session;
+use signal_hub_harness::skip::report_skipped;
+use signal_hub_harness::wait::eventually;
+use signal_hub_simulator::Simulator;
+
+/// A coordinator with the extension, and its nodes.
+pub struct Servers {
+    /// A superuser's session of the coordinator's database.
+    pub admin: Session,
+    pub coordinator: Cluster,
+    pub nodes: Vec<Cluster>,
+    market: Simulator,
+    turns: Turns,
+}
+
+impl Servers {
+    /// Two nodes, as of [`Servers::with`].
+    pub fn start() -> Option<Self> {
+        Self::with(2, &[])
+    }
+
+    /// Servers that know of each other, with these settings; `None`, with a word, where the
+    /// PostgreSQL under test has no Citus. The tables are all on the coordinator.
+    pub fn with(nodes: usize, settings: &[(&str, &str)]) -> Option<Self> {
+        if !binaries::library().with_file_name("citus.so").is_file() {
+            report_skipped("the PostgreSQL under test has no Citus");
+            return None;
+        }
+        let market = flat_market();
+        let server = || {
+            let plain = by_itself(&market)
+                .set("shared_preload_libraries", "citus,signal_hub")
+                .set("max_prepared_transactions", "200")
+                .set("max_connections", "100")
+                .set("wal_level", "logical")
+                .set("citus.enable_statistics_collection", "off")
+                // No certificates, made or looked for in somebody's home.
+                .set("citus.node_conninfo", "sslmode=disable")
+                .env("HOME", "/nonexistent");
+            let options = settings
+                .iter()
+                .fold(plain, |options, (name, value)| options.set(name, value));
+            let cluster = options.start();
+            cluster.session(POSTGRES).run("CREATE EXTENSION citus");
+            cluster
+        };
+        let coordinator = server();
+        let nodes: Vec<Cluster> = (0..nodes).map(|_| server()).collect();
+        let mut admin = coordinator.session(POSTGRES);
+        let here = port(&mut admin);
+        admin.run(&format!(
+            "SELECT citus_set_coordinator_host('127.0.0.1', {here})"
+        ));
+        for node in &nodes {
+            let there = port(&mut node.session(POSTGRES));
+            admin.run(&format!("SELECT citus_add_node('127.0.0.1', {there})"));
+        }
+        admin.run("CREATE EXTENSION signal_hub; UPDATE signal_tiers SET daily_quota = NULL");
+        admin.run(FLIPS_AT_ONCE);
+        Some(Self {
+            admin,
+            coordinator,
+            nodes,
+            market,
+            turns: Turns::default(),
+        })
+    }
+
+    /// Moves the tables to the nodes.
+    pub fn shard(&mut self) -> String {
+        self.admin.one("SELECT enable_citus()")
+    }
+
+    /// Lets one symbol change side, so that the next run has one signal.
+    pub fn turn(&mut self) {
+        self.turns.turn(&self.market);
+    }
+
+    /// Adds this many active subscribers of tier MAX, with keys from all over.
+    pub fn subscribe(&mut self, number: u32) {
+        self.admin.run(&format!(
+            "INSERT INTO user_subscriptions (user_id, tier)
+             SELECT gen_random_uuid(), 'MAX' FROM generate_series(1, {number})"
+        ));
+    }
+
+    /// Waits until this many signals are delivered, and none is left to deliver.
+    #[track_caller]
+    pub fn wait_for_signals(&mut self, number: i64) {
+        let admin = &mut self.admin;
+        eventually(SOON, "the signals are delivered", || {
+            admin.one::<bool>(&format!(
+                "SELECT count(*) = {number} AND bool_and(delivered_at IS NOT NULL) FROM signals"
+            ))
+        });
+    }
+
+    /// Everybody has one row of each of the signals, on whatever node, and nothing is pending.
+    #[track_caller]
+    pub fn everybody_has_each_once(&mut self, subscribers: i64, signals: i64) {
+        assert_eq!(
+            self.admin.one::<i64>("SELECT count(*) FROM user_signals"),
+            subscribers * signals,
+            "rows on all nodes"
+        );
+        // The primary key is of user and signal, so no row is there twice.
+        assert_eq!(
+            self.admin.one::<i64>(
+                "SELECT coalesce(sum(deliveries), 0)::bigint FROM signals WHERE delivery_failures = 0"
+            ),
+            subscribers * signals,
+            "rows on record"
+        );
+        assert_eq!(self.pending(), 0, "prepared transactions");
+    }
+
+    /// Prepared transactions of all nodes.
+    pub fn pending(&self) -> i64 {
+        let count = |node: &Cluster| {
+            let mut session = node.session(POSTGRES);
+            session.one::<i64>("SELECT count(*) FROM pg_prepared_xacts")
+        };
+        self.nodes.iter().map(count).sum()
+    }
+}
+
+fn port(session: &mut Session) -> i32 {
+    session.one("SELECT inet_server_port()")
+}

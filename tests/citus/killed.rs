@@ -1,0 +1,125 @@
+//! Processes die in the middle of a fan-out: everybody has each signal once all the same.
+
+use crate::ground::Servers;
+use fastrand::Rng;
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::scene::worker_pid;
+use signal_hub_harness::wait::{eventually, within};
+use std::time::Duration;
+
+const SUBSCRIBERS: u32 = 20_000;
+/// Long enough for a server to recover, and for the rest of a fan-out.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// Who dies.
+#[derive(Clone, Copy, Debug)]
+enum Victim {
+    Worker,
+    Postmaster,
+    NodeBackend,
+    NodePostmaster,
+}
+
+const VICTIMS: [Victim; 4] = [
+    Victim::Worker,
+    Victim::Postmaster,
+    Victim::NodeBackend,
+    Victim::NodePostmaster,
+];
+
+fn kill_each(times: usize, subscribers: u32, seed: u64) {
+    let Some(mut servers) = Servers::start() else {
+        return;
+    };
+    servers.subscribe(subscribers);
+    servers.shard();
+    let mut random = Rng::with_seed(seed);
+    let mut signals = 0;
+    for number in 0..times {
+        for victim in VICTIMS {
+            servers.turn();
+            signals += 1;
+            wait_for_the_fan_out(&mut servers, signals);
+            // Nothing is waited for: the seed chooses when the fault strikes.
+            std::thread::sleep(Duration::from_millis(random.u64(0..400)));
+            strike(&mut servers, victim, &mut random);
+            eventually(AGAIN, "the fan-out is complete", || {
+                servers.admin.try_list::<bool>(&format!(
+                    "SELECT count(*) = {signals} AND bool_and(delivered_at IS NOT NULL) FROM signals"
+                ))
+                .is_ok_and(|done| done == [true])
+            });
+            // Rows are visible once a signal is called delivered.
+            let rows: i64 = servers.admin.one("SELECT count(*) FROM user_signals");
+            let expected = i64::from(subscribers) * signals;
+            assert_eq!(rows, expected, "{victim:?} number {number}, seed {seed}");
+        }
+    }
+    eventually(AGAIN, "no transaction is left prepared", || {
+        servers.pending() == 0
+    });
+    servers.everybody_has_each_once(i64::from(subscribers), signals);
+}
+
+fn wait_for_the_fan_out(servers: &mut Servers, signals: i64) {
+    eventually(AGAIN, "the signal is made", || {
+        servers.admin.one::<i64>("SELECT count(*) FROM signals") == signals
+    });
+}
+
+fn strike(servers: &mut Servers, victim: Victim, random: &mut Rng) {
+    match victim {
+        Victim::Worker => {
+            let Some(pid) = worker_pid(&mut servers.admin).and_then(Pid::from_raw) else {
+                return;
+            };
+            kill_process(pid, Signal::KILL).expect("the process is the test's");
+            reconnect(servers);
+        }
+        Victim::Postmaster => {
+            servers.coordinator.kill9();
+            servers.coordinator.start();
+            reconnect(servers);
+        }
+        Victim::NodeBackend => {
+            let node = &servers.nodes[random.usize(..servers.nodes.len())];
+            let busy: Vec<i32> = node.session(POSTGRES).list(
+                "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'
+                    AND application_name ~ '^citus_internal' ORDER BY state = 'active' DESC LIMIT 1",
+            );
+            if let Some(pid) = busy.first().and_then(|pid| Pid::from_raw(*pid)) {
+                // Another may have ended it meanwhile.
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+        Victim::NodePostmaster => {
+            let node = random.usize(..servers.nodes.len());
+            servers.nodes[node].kill9();
+            servers.nodes[node].start();
+        }
+    }
+}
+
+/// The server ends all sessions when one of its processes is killed.
+fn reconnect(servers: &mut Servers) {
+    let config = servers.coordinator.config(POSTGRES);
+    let session = within(AGAIN, || {
+        let mut client = config.connect(postgres::NoTls).ok()?;
+        client.batch_execute("SELECT 1").ok()?;
+        Some(client)
+    });
+    servers.admin = signal_hub_harness::session::Session::new(session.expect("the server is back"));
+}
+
+#[test]
+fn killed_amid_fan_outs_everybody_has_each_signal_once() {
+    kill_each(2, SUBSCRIBERS, 1);
+}
+
+/// The full count: `cargo test -p signal_hub_tests --test citus -- --ignored --nocapture`.
+#[test]
+#[ignore = "takes a quarter of an hour"]
+fn killed_20_times_each_amid_fan_outs_everybody_has_each_signal_once() {
+    kill_each(20, 100_000, 2);
+}

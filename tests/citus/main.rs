@@ -1,0 +1,12 @@
+//! Past one machine: a coordinator and two worker nodes of Citus, made by the tests themselves.
+//!
+//! They run where the PostgreSQL under test has Citus among its libraries, and say 'skipped'
+//! elsewhere. `moving` is about the way there and back, `nodes` about who generates, `delivery`
+//! about the fan-out, `reading` about what clients get, `killed` about processes that die.
+
+mod delivery;
+mod ground;
+mod killed;
+mod moving;
+mod nodes;
+mod reading;
