@@ -6,11 +6,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use signal_hub_harness::cluster::POSTGRES;
 use signal_hub_harness::scene::worker_pid;
 use signal_hub_harness::wait::{eventually, within};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SUBSCRIBERS: u32 = 20_000;
 /// Long enough for a server to recover, and for the rest of a fan-out.
 const AGAIN: Duration = Duration::from_secs(60);
+
+/// Longest time that children outlive their postmaster.
+const GONE: Duration = Duration::from_secs(2);
 
 /// Who dies.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +57,7 @@ fn kill_each(times: usize, subscribers: u32, seed: u64) {
             let rows: i64 = servers.admin.one("SELECT count(*) FROM user_signals");
             let expected = i64::from(subscribers) * signals;
             assert_eq!(rows, expected, "{victim:?} number {number}, seed {seed}");
+            println!("{victim:?} killed, number {}: {rows} rows", number + 1);
         }
     }
     eventually(AGAIN, "no transaction is left prepared", || {
@@ -78,7 +82,10 @@ fn strike(servers: &mut Servers, victim: Victim, random: &mut Rng) {
             reconnect(servers);
         }
         Victim::Postmaster => {
+            let began = Instant::now();
             servers.coordinator.kill9();
+            let lasted = began.elapsed();
+            assert!(lasted < GONE, "processes were left for {lasted:?}");
             servers.coordinator.start();
             reconnect(servers);
         }

@@ -21,19 +21,23 @@ fn subscribers_read_their_own_rows_and_what_does_not_work_says_so() {
 
     let mut client = servers.coordinator.session(POSTGRES);
     let claims = format!(r#"{{"sub": "{}", "role": "authenticated"}}"#, user(7));
-    // What set_config() says does not reach the nodes: nobody else's row is shown, nor one's own.
+    // What set_config() says does not reach the nodes by itself: nobody's row is shown.
     client.run(&format!(
         "BEGIN; SET LOCAL ROLE authenticated; SELECT set_config('request.jwt.claims', '{claims}', true)"
     ));
     assert_eq!(client.one::<i64>("SELECT count(*) FROM user_signals"), 0);
-    client.run("COMMIT");
-    client.run(&format!(
-        "BEGIN; SET LOCAL citus.propagate_set_commands = 'local'; SET LOCAL ROLE authenticated;
-         SET LOCAL request.jwt.claims = '{claims}'"
-    ));
+    client.run("SELECT forward_claims()");
     let own: Vec<String> = client.list("SELECT user_id::text FROM user_signals");
     assert_eq!(own, [user(7)]);
     client.run("UPDATE user_signals SET viewed = true; COMMIT");
+    client.run(&format!(
+        r#"BEGIN; SET LOCAL ROLE authenticated;
+           SELECT set_config('request.jwt.claims', '{{"sub": "{}"}}', true); SELECT forward_claims()"#,
+        user(8)
+    ));
+    let own: Vec<String> = client.list("SELECT user_id::text FROM user_signals");
+    assert_eq!(own, [user(8)]);
+    client.run("COMMIT");
     let viewed = "SELECT count(*) FROM user_signals WHERE viewed AND viewed_at IS NOT NULL";
     assert_eq!(servers.admin.one::<i64>(viewed), 1);
 
