@@ -8,19 +8,21 @@ const text = (name) => readFileSync(new URL(name, page), 'utf8');
 const files = readdirSync(page).sort();
 const modules = files.filter((name) => name.endsWith('.js') && name !== 'sw.js');
 
-/** The files that index.html names, as sw.js finds them. */
-const named = [...text('index.html').matchAll(/ (?:href|src)="([^#"]+)"/g)].map((match) => match[1]);
+/** The files that a page names, as sw.js finds them. */
+const namedBy = (name) => [...text(name).matchAll(/ (?:href|src)="([^#"]+)"/g)].map((match) => match[1]);
+const named = namedBy('index.html');
+/** Of a page of its own, which the service worker does not keep. */
+const operators = ['operator.html', ...namedBy('operator.html').filter((name) => name.startsWith('operator'))];
 
 test('the page names every file that is served, so that the service worker keeps them all', () => {
   assert.ok(text('sw.js').includes('/ (?:href|src)="([^#"]+)"/g'));
-  // The build joins the modules into the one that starts the page, and fails if it misses any.
-  const served = files.filter((name) => name === 'app.js' || !modules.includes(name));
-  assert.deepEqual([...named, 'index.html', 'sw.js'].sort(), served);
+  // The build joins the modules into those that start a page, and fails if it misses any.
+  const served = files.filter((name) => ['app.js', 'operator.js'].includes(name) || !modules.includes(name));
+  assert.deepEqual([...named, 'index.html', 'sw.js', ...operators].sort(), served);
 });
 
 test('the page takes nothing from elsewhere, and has no inline script or style', () => {
-  const html = text('index.html');
-  assert.doesNotMatch(html, /<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)/);
+  for (const html of [text('index.html'), text('operator.html')]) assert.doesNotMatch(html, /<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)/);
   for (const name of files) {
     const urls = text(name).match(/https?:\/\/[^'"\s)]+/g) ?? [];
     assert.deepEqual(urls.filter((url) => url !== 'http://www.w3.org/2000/svg'), [], name);
