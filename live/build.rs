@@ -1,5 +1,6 @@
 //! Prepares the files of the pages, which are part of the program: they are as in `page/`, except
-//! that the modules are joined into one script for each page.
+//! that the modules are joined into one script for each page. Those in `vendor/` are of others, and
+//! are served as they were published.
 
 use signal_hub_bundler::{Modules, bundle};
 use std::collections::BTreeMap;
@@ -18,7 +19,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     let mut modules = Modules::new();
     let mut files = BTreeMap::new();
-    for entry in fs::read_dir(fs::canonicalize("page")?)? {
+    let folder = fs::canonicalize("page")?;
+    let vendored = fs::read_dir(folder.join("vendor"))?;
+    for entry in fs::read_dir(&folder)?.chain(vendored) {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str());
         let Some(name) = name.filter(|name| !name.starts_with('.') && path.is_file()) else {

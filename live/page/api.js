@@ -86,6 +86,11 @@ export class Api {
     await this.#fetch('api/visible', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body, keepalive: true, signal: withPatience() });
   }
 
+  /** The way of the price while a signal was open. */
+  async path(id, signal) {
+    return (await this.#fetch(`api/signals/${id}/path`, { signal: withPatience(signal) })).json();
+  }
+
   /** The record of all signals; not of this subscriber alone. */
   async trackRecord(signal) {
     return (await this.#fetch('api/track-record', { signal: withPatience(signal) })).json();

@@ -56,6 +56,7 @@ class App {
   #view = new View(document, {
     viewed: (id) => this.#subscriber?.mark(id, { viewed: true }),
     clicked: (id) => this.#subscriber?.mark(id, { viewed: true, clicked: true }),
+    path: (id) => this.#subscriber.path(id),
     nearEnd: () => this.#subscriber?.readOlder(),
   });
 

@@ -40,6 +40,7 @@ export class Card {
    * @param {boolean} isFresh whether it came while the page was open
    * @param {object} on
    * @param {(id: number) => void} on.toggled called when the subscriber opens or closes it
+   * @param {(id: number) => Promise<object>} on.path reads the way of the price
    */
   constructor(signal, isFresh, on) {
     this.#signal = signal;
@@ -107,11 +108,12 @@ export class Card {
   /** Shows or hides the details. */
   setOpen(isOpen, now) {
     if (isOpen && this.#details === null) {
-      this.#details = new Details(this.#signal, isFinal(this.#outcome), () => this.#on.toggled(this.id));
+      this.#details = new Details(this.#signal, isFinal(this.#outcome), { close: () => this.#on.toggled(this.id), path: this.#on.path });
       this.#details.showOutcome(this.#outcome, now);
       this.showPrice(this.#latest, now);
       this.#box.append(...this.#details.elements);
     }
+    if (!isOpen) this.#details?.closeChart();
     setAttribute(this.#button, 'aria-expanded', String(isOpen));
     setAttribute(this.#box, 'hidden', !isOpen);
     this.element.classList.toggle('open', isOpen);

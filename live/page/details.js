@@ -1,5 +1,7 @@
 // What is known of one signal: beside the list where there is room, else below its row.
 
+import { Refused } from './api.js';
+import { Candles } from './candles.js';
 import { element, setAttribute, setText, svgElement } from './dom.js';
 import { decimal } from './format.js';
 import { outcomeFacts, resultOf } from './outcome.js';
@@ -17,16 +19,26 @@ export class Details {
   #facts;
   /** Values of what follows from the price of now; none of a signal that was over. */
   #now;
+  #outcome;
+  #on;
+  #button = element('button', { type: 'button', 'aria-expanded': 'false' }, 'Chart');
+  #chartBox = element('div', { class: 'chart-box', 'aria-live': 'polite', hidden: true });
+  /** While it is shown. */
+  #chart = null;
 
   /**
    * @param {boolean} isOver whether the signal is settled
-   * @param {() => void} close called when the subscriber closes them
+   * @param {object} on
+   * @param {() => void} on.close the subscriber closes them
+   * @param {(id: number) => Promise<object>} on.path reads the way of the price
    */
-  constructor(signal, isOver, close) {
+  constructor(signal, isOver, on) {
     this.#signal = signal;
+    this.#on = on;
     this.#became = element('p', { class: 'became' });
     const closing = element('button', { type: 'button', class: 'close' }, 'Close');
-    closing.addEventListener('click', close);
+    closing.addEventListener('click', on.close);
+    this.#button.addEventListener('click', () => (this.#chartBox.hidden ? this.#openChart() : this.closeChart()));
     const facts = outcomeFacts(signal, undefined);
     this.#facts = facts.map(() => [element('dt'), element('dd')]);
     const rows = facts.map(({ isWide }, i) => element('div', { class: isWide && 'wide' }, ...this.#facts[i]));
@@ -38,7 +50,7 @@ export class Details {
       copies(signal),
       this.#became,
       element('p', { class: 'why' }, why ?? ''),
-      levelsOf(signal) === null ? null : plot(signal),
+      ...(levelsOf(signal) === null ? [] : [plot(signal), element('p', {}, this.#button), this.#chartBox]),
       isOver ? null : element('dl', { class: 'facts now' }, ...lines.map(([name], i) => element('div', {}, element('dt', {}, name), this.#now[i]))),
       element('dl', { class: 'scores' },
         score('Strength of the move', signal.confidence, 'not a chance of profit'),
@@ -48,12 +60,36 @@ export class Details {
     ].filter((part) => part !== null);
   }
 
+  async #openChart() {
+    setAttribute(this.#chartBox, 'hidden', false);
+    setAttribute(this.#button, 'aria-expanded', 'true');
+    this.#chartBox.replaceChildren('Reading the prices.');
+    try {
+      const chart = await Candles.of(this.#signal, this.#outcome, await this.#on.path(this.#signal.signal_id));
+      if (this.#chartBox.hidden) chart?.remove();
+      else this.#chartBox.replaceChildren(...(chart === null ? ['No price was kept for this signal.'] : chart.elements));
+      this.#chart = this.#chartBox.hidden ? null : chart;
+    } catch (error) {
+      this.#chartBox.replaceChildren(`The prices cannot be read at present: ${error instanceof Refused ? error.message : 'the service cannot be reached'}.`);
+    }
+  }
+
+  closeChart() {
+    this.#chart?.remove();
+    this.#chart = null;
+    this.#chartBox.replaceChildren();
+    setAttribute(this.#chartBox, 'hidden', true);
+    setAttribute(this.#button, 'aria-expanded', 'false');
+  }
+
   /** @param {{price: string, at: string} | null} latest the price that is shown, see price.js */
   showPrice(latest, now) {
+    if (latest !== null) this.#chart?.add(latest);
     if (this.#now.length > 0) nowFacts(this.#signal, latest, now).forEach(([, value], i) => setText(this.#now[i], value));
   }
 
   showOutcome(outcome, now) {
+    this.#outcome = outcome;
     const { kind, text, percent } = resultOf(this.#signal, outcome, now);
     setAttribute(this.#became, 'data-kind', kind);
     setText(this.#became, `Outcome: ${text}${percent && `, ${percent} after fees`}`);

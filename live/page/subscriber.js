@@ -141,6 +141,11 @@ export class Subscriber {
     this.#view.redraw();
   }
 
+  /** The way of the price while a signal was open. */
+  path(id) {
+    return this.#api.path(id);
+  }
+
   /** Reads older signals, if there are any. */
   readOlder() {
     this.#archive.more();

@@ -30,6 +30,7 @@ export class View {
    * @param {object} on
    * @param {(id: number) => void} on.viewed a signal was looked at
    * @param {(id: number) => void} on.clicked a signal was opened
+   * @param {(id: number) => Promise<object>} on.path reads the way of the price of a signal
    * @param {() => void} on.nearEnd older signals than those at hand are looked for
    */
   constructor(document, on) {
@@ -218,7 +219,7 @@ export class View {
 
   #card(id) {
     const [signal, outcome] = [this.#signal(id), this.#outcome(id)];
-    const card = new Card(signal, this.#isFresh, { toggled: (which) => this.#toggle(String(which)) });
+    const card = new Card(signal, this.#isFresh, { toggled: (which) => this.#toggle(String(which)), path: this.#on.path });
     card.update(signal, outcome, this.#now);
     card.showPrice(this.#price(id), this.#now);
     card.tick(this.#now);

@@ -246,7 +246,8 @@ pub fn record(
         let sources = fetched.sources(plan);
         ledger::outcomes::look(db, &plan.open, &sources, tickers.clone())?;
         let mut unusable = plan.unusable.clone();
-        unusable.extend(ledger::prices::keep(db, tickers)?);
+        unusable.extend(ledger::prices::keep(db, tickers.clone())?);
+        unusable.extend(ledger::path::keep(db, &plan.open, tickers)?);
         fetched.enter_standings(db, plan)?;
         if !fetched.days.candles.is_empty() {
             ledger::days::keep(db, &fetched.days.candles)?;

@@ -10,6 +10,7 @@ pub mod instruments;
 pub mod keys;
 mod numbers;
 pub mod outcomes;
+pub mod path;
 mod plan;
 pub mod prices;
 pub mod protections;

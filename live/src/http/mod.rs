@@ -28,6 +28,7 @@ pub fn routes(app: Arc<App>) -> Router {
     let api = Router::new()
         .route("/api/signals", get(signals::read))
         .route("/api/signals/{signal_id}", post(signals::mark))
+        .route("/api/signals/{signal_id}/path", get(signals::path))
         .route("/api/stream", get(live::stream))
         .route("/api/track-record", get(record::read))
         .route("/api/health", get(live::health))

@@ -21,6 +21,8 @@ const MOST_BYTES: usize = 1024;
 /// Longest wait for the body of a request.
 const BODY_LIMIT: Duration = Duration::from_secs(5);
 
+/// What a row of `signal_price_path` is of.
+const SECONDS_OF_PATH: u32 = 300;
 /// Most signals of which a request may ask for the outcome.
 const MOST_OPEN: usize = 500;
 
@@ -114,6 +116,18 @@ fn write_list<T>(
         write(&item, out);
     }
     out.push(b']');
+}
+
+/// The way of the price while a signal was open.
+pub async fn path(
+    State(app): Shared,
+    subscriber: Subscriber,
+    path: Result<Path<i64>, PathRejection>,
+) -> Result<Response, Refusal> {
+    let Path(signal_id) = path?;
+    let path = app.database.price_path(&subscriber, signal_id).await?;
+    let body = format!("{{\"seconds\":{SECONDS_OF_PATH},\"path\":{path}}}");
+    Ok((json_headers(), body).into_response())
 }
 
 #[derive(Deserialize)]

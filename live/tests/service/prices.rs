@@ -54,3 +54,30 @@ fn prices_come_for_open_signals_only_and_a_storm_of_changes_is_one_event() {
         json!({ "BTCUSDT": priced("67000.199") })
     );
 }
+
+#[test]
+fn the_way_of_the_price_is_kept_while_a_signal_is_open_for_those_who_have_its_prices() {
+    let (mut shop, service) = open();
+    shop.signal();
+    shop.admin.run("SELECT generate_signals_now()");
+    let kept: Vec<String> = shop.admin.list(
+        "SELECT format('%s %s', p.symbol, p.close = s.last_price)
+           FROM signal_price_path p JOIN signals s USING (symbol)
+          WHERE p.low <= p.open AND p.close <= p.high",
+    );
+    let symbol: String = shop.admin.one("SELECT symbol FROM signals");
+    assert_eq!(kept, [format!("{symbol} t")], "of no other symbol");
+    let signal: i64 = shop.admin.one("SELECT signal_id FROM signals");
+    let path = format!("/api/signals/{signal}/path");
+    let answer = service.json(&path, &service.token(1));
+    assert_eq!(answer["seconds"], 300);
+    assert_eq!(answer["path"].as_array().map(Vec::len), Some(1), "{answer}");
+    assert_eq!(service.get(&path, Some(&service.token(9))).status(), 404);
+    // What cannot be written costs no run.
+    shop.admin
+        .run("DELETE FROM signal_price_path; ALTER TABLE signal_price_path ADD CONSTRAINT nothing_goes CHECK (close < 0)");
+    let done: bool = shop
+        .admin
+        .one("SELECT (generate_signals_now() ->> 'success')::boolean");
+    assert!(done);
+}

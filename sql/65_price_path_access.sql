@@ -1,0 +1,2 @@
+-- Part: access
+GRANT SELECT ON @extschema@.signal_price_path TO pg_monitor;
