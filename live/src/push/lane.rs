@@ -110,6 +110,7 @@ impl Lane {
                 let (lane, shared) = (Arc::clone(&started), Arc::clone(&shared));
                 tokio::spawn(async move {
                     lane.deliver(job, &shared).await;
+                    shared.under_way.fetch_sub(1, Ordering::Relaxed);
                     drop(place);
                 });
             }
@@ -119,7 +120,9 @@ impl Lane {
 
     /// Queues a message; one that finds no room is lost, and counted.
     pub fn add(&self, job: Job, shared: &Shared) {
+        shared.under_way.fetch_add(1, Ordering::Relaxed);
         if self.sender.try_send(job).is_err() {
+            shared.under_way.fetch_sub(1, Ordering::Relaxed);
             shared.numbers.count(&shared.numbers.failed);
         }
     }

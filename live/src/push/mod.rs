@@ -30,7 +30,7 @@ use pending::Pending;
 use post::Post;
 use services::Services;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, mpsc};
@@ -45,6 +45,8 @@ const REPORTS: usize = 20_000;
 const MOST_RESTING: usize = 10_000;
 /// The longest address of a browser, as in `user_push_subscriptions`.
 const MOST_ADDRESS: usize = 2000;
+/// Between two looks whether anything is under way.
+const IDLE_LOOK: Duration = Duration::from_millis(10);
 /// Between two warnings of the same kind.
 const WARN_EVERY: Duration = Duration::from_secs(600);
 
@@ -80,6 +82,8 @@ struct Shared {
     post: Post,
     numbers: Numbers,
     reports: mpsc::Sender<Report>,
+    /// Messages that are queued or being sent.
+    under_way: AtomicUsize,
     /// Subscriptions of which the push service said that there were too many messages.
     resting: Mutex<HashMap<String, Instant>>,
     warned: Mutex<Option<Instant>>,
@@ -109,6 +113,7 @@ impl Push {
             post: Post::new(Vapid::read(file, contact)?, AT_ONCE)?,
             numbers: Numbers::default(),
             reports,
+            under_way: AtomicUsize::new(0),
             resting: Mutex::default(),
             warned: Mutex::default(),
         });
@@ -173,6 +178,13 @@ impl Push {
     /// Waits until there is something new.
     pub async fn changed(&self) {
         self.changed.notified().await;
+    }
+
+    /// Waits until nothing is under way.
+    pub async fn idle(&self) {
+        while self.shared.under_way.load(Ordering::Relaxed) > 0 {
+            tokio::time::sleep(IDLE_LOOK).await;
+        }
     }
 
     /// Takes what is new.

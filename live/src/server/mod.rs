@@ -31,7 +31,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tracing::info;
 
-/// At the end, clients have this much time to receive their last event.
+/// At the end, clients have this much time to receive their last event, and push services to take what
+/// is under way.
 const GOODBYE_LIMIT: Duration = Duration::from_millis(1200);
 
 /// Serves until SIGTERM, SIGINT or SIGHUP.
@@ -72,11 +73,14 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
     });
     let address = listener.local_addr();
     let address = address.map_or_else(|_| app.options.listen.to_string(), |a| a.to_string());
-    if let Some(reports) = reports {
-        // Rows that come before it is known who wants to be notified would notify nobody.
-        pushing::learn(&app).await;
-        tokio::spawn(pushing::keep(Arc::clone(&app), reports));
-    }
+    let pushing = match reports {
+        Some(reports) => {
+            // Rows that come before it is known who wants to be notified would notify nobody.
+            pushing::learn(&app).await;
+            Some(tokio::spawn(pushing::keep(Arc::clone(&app), reports)))
+        }
+        None => None,
+    };
     let mut monitoring = tokio::spawn(monitor::watch(Arc::clone(&app)));
     let mut following = tokio::spawn(replication::follow(Arc::clone(&app)));
     tokio::spawn(watchers::keep(Arc::clone(&app)));
@@ -91,7 +95,13 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
     };
     info!("ending");
     app.shutdown.send_replace(true);
-    let _ = tokio::time::timeout(GOODBYE_LIMIT, connections.shutdown()).await;
+    let notified = async {
+        if let Some(pushing) = pushing {
+            let _ = pushing.await;
+        }
+    };
+    let last = async { tokio::join!(connections.shutdown(), notified) };
+    let _ = tokio::time::timeout(GOODBYE_LIMIT, last).await;
     // Time to tell the server what was confirmed.
     let _ = tokio::time::timeout(Duration::from_millis(300), following).await;
     info!("{}", slot::farewell(&app.options.source));

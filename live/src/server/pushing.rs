@@ -26,7 +26,7 @@ const RECORD_EVERY: Duration = Duration::from_secs(1);
 const ATTEMPTS: usize = 5;
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 
-/// Notifies until the service ends.
+/// Notifies until the service ends, and then of what has come.
 pub async fn keep(app: Arc<App>, reports: Receiver<Report>) {
     let Some(push) = &app.push else {
         return;
@@ -41,7 +41,6 @@ pub async fn keep(app: Arc<App>, reports: Receiver<Report>) {
                 took = learn(&app).await;
             }
         } => {}
-        () = app.ending() => {}
     }
 }
 
@@ -62,8 +61,14 @@ pub async fn learn(app: &App) -> Duration {
 
 async fn notify(app: &App, push: &Push) {
     loop {
-        push.changed().await;
-        tokio::time::sleep(COLLECT).await;
+        let collected = async {
+            push.changed().await;
+            tokio::time::sleep(COLLECT).await;
+        };
+        let ends = tokio::select! {
+            () = collected => false,
+            () = app.ending() => true,
+        };
         let mut all = push.take();
         all.retain(|user, _| !app.fan_out.is_in_view(user));
         let users: Vec<Uuid> = all.keys().copied().collect();
@@ -78,6 +83,9 @@ async fn notify(app: &App, push: &Push) {
                     warn!("{lost} subscribers are not notified: {why}");
                 }
             }
+        }
+        if ends {
+            return push.idle().await;
         }
     }
 }

@@ -188,7 +188,7 @@ fn answers_of_push_services_are_obeyed_and_a_slow_one_delays_no_stream() {
 
 #[test]
 fn a_browser_moves_by_its_secret_and_only_push_services_are_taken() {
-    let (mut shop, service, push) = open();
+    let (mut shop, mut service, push) = open();
     let token = service.token(2);
     for (endpoint, words) in [
         (
@@ -234,4 +234,13 @@ fn a_browser_moves_by_its_secret_and_only_push_services_are_taken() {
     shop.signal();
     arrives(&push, "/new", 1);
     assert!(push.sent("/old").is_empty());
+
+    // A service that ends sends what has come.
+    shop.signal();
+    eventually(SOON, "the row has come", || {
+        let come = shop.admin.one::<i64>("SELECT count(*) FROM user_signals");
+        (service.metric("rows_total") as i64 >= come).then_some(())
+    });
+    assert_eq!(service.stop().code(), Some(0));
+    assert_eq!(push.sent("/new").len(), 2);
 }
