@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 /// They are read again when somebody asks after this time: `/metrics` needs no token, and must not
 /// be a way to make the database work.
-const KEPT: Duration = Duration::from_secs(2);
+const KEPT: Duration = Duration::from_secs(1);
 
 /// See the head of this file.
 #[derive(Default)]

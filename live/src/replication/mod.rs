@@ -79,7 +79,7 @@ async fn relay(address: &DatabaseAddress) -> Result<Option<Relay>, Broken> {
     }
     let opened = tokio::time::timeout(PATIENCE, Relay::open(address)).await;
     let opened = opened.map_err(|_| Broken::Silence)?;
-    opened.map_err(|error| Broken::Unreached(format!("cannot connect by TLS: {error}")))
+    opened.map_err(|error| Broken::Unreached(format!("cannot connect: {error}")))
 }
 
 async fn read(app: &App, client: &mut ReplicationClient) -> Result<(), Broken> {

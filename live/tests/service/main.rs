@@ -17,6 +17,7 @@ mod files;
 mod hosts;
 mod killed;
 mod logins;
+mod monitoring;
 mod operating;
 mod operators;
 mod outcomes;
