@@ -2,9 +2,59 @@
 
 use super::{Database, Parameters, Refusal, reports};
 use crate::auth::Subscriber;
+use postgres_protocol::escape::escape_identifier;
 use std::collections::HashSet;
 use tokio_postgres::Row;
 use uuid::Uuid;
+
+/// Adds a browser of a subscriber, or gives it other keys.
+pub fn store_text(schema: &str) -> String {
+    format!(
+        "INSERT INTO {schema}.user_push_subscriptions (user_id, endpoint, p256dh, auth)
+         SELECT $1::pg_catalog.text::pg_catalog.uuid, $2::pg_catalog.text, $3::pg_catalog.text, $4::pg_catalog.text
+             ON CONFLICT (user_id, endpoint) DO UPDATE SET p256dh = excluded.p256dh, auth = excluded.auth
+      RETURNING '{{\"stored\": true}}'::pg_catalog.text AS stored",
+        schema = escape_identifier(schema),
+    )
+}
+
+/// Takes a browser of a subscriber away.
+pub fn drop_text(schema: &str) -> String {
+    format!(
+        "WITH gone AS (DELETE FROM {schema}.user_push_subscriptions WHERE endpoint = $1::pg_catalog.text RETURNING 1)
+         SELECT pg_catalog.jsonb_build_object('deleted', EXISTS (SELECT FROM gone))::pg_catalog.text AS deleted",
+        schema = escape_identifier(schema),
+    )
+}
+
+/// Puts a browser's subscription in the place of its old one.
+pub fn move_to_text(schema: &str) -> String {
+    format!(
+        "SELECT {schema}.signal_hub_move_push(
+                    $1::pg_catalog.text::pg_catalog.uuid, $2::pg_catalog.text, $3::pg_catalog.text,
+                    $4::pg_catalog.text, $5::pg_catalog.text, $6::pg_catalog.text) AS moved",
+        schema = escape_identifier(schema),
+    )
+}
+
+/// Where subscribers are to be notified now.
+pub fn targets_text(schema: &str) -> String {
+    format!(
+        "SELECT t.user_id::pg_catalog.text AS user_id, t.endpoint, t.p256dh, t.auth, t.is_noted
+           FROM {schema}.signal_hub_push_targets($1::pg_catalog.text[]::pg_catalog.uuid[]) t",
+        schema = escape_identifier(schema),
+    )
+}
+
+/// Records what became of messages.
+pub fn results_text(schema: &str) -> String {
+    format!(
+        "SELECT true AS recorded
+           FROM {schema}.signal_hub_push_results(
+                    $1::pg_catalog.text[]::pg_catalog.uuid[], $2::pg_catalog.text[], $3::pg_catalog.text[])",
+        schema = escape_identifier(schema),
+    )
+}
 
 /// Where a browser of a subscriber is reached.
 pub struct PushTarget {

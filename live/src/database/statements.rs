@@ -5,7 +5,7 @@
 //! becoming unreadable; for them, the `search_path` of the sessions holds (see `connections`).
 
 use crate::database::publication::{fingerprint, outcomes_published};
-use crate::database::{operators, preferences, track_record};
+use crate::database::{operators, preferences, push, track_record};
 use crate::signal::{Column, Columns, MARK, OutcomeColumn};
 use postgres_protocol::escape::escape_identifier;
 
@@ -205,28 +205,13 @@ statements! { |schema|
     Resume => operators::answer(schema, "resume_signals()"),
 
     /// Adds a browser of a subscriber, or gives it other keys.
-    StorePush => format!(
-        "INSERT INTO {schema}.user_push_subscriptions (user_id, endpoint, p256dh, auth)
-         SELECT $1::pg_catalog.text::pg_catalog.uuid, $2::pg_catalog.text, $3::pg_catalog.text, $4::pg_catalog.text
-             ON CONFLICT (user_id, endpoint) DO UPDATE SET p256dh = excluded.p256dh, auth = excluded.auth
-      RETURNING '{{\"stored\": true}}'::pg_catalog.text AS stored",
-        schema = escape_identifier(schema),
-    ),
+    StorePush => push::store_text(schema),
 
     /// Takes a browser of a subscriber away.
-    DropPush => format!(
-        "WITH gone AS (DELETE FROM {schema}.user_push_subscriptions WHERE endpoint = $1::pg_catalog.text RETURNING 1)
-         SELECT pg_catalog.jsonb_build_object('deleted', EXISTS (SELECT FROM gone))::pg_catalog.text AS deleted",
-        schema = escape_identifier(schema),
-    ),
+    DropPush => push::drop_text(schema),
 
     /// Puts a browser's subscription in the place of its old one.
-    MovePush => format!(
-        "SELECT {schema}.signal_hub_move_push(
-                    $1::pg_catalog.text::pg_catalog.uuid, $2::pg_catalog.text, $3::pg_catalog.text,
-                    $4::pg_catalog.text, $5::pg_catalog.text, $6::pg_catalog.text) AS moved",
-        schema = escape_identifier(schema),
-    ),
+    MovePush => push::move_to_text(schema),
 
     /// Who has push subscriptions.
     PushSubscribers => format!(
@@ -235,19 +220,10 @@ statements! { |schema|
     ),
 
     /// Where subscribers are to be notified now.
-    PushTargets => format!(
-        "SELECT t.user_id::pg_catalog.text AS user_id, t.endpoint, t.p256dh, t.auth, t.is_noted
-           FROM {schema}.signal_hub_push_targets($1::pg_catalog.text[]::pg_catalog.uuid[]) t",
-        schema = escape_identifier(schema),
-    ),
+    PushTargets => push::targets_text(schema),
 
     /// Records what became of messages.
-    PushResults => format!(
-        "SELECT true AS recorded
-           FROM {schema}.signal_hub_push_results(
-                    $1::pg_catalog.text[]::pg_catalog.uuid[], $2::pg_catalog.text[], $3::pg_catalog.text[])",
-        schema = escape_identifier(schema),
-    ),
+    PushResults => push::results_text(schema),
 
     /// Whether a role may keep its push subscriptions, and this login may read all.
     PushRights => format!(
