@@ -22,14 +22,28 @@ fi
 
 site=target/site
 rm -rf "$site"
-mkdir -p "$site/src/live" "$site/src/sql"
+mkdir -p "$site/src"
 cp docs/book.toml "$site/"
-cp -- *.md "$site/src/"
-cp live/README.md "$site/src/live/"
-cp sql/README.md "$site/src/sql/"
-cp -r docs "$site/src/"
+cp -r -- *.md LICENSE docs "$site/src/"
+for folder in live sql fuzz; do
+    mkdir "$site/src/$folder"
+    cp "$folder/README.md" "$site/src/$folder/"
+done
+# What a README is made into.
+find "$site/src" -name '*.md' -exec sed -E -i 's#(\]\([^)]*)README\.md#\1index.md#g' {} +
 rm "$site/src/docs/book.toml" "$site/src/docs/SUMMARY.md"
 # Its paths are relative to docs/; in the site they are relative to the root.
 sed -E 's#\]\(([^).])#](docs/\1#; s#\]\(\.\./#](#' docs/SUMMARY.md >"$site/src/SUMMARY.md"
 mdbook build "$site"
+
+dead=0
+while read -r page; do
+    while read -r link; do
+        if [[ ! -e $(dirname "$page")/$link ]]; then
+            printf '%s: %s leads nowhere\n' "$page" "$link" >&2
+            dead=1
+        fi
+    done < <(grep -oE ' (href|src)="[^"#]+' "$page" | cut -d'"' -f2 | grep -v ':' | sort -u)
+done < <(find "$site/book" -name '*.html' ! -name 404.html ! -name print.html ! -name toc.html)
+((dead == 0))
 printf '%s\n' "$site/book/index.html"
