@@ -2,6 +2,7 @@
 
 use super::{Database, Refusal, reports};
 use crate::auth::Subscriber;
+use postgres_protocol::escape::escape_identifier;
 use std::collections::HashMap;
 use tokio_postgres::types::ToSql;
 
@@ -15,6 +16,42 @@ pub struct Price {
     pub price: String,
     /// By the exchange's clock, as in ISO 8601.
     pub at: String,
+}
+
+/// The latest price of every symbol that is watched, with its time as in ISO 8601.
+pub fn latest(schema: &str) -> String {
+    format!(
+        "SELECT p.symbol::pg_catalog.text AS symbol, p.last_price::pg_catalog.text AS price,
+                pg_catalog.to_char(p.priced_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS at
+           FROM {schema}.signal_prices p",
+        schema = escape_identifier(schema),
+    )
+}
+
+/// The time of a signal of a subscriber, who has its prices.
+pub fn priced_signal(schema: &str) -> String {
+    format!(
+        "SELECT s.symbol::pg_catalog.text AS symbol, s.created_at::pg_catalog.text AS since,
+                s.expires_at::pg_catalog.text AS until
+           FROM {schema}.user_signals s
+          WHERE s.signal_id = $1::bigint AND s.full_details AND s.entry_price IS NOT NULL",
+        schema = escape_identifier(schema),
+    )
+}
+
+/// The way of a price from half an hour before a time to another one.
+pub fn path(schema: &str) -> String {
+    format!(
+        "SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(
+                    extract(epoch FROM p.began_at)::bigint, p.open, p.high, p.low, p.close) ORDER BY p.began_at),
+                    '[]')::pg_catalog.text AS path
+           FROM (SELECT * FROM {schema}.signal_price_path p
+                  WHERE p.symbol = $1::pg_catalog.text
+                    AND p.began_at BETWEEN $2::pg_catalog.text::timestamptz - interval '30 minutes'
+                                       AND $3::pg_catalog.text::timestamptz
+                  ORDER BY p.began_at DESC LIMIT 2000) p",
+        schema = escape_identifier(schema),
+    )
 }
 
 impl Database {

@@ -5,7 +5,7 @@
 //! becoming unreadable; for them, the `search_path` of the sessions holds (see `connections`).
 
 use crate::database::publication::{fingerprint, outcomes_published};
-use crate::database::{operators, preferences, push, track_record};
+use crate::database::{operators, preferences, prices, push, track_record};
 use crate::signal::{Column, Columns, MARK, OutcomeColumn};
 use postgres_protocol::escape::escape_identifier;
 
@@ -129,35 +129,14 @@ statements! { |schema|
     WritePreferences => preferences::write(schema),
 
     /// The latest price of every symbol that is watched, with its time as in ISO 8601.
-    Prices => format!(
-        "SELECT p.symbol::pg_catalog.text AS symbol, p.last_price::pg_catalog.text AS price,
-                pg_catalog.to_char(p.priced_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS at
-           FROM {schema}.signal_prices p",
-        schema = escape_identifier(schema),
-    ),
+    Prices => prices::latest(schema),
 
     /// The time of a signal of a subscriber, who has its prices.
-    PricedSignal => format!(
-        "SELECT s.symbol::pg_catalog.text AS symbol, s.created_at::pg_catalog.text AS since,
-                s.expires_at::pg_catalog.text AS until
-           FROM {schema}.user_signals s
-          WHERE s.signal_id = $1::bigint AND s.full_details AND s.entry_price IS NOT NULL",
-        schema = escape_identifier(schema),
-    ),
+    PricedSignal => prices::priced_signal(schema),
 
     /// The way of a price from half an hour before a time to another one: lists of the time in
     /// seconds since 1970, open, high, low and close.
-    PricePath => format!(
-        "SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(
-                    extract(epoch FROM p.began_at)::bigint, p.open, p.high, p.low, p.close) ORDER BY p.began_at),
-                    '[]')::pg_catalog.text AS path
-           FROM (SELECT * FROM {schema}.signal_price_path p
-                  WHERE p.symbol = $1::pg_catalog.text
-                    AND p.began_at BETWEEN $2::pg_catalog.text::timestamptz - interval '30 minutes'
-                                       AND $3::pg_catalog.text::timestamptz
-                  ORDER BY p.began_at DESC LIMIT 2000) p",
-        schema = escape_identifier(schema),
-    ),
+    PricePath => prices::path(schema),
 
     /// What all signals came to.
     TrackRecord => track_record::statement(schema),
