@@ -44,9 +44,7 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_tables_to_shard(
     SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
-    members regclass[];
     signals regclass;
-    owner oid;
     waiting bigint;
 BEGIN
     IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
@@ -56,11 +54,10 @@ BEGIN
                    'citus, and add the servers with citus_set_coordinator_host() and citus_add_node().';
     END IF;
     -- By membership, not by name.
-    SELECT array_agg(c.oid::regclass ORDER BY c.oid), min(c.oid) FILTER (WHERE c.relname = 'signal_tiers'),
-           min(c.oid) FILTER (WHERE c.relname = 'signals'), min(c.relowner) FILTER (WHERE c.relname = 'user_signals'),
+    SELECT min(c.oid) FILTER (WHERE c.relname = 'signal_tiers'), min(c.oid) FILTER (WHERE c.relname = 'signals'),
            array_agg(c.oid::regclass ORDER BY array_position(s.names, c.relname))
                FILTER (WHERE c.relname = ANY (s.names))
-      INTO members, tier_table, signals, owner, sharded
+      INTO tier_table, signals, sharded
       FROM (SELECT ARRAY['user_subscriptions', 'user_signals', 'user_preferences', 'user_push_subscriptions']::name[]
                        AS names) s
       JOIN pg_extension e ON e.extname = 'signal_hub'
@@ -105,10 +102,10 @@ DECLARE
     tables regclass[];
     target regclass;
     are_sharded boolean;
-    moved regclass[] := '{}';
+    moved regclass[] := ARRAY[]::regclass[];
     nodes bigint;
     has_coordinator boolean;
-    done text[] := '{}';
+    done text[] := ARRAY[]::text[];
     schema name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
                      WHERE e.extname = 'signal_hub');
 BEGIN
@@ -186,10 +183,10 @@ DECLARE
     tables regclass[];
     target regclass;
     are_sharded boolean;
-    of_table text;
+    table_name name;
     left_over record;
     rows bigint;
-    done text[] := '{}';
+    done text[] := ARRAY[]::text[];
     schema name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
                      WHERE e.extname = 'signal_hub');
 BEGIN
@@ -205,11 +202,11 @@ BEGIN
                        'signal_hub_' || target::oid, target);
     END LOOP;
     FOREACH target IN ARRAY tables || tier_table LOOP
-        SELECT format('(%L::regclass, %L, %L', target, schema, c.relname) INTO of_table
-          FROM pg_class c WHERE c.oid = target;
-        EXECUTE 'SELECT pg_catalog.citus_drop_all_shards' || of_table || ', false)';
-        EXECUTE 'SELECT pg_catalog.master_remove_distributed_table_metadata_from_workers' || of_table || ')';
-        EXECUTE 'SELECT pg_catalog.master_remove_partition_metadata' || of_table || ')';
+        SELECT c.relname INTO table_name FROM pg_class c WHERE c.oid = target;
+        EXECUTE 'SELECT pg_catalog.citus_drop_all_shards($1, $2, $3, false)' USING target, schema, table_name;
+        EXECUTE 'SELECT pg_catalog.master_remove_distributed_table_metadata_from_workers($1, $2, $3)'
+          USING target, schema, table_name;
+        EXECUTE 'SELECT pg_catalog.master_remove_partition_metadata($1, $2, $3)' USING target, schema, table_name;
         -- What Citus leaves on the table refuses TRUNCATE, and is dropped as any trigger.
         FOR left_over IN SELECT t.oid, t.tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
                           WHERE t.tgrelid = target AND t.tgisinternal AND p.proname = 'citus_truncate_trigger' LOOP

@@ -85,7 +85,7 @@ fn every_table_in_a_statement_of_the_library_is_named_with_its_schema() {
             let given = |name: &str| {
                 let name = name.trim_end_matches([',', ')', ';']);
                 all_words.windows(2).any(|two| {
-                    two[0].trim_start_matches(',') == name
+                    two[0].trim_start_matches([',', '"']) == name
                         && (two[1].starts_with("AS") || two[1].starts_with('('))
                 })
             };
@@ -210,7 +210,14 @@ fn nothing_planted_under_a_name_in_the_sources_is_ever_called() {
     );
     assert!(calls.len() >= 13, "{calls:?}");
     for call in calls {
-        session.run(&format!("SELECT * FROM public.{call}()"));
+        let text = format!("SELECT * FROM public.{call}()");
+        match call.as_str() {
+            // There is no Citus here.
+            "enable_citus" | "disable_citus" | "signal_hub_tables_to_shard" => {
+                assert_eq!(session.error(&text).code().code(), "55000", "{call}");
+            }
+            _ => session.run(&text),
+        }
     }
     session.run(
         "SELECT public.pause_signals('a look around'); SELECT public.resume_signals();
@@ -277,7 +284,10 @@ fn plpgsql_check_finds_nothing_in_the_bodies_of_functions() {
                                                        extra_warnings => true, security_warnings => true) c
           WHERE c.message <> 'cannot determinate a result of dynamic SQL'
             -- It does not see that these are made of regclass, regprocedure and quote_ident().
-            AND NOT (p.proname = 'grant_realtime_access' AND c.level = 'security')
+            AND NOT (p.proname IN ('grant_realtime_access', 'enable_realtime') AND c.level = 'security')
+            -- Only looked at where Citus is, and what it then returns is not seen either.
+            AND NOT (c.sqlstate = '42P01' AND c.message LIKE 'relation \"pg_catalog.pg_dist_%')
+            AND NOT (p.proname = 'signal_hub_tables_to_shard' AND c.message LIKE 'unmodified OUT variable%')
           ORDER BY 1",
     );
     assert_eq!(complaints, Vec::<String>::new());
