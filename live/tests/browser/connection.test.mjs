@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { stage } from './stage/shared.mjs';
 import { card, live, lost, phase, shown, shows, words } from './stage/stage.mjs';
@@ -103,11 +103,13 @@ test('a laptop that slept is live again within 3 s of waking, though its connect
   await someone.leave();
 });
 
-/** Other browsers of this machine do not count. */
+/** Other browsers of this machine do not count; a process of theirs may have ended since it was listed. */
 function isChildOfBrowser(pid) {
   for (let at = Number(pid); at > 1;) {
     if (at === process.pid) return true;
-    at = Number(execFileSync('ps', ['-o', 'ppid=', '-p', String(at)], { encoding: 'utf8' }));
+    const { status, stdout } = spawnSync('ps', ['-o', 'ppid=', '-p', String(at)], { encoding: 'utf8' });
+    if (status !== 0) return false;
+    at = Number(stdout);
   }
   return false;
 }
