@@ -7,7 +7,9 @@ usage() {
     cat <<'USAGE'
 Usage: ./pgrx-install.sh [COMMAND] [OPTIONS]
 
-  install   build signal_hub and install it into PostgreSQL (the default)
+  install   build signal_hub and install it into PostgreSQL (the default), and
+            the service signal_hub_live into /usr/local/bin, or $PREFIX/bin
+              --without-live  only the extension
   demo      install, then show it at work on a private server that ends by itself
               --keep       leave the server up and say how to stop it
               --seconds N  watch for N seconds after the first signal (default 20)
@@ -61,6 +63,8 @@ command=${1:-install}
 (($# == 0)) || shift
 case $command in
     install)
+        with_live=yes
+        if [[ ${1:-} == --without-live ]]; then with_live='' && shift; fi
         (($# == 0)) || bad_usage "unknown option: $1"
         install_extension
         next_steps

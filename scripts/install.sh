@@ -8,14 +8,20 @@ install_extension() {
     timed "building signal_hub (3 minutes the first time on 2 cores, seconds when nothing changed)" \
         run_cargo build --release --locked "${features[@]}"
     run_cargo run --quiet --locked -p install_scripts -- sql "$version" "$sql_scripts"
+    if [[ -n ${with_live:-} ]]; then
+        timed "building signal_hub_live (2 minutes the first time)" \
+            run_cargo build --release --locked -p signal_hub_live
+    fi
     copy_files
 }
 
 # Copies what changed, each file whole or not at all: overwriting the library
 # in place would crash the servers that have it mapped.
 copy_files() {
-    local folder script commands=() changed=()
-    folder=$("$pg_config" --sharedir)/extension
+    local folder libraries script commands=() changed=() programs=${DESTDIR:-}${PREFIX:-/usr/local}/bin
+    folder=${DESTDIR:-}$("$pg_config" --sharedir)/extension
+    libraries=${DESTDIR:-}$("$pg_config" --pkglibdir)
+    [[ -z ${DESTDIR:-} ]] || mkdir -p "$folder" "$libraries" "$programs"
 
     place() {
         cmp -s "$1" "$2" && return
@@ -23,10 +29,11 @@ copy_files() {
         commands+=("$(printf 'install -m %s %q %q && mv -f %q %q' "$3" "$1" "$new" "$new" "$2")")
         changed+=("$2")
     }
-    place "$CARGO_TARGET_DIR/release/libsignal_hub.so" "$("$pg_config" --pkglibdir)/signal_hub.so" 755
+    place "$CARGO_TARGET_DIR/release/libsignal_hub.so" "$libraries/signal_hub.so" 755
     for script in "$sql_scripts"/*.sql; do
         place "$script" "$folder/${script##*/}" 644
     done
+    [[ -z ${with_live:-} ]] || place "$CARGO_TARGET_DIR/release/signal_hub_live" "$programs/signal_hub_live" 755
     # Last: it makes the release known.
     place "$repo/signal_hub.control" "$folder/signal_hub.control" 644
 
@@ -37,7 +44,7 @@ copy_files() {
     local all
     all=$(printf '%s && ' "${commands[@]}")
     all=${all% && }
-    if [[ -w $folder && -w $("$pg_config" --pkglibdir) ]]; then sh -c "$all"; else as_root "$all"; fi
+    if [[ -w $folder && -w $libraries && (-z ${with_live:-} || -w $programs) ]]; then sh -c "$all"; else as_root "$all"; fi
     say "installed signal_hub $version:" "${changed[@]}"
 }
 
@@ -66,4 +73,5 @@ next_steps() {
         [[ -n $known ]] || say "     (when SHOW shared_preload_libraries lists others, keep them: = THE_OTHERS, signal_hub)"
     fi
     say "  2. $psql -d YOUR_DATABASE -c 'CREATE EXTENSION signal_hub'"
+    [[ -z ${with_live:-} ]] || say "  3. For the live page: signal_hub_live, see live/README.md"
 }

@@ -100,7 +100,8 @@ check_pgspot() {
 check_shellcheck() {
     command -v shellcheck >/dev/null || cannot "shellcheck is not installed"
     # Those in scripts/ are parts of the first.
-    shellcheck -xa pgrx-install.sh scripts/site.sh .ci/run fuzz/run live/tests/browser/run tests/*.sh
+    shellcheck -xa pgrx-install.sh scripts/site.sh .ci/run fuzz/run live/tests/browser/run tests/*.sh \
+        packaging/build.sh packaging/test.sh packaging/image/init.sh packaging/debian/*.post*
 }
 
 check_licenses() {

@@ -284,4 +284,11 @@ fn the_control_file_has_the_version_of_the_workspace() {
         control.lines().any(|line| line == expected),
         "{expected} is expected of\n{control}"
     );
+    // What PGXN reads.
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../META.json");
+    let meta = fs::read_to_string(file).expect("readable");
+    let meta: serde_json::Value = serde_json::from_str(&meta).expect("JSON");
+    for version in [&meta["version"], &meta["provides"]["signal_hub"]["version"]] {
+        assert_eq!(version, env!("CARGO_PKG_VERSION"));
+    }
 }
