@@ -17,7 +17,15 @@ BEGIN
             HINT = format('Run DROP TRIGGER %I ON %s, and adopt_signals() if it has another name now.', TG_NAME,
                           TG_RELID::regclass);
     END IF;
-    SELECT jsonb_agg(to_jsonb(n)) INTO rows FROM new_rows n;
+    -- The rows of a batch differ in little more than whose they are.
+    SELECT jsonb_agg(to_jsonb(g)) INTO rows
+      FROM (SELECT n.signal_id, n.tier, n.symbol, n.signal_type, n.confidence, n.quality_score, n.entry_price,
+                   n.take_profit, n.stop_loss, n.expires_at, n.full_details, n.metadata, n.viewed, n.viewed_at,
+                   n.clicked, n.clicked_at, array_agg(n.user_id) AS user_ids, array_agg(n.created_at) AS created_ats
+              FROM new_rows n
+             GROUP BY n.signal_id, n.tier, n.symbol, n.signal_type, n.confidence, n.quality_score, n.entry_price,
+                      n.take_profit, n.stop_loss, n.expires_at, n.full_details, n.metadata, n.viewed, n.viewed_at,
+                      n.clicked, n.clicked_at) g;
     IF rows IS NULL THEN
         RETURN NULL;
     END IF;
@@ -35,7 +43,9 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_copy_prices() RETURNS trigger
     AS $$
 BEGIN
     EXECUTE format('SELECT %I.signal_hub_write_copies($1, $2, $3, $4)', TG_TABLE_SCHEMA)
-      USING to_regclass(TG_ARGV[0]), TG_OP, nullif(TG_ARGV[1], ''), jsonb_build_array(to_jsonb(NEW));
+      USING to_regclass(TG_ARGV[0]), TG_OP, nullif(TG_ARGV[1], ''), jsonb_build_array(
+                to_jsonb(NEW) || jsonb_build_object('user_ids', jsonb_build_array(NEW.user_id),
+                                                    'created_ats', jsonb_build_array(NEW.created_at)));
     RETURN NULL;
 END
 $$;
@@ -59,11 +69,15 @@ DECLARE
                                WHERE a.attrelid = target AND a.attname = 'signal_id') THEN 'n.signal_id'
                         ELSE 'format(''%s-%s-%s-%s'', n.symbol, trunc(extract(epoch FROM
                                   (n.metadata ->> ''timestamp'')::timestamptz) * 1000), n.tier, n.signal_id)' END;
-    source text := 'FROM jsonb_to_recordset($1::jsonb) AS n (
-        user_id uuid, signal_id bigint, tier text, symbol text, signal_type text, confidence numeric,
-        quality_score numeric, entry_price numeric, take_profit numeric[], stop_loss numeric, expires_at timestamptz,
-        full_details boolean, metadata jsonb, viewed boolean, viewed_at timestamptz, clicked boolean,
-        clicked_at timestamptz, created_at timestamptz)';
+    source text := 'FROM (
+        SELECT u.user_id, g.*, u.created_at
+          FROM jsonb_to_recordset($1::jsonb) AS g (
+                   signal_id bigint, tier text, symbol text, signal_type text, confidence numeric,
+                   quality_score numeric, entry_price numeric, take_profit numeric[], stop_loss numeric,
+                   expires_at timestamptz, full_details boolean, metadata jsonb, viewed boolean,
+                   viewed_at timestamptz, clicked boolean, clicked_at timestamptz, user_ids uuid[],
+                   created_ats timestamptz[])
+         CROSS JOIN LATERAL unnest(g.user_ids, g.created_ats) AS u (user_id, created_at)) n';
     columns text;
     expressions text;
     changes text;
@@ -111,8 +125,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.signal_hub_write_copies(regclass, text, text, jsonb) IS
-    'writes rows of user_signals into an adopted table, as its owner: the columns that both have. A row that is there '
-    'is left alone';
+    'writes rows of user_signals into an adopted table, as its owner: the columns that both have. Rows that are alike '
+    'come as one, with user_ids and created_ats. A row that is there is left alone';
 
 CREATE OR REPLACE FUNCTION @extschema@.adopt_signals(target regclass, generated_by text DEFAULT 'edge-function')
     RETURNS SETOF text
