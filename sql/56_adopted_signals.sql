@@ -66,18 +66,25 @@ DECLARE
     -- Our number where it is one of theirs, too. Else the form that such tables use,
     -- SYMBOL-MILLISECONDS-TIER, with the number behind it: nothing else is unique.
     number text := CASE WHEN (SELECT a.atttypid IN ('int8'::regtype, 'numeric'::regtype) FROM pg_attribute a
-                               WHERE a.attrelid = target AND a.attname = 'signal_id') THEN 'n.signal_id'
-                        ELSE 'format(''%s-%s-%s-%s'', n.symbol, trunc(extract(epoch FROM
-                                  (n.metadata ->> ''timestamp'')::timestamptz) * 1000), n.tier, n.signal_id)' END;
-    source text := 'FROM (
+                               WHERE a.attrelid = target AND a.attname = 'signal_id') THEN 'j.signal_id'
+                        ELSE 'format(''%s-%s-%s-%s'', j.symbol, trunc(extract(epoch FROM
+                                  (j.metadata ->> ''timestamp'')::timestamptz) * 1000), j.tier, j.signal_id)' END;
+    -- What is the same for many rows is made once: OFFSET keeps it from being made for each.
+    source text := format('FROM (
         SELECT u.user_id, g.*, u.created_at
-          FROM jsonb_to_recordset($1::jsonb) AS g (
-                   signal_id bigint, tier text, symbol text, signal_type text, confidence numeric,
-                   quality_score numeric, entry_price numeric, take_profit numeric[], stop_loss numeric,
-                   expires_at timestamptz, full_details boolean, metadata jsonb, viewed boolean,
-                   viewed_at timestamptz, clicked boolean, clicked_at timestamptz, user_ids uuid[],
-                   created_ats timestamptz[])
-         CROSS JOIN LATERAL unnest(g.user_ids, g.created_ats) AS u (user_id, created_at)) n';
+          FROM (SELECT j.*, %s AS their_signal_id, j.metadata%s AS their_metadata
+                  FROM jsonb_to_recordset($1::jsonb) AS j (
+                           signal_id bigint, tier text, symbol text, signal_type text, confidence numeric,
+                           quality_score numeric, entry_price numeric, take_profit numeric[], stop_loss numeric,
+                           expires_at timestamptz, full_details boolean, metadata jsonb, viewed boolean,
+                           viewed_at timestamptz, clicked boolean, clicked_at timestamptz, user_ids uuid[],
+                           created_ats timestamptz[])
+                OFFSET 0) g
+         CROSS JOIN LATERAL unnest(g.user_ids, g.created_ats) AS u (user_id, created_at)) n',
+        number,
+        CASE WHEN generated_by IS NULL THEN ''
+             ELSE format(' || jsonb_build_object(''generatedBy'', %L, ''copiedBy'', ''signal_hub'')',
+                         generated_by) END);
     columns text;
     expressions text;
     changes text;
@@ -92,16 +99,12 @@ BEGIN
       FROM (SELECT quote_ident(a.attname) AS name,
                    format('(%s)::%s',
                           CASE a.attname
-                              WHEN 'signal_id' THEN number
+                              WHEN 'signal_id' THEN 'n.their_signal_id'
                               WHEN 'take_profit' THEN
                                   CASE WHEN a.atttypid IN ('jsonb'::regtype, 'json'::regtype)
                                        THEN 'to_jsonb(n.take_profit)'
                                        WHEN t.typcategory = 'N' THEN 'n.take_profit[1]' ELSE 'n.take_profit' END
-                              WHEN 'metadata' THEN
-                                  'n.metadata'
-                                  || CASE WHEN generated_by IS NULL THEN ''
-                                          ELSE format(' || jsonb_build_object(''generatedBy'', %L, '
-                                                      '''copiedBy'', ''signal_hub'')', generated_by) END
+                              WHEN 'metadata' THEN 'n.their_metadata'
                               ELSE format('n.%I', a.attname) END,
                           format_type(a.atttypid, a.atttypmod)) AS expression
               FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
@@ -119,8 +122,8 @@ BEGIN
             CASE operation
                 WHEN 'INSERT' THEN format('INSERT INTO %s (%s) SELECT %s %s ON CONFLICT DO NOTHING',
                                           target, columns, expressions, source)
-                ELSE format('UPDATE %s t SET %s %s WHERE t.user_id = n.user_id AND t.signal_id = %s',
-                            target, changes, source, number) END,
+                ELSE format('UPDATE %s t SET %s %s WHERE t.user_id = n.user_id AND t.signal_id = n.their_signal_id',
+                            target, changes, source) END,
             rows::text;
 END
 $$;
