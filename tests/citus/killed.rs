@@ -47,12 +47,20 @@ fn kill_each(times: usize, subscribers: u32, seed: u64) {
             // Nothing is waited for: the seed chooses when the fault strikes.
             std::thread::sleep(Duration::from_millis(random.u64(0..400)));
             strike(&mut servers, victim, &mut random);
-            eventually(AGAIN, "the fan-out is complete", || {
-                servers.admin.try_list::<bool>(&format!(
-                    "SELECT count(*) = {signals} AND bool_and(delivered_at IS NOT NULL) FROM signals"
-                ))
-                .is_ok_and(|done| done == [true])
+            let complete = within(AGAIN, || {
+                servers
+                    .admin
+                    .try_list::<bool>(&format!(
+                        "SELECT count(*) = {signals} AND bool_and(delivered_at IS NOT NULL) FROM signals"
+                    ))
+                    .is_ok_and(|done| done == [true])
+                    .then_some(())
             });
+            assert!(
+                complete.is_some(),
+                "{victim:?} number {number}, seed {seed}: {:#?}",
+                what_goes_on(&mut servers)
+            );
             // Rows are visible once a signal is called delivered.
             let rows: i64 = servers.admin.one("SELECT count(*) FROM user_signals");
             let expected = i64::from(subscribers) * signals;
@@ -64,6 +72,23 @@ fn kill_each(times: usize, subscribers: u32, seed: u64) {
         servers.pending() == 0
     });
     servers.everybody_has_each_once(i64::from(subscribers), signals);
+}
+
+/// What signal_health says, and what each server is at.
+fn what_goes_on(servers: &mut Servers) -> Vec<String> {
+    const ACTIVITY: &str = "
+        SELECT concat_ws(' ', backend_type, application_name, state, wait_event_type, wait_event,
+                         now() - xact_start, left(query, 100))
+          FROM pg_stat_activity WHERE state IS NOT NULL AND pid <> pg_backend_pid()";
+    let mut all: Vec<String> = servers.admin.list(
+        "SELECT concat_ws(' ', state, message, worker_pid, heartbeat_age) FROM signal_health",
+    );
+    all.extend(servers.admin.list::<String>(ACTIVITY));
+    for node in &servers.nodes {
+        all.push("on a node:".to_owned());
+        all.extend(node.session(POSTGRES).list::<String>(ACTIVITY));
+    }
+    all
 }
 
 fn wait_for_the_fan_out(servers: &mut Servers, signals: i64) {
