@@ -133,8 +133,12 @@ fn strike(servers: &mut Servers, victim: Victim, random: &mut Rng) {
     }
 }
 
-/// The server ends all sessions when one of its processes is killed.
+/// The server ends all sessions when one of its processes is killed: waits for that, then for the
+/// server.
 fn reconnect(servers: &mut Servers) {
+    eventually(AGAIN, "the session has ended", || {
+        servers.admin.try_list::<i32>("SELECT 1").is_err()
+    });
     let config = servers.coordinator.config(POSTGRES);
     let session = within(AGAIN, || {
         let mut client = config.connect(postgres::NoTls).ok()?;
