@@ -11,6 +11,7 @@ CHECKS=(
     "stories      what users and operators see, on real servers"
     "faults       crashes, full disks, wrong clocks, silent networks, upgrades"
     "realtime     clients that follow user_signals"
+    "citus        the same on several servers, where the PostgreSQL has Citus"
     "live         the live service"
     "browser      the live page in a browser"
     "pgspot       names in the install script that could be others' objects"
@@ -67,6 +68,11 @@ check_realtime() {
         fi
     done
     test_on_servers realtime "$@"
+}
+
+check_citus() {
+    [[ -e $("$pg_config" --pkglibdir)/citus.so ]] || cannot "this PostgreSQL has no Citus"
+    test_on_servers citus "$@"
 }
 
 # The examples are programs that the tests start; cargo builds them as tests otherwise.

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/strategies");
+    // Asked for now, not when this was compiled: the folder may have been moved since.
+    let folder = env::current_dir()?.join("src/strategies");
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut modules = String::new();
     let mut list = String::new();
