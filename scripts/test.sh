@@ -222,7 +222,7 @@ is_check() {
     return 1
 }
 
-needs_installation() { [[ " $* " =~ \ (stories|faults|realtime|live|browser)\  ]]; }
+needs_installation() { [[ " $* " =~ \ (stories|faults|realtime|citus|live|browser)\  ]]; }
 
 # Programs of other packages: those that the realtime suite lets follow user_signals,
 # and the browser of the live page.

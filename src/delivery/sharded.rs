@@ -134,7 +134,8 @@ impl Layout for Sharded {
         }
     }
 
-    /// What a caller writes commits as a whole, and signal_health tells when it is not visible.
+    /// What a caller writes commits as a whole. Where a node fails in the middle of that, its rows
+    /// become visible when Citus recovers them, and nothing tells of it until then.
     fn may_finish(&self, role: Role, rows: i64) -> Result<bool, Failure> {
         if role == Role::Caller {
             return Ok(true);
