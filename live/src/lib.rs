@@ -12,6 +12,7 @@
 //! - `error`: why a command fails
 //! - `options`: the command line and the environment
 //! - `log`: how messages reach the operator
+//! - `https`: requests to servers of others
 //! - `auth`: who a client is, by its token
 //! - `signal`: a row of `user_signals`, the events made of it, and resume points
 //! - `database`: every statement of the service, and the connections they run on
@@ -33,6 +34,7 @@ mod database;
 mod error;
 mod fan_out;
 mod http;
+mod https;
 mod log;
 mod options;
 mod preflight;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tracing::{info, warn};
-use webhook::Webhook;
+pub use webhook::Webhook;
 
 /// Longest time between two looks at the state.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -28,11 +28,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(300);
 
 /// Looks at the state, and tells what changed, until the service ends.
-pub async fn watch(app: Arc<App>) {
+pub async fn watch(app: Arc<App>, webhook: Webhook) {
     let options = &app.options.alerts;
-    let Some(webhook) = Webhook::new(options) else {
-        return;
-    };
     let mut watch = Watch::new(options.alert_after, options.alert_quiet);
     let mut unsent: Option<Unsent> = None;
     let look_every = (options.alert_after / 4).clamp(Duration::from_millis(100), LOOK_EVERY);
@@ -63,7 +60,7 @@ pub async fn watch(app: Arc<App>) {
 /// # Errors
 /// When there is no address to send to, or the message is refused.
 pub async fn test(options: &AlertOptions) -> Result<(), Failure> {
-    let webhook = Webhook::new(options).ok_or_else(|| {
+    let webhook = Webhook::new(options)?.ok_or_else(|| {
         Failure::refused("there is no webhook to send to", "Name one by --alert-url.")
     })?;
     let sent = webhook.send(&Message::of_test()).await;

@@ -3,25 +3,12 @@
 use super::encryption::{Recipient, encrypt};
 use super::vapid::Vapid;
 use crate::error::Failure;
+use crate::https::Client;
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use hyper::{Request, StatusCode, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::crypto::ring::default_provider;
-use rustls_platform_verifier::BuilderVerifierExt;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-
-/// For one request, names and answer included.
-const DEADLINE: Duration = Duration::from_secs(10);
-/// Most bytes that are read of an answer, so that its connection can be used again.
-const MOST_ANSWER: usize = 16 * 1024;
-/// Unused connections are closed after this time.
-const IDLE: Duration = Duration::from_secs(30);
 
 /// What a message needs to be sent.
 pub struct Letter<'a> {
@@ -52,9 +39,9 @@ pub enum Answer {
     Refused(String),
 }
 
-/// Sends messages. Follows no redirects: their targets are not checked.
+/// Sends messages.
 pub struct Post {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client,
     vapid: Vapid,
 }
 
@@ -64,24 +51,7 @@ impl Post {
     /// # Errors
     /// When the certificates that this system trusts cannot be read.
     pub fn new(vapid: Vapid, at_once: usize) -> Result<Self, Failure> {
-        let failed = |error| Failure::Other(format!("cannot set up TLS: {error}"));
-        let config = rustls::ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(failed)?
-            .with_platform_verifier()
-            .map_err(failed)?
-            .with_no_client_auth();
-        // Which addresses are called without encryption is decided before: see `services`.
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(config)
-            .https_or_http()
-            .enable_http1()
-            .build();
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(at_once)
-            .build(connector);
+        let client = Client::new(at_once)?;
         Ok(Self { client, vapid })
     }
 
@@ -96,17 +66,9 @@ impl Post {
             Ok(request) => request,
             Err(why) => return Answer::Refused(why),
         };
-        let asked = async {
-            let answer = self.client.request(request).await?;
-            let (head, body) = answer.into_parts();
-            // Its words are of no interest; if they do not end, the connection is not used again.
-            let _ = Limited::new(body, MOST_ANSWER).collect().await;
-            Ok::<_, hyper_util::client::legacy::Error>(head)
-        };
-        match tokio::time::timeout(DEADLINE, asked).await {
-            Err(_) => Answer::Broken("no answer in time".to_owned(), None),
-            Ok(Err(error)) => Answer::Broken(words(&error), None),
-            Ok(Ok(head)) => {
+        match self.client.send(request).await {
+            Err(why) => Answer::Broken(why, None),
+            Ok(head) => {
                 let wait = head.headers.get(RETRY_AFTER);
                 let wait = wait.and_then(|value| retry_after(value.to_str().ok()?));
                 meaning(head.status, wait)
@@ -160,15 +122,6 @@ fn retry_after(text: &str) -> Option<Duration> {
     }
     let at = httpdate::parse_http_date(text).ok()?;
     Some(at.duration_since(SystemTime::now()).unwrap_or_default())
-}
-
-/// The innermost cause: the outer ones say only that something failed.
-fn words(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(cause) = innermost.source() {
-        innermost = cause;
-    }
-    innermost.to_string()
 }
 
 #[cfg(test)]

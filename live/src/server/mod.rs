@@ -7,7 +7,7 @@ mod pushing;
 mod sockets;
 mod watchers;
 
-use crate::alerts;
+use crate::alerts::{self, Webhook};
 use crate::app::database_metrics::DatabaseMetrics;
 use crate::app::health::Health;
 use crate::app::mark_limit::MarkLimit;
@@ -47,6 +47,7 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
     )?;
     let schema = preflight::check(&options).await?;
     let (push, reports) = Push::start(&options.push)?.unzip();
+    let webhook = Webhook::new(&options.alerts)?;
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|error| Failure::Other(format!("cannot listen on {}: {error}", options.listen)))?;
@@ -85,7 +86,9 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
     let mut following = tokio::spawn(replication::follow(Arc::clone(&app)));
     tokio::spawn(watchers::keep(Arc::clone(&app)));
     tokio::spawn(prices::watch(Arc::clone(&app)));
-    tokio::spawn(alerts::watch(Arc::clone(&app)));
+    if let Some(webhook) = webhook {
+        tokio::spawn(alerts::watch(Arc::clone(&app), webhook));
+    }
     info!("listening on http://{address}");
     let ended = |what| Failure::Other(format!("{what} ended by itself"));
     let connections = tokio::select! {
