@@ -31,6 +31,7 @@ REVOKE ALL ON FUNCTION @extschema@.signal_hub_record_rule_version() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_add_rule_version() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_keep_rule_versions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_check_preferences() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_limit_push() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_rule_parameters(@extschema@.signal_rules) FROM PUBLIC;
 -- It reads what its caller may read, and works hard for it.
 REVOKE ALL ON FUNCTION @extschema@.replay_signals(text, text, jsonb, text, text) FROM PUBLIC;
@@ -72,6 +73,31 @@ REVOKE ALL ON FUNCTION @extschema@.subscriber_status(uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.subscriber_status() FROM PUBLIC;
 -- It decides who is served first.
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_keep_watchers(name, uuid[], uuid[]) FROM PUBLIC;
+-- Endpoints and secrets of all.
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_push_subscribers() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_push_targets(uuid[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_push_results(uuid[], text[], text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_move_push(uuid, text, text, text, text, text) FROM PUBLIC;
+-- These read and write tables of others, and decide who receives.
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_run_as(oid, text, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_take_over(regclass, jsonb, uuid[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_renew_adopted() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_follow_subscriptions() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_copy_signals() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_copy_prices() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_write_copies(regclass, text, text, jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.adopt_subscriptions(regclass, name, name, name, name, jsonb, jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.adopt_signals(regclass, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.abandon_table(regclass) FROM PUBLIC;
+-- These move tables between servers.
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_write_policies(boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_tables_to_shard() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.enable_citus() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.disable_citus() FROM PUBLIC;
+-- grant_realtime_access() gives it to whom it is for.
+REVOKE ALL ON FUNCTION @extschema@.forward_claims() FROM PUBLIC;
+-- Of use only together with signal_metrics.
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_count_runs(bigint, bigint) FROM PUBLIC;
 -- current_subscriber() stays with PUBLIC: policies call it as the client, and it
 -- returns nothing but what the claims of the session itself say.
 
@@ -159,3 +185,12 @@ GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_track_groups(text[], integer) T
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_track_record(
     text[], text[], text[], text[], numeric[], timestamptz[], timestamptz[], text[], integer[], integer[], text[],
     numeric[], numeric[], numeric[], text[], boolean[], text[], integer, text[], bigint) TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_price_path TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_metrics TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_run_totals TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_count_runs(bigint, bigint) TO pg_monitor;
+-- For the login of the live service; these functions ask for REPLICATION.
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_push_subscribers() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_push_targets(uuid[]) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_push_results(uuid[], text[], text[]) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_move_push(uuid, text, text, text, text, text) TO pg_monitor;

@@ -1,2 +1,0 @@
--- Part: access
-GRANT SELECT ON @extschema@.signal_price_path TO pg_monitor;
