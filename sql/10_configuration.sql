@@ -53,7 +53,8 @@ COMMENT ON COLUMN @extschema@.signal_symbols.quote_asset IS
     'the asset prices and quote volume are in; for people, not used by the rule';
 COMMENT ON COLUMN @extschema@.signal_symbols.tick_size IS
     'smallest price step that the prices of its tickers have shown; for people: the prices of a signal are rounded by '
-    'the tick that its own ticker shows; null before the first look';
+    'the tick of signal_instruments or, where that is not known, by the one that its own ticker shows; null before '
+    'the first look';
 COMMENT ON COLUMN @extschema@.signal_symbols.status IS
     'what the last look found: TRADING, HALTED (no bid or ask, or no trade), STALE (statistics that are old, or ahead '
     'of this server''s clock), INVALID (fields missing, or numbers that contradict each other), UNKNOWN (the exchange '
