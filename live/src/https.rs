@@ -16,10 +16,12 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// For one request, from the lookup of the name to the end of the answer.
+/// For one request, from the lookup of the name to the head of the answer.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Most bytes that are read of an answer, so that its connection can be used again.
+/// Most bytes that are read of an answer, so that its connection can be used again, and the time for
+/// them.
 const MOST_ANSWER: usize = 16 * 1024;
+const REST: Duration = Duration::from_secs(1);
 /// Unused connections are closed after this time.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -52,23 +54,20 @@ impl Client {
         Ok(Self(client))
     }
 
-    /// Sends a request, and waits for the answer. Its words are of no interest.
+    /// Sends a request, and waits for the head of the answer, which says all: an answer whose words
+    /// come slowly or not at all counts as any other.
     ///
     /// # Errors
     /// Why there is no answer, in words without the address, which may be a secret.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Parts, String> {
-        let asked = async {
-            let answer = self.0.request(request).await?;
-            let (head, body) = answer.into_parts();
-            // If it does not end, the connection is not used again.
-            let _ = Limited::new(body, MOST_ANSWER).collect().await;
-            Ok::<_, legacy::Error>(head)
+        let answer = match tokio::time::timeout(DEADLINE, self.0.request(request)).await {
+            Err(_) => return Err("no answer in time".to_owned()),
+            Ok(answer) => answer.map_err(|error| innermost(&error))?,
         };
-        match tokio::time::timeout(DEADLINE, asked).await {
-            Err(_) => Err("no answer in time".to_owned()),
-            Ok(Err(error)) => Err(innermost(&error)),
-            Ok(Ok(head)) => Ok(head),
-        }
+        let (head, body) = answer.into_parts();
+        // If it does not end, the connection is not used again.
+        let _ = tokio::time::timeout(REST, Limited::new(body, MOST_ANSWER).collect()).await;
+        Ok(head)
     }
 }
 
@@ -79,4 +78,33 @@ fn innermost(error: &dyn std::error::Error) -> String {
         innermost = cause;
     }
     innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn an_answer_is_judged_by_its_head() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let place = listener.local_addr().expect("an address");
+        let server = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.expect("a connection");
+            let mut asked = [0; 1024];
+            let _ = socket.read(&mut asked).await;
+            // The words of the answer never come.
+            let head = b"HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\n";
+            socket.write_all(head).await.expect("it is read");
+            // Until the client gives up.
+            let _ = socket.read(&mut asked).await;
+        });
+        let client = Client::new(1).expect("certificates");
+        let request = Request::post(format!("http://{place}/x"));
+        let request = request.body(Full::default()).expect("a request");
+        let head = client.send(request).await.expect("an answer");
+        assert_eq!(head.status, 201);
+        server.await.expect("it ended");
+    }
 }
