@@ -99,10 +99,7 @@ impl<'a> Reader<'a> {
         match change {
             Change::Inserted(tuple) => {
                 let user = tuple.user()?;
-                if let Some(push) = &self.app.push {
-                    push.offer(user, || tuple.row())?;
-                }
-                fan_out.send_signal(&user, self.committed, || {
+                let sent = fan_out.send_signal(&user, self.committed, || {
                     let row = tuple.row()?;
                     let number = row.get(Column::SignalId).and_then(|id| id.parse().ok());
                     let signal = Signal {
@@ -110,7 +107,12 @@ impl<'a> Reader<'a> {
                         symbol: row.get(Column::Symbol).map(str::to_owned),
                     };
                     Ok((event::signal(&row), signal))
-                })?
+                })?;
+                // After it, because what is noted there is made of the row, which takes time.
+                if let Some(push) = &self.app.push {
+                    push.offer(user, || tuple.row())?;
+                }
+                sent
             }
             Change::Updated(tuple) => {
                 fan_out.send(&tuple.user()?, || tuple.row().map(|row| event::mark(&row)))?
