@@ -38,7 +38,10 @@ impl IntoResponse for Refusal {
                 )
             }
             Self::Undone(words) => error(StatusCode::CONFLICT, &words),
-            Self::Missing => error(StatusCode::NOT_FOUND, "there is no such signal"),
+            Self::Missing => error(
+                StatusCode::NOT_FOUND,
+                "there is no such row of this subscriber",
+            ),
             // The words are for the operator: they may be about others than this client.
             Self::Failed(words) => {
                 warn!("the database refuses: {words}");

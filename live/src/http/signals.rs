@@ -178,7 +178,7 @@ impl App {
         let wait = self.mark_limit.take(user).err()?;
         let seconds = wait.as_secs() + 1;
         let headers = [(header::RETRY_AFTER, seconds.to_string())];
-        let words = "too many marks, try again later";
+        let words = "too many requests, try again later";
         let reply = error(StatusCode::TOO_MANY_REQUESTS, words);
         Some((headers, reply).into_response())
     }
