@@ -327,7 +327,7 @@ impl Subscription {
     }
 
     /// The symbols of the signals whose outcomes are awaited, as far as they are known.
-    pub fn symbols(&self) -> BTreeSet<String> {
+    pub fn symbols(&self) -> Arc<BTreeSet<String>> {
         self.with_awaited(|awaited| awaited.symbols())
             .unwrap_or_default()
     }

@@ -128,7 +128,7 @@ fn an_outcome_goes_to_the_clients_that_await_it_until_it_is_final() {
     let held = [(5, "BUSDT"), (6, "CUSDT"), (7, "AUSDT")];
     reader.await_outcomes(held.map(|(number, symbol)| of(number, symbol)), &[5]);
     assert_eq!(
-        [&holder, &reader, &other].map(|client| client.symbols().into_iter().collect::<Vec<_>>()),
+        [&holder, &reader, &other].map(|client| client.symbols().iter().cloned().collect::<Vec<_>>()),
         [vec!["AUSDT"], vec!["AUSDT", "CUSDT"], vec![]]
     );
     let outcome = |text: &'static str, is_final| {

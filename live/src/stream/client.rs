@@ -338,14 +338,14 @@ impl Client {
         self.prices_sent
             .retain(|symbol, _| symbols.contains(symbol));
         let mut changed = serde_json::Map::new();
-        for symbol in symbols {
-            let Some(price) = latest.get(&symbol) else {
+        for symbol in symbols.iter() {
+            let Some(price) = latest.get(symbol) else {
                 continue;
             };
-            if self.prices_sent.get(&symbol) != Some(price) {
+            if self.prices_sent.get(symbol) != Some(price) {
                 let value = serde_json::json!({ "price": price.price, "at": price.at });
                 changed.insert(symbol.clone(), value);
-                self.prices_sent.insert(symbol, price.clone());
+                self.prices_sent.insert(symbol.clone(), price.clone());
             }
         }
         if !changed.is_empty() {
