@@ -11,6 +11,7 @@ use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, error::TryRecvError};
@@ -22,6 +23,10 @@ pub const QUEUE_MESSAGES: usize = 1024;
 pub const QUEUE_BYTES: usize = 512 * 1024;
 /// Most streams of one subscriber, who may have several browsers and devices.
 const PER_USER: usize = 32;
+
+/// How long a page that said that it is in view counts as that. It repeats it every 20 s: one that
+/// was put to sleep cannot say that it is not any more.
+const IN_VIEW: Duration = Duration::from_secs(45);
 
 /// When a transaction committed, by the clock of the database, in microseconds since 1970.
 pub type CommitTime = i64;
@@ -70,6 +75,8 @@ struct Queue {
     sender: mpsc::Sender<Message>,
     state: Arc<State>,
     awaited: Awaited,
+    /// Until when the page that reads it counts as in view; `None` when it does not.
+    in_view_until: Option<Instant>,
 }
 
 /// What both ends of a queue know.
@@ -79,8 +86,6 @@ struct State {
     waits: AtomicBool,
     /// A newer client took its place.
     replaced: AtomicBool,
-    /// The page that reads it is in view, or one beside it.
-    is_in_view: AtomicBool,
 }
 
 /// A client's end of its queue. Dropping it removes the client.
@@ -114,7 +119,6 @@ impl FanOut {
             bytes: AtomicUsize::new(0),
             waits: AtomicBool::new(true),
             replaced: AtomicBool::new(false),
-            is_in_view: AtomicBool::new(false),
         });
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut clients = self.lock();
@@ -133,6 +137,7 @@ impl FanOut {
             sender,
             state: Arc::clone(&state),
             awaited: Awaited::default(),
+            in_view_until: None,
         });
         self.count.fetch_add(1, Ordering::Relaxed);
         drop(clients);
@@ -253,20 +258,20 @@ impl FanOut {
         self.lock().keys().copied().collect()
     }
 
-    /// A client of a subscriber says whether somebody looks at what it shows.
-    pub fn set_in_view(&self, user: &Uuid, number: u64, is_in_view: bool) {
-        let clients = self.lock();
-        let mut queues = clients.get(user).into_iter().flatten();
+    /// A client of a subscriber says at this time whether somebody looks at what it shows.
+    pub fn set_in_view(&self, user: &Uuid, number: u64, is_in_view: bool, now: Instant) {
+        let mut clients = self.lock();
+        let mut queues = clients.get_mut(user).into_iter().flatten();
         if let Some(queue) = queues.find(|queue| queue.number == number) {
-            queue.state.is_in_view.store(is_in_view, Ordering::Relaxed);
+            queue.in_view_until = is_in_view.then(|| now + IN_VIEW);
         }
     }
 
-    /// Whether a subscriber looks at what one of their clients shows.
-    pub fn is_in_view(&self, user: &Uuid) -> bool {
+    /// Whether a subscriber looks at what one of their clients shows at this time.
+    pub fn is_in_view(&self, user: &Uuid, now: Instant) -> bool {
         let clients = self.lock();
         let mut queues = clients.get(user).into_iter().flatten();
-        queues.any(|queue| queue.state.is_in_view.load(Ordering::Relaxed))
+        queues.any(|queue| queue.in_view_until.is_some_and(|until| now < until))
     }
 
     /// Clients now.

@@ -128,7 +128,11 @@ fn an_outcome_goes_to_the_clients_that_await_it_until_it_is_final() {
     let held = [(5, "BUSDT"), (6, "CUSDT"), (7, "AUSDT")];
     reader.await_outcomes(held.map(|(number, symbol)| of(number, symbol)), &[5]);
     assert_eq!(
-        [&holder, &reader, &other].map(|client| client.symbols().iter().cloned().collect::<Vec<_>>()),
+        [&holder, &reader, &other].map(|client| client
+            .symbols()
+            .iter()
+            .cloned()
+            .collect::<Vec<_>>()),
         [vec!["AUSDT"], vec!["AUSDT", "CUSDT"], vec![]]
     );
     let outcome = |text: &'static str, is_final| {
@@ -184,4 +188,30 @@ async fn the_newest_client_of_a_subscriber_takes_the_place_of_the_oldest() {
     assert_eq!(fan_out.dropped(), 0, "it was not slow");
     clients.clear();
     assert_eq!(fan_out.clients(), 2);
+}
+
+#[test]
+fn a_page_is_in_view_until_it_says_otherwise_or_nothing_any_more() {
+    let fan_out = FanOut::new(10);
+    let (page, beside) = (fan_out.subscribe(user(1)), fan_out.subscribe(user(1)));
+    let (page, beside) = (page.expect("room"), beside.expect("room"));
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    let says =
+        |client: &Subscription, is, now| fan_out.set_in_view(&user(1), client.number(), is, now);
+    let seen = |seconds| fan_out.is_in_view(&user(1), at(seconds));
+    assert!(!seen(0));
+    says(&page, true, at(0));
+    says(&page, true, at(20));
+    assert!(seen(20 + 44) && !seen(20 + 45), "it says so no more");
+    says(&beside, true, at(30));
+    says(&page, false, at(30));
+    assert!(seen(31), "the one beside it");
+    says(&beside, false, at(32));
+    assert!(!seen(32));
+    fan_out.set_in_view(&user(2), page.number(), true, at(33));
+    assert!(
+        !seen(33) && !fan_out.is_in_view(&user(2), at(33)),
+        "it is not theirs"
+    );
 }

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
+use std::time::Instant;
 use uuid::Uuid;
 
 /// The largest body of a request.
@@ -140,7 +141,7 @@ pub async fn view(
         Err(reply) => return Ok(reply),
     };
     app.fan_out
-        .set_in_view(&subscriber.user_id, stream, visible);
+        .set_in_view(&subscriber.user_id, stream, visible, Instant::now());
     Ok((json_headers(), "{}").into_response())
 }
 

@@ -70,7 +70,7 @@ async fn notify(app: &App, push: &Push) {
             () = app.ending() => true,
         };
         let mut all = push.take();
-        all.retain(|user, _| !app.fan_out.is_in_view(user));
+        all.retain(|user, _| !app.fan_out.is_in_view(user, Instant::now()));
         let users: Vec<Uuid> = all.keys().copied().collect();
         for users in users.chunks(AT_ONCE) {
             if let Err(why) = send(app, push, users, &all).await {
