@@ -6,7 +6,7 @@ use super::signals::body_of;
 use crate::app::App;
 use crate::auth::Subscriber;
 use crate::database::Refusal;
-use crate::push::{Push, are_keys};
+use crate::push::{Push, check_keys};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -47,7 +47,7 @@ pub async fn store(
         Ok(given) => given,
         Err(reply) => return Ok(reply),
     };
-    check(push, &given.endpoint)?;
+    check(push, &given)?;
     let Keys { p256dh, auth } = &given.keys;
     let stored = app
         .database
@@ -102,13 +102,8 @@ pub async fn moved(State(app): Shared, body: Body) -> Result<Response, Refusal> 
     };
     let user = Uuid::try_parse(&given.user);
     let user = user.map_err(|_| Refusal::Invalid("user must be a UUID".to_owned()))?;
+    check(push, &given.subscription)?;
     let Subscription { endpoint, keys } = &given.subscription;
-    check(push, endpoint)?;
-    if !are_keys(&keys.p256dh, &keys.auth) {
-        return Err(Refusal::Invalid(
-            "the keys are not those of a browser".to_owned(),
-        ));
-    }
     let old = (given.endpoint.as_str(), given.auth.as_str());
     let new = (endpoint.as_str(), keys.p256dh.as_str(), keys.auth.as_str());
     match app.database.move_push(user, old, new).await? {
@@ -152,13 +147,12 @@ fn push_of(app: &App) -> Result<&Arc<Push>, Refusal> {
 }
 
 /// A subscriber chooses the address: it must not be one inside the network.
-fn check(push: &Push, endpoint: &str) -> Result<(), Refusal> {
-    match push.may_call(endpoint) {
-        true => Ok(()),
-        false => Err(Refusal::Invalid(
-            "the push service of this browser is not known here".to_owned(),
-        )),
-    }
+fn check(push: &Push, given: &Subscription) -> Result<(), Refusal> {
+    let words = match push.may_call(&given.endpoint) {
+        true => check_keys(&given.keys.p256dh, &given.keys.auth),
+        false => Err("the push service of this browser is not known here"),
+    };
+    words.map_err(|words| Refusal::Invalid(words.to_owned()))
 }
 
 /// An object of a request; inside, the reply to one that is too slow or too large.

@@ -23,6 +23,9 @@ const CLOSING: usize = 1 + 16;
 /// The longest message: push services must take bodies of 4096 bytes (RFC 8030, section 7.2).
 pub const MOST_BYTES: usize = RECORD - HEADER - CLOSING;
 
+const NO_POINT: &str = "p256dh must be a point of the curve P-256 in base64url";
+const NO_SECRET: &str = "auth must be 16 bytes in base64url";
+
 /// The keys of a browser.
 #[derive(Clone)]
 pub struct Recipient {
@@ -31,14 +34,27 @@ pub struct Recipient {
 }
 
 impl Recipient {
-    /// From base64url, as browsers give them; `None` for anything else.
-    pub fn new(p256dh: &str, auth: &str) -> Option<Self> {
-        let public = BASE64_URL_SAFE_NO_PAD.decode(p256dh).ok()?;
-        let auth = BASE64_URL_SAFE_NO_PAD.decode(auth).ok()?;
-        Some(Self {
-            public: public.try_into().ok()?,
-            auth: auth.try_into().ok()?,
+    /// From base64url, as browsers give them.
+    ///
+    /// # Errors
+    /// What is not of the right form, as the constraints of `user_push_subscriptions` say it. These
+    /// let bits pass that are too many for bytes.
+    pub fn new(p256dh: &str, auth: &str) -> Result<Self, &'static str> {
+        let public = BASE64_URL_SAFE_NO_PAD.decode(p256dh).ok();
+        let auth = BASE64_URL_SAFE_NO_PAD.decode(auth).ok();
+        Ok(Self {
+            public: public.and_then(|key| key.try_into().ok()).ok_or(NO_POINT)?,
+            auth: auth.and_then(|key| key.try_into().ok()).ok_or(NO_SECRET)?,
         })
+    }
+
+    /// The same of keys that are stored from now on.
+    ///
+    /// # Errors
+    /// As above, and when the public key is not on the curve.
+    pub fn check(p256dh: &str, auth: &str) -> Result<(), &'static str> {
+        let to = Self::new(p256dh, auth)?;
+        encrypt(b"", &to).map(|_| ()).map_err(|_| NO_POINT)
     }
 }
 
@@ -169,8 +185,17 @@ mod tests {
 
     #[test]
     fn what_cannot_be_encrypted_is_refused() {
-        assert!(Recipient::new("BAAA", "BTBZMqHH6r4Tts7J_aSIgg").is_none());
+        let refused = |p256dh: &str, auth: &str| Recipient::check(p256dh, auth).err();
+        let good = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
+        assert_eq!(refused(good, "BTBZMqHH6r4Tts7J_aSIgg"), None);
+        assert_eq!(refused("BAAA", "BTBZMqHH6r4Tts7J_aSIgg"), Some(NO_POINT));
+        assert_eq!(
+            refused(good, "BTBZMqHH6r4Tts7J_aSIg_"),
+            Some(NO_SECRET),
+            "bits left over"
+        );
         let no_point = format!("B{}", "A".repeat(86));
+        assert_eq!(refused(&no_point, "BTBZMqHH6r4Tts7J_aSIgg"), Some(NO_POINT));
         let to = Recipient::new(&no_point, "BTBZMqHH6r4Tts7J_aSIgg").expect("65 bytes");
         assert!(encrypt(b"m", &to).is_err(), "not on the curve");
     }

@@ -1,34 +1,36 @@
-//! The messages for one push service: a bounded queue, a bounded number of requests at once, and
-//! pauses after failures. Each push service has its own, so that one that is slow delays no other.
+//! The messages for one push service: a bounded number that wait, a bounded number of requests at
+//! once, and pauses after failures. Each push service has its own, so that one that is slow delays no
+//! other. Of a push service with many hosts, each host has its own pauses: subscribers choose the
+//! host, and one that does not exist must not be in the way of the others.
 
-use super::Shared;
 use super::encryption::Recipient;
 use super::post::{Answer, Letter};
+use super::trouble::{Trouble, pause};
+use super::{Shared, UnderWay};
 use hyper::Uri;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tracing::warn;
 use uuid::Uuid;
 
 /// Requests at once.
-pub const AT_ONCE: usize = 16;
+pub const AT_ONCE: usize = 64;
+/// Of them to the same host, where there are many.
+const AT_ONCE_EACH: usize = 32;
 /// Messages that wait for their turn.
 const WAITING: usize = 20_000;
 /// Messages that wait to be sent again.
 const WAITING_AGAIN: usize = 5_000;
+/// While none of those that wait gets its turn for so long, further ones are lost.
+const FOR_ROOM: Duration = Duration::from_secs(5);
 /// How many times a message is sent, while its signal is open.
 const ATTEMPTS: u32 = 8;
-/// The pause before the second time; each is four times the one before.
-const FIRST_PAUSE: Duration = Duration::from_secs(2);
-/// No message waits longer for its next time, whatever a push service asks for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
-/// A push service is tried again after this time, unless it asks for more.
-const LONGEST_REST: Duration = Duration::from_secs(60);
-/// So many failures, one after the other, are of the push service and not of a message.
-const IN_A_ROW: u32 = 3;
+/// Hosts of a push service that are known one by one; all others together are one.
+const MOST_HOSTS: usize = 256;
 
 /// A message on its way to one browser.
 pub struct Job {
@@ -47,155 +49,36 @@ pub struct Job {
 
 /// See the head of this file.
 pub struct Lane {
-    sender: mpsc::Sender<Job>,
+    has_many_hosts: bool,
+    hosts: Mutex<HashMap<String, Arc<Host>>>,
+    /// All hosts for which there is no room.
+    others: Arc<Host>,
+    room: Semaphore,
+    waiting: Arc<Semaphore>,
     again: Arc<Semaphore>,
+    /// Room was waited for in vain, and there was none since.
+    is_stuck: AtomicBool,
+}
+
+struct Host {
+    room: Semaphore,
+    /// One that was left alone is asked one question at a time until it works.
+    probe: Semaphore,
     trouble: Mutex<Trouble>,
 }
 
-/// Failures since the last message that was accepted.
-struct Trouble {
-    in_a_row: u32,
-    rests: u32,
-    rests_until: Instant,
-}
-
-impl Trouble {
-    fn new(now: Instant) -> Self {
-        Self {
-            in_a_row: 0,
-            rests: 0,
-            rests_until: now,
-        }
-    }
-
-    fn end(&mut self) {
-        self.in_a_row = 0;
-        self.rests = 0;
-    }
-
-    /// Returns whether it is left alone for the first time. What was under way when that began
-    /// fails as well, and says nothing more.
-    fn grow(&mut self, now: Instant, asked: Option<Duration>) -> bool {
-        if now < self.rests_until {
-            return false;
-        }
-        self.in_a_row += 1;
-        if self.in_a_row < IN_A_ROW {
-            return false;
-        }
-        self.rests += 1;
-        let rest = pause(self.rests, None).min(LONGEST_REST);
-        let asked = asked.unwrap_or_default().min(LONGEST_PAUSE);
-        self.rests_until = now + rest.max(asked);
-        self.rests == 1
-    }
-}
-
-impl Lane {
-    /// A push service that works, and sends as long as the runtime lives.
-    pub fn start(shared: &Arc<Shared>) -> Arc<Self> {
-        let (sender, mut queue) = mpsc::channel(WAITING);
-        let lane = Arc::new(Self {
-            sender,
-            again: Arc::new(Semaphore::new(WAITING_AGAIN)),
+impl Host {
+    fn new(at_once: usize) -> Arc<Self> {
+        Arc::new(Self {
+            room: Semaphore::new(at_once),
+            probe: Semaphore::new(1),
             trouble: Mutex::new(Trouble::new(Instant::now())),
-        });
-        let (shared, started) = (Arc::clone(shared), Arc::clone(&lane));
-        tokio::spawn(async move {
-            let room = Arc::new(Semaphore::new(AT_ONCE));
-            while let Some(job) = queue.recv().await {
-                // It fails for a closed semaphore only, and this one is never closed.
-                let place = Arc::clone(&room).acquire_owned().await;
-                tokio::time::sleep_until(started.rests_until()).await;
-                let (lane, shared) = (Arc::clone(&started), Arc::clone(&shared));
-                tokio::spawn(async move {
-                    lane.deliver(job, &shared).await;
-                    shared.under_way.fetch_sub(1, Ordering::Relaxed);
-                    drop(place);
-                });
-            }
-        });
-        lane
+        })
     }
 
-    /// Queues a message; one that finds no room is lost, and counted.
-    pub fn add(&self, job: Job, shared: &Shared) {
-        shared.under_way.fetch_add(1, Ordering::Relaxed);
-        if self.sender.try_send(job).is_err() {
-            shared.under_way.fetch_sub(1, Ordering::Relaxed);
-            shared.numbers.count(&shared.numbers.failed);
-        }
-    }
-
-    /// Queues a message at a later time.
-    pub fn add_later(self: &Arc<Self>, job: Job, at: Instant, shared: &Arc<Shared>) {
-        let in_time = job.expires.duration_since(SystemTime::now());
-        let wait = at.saturating_duration_since(Instant::now());
-        let place = Arc::clone(&self.again).try_acquire_owned();
-        let (Ok(place), true) = (place, in_time.is_ok_and(|left| wait < left)) else {
-            shared.numbers.count(&shared.numbers.failed);
-            return;
-        };
-        let (lane, shared) = (Arc::clone(self), Arc::clone(shared));
-        tokio::spawn(async move {
-            tokio::time::sleep_until(at).await;
-            lane.add(job, &shared);
-            drop(place);
-        });
-    }
-
-    async fn deliver(self: &Arc<Self>, mut job: Job, shared: &Arc<Shared>) {
-        if job.expires <= SystemTime::now() {
-            shared.numbers.count(&shared.numbers.failed);
-            return;
-        }
-        job.attempts += 1;
-        let letter = Letter {
-            address: &job.address,
-            to: &job.to,
-            message: &job.message,
-            topic: &job.topic,
-            expires: job.expires,
-        };
-        match shared.post.send(letter).await {
-            Answer::Accepted => {
-                self.note_success();
-                shared.numbers.count(&shared.numbers.sent);
-                if !job.is_noted {
-                    shared.report(job.user, job.endpoint, "sent".to_owned());
-                }
-            }
-            Answer::Gone => {
-                self.note_success();
-                shared.numbers.count(&shared.numbers.forgotten);
-                shared.report(job.user, job.endpoint, "gone".to_owned());
-            }
-            // It is about this subscription alone: others are not to wait for it.
-            Answer::TooMany(wait) => {
-                let until = Instant::now() + pause(job.attempts, wait);
-                shared.rest(&job.endpoint, until);
-                self.again(job, until, "status 429".to_owned(), shared);
-            }
-            Answer::Broken(why, wait) => {
-                let until = Instant::now() + pause(job.attempts, wait);
-                self.note_failure(wait, &why, &job.address);
-                self.again(job, until, why, shared);
-            }
-            Answer::Refused(why) => {
-                self.note_success();
-                shared.warn_refused(&why, &job.address);
-                shared.numbers.count(&shared.numbers.failed);
-                shared.report(job.user, job.endpoint, why);
-            }
-        }
-    }
-
-    fn again(self: &Arc<Self>, job: Job, at: Instant, why: String, shared: &Arc<Shared>) {
-        if job.attempts < ATTEMPTS {
-            return self.add_later(job, at, shared);
-        }
-        shared.numbers.count(&shared.numbers.failed);
-        shared.report(job.user, job.endpoint, why);
+    fn with_trouble<T>(&self, work: impl FnOnce(&mut Trouble) -> T) -> T {
+        // No code that holds the lock panics half way.
+        work(&mut self.trouble.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn note_success(&self) {
@@ -209,26 +92,201 @@ impl Lane {
         }
     }
 
-    fn rests_until(&self) -> Instant {
-        self.with_trouble(|trouble| trouble.rests_until)
+    /// Waits while it is left alone.
+    async fn rest(&self) {
+        loop {
+            let until = self.with_trouble(|trouble| trouble.rests_until());
+            if until <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(until).await;
+        }
     }
 
-    fn with_trouble<T>(&self, work: impl FnOnce(&mut Trouble) -> T) -> T {
-        // No code that holds the lock panics half way.
-        work(&mut self.trouble.lock().unwrap_or_else(PoisonError::into_inner))
+    fn is_in_trouble(&self) -> bool {
+        self.with_trouble(|trouble| trouble.is_there())
     }
 }
 
-/// After so many failures; what the push service asks for counts if it is longer. A fifth of it is
-/// random, so that not all come back at once.
-fn pause(failures: u32, asked: Option<Duration>) -> Duration {
-    static TURN: AtomicU64 = AtomicU64::new(0);
-    let grown = FIRST_PAUSE * 4_u32.saturating_pow(failures.saturating_sub(1).min(6));
-    let base = grown.max(asked.unwrap_or_default()).min(LONGEST_PAUSE);
-    // Spread evenly: the golden ratio's multiples never come close to each other.
-    let turn = TURN.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-    let part = (turn >> 32) as f64 / f64::from(u32::MAX);
-    base + base.mul_f64(part / 5.0)
+impl Lane {
+    /// A push service that works; `has_many_hosts` if subscribers choose among them.
+    pub fn new(has_many_hosts: bool) -> Arc<Self> {
+        let others = match has_many_hosts {
+            true => AT_ONCE_EACH,
+            false => AT_ONCE,
+        };
+        Arc::new(Self {
+            has_many_hosts,
+            hosts: Mutex::default(),
+            others: Host::new(others),
+            room: Semaphore::new(AT_ONCE),
+            waiting: Arc::new(Semaphore::new(WAITING)),
+            again: Arc::new(Semaphore::new(WAITING_AGAIN)),
+            is_stuck: AtomicBool::new(false),
+        })
+    }
+
+    /// Sends a message once it is its turn. Waits for a place among those that wait; a message that
+    /// finds none for long is lost, and counted.
+    pub async fn add(self: &Arc<Self>, job: Job, shared: &Arc<Shared>) {
+        if let Some(until) = shared.rests(&job.endpoint) {
+            return self.add_later(job, until, shared);
+        }
+        match self.place().await {
+            Some(place) => self.start(job, place, None, shared),
+            None => shared.numbers.count(&shared.numbers.failed),
+        }
+    }
+
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        let place = match Arc::clone(&self.waiting).try_acquire_owned() {
+            Ok(place) => Some(place),
+            Err(_) if self.is_stuck.load(Ordering::Relaxed) => None,
+            Err(_) => {
+                let room = Arc::clone(&self.waiting).acquire_owned();
+                // It fails for a closed semaphore only, and this one is never closed.
+                let room = tokio::time::timeout(FOR_ROOM, room).await.ok();
+                room.and_then(Result::ok)
+            }
+        };
+        self.is_stuck.store(place.is_none(), Ordering::Relaxed);
+        place
+    }
+
+    /// Sends a message at a later time, if it is not too late then, nor too many are.
+    fn add_later(self: &Arc<Self>, job: Job, at: Instant, shared: &Arc<Shared>) {
+        let in_time = job.expires.duration_since(SystemTime::now());
+        let wait = at.saturating_duration_since(Instant::now());
+        let place = Arc::clone(&self.again).try_acquire_owned();
+        match (place, in_time.is_ok_and(|left| wait < left)) {
+            (Ok(place), true) => self.start(job, place, Some(at), shared),
+            _ => shared.numbers.count(&shared.numbers.failed),
+        }
+    }
+
+    fn start(
+        self: &Arc<Self>,
+        job: Job,
+        place: OwnedSemaphorePermit,
+        at: Option<Instant>,
+        shared: &Arc<Shared>,
+    ) {
+        let (lane, shared) = (Arc::clone(self), Arc::clone(shared));
+        // What is to be sent later is not waited for at the end.
+        let now = at.is_none().then(|| UnderWay::new(&shared));
+        tokio::spawn(async move {
+            if let Some(at) = at {
+                tokio::time::sleep_until(at).await;
+            }
+            let _under_way = now.unwrap_or_else(|| UnderWay::new(&shared));
+            lane.take_turn(job, &shared).await;
+            drop(place);
+        });
+    }
+
+    async fn take_turn(self: &Arc<Self>, job: Job, shared: &Arc<Shared>) {
+        let host = self.host(&job.address);
+        // None of these semaphores is ever closed.
+        let _place = host.room.acquire().await;
+        host.rest().await;
+        let mut probe = None;
+        while host.is_in_trouble() && probe.is_none() {
+            probe = host.probe.acquire().await.ok();
+            host.rest().await;
+        }
+        if !host.is_in_trouble() {
+            probe = None;
+        }
+        let room = self.room.acquire().await;
+        // Boxed, so that those that wait for their turn are small.
+        Box::pin(self.deliver(job, &host, shared)).await;
+        drop((room, probe));
+    }
+
+    /// The pauses and the room of a host.
+    fn host(&self, address: &Uri) -> Arc<Host> {
+        if !self.has_many_hosts {
+            return Arc::clone(&self.others);
+        }
+        let name = address.host().unwrap_or_default().to_ascii_lowercase();
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = hosts.get(&name) {
+            return Arc::clone(host);
+        }
+        if hosts.len() >= MOST_HOSTS {
+            let now = Instant::now();
+            hosts.retain(|_, host| {
+                let rests = host.with_trouble(|trouble| trouble.rests_until() > now);
+                rests || Arc::strong_count(host) > 1
+            });
+        }
+        if hosts.len() >= MOST_HOSTS {
+            return Arc::clone(&self.others);
+        }
+        let host = Host::new(AT_ONCE_EACH);
+        hosts.insert(name, Arc::clone(&host));
+        host
+    }
+
+    async fn deliver(self: &Arc<Self>, mut job: Job, host: &Host, shared: &Arc<Shared>) {
+        if job.expires <= SystemTime::now() {
+            shared.numbers.count(&shared.numbers.failed);
+            return;
+        }
+        job.attempts += 1;
+        let letter = Letter {
+            address: &job.address,
+            to: &job.to,
+            message: &job.message,
+            topic: &job.topic,
+            expires: job.expires,
+            has_many_hosts: self.has_many_hosts,
+        };
+        match shared.post.send(letter).await {
+            Answer::Accepted => {
+                host.note_success();
+                shared.numbers.count(&shared.numbers.sent);
+                if !job.is_noted {
+                    shared.report(job.user, job.endpoint, "sent".to_owned());
+                }
+            }
+            Answer::Gone => {
+                host.note_success();
+                shared.numbers.count(&shared.numbers.forgotten);
+                shared.report(job.user, job.endpoint, "gone".to_owned());
+            }
+            // It is about this subscription alone: others are not to wait for it.
+            Answer::TooMany(wait) => {
+                let until = Instant::now() + pause(job.attempts, wait);
+                shared.rest(&job.endpoint, until);
+                self.again(job, until, "status 429".to_owned(), shared);
+            }
+            Answer::Broken(why, wait) => {
+                let until = Instant::now() + pause(job.attempts, wait);
+                host.note_failure(wait, &why, &job.address);
+                self.again(job, until, why, shared);
+            }
+            Answer::Refused(why) => {
+                host.note_success();
+                shared.warn_refused(&why, &job.address);
+                shared.numbers.count(&shared.numbers.failed);
+                shared.report(job.user, job.endpoint, why);
+            }
+            // Nothing was sent: it says nothing about the push service.
+            Answer::Unsent(why) => {
+                shared.numbers.count(&shared.numbers.failed);
+                shared.report(job.user, job.endpoint, why);
+            }
+        }
+    }
+
+    fn again(self: &Arc<Self>, job: Job, at: Instant, why: String, shared: &Arc<Shared>) {
+        if job.attempts < ATTEMPTS {
+            return self.add_later(job, at, shared);
+        }
+        shared.numbers.count(&shared.numbers.failed);
+        shared.report(job.user, job.endpoint, why);
+    }
 }
 
 #[cfg(test)]
@@ -236,44 +294,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_push_service_that_does_not_work_is_left_alone_for_longer_each_time() {
-        let mut now = Instant::now();
-        let mut trouble = Trouble::new(now);
-        assert!(!trouble.grow(now, None) && !trouble.grow(now, None));
-        assert!(trouble.grow(now, None));
-        // All that was under way.
-        assert!((0..AT_ONCE).all(|_| !trouble.grow(now, None)));
-        for (least, most) in [(2.0, 2.4), (8.0, 9.6), (32.0, 38.4), (60.0, 60.0)] {
-            let rest = (trouble.rests_until - now).as_secs_f64();
-            assert!((least..=most).contains(&rest), "{rest}");
-            now = trouble.rests_until;
-            assert!(!trouble.grow(now, None), "it was said already");
+    fn a_host_that_does_not_work_leaves_the_others_of_its_push_service_alone() {
+        let address = |name: &str| -> Uri { format!("https://{name}/x").parse().expect("one") };
+        let lane = Lane::new(true);
+        let bad = lane.host(&address("bad.push.example"));
+        for _ in 0..3 {
+            bad.note_failure(None, "no such host", &address("bad.push.example"));
         }
-        now = trouble.rests_until;
-        trouble.grow(now, Some(Duration::from_secs(600)));
-        assert_eq!(trouble.rests_until - now, Duration::from_secs(600));
-        trouble.end();
-        now = trouble.rests_until;
-        trouble.grow(now, None);
-        assert!(trouble.rests_until <= now, "one failure is none");
+        assert!(lane.host(&address("BAD.push.example")).is_in_trouble());
+        assert!(!lane.host(&address("good.push.example")).is_in_trouble());
+        // However many there are, what is known of them is bounded, and what rests stays known.
+        for number in 0..2 * MOST_HOSTS {
+            lane.host(&address(&format!("h{number}.push.example")));
+        }
+        assert!(lane.hosts.lock().expect("no panic").len() <= MOST_HOSTS);
+        assert!(lane.host(&address("bad.push.example")).is_in_trouble());
+        // They are one where subscribers do not choose.
+        let lane = Lane::new(false);
+        let host = lane.host(&address("push.example"));
+        assert!(Arc::ptr_eq(&host, &lane.host(&address("push.example"))));
     }
 
-    #[test]
-    fn pauses_grow_and_are_never_shorter_than_what_is_asked_for() {
-        let seconds = |failures, asked: Option<u64>| {
-            pause(failures, asked.map(Duration::from_secs)).as_secs_f64()
-        };
-        for (failures, asked, least) in [
-            (1, None, 2.0),
-            (2, None, 8.0),
-            (3, None, 32.0),
-            (1, Some(120), 120.0),
-            (100, None, 3600.0),
-            (1, Some(u64::MAX), 3600.0),
-        ] {
-            let got = seconds(failures, asked);
-            assert!((least..=least * 1.2).contains(&got), "{failures}: {got}");
-        }
-        assert!((0..9).any(|_| seconds(1, None) != seconds(1, None)));
+    #[tokio::test]
+    async fn a_message_waits_for_room_unless_nothing_moves() {
+        let lane = Lane::new(false);
+        let held = Arc::clone(&lane.waiting).acquire_many_owned(WAITING as u32);
+        let held = held.await.expect("all");
+        let waits = tokio::spawn({
+            let lane = Arc::clone(&lane);
+            async move { lane.place().await.is_some() }
+        });
+        tokio::task::yield_now().await;
+        drop(held);
+        assert!(waits.await.expect("no panic"), "room came in time");
+        let held = Arc::clone(&lane.waiting).acquire_many_owned(WAITING as u32);
+        let held = held.await.expect("all");
+        lane.is_stuck.store(true, Ordering::Relaxed);
+        assert!(lane.place().await.is_none(), "it was waited for in vain");
+        drop(held);
+        assert!(lane.place().await.is_some());
+        assert!(!lane.is_stuck.load(Ordering::Relaxed));
     }
 }

@@ -12,6 +12,7 @@ mod lane;
 mod pending;
 mod post;
 mod services;
+mod trouble;
 mod vapid;
 
 pub use lane::AT_ONCE;
@@ -118,7 +119,7 @@ impl Push {
             warned: Mutex::default(),
         });
         let services = Services::new(&options.push_service);
-        let lanes = (0..services.len()).map(|_| Lane::start(&shared)).collect();
+        let lanes = services.have_many_hosts().map(Lane::new).collect();
         let push = Arc::new(Self {
             services,
             lanes,
@@ -192,16 +193,19 @@ impl Push {
         self.pending.take()
     }
 
-    /// Sends news to one browser of a subscriber.
-    pub fn send(&self, news: &News, message: &Arc<Vec<u8>>, target: PushTarget) {
-        // A row may have been written without this service.
-        let Some((place, address)) = self.services.find(&target.endpoint) else {
-            let why = "not a push service that may be called".to_owned();
-            self.shared.numbers.count(&self.shared.numbers.failed);
-            return self.shared.report(target.user, target.endpoint, why);
-        };
-        let Some(to) = Recipient::new(&target.p256dh, &target.auth) else {
-            return;
+    /// Sends news to one browser of a subscriber, once there is room among what waits for its push
+    /// service.
+    pub async fn send(&self, news: &News, message: &Arc<Vec<u8>>, target: PushTarget) {
+        let found = self.services.find(&target.endpoint);
+        let found = found.ok_or("not a push service that may be called");
+        let to = Recipient::new(&target.p256dh, &target.auth);
+        let ((place, address), to) = match found.and_then(|found| Ok((found, to?))) {
+            Ok(both) => both,
+            // A row may have been written without this service.
+            Err(why) => {
+                self.shared.numbers.count(&self.shared.numbers.failed);
+                return (self.shared).report(target.user, target.endpoint, why.to_owned());
+            }
         };
         let job = Job {
             user: target.user,
@@ -214,22 +218,37 @@ impl Push {
             attempts: 0,
             endpoint: target.endpoint,
         };
-        let lane = &self.lanes[place];
-        match self.shared.rests(&job.endpoint) {
-            None => lane.add(job, &self.shared),
-            Some(until) => lane.add_later(job, until, &self.shared),
-        }
+        self.lanes[place].add(job, &self.shared).await;
     }
 }
 
-/// Whether these are keys of a browser, by their form.
-pub fn are_keys(p256dh: &str, auth: &str) -> bool {
-    Recipient::new(p256dh, auth).is_some()
+/// Whether these are keys of a browser.
+///
+/// # Errors
+/// Which one is not, and what it must be.
+pub fn check_keys(p256dh: &str, auth: &str) -> Result<(), &'static str> {
+    Recipient::check(p256dh, auth)
 }
 
 /// The message of news, as it is encrypted.
 pub fn message_of(news: &News) -> Arc<Vec<u8>> {
     Arc::new(news.message(MOST_BYTES))
+}
+
+/// A message that is queued or being sent, as long as this is kept.
+struct UnderWay(Arc<Shared>);
+
+impl UnderWay {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.under_way.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Shared {

@@ -22,6 +22,8 @@ pub struct Letter<'a> {
     pub topic: &'a str,
     /// After this it is not delivered any more.
     pub expires: SystemTime,
+    /// The address is one of many hosts that subscribers choose from.
+    pub has_many_hosts: bool,
 }
 
 /// What became of it.
@@ -37,22 +39,29 @@ pub enum Answer {
     Broken(String, Option<Duration>),
     /// It does not take this; why. The same again would be of no use.
     Refused(String),
+    /// There is nothing to send to it; why.
+    Unsent(String),
 }
 
 /// Sends messages.
 pub struct Post {
     client: Client,
+    /// Keeps no connections: there may be as many hosts as subscribers name.
+    of_many_hosts: Client,
     vapid: Vapid,
 }
 
 impl Post {
-    /// `at_once` connections to a push service are kept.
+    /// `at_once` connections to a push service of one host are kept.
     ///
     /// # Errors
     /// When the certificates that this system trusts cannot be read.
     pub fn new(vapid: Vapid, at_once: usize) -> Result<Self, Failure> {
-        let client = Client::new(at_once)?;
-        Ok(Self { client, vapid })
+        Ok(Self {
+            client: Client::new(at_once)?,
+            of_many_hosts: Client::new(0)?,
+            vapid,
+        })
     }
 
     /// The public key, for browsers.
@@ -64,9 +73,13 @@ impl Post {
     pub async fn send(&self, letter: Letter<'_>) -> Answer {
         let request = match self.request(&letter) {
             Ok(request) => request,
-            Err(why) => return Answer::Refused(why),
+            Err(why) => return Answer::Unsent(why),
         };
-        match self.client.send(request).await {
+        let client = match letter.has_many_hosts {
+            true => &self.of_many_hosts,
+            false => &self.client,
+        };
+        match client.send(request).await {
             Err(why) => Answer::Broken(why, None),
             Ok(head) => {
                 let wait = head.headers.get(RETRY_AFTER);

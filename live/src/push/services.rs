@@ -4,10 +4,12 @@
 use crate::options::PushService;
 use hyper::Uri;
 
-/// Of the browsers that there are: Chrome and those made of it, Firefox, Safari, Edge.
-const KNOWN: [&str; 4] = [
+/// Of the browsers that there are: Chrome and those made of it, Firefox, Safari (one host, and what
+/// Apple may add), Edge.
+const KNOWN: [&str; 5] = [
     "fcm.googleapis.com",
     "updates.push.services.mozilla.com",
+    "web.push.apple.com",
     "*.push.apple.com",
     "*.notify.windows.com",
 ];
@@ -52,6 +54,12 @@ impl Services {
     /// How many.
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Of each, whether it has many hosts, of which subscribers choose one.
+    pub fn have_many_hosts(&self) -> impl Iterator<Item = bool> {
+        let is_below = |service: &PushService| matches!(service, PushService::Below(_));
+        self.0.iter().map(is_below)
     }
 
     /// Which one an endpoint belongs to, and its address; `None` for one that may not be called.

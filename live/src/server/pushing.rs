@@ -118,7 +118,7 @@ async fn send(
             _ => message_of(news),
         };
         last = Some((target.user, Arc::clone(&message)));
-        push.send(news, &message, target);
+        push.send(news, &message, target).await;
     }
     Ok(())
 }

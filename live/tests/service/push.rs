@@ -215,6 +215,15 @@ fn a_browser_moves_by_its_secret_and_only_push_services_are_taken() {
             .starts_with("p256dh must be"),
         "{said}"
     );
+    let no_point = json!({"endpoint": format!("{}/x", push.url), "keys": {"p256dh": format!("B{}", "A".repeat(86)),
+        "auth": Browser::auth()}});
+    let (status, said) = service.put("/api/push", &token, &no_point.to_string());
+    let rule = "p256dh must be a point of the curve P-256 in base64url";
+    assert_eq!(
+        (status, &said["error"]),
+        (400, &json!(rule)),
+        "not on the curve"
+    );
     assert_eq!(service.put("/api/push", &token, "[]").0, 400);
     assert_eq!(service.put("/api/push", "none", &short.to_string()).0, 401);
 
@@ -231,9 +240,22 @@ fn a_browser_moves_by_its_secret_and_only_push_services_are_taken() {
         .admin
         .list("SELECT endpoint FROM user_push_subscriptions");
     assert_eq!(left, [format!("{}/new", push.url)]);
+    // Written without the service: one key is no point of the curve, one has bits left over.
+    shop.admin.run(
+        "INSERT INTO user_push_subscriptions (user_id, endpoint, p256dh, auth)
+         SELECT user_id, endpoint || n, 'B' || repeat('A', 85) || k, auth
+           FROM user_push_subscriptions, (VALUES (1, 'A'), (2, '_')) v (n, k)",
+    );
     shop.signal();
     arrives(&push, "/new", 1);
     assert!(push.sent("/old").is_empty());
+    let why =
+        "SELECT coalesce(last_failure, 'none') FROM user_push_subscriptions ORDER BY endpoint";
+    eventually(SOON, "what is wrong with a key is on record", || {
+        let now: Vec<String> = shop.admin.list(why);
+        (now == ["none", "the key of the browser is not valid", rule]).then_some(())
+    });
+    assert_eq!(service.metric("push_failed_total"), 2.0);
 
     // A service that ends sends what has come.
     shop.signal();
