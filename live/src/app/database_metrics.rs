@@ -1,33 +1,52 @@
 //! The numbers of signal_metrics, as they were when somebody last asked.
 
-use crate::database::{Database, Metric};
+use crate::app::{AWAY, App};
+use crate::database::Metric;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 /// They are read again when somebody asks after this time: `/metrics` needs no token, and must not
 /// be a way to make the database work.
 const KEPT: Duration = Duration::from_secs(1);
+/// Longest wait for them: who asks wants the numbers of the service in any case, and most give up
+/// after ten seconds.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// See the head of this file.
 #[derive(Default)]
-pub struct DatabaseMetrics(Mutex<Option<(Instant, String)>>);
+pub struct DatabaseMetrics(Arc<Mutex<Option<(Instant, String)>>>);
 
 impl DatabaseMetrics {
-    /// The numbers in the format of Prometheus; nothing while the database does not answer, which
-    /// the numbers of the service say.
-    pub async fn text(&self, database: &Database) -> String {
-        let mut last = self.0.lock().await;
+    /// The numbers in the format of Prometheus; nothing while the database does not answer in time,
+    /// which the numbers of the service say.
+    pub async fn text(&self, app: &Arc<App>) -> String {
+        if *app.database_is.borrow() == AWAY {
+            return String::new();
+        }
+        let read = tokio::time::timeout(PATIENCE, self.read(app)).await;
+        read.unwrap_or_default()
+    }
+
+    async fn read(&self, app: &Arc<App>) -> String {
+        let mut last = Arc::clone(&self.0).lock_owned().await;
         if let Some((read, text)) = &*last
             && read.elapsed() < KEPT
         {
             return text.clone();
         }
-        let metrics = database.metrics().await.unwrap_or_default();
-        let text = text(&metrics);
-        *last = Some((Instant::now(), text.clone()));
-        text
+        // Who asks may leave before the answer comes. The question goes on, and holds the lock until
+        // its answer is kept: the next one waits for it instead of asking as well.
+        let app = Arc::clone(app);
+        let asking = tokio::spawn(async move {
+            let metrics = app.database.metrics().await.unwrap_or_default();
+            let text = text(&metrics);
+            *last = Some((Instant::now(), text.clone()));
+            text
+        });
+        asking.await.unwrap_or_default()
     }
 }
 

@@ -56,7 +56,7 @@ pub struct App {
     pub ask_now: Notify,
     /// True once the service is ending.
     pub shutdown: watch::Sender<bool>,
-    /// In a word for `/healthz`: [`UP`], "away", or "failing" when it answers with errors.
+    /// In a word for `/healthz`: [`UP`], [`AWAY`], or "failing" when it answers with errors.
     pub database_is: watch::Sender<&'static str>,
     /// In a word for `/healthz`: [`STREAMING`], or why not.
     pub replication_is: watch::Sender<&'static str>,
@@ -66,6 +66,8 @@ pub struct App {
 pub const STREAMING: &str = "streaming";
 /// The database answers.
 pub const UP: &str = "up";
+/// The database cannot be reached.
+pub const AWAY: &str = "away";
 
 impl App {
     /// Whether replication is up, and nothing is missing in it.

@@ -1,7 +1,9 @@
 //! The last track record: it is the same for everybody, and takes a while to make.
 
-use crate::database::{Database, Refusal};
+use crate::app::App;
+use crate::database::Refusal;
 use bytes::Bytes;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
@@ -12,7 +14,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// See the head of this file.
 #[derive(Default)]
-pub struct TrackRecord(Mutex<Option<Last>>);
+pub struct TrackRecord(Arc<Mutex<Option<Last>>>);
 
 struct Last {
     made: Instant,
@@ -26,8 +28,8 @@ impl TrackRecord {
     ///
     /// # Errors
     /// What the database says; for a moment after that only that it is busy.
-    pub async fn get(&self, database: &Database) -> Result<Bytes, Refusal> {
-        let mut last = self.0.lock().await;
+    pub async fn get(&self, app: &Arc<App>) -> Result<Bytes, Refusal> {
+        let mut last = Arc::clone(&self.0).lock_owned().await;
         match &*last {
             Some(Last {
                 made,
@@ -38,11 +40,16 @@ impl TrackRecord {
             }
             _ => {}
         }
-        let record = database.track_record().await.map(Bytes::from);
-        *last = Some(Last {
-            made: Instant::now(),
-            record: record.as_ref().ok().cloned(),
+        // Whoever asks may leave: the record is made and kept all the same.
+        let app = Arc::clone(app);
+        let making = tokio::spawn(async move {
+            let record = app.database.track_record().await.map(Bytes::from);
+            *last = Some(Last {
+                made: Instant::now(),
+                record: record.as_ref().ok().cloned(),
+            });
+            record
         });
-        record
+        making.await.unwrap_or(Err(Refusal::Busy))
     }
 }

@@ -246,10 +246,10 @@ impl Database {
 
     /// Numbers for monitoring.
     pub async fn metrics(&self) -> Result<Vec<Metric>, Refusal> {
-        let own = self.connections.own().await?;
+        let connection = self.connections.record().await?;
         let work = async {
-            let statement = own.prepare_cached(&self.texts.metrics).await?;
-            own.query(&statement, &[]).await
+            let statement = connection.prepare_cached(&self.texts.metrics).await?;
+            connection.query(&statement, &[]).await
         };
         let rows = self.connections.in_time(work).await?;
         rows.iter().map(Metric::new).collect()

@@ -62,6 +62,6 @@ pub async fn page(State(app): Shared) -> Response {
 pub async fn metrics(State(app): Shared) -> Response {
     let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
     let own = numbers::text(&app);
-    let of_database = app.database_metrics.text(&app.database).await;
+    let of_database = app.database_metrics.text(&app).await;
     (headers, own + &of_database).into_response()
 }

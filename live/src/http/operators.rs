@@ -33,7 +33,7 @@ pub async fn look(State(app): Shared, operator: Claimant) -> Result<Response, Re
 /// What all signals came to.
 pub async fn record(State(app): Shared, operator: Claimant) -> Result<Response, Refusal> {
     app.database.operate(&operator, Order::Allowed).await?;
-    let record = app.track_record.get(&app.database).await?;
+    let record = app.track_record.get(&app).await?;
     Ok((json_headers(), record).into_response())
 }
 

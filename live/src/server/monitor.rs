@@ -2,7 +2,7 @@
 //! ended, and whether nothing is missing in what is followed.
 
 use crate::app::health::{self, Health};
-use crate::app::{App, UP};
+use crate::app::{AWAY, App, UP};
 use crate::database::Refusal;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -68,7 +68,7 @@ fn forget(app: &App) {
 fn report_change(app: &App, asked: Result<(), Refusal>) {
     let now = match &asked {
         Ok(()) => UP,
-        Err(Refusal::Away(_)) => "away",
+        Err(Refusal::Away(_)) => AWAY,
         Err(_) => "failing",
     };
     if app.database_is.send_replace(now) == now {

@@ -6,7 +6,8 @@ use crate::service::open;
 use crate::wait::eventually;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -96,6 +97,40 @@ fn health_and_numbers_are_those_of_the_database_and_the_service() {
     eventually(SOON, "the client has left", || {
         service.metric("clients") == 0.0
     });
+}
+
+/// Numbers need no token.
+#[test]
+fn who_asks_for_numbers_and_leaves_makes_the_database_work_no_more_than_who_waits() {
+    let (mut shop, service) = open();
+    shop.admin.run(
+        "CREATE SEQUENCE asked;
+         ALTER VIEW signal_metrics RENAME TO the_real_ones;
+         CREATE VIEW signal_metrics AS
+             SELECT m.* FROM (SELECT nextval('asked'), pg_sleep(1)) s, the_real_ones m",
+    );
+    let ask = || {
+        let mut client = TcpStream::connect(service.address()).expect("it listens");
+        let request = b"GET /metrics HTTP/1.1\r\nHost: hub\r\n\r\n";
+        client.write_all(request).expect("it is connected");
+        client
+    };
+    let first = ask();
+    eventually(SOON, "the database is asked", || {
+        shop.admin.one::<bool>(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')",
+        )
+    });
+    drop(first);
+    for _ in 0..20 {
+        drop(ask());
+    }
+    let numbers = service.get("/metrics", None).body_mut().read_to_string();
+    let numbers = numbers.expect("text");
+    assert!(numbers.contains("signal_hub_signals_total"), "{numbers}");
+    assert_eq!(service.health(), "ok");
+    let times: i64 = shop.admin.one("SELECT last_value FROM asked");
+    assert!(times <= 3, "asked {times} times");
 }
 
 #[test]
