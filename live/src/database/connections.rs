@@ -1,6 +1,6 @@
 //! Connections to the database: a pool for clients, one connection of the service's own, so that what
-//! the service asks never waits for clients, and some for the track record and for operators, whose
-//! questions take longer.
+//! the service asks never waits for clients, some for what is the same for all and may take longer,
+//! and some for operators, whose orders wait for nobody else.
 //!
 //! The two have logins of their own if the operator gave them: what runs as a subscriber, row-level
 //! security policies and triggers included, can leave the role of subscribers again and act with
@@ -22,8 +22,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Connections for reads and writes of clients.
 const CONNECTIONS: usize = 8;
-/// Connections for the track record and for operators.
+/// Connections for the track record, the ways of prices and the numbers for monitoring.
 const FOR_REPORTS: usize = 3;
+/// Connections for operators.
+const FOR_OPERATORS: usize = 4;
 /// Longest wait for a connection, and longest statement.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest wait for a lock. It is short because a statement that waits keeps its connection.
@@ -45,6 +47,7 @@ pub struct Connections {
     clients: Pool,
     own: Pool,
     record: Pool,
+    operators: Pool,
     valid: Valid,
     /// The last client that needed a new connection did not get it. The login of subscribers may
     /// be refused while that of the service is not.
@@ -69,6 +72,7 @@ impl Connections {
             clients: pool(source.for_subscribers(), CONNECTIONS, &valid)?,
             own: pool(&source.database, 1, &valid)?,
             record: pool(&source.database, FOR_REPORTS, &valid)?,
+            operators: pool(&source.database, FOR_OPERATORS, &valid)?,
             valid,
             is_refusing_clients: AtomicBool::new(false),
         })
@@ -106,9 +110,14 @@ impl Connections {
         self.own.get().await.map_err(Refusal::from)
     }
 
-    /// A connection for the track record, or for what an operator asks.
+    /// A connection for the track record, the way of a price or the numbers for monitoring.
     pub async fn record(&self) -> Result<Object, Refusal> {
         self.record.get().await.map_err(Refusal::from)
+    }
+
+    /// A connection for what an operator asks.
+    pub async fn for_operator(&self) -> Result<Object, Refusal> {
+        self.operators.get().await.map_err(Refusal::from)
     }
 
     /// Uses none of the present connections again, neither idle ones nor those in use: they may

@@ -19,8 +19,7 @@ const DELIVERIES: u32 = 20;
 const DAYS: u32 = 30;
 
 /// What an operator asks for.
-#[derive(Clone, Copy)]
-pub enum Order<'a> {
+pub enum Order {
     /// Nothing but whether the role is one of an operator.
     Allowed,
     /// What there is to know.
@@ -30,7 +29,7 @@ pub enum Order<'a> {
     /// A run.
     Run,
     /// No more runs, for this reason.
-    Pause(Option<&'a str>),
+    Pause(Option<String>),
     /// Runs again.
     Resume,
 }
@@ -89,7 +88,7 @@ impl Database {
     ///
     /// # Errors
     /// `Forbidden` where the role is none of an operator, or has no right to it.
-    pub async fn operate(&self, operator: &Claimant, order: Order<'_>) -> Result<String, Refusal> {
+    pub async fn operate(&self, operator: &Claimant, order: Order) -> Result<String, Refusal> {
         let texts = &self.texts;
         match order {
             Order::Allowed => self.done(operator, &texts.operator_nothing, &[]).await,
@@ -107,7 +106,7 @@ impl Database {
         text: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<String, Refusal> {
-        let mut connection = self.connections.record().await?;
+        let mut connection = self.connections.for_operator().await?;
         let work = async {
             let transaction = connection.transaction().await.map_err(refusal)?;
             self.become_operator(&transaction, operator).await?;
@@ -119,7 +118,10 @@ impl Database {
         };
         let limit = PATIENCE + Duration::from_secs(5);
         let done = tokio::time::timeout(limit, work).await;
-        done.unwrap_or_else(|_| Err(Refusal::Away("the database does not answer".to_owned())))
+        done.unwrap_or_else(|_| {
+            self.connections.forget();
+            Err(Refusal::Away("the database does not answer".to_owned()))
+        })
     }
 
     /// Takes the role of the token for the transaction, if it is one of an operator.

@@ -2,7 +2,10 @@
 
 use crate::service::{SLOT, Service};
 use crate::shop::Shop;
-use signal_hub_harness::scene::user;
+use crate::wait::eventually;
+use signal_hub_harness::scene::{SOON, user};
+use std::io::Write;
+use std::net::TcpStream;
 
 fn token(service: &Service, role: &str) -> String {
     let output = service.run("token", &["--sub", &user(7), "--role", role]);
@@ -35,7 +38,7 @@ fn an_operator_sees_and_does_what_their_role_may_and_nobody_else_does() {
         )
     };
 
-    // A subscriber, a role that the service may not take, none, and one that stands for the login.
+    // A subscriber, a role that the service may not take, none, and what stands for the login.
     for role in [
         "authenticated",
         "stranger",
@@ -94,6 +97,31 @@ fn an_operator_sees_and_does_what_their_role_may_and_nobody_else_does() {
     assert_eq!(act("resume", &desk), (200, true.into()));
     assert!(service.json("/api/operator", &desk)["pause"].is_null());
     assert_eq!(service.post("/api/operator/pause", &desk, "[]").0, 400);
+    // It is done as well when the browser is closed before the answer comes.
+    shop.admin.run(
+        "CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS
+             $f$BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END$f$;
+         CREATE TRIGGER slow BEFORE INSERT ON signal_pause FOR EACH ROW EXECUTE FUNCTION take_time()",
+    );
+    let mut browser = TcpStream::connect(service.address()).expect("it listens");
+    let body = r#"{"reason":"emergency"}"#;
+    write!(
+        browser,
+        "POST /api/operator/pause HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {desk}\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .expect("it is connected");
+    eventually(SOON, "it is begun", || {
+        shop.admin.one::<bool>(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')",
+        )
+    });
+    drop(browser);
+    eventually(SOON, "runs are paused", || {
+        shop.admin.one::<i64>("SELECT count(*) FROM signal_pause") == 1
+    });
+    assert_eq!(act("resume", &desk), (200, true.into()));
     // What the exchange says, the operator may read.
     shop.admin
         .run("ALTER SYSTEM SET signal_hub.exchange_url = 'http://127.0.0.1:1'");
