@@ -84,8 +84,9 @@ impl Database {
         subscriber: &Subscriber,
         signal: i64,
     ) -> Result<String, Refusal> {
+        // Held to the end: the connections for the second question are few.
+        let _turn = self.turn(subscriber).await?;
         let priced = {
-            let _turn = self.turn(subscriber).await?;
             let mut connection = self.connections.for_client().await?;
             let work = async {
                 let transaction = connection.transaction().await?;
