@@ -156,10 +156,13 @@ statements! { |schema|
                 pg_catalog.set_config('statement_timeout', $2::pg_catalog.text, true),
                 pg_catalog.set_config('role', $3::pg_catalog.text, true)",
 
-    /// Whether the role was taken, and is one of an operator. That of a login is taken by 'none'.
+    /// Whether the role was taken, and is one of an operator. That of a login is taken by 'none'; and
+    /// nobody gets the rights of the login itself, nor those that no operator needs.
     IsOperator =>
-        "SELECT current_user = $1::pg_catalog.text
-                    AND pg_catalog.pg_has_role(current_user, 'pg_monitor', 'MEMBER') AS is_operator",
+        "SELECT current_user = $1::pg_catalog.text AND current_user <> session_user
+                    AND NOT r.rolsuper AND NOT r.rolreplication
+                    AND pg_catalog.pg_has_role(current_user, 'pg_monitor', 'MEMBER') AS is_operator
+           FROM pg_catalog.pg_roles r WHERE r.rolname = current_user",
 
     /// Nothing more than that.
     OperatorNothing => "SELECT 'true'::pg_catalog.text AS answer",

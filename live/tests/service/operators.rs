@@ -44,6 +44,7 @@ fn an_operator_sees_and_does_what_their_role_may_and_nobody_else_does() {
         "stranger",
         "nobody",
         "none",
+        "signal_hub_live",
         "pg_monitor",
         "postgres",
     ] {
@@ -134,4 +135,9 @@ fn an_operator_sees_and_does_what_their_role_may_and_nobody_else_does() {
             .is_some_and(|words| words.contains("could not reach the exchange")),
         "{words}"
     );
+
+    // A login with all rights does not pass them on.
+    shop.admin.run("ALTER ROLE signal_hub_live SUPERUSER");
+    assert_eq!(act("resume", &token(&service, "postgres")).0, 403);
+    assert_eq!(act("resume", &desk).0, 200);
 }
