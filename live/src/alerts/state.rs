@@ -54,6 +54,8 @@ pub struct Watch {
     told_since: Instant,
     seen: Condition,
     seen_since: (Instant, SystemTime),
+    /// Since when things have been well, or not, by whatever words.
+    turned: (Instant, SystemTime),
     last: Option<Instant>,
 }
 
@@ -66,25 +68,31 @@ impl Watch {
             is_healthy: true,
             message: String::new(),
         };
-        let now = Instant::now();
+        let now = (Instant::now(), SystemTime::now());
         Self {
             after,
             quiet,
             told: well.clone(),
-            told_since: now,
+            told_since: now.0,
             seen: well,
-            seen_since: (now, SystemTime::now()),
+            seen_since: now,
+            turned: now,
             last: None,
         }
     }
 
-    /// Takes what is seen now. Returns what is to be told.
-    pub fn take(&mut self, now: Instant, condition: Condition) -> Option<Change> {
-        if !is_same(&condition, &self.seen) {
-            self.seen_since = (now, SystemTime::now());
+    /// Takes what is seen now; `None` where nothing new could be seen. Returns what is to be told.
+    pub fn take(&mut self, now: Instant, condition: Option<Condition>) -> Option<Change> {
+        if let Some(condition) = condition {
+            self.see(now, condition);
         }
-        self.seen = condition;
-        let has_lasted = now.duration_since(self.seen_since.0) >= self.after;
+        // A trouble may have one name now and another one in a moment. To be told that there is
+        // one, it need not keep its name; to be told of another one after that, it must.
+        let since = match self.seen.is_healthy == self.told.is_healthy {
+            true => self.seen_since,
+            false => self.turned,
+        };
+        let has_lasted = now.duration_since(since.0) >= self.after;
         let is_quiet = self
             .last
             .is_some_and(|last| now.duration_since(last) < self.quiet);
@@ -92,14 +100,25 @@ impl Watch {
             return None;
         }
         let before = std::mem::replace(&mut self.told, self.seen.clone());
-        let since = std::mem::replace(&mut self.told_since, self.seen_since.0);
+        let told_since = std::mem::replace(&mut self.told_since, since.0);
         self.last = Some(now);
         Some(Change {
             now: self.seen.clone(),
             before,
-            since: self.seen_since.1,
-            lasted: self.seen_since.0.duration_since(since),
+            since: since.1,
+            lasted: since.0.duration_since(told_since),
         })
+    }
+
+    fn see(&mut self, now: Instant, condition: Condition) {
+        let began = (now, SystemTime::now());
+        if condition.is_healthy != self.seen.is_healthy {
+            self.turned = began;
+        }
+        if !is_same(&condition, &self.seen) {
+            self.seen_since = began;
+        }
+        self.seen = condition;
     }
 }
 
@@ -134,7 +153,7 @@ mod tests {
                 _ => well.clone(),
             };
             let now = start + Duration::from_secs(second);
-            if let Some(change) = watch.take(now, condition) {
+            if let Some(change) = watch.take(now, Some(condition)) {
                 told.push((
                     second,
                     change.before.state,
@@ -152,5 +171,24 @@ mod tests {
             (second, before.to_owned(), now.to_owned(), lasted)
         });
         assert_eq!(told, expected);
+    }
+
+    /// A database that hangs: some questions wait for a connection, others for an answer.
+    #[test]
+    fn a_trouble_that_changes_its_name_is_told_in_time_and_only_once() {
+        let (after, quiet) = (Duration::from_secs(30), Duration::from_secs(60));
+        let mut watch = Watch::new(after, quiet);
+        let start = Instant::now();
+        let mut told = Vec::new();
+        for second in 0..600_u64 {
+            let condition = match second % 15 {
+                0..5 => Some(Condition::bad("database_away", "no answer".to_owned())),
+                5..10 => Some(Condition::bad("database_failing", "an error".to_owned())),
+                _ => None,
+            };
+            let change = watch.take(start + Duration::from_secs(second), condition);
+            told.extend(change.map(|change| (second, change.now.state, change.lasted.as_secs())));
+        }
+        assert_eq!(told, [(30, "database_away".to_owned(), 0)]);
     }
 }

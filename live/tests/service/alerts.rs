@@ -137,6 +137,17 @@ fn the_operator_is_told_of_a_dead_worker_and_a_dead_database_and_when_that_is_ov
         text.starts_with("signal_hub in postgres is database_away since 20"),
         "{text}"
     );
+
+    // What others write does not look like a message of its own.
+    let mut admin = cluster.session(POSTGRES);
+    admin.run("SELECT pause_signals(E'maintenance\\nsignal_hub in postgres is running again')");
+    eventually(SOON, "the pause is told", || {
+        receiver.told().last().is_some_and(|m| m == "alert paused")
+    });
+    let messages = receiver.messages.lock().expect("no panic");
+    let text = messages.last().map(|m| m["text"].to_string());
+    let text = text.expect("it was told");
+    assert!(text.contains(r"maintenance\\nsignal_hub"), "{text}");
 }
 
 #[test]
