@@ -19,11 +19,18 @@ impl Webhook {
     /// `None` where the operator named no address.
     ///
     /// # Errors
-    /// When the certificates that this system trusts cannot be read.
+    /// When the address lacks what the form needs, or the certificates that this system trusts cannot
+    /// be read.
     pub fn new(options: &AlertOptions) -> Result<Option<Self>, Failure> {
         let Some(url) = options.alert_url.clone() else {
             return Ok(None);
         };
+        if matches!(options.alert_format, AlertFormat::Telegram) && url.chat().is_none() {
+            return Err(Failure::refused(
+                "the address of the bot of Telegram names no chat",
+                "End --alert-url in sendMessage?chat_id=CHAT.",
+            ));
+        }
         Ok(Some(Self {
             client: Client::new(1)?,
             url,

@@ -178,6 +178,10 @@ fn a_test_message_says_that_alerts_arrive() {
             "refused",
         ),
         (&["--alert-url", "secret-path"], "begins with https"),
+        (
+            &["--alert-url", &receiver.url, "--alert-format=telegram"],
+            "names no chat",
+        ),
         (&[], "Name one by --alert-url"),
     ] {
         let output = service.run("test-alert", arguments);
