@@ -5,6 +5,7 @@ mod monitor;
 mod prices;
 mod pushing;
 mod sockets;
+mod tasks;
 mod watchers;
 
 use crate::alerts::{self, Webhook};
@@ -27,6 +28,7 @@ use accept::accept;
 use sockets::room_for;
 use std::sync::Arc;
 use std::time::Duration;
+use tasks::Tasks;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tracing::info;
@@ -34,6 +36,9 @@ use tracing::info;
 /// At the end, clients have this much time to receive their last event, and push services to take what
 /// is under way.
 const GOODBYE_LIMIT: Duration = Duration::from_millis(1200);
+/// What those tasks do that have something to finish at the end.
+const NOTIFIES: &str = "notifies browsers";
+const FOLLOWS: &str = "follows the slot";
 
 /// Serves until SIGTERM, SIGINT or SIGHUP.
 ///
@@ -74,39 +79,31 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
     });
     let address = listener.local_addr();
     let address = address.map_or_else(|_| app.options.listen.to_string(), |a| a.to_string());
-    let pushing = match reports {
-        Some(reports) => {
-            // Rows that come before it is known who wants to be notified would notify nobody.
-            pushing::learn(&app).await;
-            Some(tokio::spawn(pushing::keep(Arc::clone(&app), reports)))
-        }
-        None => None,
-    };
-    let mut monitoring = tokio::spawn(monitor::watch(Arc::clone(&app)));
-    let mut following = tokio::spawn(replication::follow(Arc::clone(&app)));
-    tokio::spawn(watchers::keep(Arc::clone(&app)));
-    tokio::spawn(prices::watch(Arc::clone(&app)));
+    let mut tasks = Tasks::default();
+    if let Some(reports) = reports {
+        // Rows that come before it is known who wants to be notified would notify nobody.
+        pushing::learn(&app).await;
+        tasks.start(NOTIFIES, pushing::keep(Arc::clone(&app), reports));
+    }
+    tasks.start("asks the database", monitor::watch(Arc::clone(&app)));
+    tasks.start(FOLLOWS, replication::follow(Arc::clone(&app)));
+    tasks.start("lists who watches", watchers::keep(Arc::clone(&app)));
+    tasks.start("reads prices", prices::watch(Arc::clone(&app)));
     if let Some(webhook) = webhook {
-        tokio::spawn(alerts::watch(Arc::clone(&app), webhook));
+        tasks.start("sends alerts", alerts::watch(Arc::clone(&app), webhook));
     }
     info!("listening on http://{address}");
-    let ended = |what| Failure::Other(format!("{what} ended by itself"));
+    let ended = |what| Failure::Other(format!("the task that {what} ended by itself"));
     let connections = tokio::select! {
         accepted = accept(&app, listener, room.connections) => accepted?,
-        _ = &mut monitoring => return Err(ended("the task that asks the database")),
-        _ = &mut following => return Err(ended("the task that follows the slot")),
+        what = tasks.ended() => return Err(ended(what)),
     };
     info!("ending");
     app.shutdown.send_replace(true);
-    let notified = async {
-        if let Some(pushing) = pushing {
-            let _ = pushing.await;
-        }
-    };
-    let last = async { tokio::join!(connections.shutdown(), notified) };
+    let last = async { tokio::join!(connections.shutdown(), tasks.finish(NOTIFIES)) };
     let _ = tokio::time::timeout(GOODBYE_LIMIT, last).await;
     // Time to tell the server what was confirmed.
-    let _ = tokio::time::timeout(Duration::from_millis(300), following).await;
+    let _ = tokio::time::timeout(Duration::from_millis(300), tasks.finish(FOLLOWS)).await;
     info!("{}", slot::farewell(&app.options.source));
     Ok(())
 }
