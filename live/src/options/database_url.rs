@@ -158,6 +158,10 @@ mod tests {
             ("postgresql://127.0.0.1/mydb", "names no user"),
             ("postgresql://u@h/d?sslmode=allow", "sslmode takes"),
             ("postgresql://u@h/d?sslkey=/k", "sslkey"),
+            (
+                "postgresql://u@h/d?sslmode=verify-ca",
+                "verify-ca needs a file",
+            ),
         ] {
             let message = parse(bad).expect_err(bad);
             assert!(message.contains(why), "{bad}: {message}");

@@ -21,6 +21,9 @@ pub enum Mode {
     VerifyFull,
 }
 
+/// The value of `sslrootcert` that means the certificates that the system trusts.
+const SYSTEM: &str = "system";
+
 /// The mode, and what certificates are checked with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Encryption {
@@ -48,15 +51,43 @@ impl Encryption {
             Mode::VerifyCa | Mode::VerifyFull => true,
         }
     }
+}
 
+/// The parameters about TLS as they stand in an address. An empty value is none.
+#[derive(Default)]
+struct Given {
+    mode: Option<Mode>,
+    roots: Option<String>,
+}
+
+impl Given {
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
-        match (name, value) {
-            ("sslmode", _) => self.mode = mode(value)?,
-            // As libpq has it: an empty value is none, and this word is the certificates of the system.
-            ("sslrootcert", "" | "system") => self.roots = None,
-            _ => self.roots = Some(PathBuf::from(value)),
+        match name {
+            "sslmode" => self.mode = Some(mode(value)?),
+            _ => self.roots = Some(value.to_owned()).filter(|value| !value.is_empty()),
         }
         Ok(())
+    }
+
+    /// What they mean. As in libpq, the certificates that the system trusts serve only where the
+    /// name of the host is checked too: anybody can get such a certificate for a name of their own.
+    fn meaning(self) -> Result<Encryption, String> {
+        let is_system = self.roots.as_deref() == Some(SYSTEM);
+        let mode = match (self.mode, is_system) {
+            (None, true) => Mode::VerifyFull,
+            (None, false) => Mode::Prefer,
+            (Some(mode), true) if mode != Mode::VerifyFull => {
+                return Err("sslrootcert=system needs sslmode=verify-full".to_owned());
+            }
+            (Some(mode), _) => mode,
+        };
+        let roots = self.roots.filter(|_| !is_system).map(PathBuf::from);
+        if mode == Mode::VerifyCa && roots.is_none() {
+            let why = "sslmode=verify-ca needs a file of root certificates: name it by sslrootcert, \
+                       or set sslmode=verify-full";
+            return Err(why.to_owned());
+        }
+        Ok(Encryption { mode, roots })
     }
 }
 
@@ -82,21 +113,18 @@ fn is_taken(name: &str) -> bool {
 /// The address without the parameters about TLS, and what these say. Where they say nothing, TLS is
 /// used if the server has it.
 pub fn take_parameters(address: &str) -> Result<(String, Encryption), String> {
-    let mut encryption = Encryption {
-        mode: Mode::Prefer,
-        roots: None,
-    };
+    let mut given = Given::default();
     let is_url = ["postgresql://", "postgres://"]
         .iter()
         .any(|scheme| address.starts_with(scheme));
     let rest = match is_url {
-        true => take_from_url(address, &mut encryption)?,
-        false => take_from_pairs(address, &mut encryption)?,
+        true => take_from_url(address, &mut given)?,
+        false => take_from_pairs(address, &mut given)?,
     };
-    Ok((rest, encryption))
+    Ok((rest, given.meaning()?))
 }
 
-fn take_from_url(url: &str, encryption: &mut Encryption) -> Result<String, String> {
+fn take_from_url(url: &str, given: &mut Given) -> Result<String, String> {
     let Some((base, query)) = url.split_once('?') else {
         return Ok(url.to_owned());
     };
@@ -105,7 +133,7 @@ fn take_from_url(url: &str, encryption: &mut Encryption) -> Result<String, Strin
         match pair.split_once('=') {
             Some((name, value)) if is_taken(name) => {
                 let value = percent_decode_str(value).decode_utf8();
-                encryption.set(name, &value.map_err(|_| format!("{name} is not UTF-8"))?)?;
+                given.set(name, &value.map_err(|_| format!("{name} is not UTF-8"))?)?;
             }
             _ => kept.push(pair),
         }
@@ -117,14 +145,14 @@ fn take_from_url(url: &str, encryption: &mut Encryption) -> Result<String, Strin
 }
 
 /// Of `name=value name='a value'`, where a backslash takes the next letter as it is.
-fn take_from_pairs(pairs: &str, encryption: &mut Encryption) -> Result<String, String> {
+fn take_from_pairs(pairs: &str, given: &mut Given) -> Result<String, String> {
     let mut kept = String::new();
     let mut rest = pairs.trim_start();
     while let Some((name, after)) = rest.split_once('=') {
         let name = name.trim();
         let (value, length) = value_of(after);
         if is_taken(name) {
-            encryption.set(name, &value)?;
+            given.set(name, &value)?;
         } else {
             kept += &format!("{name}={} ", &after[..length]);
         }
@@ -178,10 +206,22 @@ mod tests {
                 None,
             ),
             (
-                "postgresql://u@h/d?sslmode=verify-ca&sslrootcert=system",
+                "postgresql://u@h/d?sslmode=verify-full&sslrootcert=system",
                 "postgresql://u@h/d",
-                Mode::VerifyCa,
+                Mode::VerifyFull,
                 None,
+            ),
+            (
+                "sslrootcert=system host=h",
+                "host=h ",
+                Mode::VerifyFull,
+                None,
+            ),
+            (
+                "sslmode=verify-ca sslrootcert=/ca host=h",
+                "host=h ",
+                Mode::VerifyCa,
+                roots("/ca"),
             ),
             (
                 "host=h password='a \\'b sslmode=x' sslmode = disable user=u",
@@ -201,7 +241,22 @@ mod tests {
             assert_eq!(encryption.mode, mode, "{address}");
             assert_eq!(encryption.roots, file, "{address}");
         }
-        assert!(take_parameters("host=h sslmode=often").is_err());
+        for (refused, why) in [
+            ("host=h sslmode=often", "sslmode takes"),
+            ("host=h sslmode=verify-ca", "name it by sslrootcert"),
+            ("host=h sslmode=verify-ca sslrootcert=''", "name it by"),
+            (
+                "postgres://u@h?sslmode=verify-ca&sslrootcert=system",
+                "needs sslmode=verify-full",
+            ),
+            (
+                "postgres://u@h?sslrootcert=system&sslmode=require",
+                "needs sslmode=verify-full",
+            ),
+        ] {
+            let message = take_parameters(refused).expect_err(refused);
+            assert!(message.contains(why), "{refused}: {message}");
+        }
     }
 
     #[test]
