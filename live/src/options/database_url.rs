@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, Command, Error};
 use std::ffi::OsStr;
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::config::{ChannelBinding, Host, SslMode, SslNegotiation, TargetSessionAttrs};
 
 /// Where the database is, and how connections to it are protected.
 #[derive(Clone, Debug)]
@@ -71,6 +71,11 @@ fn parse(url: &str) -> Result<DatabaseAddress, String> {
     } else if hosts > 1 && !may_be_primary(&config) {
         "of several hosts the service takes the one that accepts writes: leave \
          target_session_attrs out, or set it to read-write"
+    } else if config.get_channel_binding() == ChannelBinding::Require {
+        "channel_binding=require cannot be kept by the connection for replication: check the \
+         server by sslmode=verify-full instead"
+    } else if config.get_ssl_negotiation() == SslNegotiation::Direct {
+        "leave sslnegotiation=direct out: the connection for replication asks for TLS first"
     } else {
         if hosts > 1 {
             // Rows, resume points and the slot must be of one server.
@@ -161,6 +166,14 @@ mod tests {
             (
                 "postgresql://u@h/d?sslmode=verify-ca",
                 "verify-ca needs a file",
+            ),
+            (
+                "postgresql://u@h/d?channel_binding=require",
+                "cannot be kept",
+            ),
+            (
+                "host=h user=u sslnegotiation=direct sslmode=require",
+                "leave sslnegotiation",
             ),
         ] {
             let message = parse(bad).expect_err(bad);
