@@ -87,13 +87,26 @@ fn only(all: &Config, number: usize) -> Config {
     if let Some(options) = all.get_options() {
         one.options(options);
     }
+    if let Some(name) = all.get_application_name() {
+        one.application_name(name);
+    }
+    if let Some(time) = all.get_connect_timeout() {
+        one.connect_timeout(*time);
+    }
     if let Some(time) = all.get_tcp_user_timeout() {
         one.tcp_user_timeout(*time);
+    }
+    if let Some(time) = all.get_keepalives_interval() {
+        one.keepalives_interval(time);
+    }
+    if let Some(times) = all.get_keepalives_retries() {
+        one.keepalives_retries(times);
     }
     one.ssl_mode(all.get_ssl_mode())
         .ssl_negotiation(all.get_ssl_negotiation())
         .channel_binding(all.get_channel_binding())
         .target_session_attrs(all.get_target_session_attrs())
+        .load_balance_hosts(all.get_load_balance_hosts())
         .keepalives(all.get_keepalives())
         .keepalives_idle(all.get_keepalives_idle());
     one
@@ -105,15 +118,17 @@ mod tests {
 
     #[test]
     fn one_of_several_hosts_keeps_everything_else() {
-        let all: Config = "host=one,two port=1,2 user=u password=p dbname=d options='-c a=b' \
-                           target_session_attrs=read-write sslmode=require"
-            .parse()
-            .expect("an address");
+        let rest = "user=u password=p dbname=d options='-c a=b' application_name=n connect_timeout=3 \
+                    tcp_user_timeout=4 keepalives=0 keepalives_idle=5 keepalives_interval=6 \
+                    keepalives_retries=7 target_session_attrs=read-write sslmode=require \
+                    channel_binding=disable load_balance_hosts=random";
+        let address = |hosts: &str| -> Config {
+            let address = format!("{hosts} {rest}");
+            address.parse().expect("an address")
+        };
+        let all = address("host=one,two port=1,2");
         let second = only(&all, 1);
-        let expected: Config = "host=two port=2 user=u password=p dbname=d options='-c a=b' \
-                                target_session_attrs=read-write sslmode=require"
-            .parse()
-            .expect("an address");
+        let expected = address("host=two port=2");
         assert_eq!(second, expected);
         assert_eq!(place(&second), "two:2");
         let same_port: Config = "host=one,two port=7 user=u".parse().expect("an address");

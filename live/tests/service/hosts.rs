@@ -35,7 +35,10 @@ fn after_a_failover_the_service_goes_on_with_the_new_primary() {
     // Who restarts what hangs leaves it alone; who sends clients here sends them elsewhere.
     assert_eq!(service.get("/livez", None).status(), 200);
     assert_eq!(service.get("/readyz", None).status(), 503);
-    assert!(service.said().contains("no host accepts writes"));
+    // The service looks for another one after a first pause.
+    eventually(SOON, "no host is found", || {
+        service.said().contains("no host accepts writes")
+    });
     assert!(reader.one::<bool>("SELECT pg_promote()"));
     // Before PostgreSQL 17 standbys have no slots.
     let output = service.run("create-slot", &[]);
