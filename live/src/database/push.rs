@@ -21,7 +21,9 @@ pub fn store_text(schema: &str) -> String {
 /// Takes a browser of a subscriber away.
 pub fn drop_text(schema: &str) -> String {
     format!(
-        "WITH gone AS (DELETE FROM {schema}.user_push_subscriptions WHERE endpoint = $1::pg_catalog.text RETURNING 1)
+        "WITH gone AS (DELETE FROM {schema}.user_push_subscriptions
+                        WHERE user_id = $1::pg_catalog.text::pg_catalog.uuid
+                          AND endpoint = $2::pg_catalog.text RETURNING 1)
          SELECT pg_catalog.jsonb_build_object('deleted', EXISTS (SELECT FROM gone))::pg_catalog.text AS deleted",
         schema = escape_identifier(schema),
     )
@@ -106,8 +108,10 @@ impl Database {
         subscriber: &Subscriber,
         endpoint: &str,
     ) -> Result<String, Refusal> {
+        let user_id = subscriber.user_id.to_string();
+        let parameters: Parameters = &[&user_id, &endpoint];
         let text = &self.texts.drop_push;
-        self.own_value(subscriber, text, &[&endpoint], "deleted")
+        self.own_value(subscriber, text, parameters, "deleted")
             .await
     }
 
@@ -121,8 +125,10 @@ impl Database {
     ) -> Result<bool, Refusal> {
         let user = user.to_string();
         let parameters: Parameters = &[&user, &old.0, &old.1, &new.0, &new.1, &new.2];
-        let own = self.connections.own().await?;
-        let moved = self.ask(&own, &self.texts.move_push, parameters).await?;
+        // Anybody may ask for it, so it is not asked over the service's own connection.
+        let connection = self.connections.record().await?;
+        let moved = self.ask(&connection, &self.texts.move_push, parameters);
+        let moved = moved.await?;
         reports::value(&moved, "moved")
     }
 
