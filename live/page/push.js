@@ -24,12 +24,19 @@ export function isTold(kept, userId, endpoint, now) {
   return kept?.userId === userId && kept.endpoint === endpoint && now - kept.at < TELL_EVERY && now >= kept.at;
 }
 
+async function current() {
+  const registration = await navigator.serviceWorker.ready;
+  return registration.pushManager.getSubscription();
+}
+
 export class Push {
   #storage;
   #settings;
   #key = null;
   #userId = null;
   #api = null;
+  /** Counts those who signed out: what was begun for them is undone. */
+  #leaves = 0;
   /** One change after the other. */
   #turn = Promise.resolve();
 
@@ -64,34 +71,50 @@ export class Push {
     [this.#userId, this.#api] = [null, null];
   }
 
-  /** The subscriber signs out: nothing comes to this browser any more. */
+  /**
+   * The subscriber signs out: nothing comes to this browser any more. This waits for nothing, neither for the key
+   * nor for what is under way, as the tab may be closed at once.
+   */
   leave() {
-    const api = this.#api;
+    const [api, kept] = [this.#api, this.#kept()];
     this.suspend();
-    return this.#queue(async () => this.#drop(await this.#current(), api));
+    this.#leaves += 1;
+    if (!('PushManager' in globalThis && 'serviceWorker' in navigator)) return Promise.resolve();
+    this.#turn = Promise.allSettled([this.#turn, this.#drop(kept?.endpoint, api)]);
+    return this.#turn;
   }
 
   /** Subscribes, or ends it, as the settings and the browser's permission say. */
   sync() {
     return this.#queue(async () => {
-      const [userId, api, key] = [this.#userId, this.#api, this.#key];
+      const [userId, api, key, leaves] = [this.#userId, this.#api, this.#key, this.#leaves];
       if (api === null) return;
       const { push, notifySignals } = this.#settings();
-      let subscription = await this.#current();
+      let subscription = await current();
       const isWanted = push && notifySignals && Notification.permission === 'granted';
-      const kept = this.#kept();
-      if (subscription !== null && !(isWanted && isFor(subscription, key) && kept?.userId === userId)) {
-        await this.#drop(subscription, api);
-        subscription = null;
+      let kept = this.#kept();
+      const isRight = isWanted && kept?.userId === userId && (subscription === null || isFor(subscription, key));
+      if (!isRight && (subscription !== null || kept !== null)) {
+        await this.#drop(kept?.endpoint, api);
+        [subscription, kept] = [null, null];
       }
-      if (!isWanted) return;
+      if (!isWanted || leaves !== this.#leaves) return;
       const registration = await navigator.serviceWorker.ready;
       subscription ??= await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: bytesOf(key) });
+      if (leaves !== this.#leaves) {
+        await subscription.unsubscribe();
+        return;
+      }
       if (isTold(kept, userId, subscription.endpoint, Date.now())) return;
       const { endpoint, keys } = subscription.toJSON();
       // Kept before, so that a subscription is never taken for that of somebody else.
       this.#keep({ userId, endpoint, at: 0 });
       await api.storePush({ endpoint, keys });
+      if (leaves !== this.#leaves) {
+        // The service may have stored it after it was taken away.
+        await api.dropPush(endpoint);
+        return;
+      }
       this.#keep({ userId, endpoint, at: Date.now() });
       registration.active?.postMessage({ type: 'push', push: { user: userId, key, endpoint, auth: keys.auth } });
       // Only where the browser has it, and for pages that were installed.
@@ -99,18 +122,22 @@ export class Push {
     });
   }
 
-  async #current() {
-    const registration = await navigator.serviceWorker.ready;
-    return registration.pushManager.getSubscription();
-  }
-
-  async #drop(subscription, api) {
-    if (subscription === null) return;
-    // If the service is not reached, the push service tells it when the next message comes.
-    await api?.dropPush(subscription.endpoint).catch(() => {});
-    await subscription.unsubscribe();
+  /**
+   * Ends the subscription, also one that the browser lost: by what the worker keeps of it, its owner would get another.
+   * Nothing waits for the service; when it is not reached, the push service tells it when the next message comes.
+   * @param {string | undefined} told the service knows this endpoint
+   */
+  async #drop(told, api) {
     this.#keep(null);
-    (await navigator.serviceWorker.ready).active?.postMessage({ type: 'push', push: null });
+    const drop = (endpoint) => endpoint && api?.dropPush(endpoint).catch(() => {});
+    const dropped = drop(told);
+    const worker = navigator.serviceWorker.controller ?? (await navigator.serviceWorker.ready).active;
+    worker?.postMessage({ type: 'push', push: null });
+    const subscription = await current();
+    await subscription?.unsubscribe();
+    // Another one, where the worker moved it while no page was open.
+    if (subscription?.endpoint !== told) await drop(subscription?.endpoint);
+    await dropped;
   }
 
   #queue(work) {

@@ -114,8 +114,10 @@ async function movePush(given) {
   if (subscription.endpoint === endpoint) return;
   const body = JSON.stringify({ user, endpoint, auth, subscription });
   const response = await fetch(new URL('api/push/moved', ROOT), { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+  // Signed out meanwhile.
+  if (await keptPush() === null) await found.unsubscribe();
   // Otherwise the page tells the service when it is opened.
-  if (response.ok) await keepPush({ user, key, endpoint: subscription.endpoint, auth: subscription.keys.auth });
+  else if (response.ok) await keepPush({ user, key, endpoint: subscription.endpoint, auth: subscription.keys.auth });
 }
 
 async function announceRenewal() {

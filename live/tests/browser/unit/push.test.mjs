@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Presence } from '../../../page/presence.js';
-import { bytesOf, isFor, isTold } from '../../../page/push.js';
+import { bytesOf, isFor, isTold, Push } from '../../../page/push.js';
 
 test('a subscription is for one key, and the service is told of it once a day', () => {
   assert.deepEqual([...bytesOf('-_8A')], [251, 255, 0]);
@@ -42,4 +42,73 @@ test('the service is told when somebody begins to look and when nobody does, for
   presence.opened(8);
   assert.deepEqual(told, [[8, true]], 'another stream');
   presence.stop();
+});
+
+/** A browser that may notify, as far as push.js asks it; what happens in it is in `seen`. */
+function browser(seen, subscription, answers = Promise.resolve()) {
+  const worker = { postMessage: ({ push }) => seen.push(push === null ? 'forget' : `keep ${push.user}`) };
+  const made = (endpoint) => ({
+    endpoint, options: { applicationServerKey: bytesOf('-_8A').buffer }, toJSON: () => ({ endpoint, keys: { auth: 'x' } }),
+    unsubscribe: async () => { seen.push(`unsubscribe ${endpoint}`); subscription = null; },
+  });
+  const pushManager = {
+    getSubscription: async () => subscription && made(subscription),
+    subscribe: async () => { subscription = 'new'; return made('new'); },
+  };
+  const serviceWorker = { controller: worker, ready: Promise.resolve({ active: worker, pushManager }) };
+  Object.defineProperty(globalThis, 'navigator', { configurable: true, value: { serviceWorker } });
+  Object.assign(globalThis, { PushManager: class {}, Notification: { permission: 'granted' } });
+  const kept = new Map();
+  const storage = { getItem: (name) => kept.get(name) ?? null, setItem: (name, value) => kept.set(name, value), removeItem: (name) => kept.delete(name) };
+  const api = {
+    storePush: async ({ endpoint }) => { seen.push(`store ${endpoint}`); await answers; },
+    dropPush: async (endpoint) => { seen.push(`drop ${endpoint}`); await answers; },
+  };
+  const told = (userId, endpoint) => storage.setItem('signal_hub.push', JSON.stringify({ userId, endpoint, at: Date.now() }));
+  return { api, told, push: new Push(storage, () => ({ push: true, notifySignals: true })), kept };
+}
+
+const turns = async () => { for (let n = 0; n < 20; n += 1) await null; };
+
+test('who signs out leaves nothing behind: before the key is known, with a lost subscription, with a service that hangs', async () => {
+  for (const [subscription, expected] of [
+    ['old', ['drop old', 'forget', 'unsubscribe old']], [null, ['drop old', 'forget']],
+    ['moved', ['drop old', 'forget', 'unsubscribe moved', 'drop moved']],
+  ]) {
+    const seen = [];
+    const { api, told, push, kept } = browser(seen, subscription, new Promise(() => {}));
+    told('a', 'old');
+    push.enter('a', api);
+    push.leave();
+    await turns();
+    assert.deepEqual(seen, expected);
+    assert.equal(kept.size, 0);
+  }
+});
+
+test('who signs out while the service is told of the browser is forgotten there as well', async () => {
+  let answer;
+  const seen = [];
+  const { api, push } = browser(seen, null, new Promise((resolve) => { answer = resolve; }));
+  push.enter('a', api);
+  push.learn('-_8A');
+  await turns();
+  assert.deepEqual(seen, ['store new']);
+  const left = push.leave();
+  await turns();
+  assert.deepEqual(seen.splice(0), ['store new', 'drop new', 'forget', 'unsubscribe new']);
+  answer();
+  await left;
+  assert.deepEqual(seen, ['drop new'], 'stored after it was taken away');
+});
+
+test('the next subscriber of a browser that lost its subscription is not taken for the one before', async () => {
+  const seen = [];
+  const { api, told, push } = browser(seen, null);
+  told('a', 'old');
+  push.enter('b', api);
+  await push.learn('-_8A');
+  await turns();
+  await push.sync();
+  assert.deepEqual(seen, ['drop old', 'forget', 'store new', 'keep b']);
 });
