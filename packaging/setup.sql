@@ -9,5 +9,9 @@ SELECT 'CREATE ROLE authenticated' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE 
 SELECT 'CREATE ROLE "signal-hub" LOGIN REPLICATION' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'signal-hub')
 \gexec
 GRANT authenticated, pg_monitor TO "signal-hub";
+-- What the service does for subscribers, with no other rights than theirs. It needs a password.
+SELECT 'CREATE ROLE signal_hub_subscribers LOGIN NOINHERIT' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'signal_hub_subscribers')
+\gexec
+GRANT authenticated TO signal_hub_subscribers;
 SELECT enable_realtime();
 SELECT grant_realtime_access();

@@ -155,7 +155,22 @@ token=$(inside runuser -u signal-hub -- signal_hub_live token --config /etc/sign
 inside curl -sf -H "Authorization: Bearer $token" http://127.0.0.1:8080/api/signals | grep -q '"signal_id"' ||
     die "the subscriber gets no signal"
 say "a subscriber reads signals"
-kill "$(inside pidof signal_hub_live)"
+end_service() {
+    kill "$(inside pidof signal_hub_live)"
+    eventually "the service has ended" inside sh -c '! pidof signal_hub_live'
+}
+end_service
+
+say "the login for what subscribers do, as live.toml says"
+sql -c "ALTER ROLE signal_hub_subscribers PASSWORD 'theirs'"
+sed -i 's/^# \(subscriber-database-url = .*\)PASSWORD/\1theirs/' "$root/etc/signal-hub/live.toml"
+inside runuser -u signal-hub -- signal_hub_live serve --config /etc/signal-hub/live.toml </dev/null >>"$folder/log" 2>&1 &
+eventually "the service is ready" inside curl -sf http://127.0.0.1:8080/readyz
+inside curl -sf -H "Authorization: Bearer $token" http://127.0.0.1:8080/api/signals | grep -q '"signal_id"' ||
+    die "the subscriber gets no signal"
+is_true "count(*) > 0 FROM pg_stat_activity WHERE usename = 'signal_hub_subscribers'" ||
+    die "the subscriber is not served under the login for subscribers"
+end_service
 
 say "the RUN lines of the Dockerfile"
 mkdir -p "$root/docker-entrypoint-initdb.d"
@@ -169,6 +184,7 @@ sed -n '/^RUN /,/[^\\]$/p' "$repo/packaging/image/Dockerfile" | sed -e ':a' -e '
         inside PG_MAJOR=15 sh -ec "$line" >>"$folder/log" 2>&1 || die "failed: $line, see $folder/log"
     done
 rmdir "$root/docker-entrypoint-initdb.d"
+[[ ! -e $root/etc/signal-hub/secret ]] || die "each container would have the same key of tokens"
 rm -f "$root"/tmp/*.deb
 
 inside pg_dropcluster --stop 15 main
