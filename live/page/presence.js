@@ -4,12 +4,14 @@
 /** A tab beside this one that is shown gives a sign of life every ten seconds. */
 const BESIDE = 15_000;
 const LOOK_EVERY = 5_000;
+/** What is said counts for 45 seconds at the service. */
+const SAY_EVERY = 20_000;
 
 export class Presence {
   #api;
   #isVisible;
-  #stream = null;
-  #said = false;
+  /** What was said of the stream that is open. */
+  #view = null;
   #besideAt = -Infinity;
   #timer = null;
 
@@ -26,7 +28,7 @@ export class Presence {
   opened(stream) {
     this.stop();
     if (stream === undefined) return;
-    this.#stream = stream;
+    this.#view = { stream, said: false, at: -Infinity, isAsking: false };
     this.#timer = setInterval(() => this.look(), LOOK_EVERY);
     this.look();
   }
@@ -34,7 +36,7 @@ export class Presence {
   /** The stream is closed, which says enough. */
   stop() {
     clearInterval(this.#timer);
-    [this.#stream, this.#said] = [null, false];
+    this.#view = null;
   }
 
   /** A tab beside this one is shown, or is no more. */
@@ -43,15 +45,22 @@ export class Presence {
     this.look();
   }
 
-  /** Tells what has changed. */
-  look() {
-    if (this.#stream === null) return;
-    const isSeen = this.#isVisible() || Date.now() - this.#besideAt < BESIDE;
-    if (isSeen === this.#said) return;
-    this.#said = isSeen;
-    this.#api.sayVisible(this.#stream, isSeen).catch(() => {
+  /** Tells what has changed, and from time to time that somebody still looks: one after the other, so that the last one counts. */
+  async look() {
+    const view = this.#view;
+    if (view === null || view.isAsking) return;
+    const now = Date.now();
+    const isSeen = this.#isVisible() || now - this.#besideAt < BESIDE;
+    if (isSeen === view.said && !(isSeen && now - view.at >= SAY_EVERY)) return;
+    view.isAsking = true;
+    try {
+      await this.#api.sayVisible(view.stream, isSeen);
+    } catch {
       // The next look tells it again.
-      this.#said = !isSeen;
-    });
+      view.isAsking = false;
+      return;
+    }
+    Object.assign(view, { said: isSeen, at: now, isAsking: false });
+    this.look();
   }
 }

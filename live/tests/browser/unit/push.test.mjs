@@ -16,7 +16,10 @@ test('a subscription is for one key, and the service is told of it once a day', 
   }
 });
 
-test('the service is told when somebody begins to look and when nobody does, for all tabs of a browser', async () => {
+const turns = async () => { for (let n = 0; n < 20; n += 1) await null; };
+
+test('the service is told when somebody begins to look and when nobody does, for all tabs of a browser', async (t) => {
+  t.mock.timers.enable({ apis: ['Date', 'setInterval'], now: 1_000_000 });
   const told = [];
   let [isShown, fails] = [true, false];
   const api = { sayVisible: async (...what) => { told.push(what); if (fails) throw new Error('not reached'); } };
@@ -27,6 +30,7 @@ test('the service is told when somebody begins to look and when nobody does, for
   presence.opened(7);
   presence.look();
   assert.deepEqual(told.splice(0), [[7, true]]);
+  await turns();
   presence.beside(true);
   isShown = false;
   presence.look();
@@ -34,13 +38,40 @@ test('the service is told when somebody begins to look and when nobody does, for
   fails = true;
   presence.beside(false);
   assert.deepEqual(told.splice(0), [[7, false]]);
-  await new Promise((resolve) => { setTimeout(resolve); });
+  await turns();
   fails = false;
   presence.look();
   assert.deepEqual(told.splice(0), [[7, false]], 'again, as it did not arrive');
+  await turns();
+  t.mock.timers.tick(60_000);
+  assert.deepEqual(told.splice(0), [], 'that nobody looks is said once');
   isShown = true;
   presence.opened(8);
   assert.deepEqual(told, [[8, true]], 'another stream');
+  presence.stop();
+});
+
+test('that somebody looks is said again every 20 seconds, one request after the other', async (t) => {
+  t.mock.timers.enable({ apis: ['Date', 'setInterval'], now: 1_000_000 });
+  const told = [];
+  let isShown = true;
+  let answer = () => {};
+  const api = { sayVisible: (stream, visible) => new Promise((resolve) => { told.push(visible); answer = resolve; }) };
+  const presence = new Presence(api, () => isShown);
+  presence.opened(7);
+  answer();
+  await turns();
+  t.mock.timers.tick(15_000);
+  assert.deepEqual(told, [true]);
+  t.mock.timers.tick(5_000);
+  assert.deepEqual(told.splice(0), [true, true]);
+  isShown = false;
+  presence.look();
+  t.mock.timers.tick(10_000);
+  assert.deepEqual(told, [], 'the one before has no answer yet');
+  answer();
+  await turns();
+  assert.deepEqual(told, [false]);
   presence.stop();
 });
 
@@ -67,8 +98,6 @@ function browser(seen, subscription, answers = Promise.resolve()) {
   const told = (userId, endpoint) => storage.setItem('signal_hub.push', JSON.stringify({ userId, endpoint, at: Date.now() }));
   return { api, told, push: new Push(storage, () => ({ push: true, notifySignals: true })), kept };
 }
-
-const turns = async () => { for (let n = 0; n < 20; n += 1) await null; };
 
 test('who signs out leaves nothing behind: before the key is known, with a lost subscription, with a service that hangs', async () => {
   for (const [subscription, expected] of [
