@@ -183,6 +183,7 @@ class App {
     this.#subscriber = null;
     this.#shownId = this.#session.userId;
     const isSignedIn = this.#shownId !== null;
+    this.#shell.signed(isSignedIn);
     at('signed-out').hidden = isSignedIn;
     at('status').hidden = !isSignedIn;
     at('account').hidden = !isSignedIn;

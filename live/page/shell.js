@@ -8,6 +8,7 @@ export class Shell {
   #workers = navigator.serviceWorker;
   #offer;
   #timer = null;
+  #isSignedIn = true;
 
   /**
    * @param {HTMLElement} offer shown when there is a newer version
@@ -33,7 +34,20 @@ export class Shell {
   /** Looks for a newer version; called after each connection, because a restarted service may have one. */
   check() {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#workers?.controller?.postMessage({ type: 'renew' }), DELAY);
+    this.#timer = setTimeout(() => {
+      this.#workers?.controller?.postMessage({ type: 'renew' });
+      this.#saySigned();
+    }, DELAY);
+  }
+
+  /** Whether somebody is signed in: else no tab counts as in view. That somebody is can wait until the page is live. */
+  signed(isSignedIn) {
+    this.#isSignedIn = isSignedIn;
+    if (!isSignedIn) this.#saySigned();
+  }
+
+  #saySigned() {
+    this.#workers?.controller?.postMessage({ type: 'signed', isSignedIn: this.#isSignedIn });
   }
 
   #renewed() {

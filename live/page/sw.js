@@ -76,6 +76,7 @@ self.addEventListener('message', (event) => {
   if (event.data.type === 'settled') event.waitUntil(notifySettled(event.data.settled));
   if (event.data.type === 'session') event.waitUntil(notifySession(event.data.words));
   if (event.data.type === 'renew') event.waitUntil(announceRenewal());
+  if (event.data.type === 'signed') event.waitUntil(keepSigned(event.data.isSignedIn));
   if (event.data.type === 'push') event.waitUntil(keepPush(event.data.push));
 });
 
@@ -126,9 +127,22 @@ async function announceRenewal() {
   for (const tab of await self.clients.matchAll({ type: 'window' })) tab.postMessage({ type: 'renewed' });
 }
 
-async function isInView() {
+/** The page says whether somebody is signed in, for all its tabs: the form shows no signals. */
+async function keepSigned(isSignedIn) {
+  const set = await caches.open(PUSH_SET);
+  if (isSignedIn) await set.delete('signed-out');
+  else await set.put('signed-out', new Response(''));
+}
+
+/** Tabs that show signals, or the form to sign in; the operator's view is a page of its own. */
+async function pages() {
   const tabs = await self.clients.matchAll({ type: 'window' });
-  return tabs.some((tab) => tab.visibilityState === 'visible');
+  return tabs.filter(({ url }) => [ROOT.pathname, `${ROOT.pathname}index.html`].includes(new URL(url).pathname));
+}
+
+async function isInView() {
+  if (await caches.match('signed-out', { cacheName: PUSH_SET }) !== undefined) return false;
+  return (await pages()).some((tab) => tab.visibilityState === 'visible');
 }
 
 async function notifySettled(settled) {
@@ -213,7 +227,7 @@ self.addEventListener('notificationclick', (event) => {
 
 /** Shows the signal in a tab that is brought to the front, or in a new one. */
 async function openSignal(id) {
-  const [tab] = await self.clients.matchAll({ type: 'window' });
+  const [tab] = await pages();
   if (!tab) {
     await self.clients.openWindow(id === null ? './' : `./#signal=${id}`);
     return;

@@ -155,6 +155,19 @@ describe('push', () => {
     await client.within(async () => { for (const shown of await self.registration.getNotifications()) shown.close(); });
     await client.push(JSON.stringify({ count: 1, signals: [{ signal_id: 9, signal_type: 'LONG', symbol: 'X', entry_price: null, confidence: '1' }] }));
     await stays('nothing beside a page in view', async () => (await client.notifications()).length === 0, 500);
+    // Neither the form to sign in nor the operator's view shows signals.
+    await open.getByRole('button', { name: 'Sign out' }).click();
+    await eventually('known', () => open.evaluate(async () => (await caches.match('signed-out', { cacheName: 'signal_hub.push' })) !== undefined));
+    const notified = async (what, id) => {
+      await client.push(JSON.stringify({ count: 1, signals: [{ signal_id: id, signal_type: 'LONG', symbol: 'X', entry_price: null, confidence: '1' }] }));
+      await eventually(what, async () => (await client.notifications()).some(({ tag }) => tag === `signal-${id}`));
+    };
+    await notified('beside the form', 10);
+    await open.goto(`${stage.gateway.url}/#token=${someone.token}`);
+    await live(open);
+    await eventually('signed in again', () => open.evaluate(async () => (await caches.match('signed-out', { cacheName: 'signal_hub.push' })) === undefined));
+    await open.goto(`${stage.gateway.url}/operator.html`);
+    await notified("beside the operator's view", 11);
     await someone.leave();
   });
 
