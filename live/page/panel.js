@@ -14,6 +14,8 @@ export class Panel {
   #api = null;
   #reads = null;
   #timer = null;
+  /** The read that is under way; one after the other. */
+  #turn = null;
   /** What is shown, and its text. */
   #shown = null;
   #text = '';
@@ -35,13 +37,13 @@ export class Panel {
     if (this.#reads !== null) return;
     this.#api = api;
     this.#reads = new AbortController();
-    this.#again(this.#reads.signal);
-    this.#timer = setInterval(() => document.hidden || this.#again(this.#reads.signal), this.#every);
+    this.#begin();
+    this.#timer = setInterval(() => document.hidden || this.#turn !== null || this.#begin(), this.#every);
   }
 
   stop() {
     this.#reads?.abort();
-    this.#reads = null;
+    [this.#reads, this.#turn] = [null, null];
     clearInterval(this.#timer);
   }
 
@@ -53,9 +55,9 @@ export class Panel {
     setText(this.#elements.problem, '');
   }
 
-  /** Reads at once, because something was done. */
+  /** Reads what is so now, because something was done: what is under way may have been read before that. */
   refresh() {
-    return this.#reads === null ? undefined : this.#again(this.#reads.signal);
+    return this.#reads === null ? undefined : this.#begin();
   }
 
   /** Draws the same again: the form of numbers has changed. */
@@ -63,7 +65,17 @@ export class Panel {
     if (this.#shown !== null) this.#elements.shown.replaceChildren(...this.#draw(this.#shown));
   }
 
+  #begin() {
+    const { signal } = this.#reads;
+    const turn = this.#turn === null ? this.#again(signal) : this.#turn.then(() => this.#again(signal));
+    this.#turn = turn;
+    return turn.finally(() => {
+      if (this.#turn === turn) this.#turn = null;
+    });
+  }
+
   async #again(signal) {
+    if (signal.aborted) return;
     if (this.#shown === null) setText(this.#elements.problem, `Reading ${this.#what}.`);
     try {
       const answer = await this.#read(this.#api, signal);
