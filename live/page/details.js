@@ -25,6 +25,8 @@ export class Details {
   #chartBox = element('div', { class: 'chart-box', 'aria-live': 'polite', hidden: true });
   /** While it is shown. */
   #chart = null;
+  /** Counts what was asked for, so that a chart which was closed meanwhile is not shown. */
+  #charts = 0;
 
   /**
    * @param {boolean} isOver whether the signal is settled
@@ -61,20 +63,27 @@ export class Details {
   }
 
   async #openChart() {
+    this.#charts += 1;
+    const asked = this.#charts;
     setAttribute(this.#chartBox, 'hidden', false);
     setAttribute(this.#button, 'aria-expanded', 'true');
     this.#chartBox.replaceChildren('Reading the prices.');
     try {
       const chart = await Candles.of(this.#signal, this.#outcome, await this.#on.path(this.#signal.signal_id));
-      if (this.#chartBox.hidden) chart?.remove();
-      else this.#chartBox.replaceChildren(...(chart === null ? ['No price was kept for this signal.'] : chart.elements));
-      this.#chart = this.#chartBox.hidden ? null : chart;
+      if (asked !== this.#charts) {
+        chart?.remove();
+        return;
+      }
+      this.#chartBox.replaceChildren(...(chart === null ? ['No price was kept for this signal.'] : chart.elements));
+      this.#chart = chart;
     } catch (error) {
+      if (asked !== this.#charts) return;
       this.#chartBox.replaceChildren(`The prices cannot be read at present: ${error instanceof Refused ? error.message : 'the service cannot be reached'}.`);
     }
   }
 
   closeChart() {
+    this.#charts += 1;
     this.#chart?.remove();
     this.#chart = null;
     this.#chartBox.replaceChildren();

@@ -28,6 +28,19 @@ test('the chart of a signal has its levels, and is loaded when it is asked for',
   assert.ok(await chart.locator('canvas').first().isVisible());
   assert.deepEqual(loaded.filter((path) => /charts|path/.test(path)), [`/api/signals/${id}/path`, '/lightweight-charts.mjs']);
   assert.ok(await card(page, id).getByRole('link', { name: 'TradingView' }).isVisible());
+  // Closed and opened twice while its way is read: one chart, and the others are removed.
+  await button.evaluate((one) => {
+    const { remove } = Element.prototype;
+    globalThis.removed = 0;
+    Element.prototype.remove = function counted() {
+      if (this.matches('.candles')) globalThis.removed += 1;
+      return remove.call(this);
+    };
+    for (let clicks = 0; clicks < 4; clicks += 1) one.click();
+  });
+  await eventually('the others are removed', async () => (await page.evaluate(() => globalThis.removed)) === 2);
+  await eventually('the chart', () => chart.isVisible());
+  assert.equal(await chart.count(), 1);
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme });
     await button.click();
