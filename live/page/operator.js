@@ -7,7 +7,7 @@ import { setFormat } from './format.js';
 import { deliveriesOf, healthOf, progressOf, runsOf, symbolsOf, uptimeOf } from './operator_parts.js';
 import { Panel } from './panel.js';
 import { recordOf } from './record.js';
-import { takeTokenFromAddress } from './session.js';
+import { readToken, takeTokenFromAddress } from './session.js';
 
 const at = (id) => document.getElementById(id);
 /** Kept for the tab, and no longer: it lets somebody act. */
@@ -48,6 +48,10 @@ class OperatorApi {
 
 class Operation {
   #api = null;
+  /** Who is signed in. */
+  #token = null;
+  /** The token of a link that the operator is asked about. */
+  #offered = null;
   #seen = null;
   #gates = null;
   /** What is drawn of each part, as text. */
@@ -83,15 +87,26 @@ class Operation {
       event.preventDefault();
       this.#act('pause', { reason: at('reason').value }, () => 'Paused.');
     });
+    at('change').addEventListener('click', () => this.#signIn(this.#offered));
+    at('stay').addEventListener('click', () => this.#offer(null));
     at('preview').addEventListener('click', () => this.#preview());
     addEventListener('hashchange', () => this.#takeLink());
-    if (!this.#takeLink()) this.#show(this.#kept(), '');
+    this.#show(this.#kept(), '');
+    this.#takeLink();
   }
 
+  /** Anybody can make a link that signs in as somebody else: nobody is replaced without being asked. */
   #takeLink() {
-    const token = takeTokenFromAddress(location, history);
-    if (token !== null) this.#signIn(token.trim());
-    return token !== null;
+    const token = takeTokenFromAddress(location, history)?.trim() ?? null;
+    if (token === null || token === this.#token) return;
+    if (this.#token === null) this.#signIn(token);
+    else this.#offer(token);
+  }
+
+  #offer(token) {
+    this.#offered = token;
+    setText(at('other-words'), token === null ? '' : `The link signs in as ${nameOf(token)}. You are signed in as ${nameOf(this.#token)}.`);
+    at('other-sign-in').hidden = token === null;
   }
 
   #kept() {
@@ -122,6 +137,8 @@ class Operation {
   }
 
   #show(token, problem) {
+    this.#token = token;
+    this.#offer(null);
     this.#look.clear();
     this.#record.clear();
     this.#drawn.clear();
@@ -202,6 +219,13 @@ function roleOf(token) {
   } catch {
     return '';
   }
+}
+
+/** Whom a token names, not verified. */
+function nameOf(token) {
+  const name = readToken(token)?.name ?? 'nobody that can be read';
+  const role = roleOf(token);
+  return role === '' ? name : `${name} (${role})`;
 }
 
 new Operation().start();

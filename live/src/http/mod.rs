@@ -85,17 +85,19 @@ fn ambiguity(request: &Request) -> Option<&'static str> {
     None
 }
 
+/// What browsers may do with a reply that no page may show in a frame.
+const UNFRAMED: &str =
+    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /// What browsers may do with a reply. Only pages that the operator names may show it in a frame.
 fn policy(app: &App) -> HeaderValue {
-    const NONE: &str =
-        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     let ancestors = app.options.session.frame_ancestors();
-    let policy = NONE.replace(
+    let policy = UNFRAMED.replace(
         "frame-ancestors 'none'",
         &format!("frame-ancestors {ancestors}"),
     );
     // It fails for none of the letters that an origin may have.
-    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static(NONE))
+    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static(UNFRAMED))
 }
 
 /// Adds what protects browsers to every reply. None may be kept by anybody on the way, unless it says
@@ -118,7 +120,9 @@ async fn protect(State(policy): State<HeaderValue>, request: Request, next: Next
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(policy);
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));

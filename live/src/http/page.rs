@@ -1,8 +1,9 @@
 //! The page. Its files are part of the program.
 
+use super::UNFRAMED;
 use crate::app::App;
 use axum::Router;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ring::digest::{SHA256, digest};
@@ -32,10 +33,18 @@ fn serve(name: &str, bytes: &'static [u8], tag: &str, request: &HeaderMap) -> Re
         (header::ETAG, tag),
     ];
     let known = request.get(header::IF_NONE_MATCH);
-    if known.is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
-        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    let mut response = if known.is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        (StatusCode::NOT_MODIFIED, headers).into_response()
+    } else {
+        (headers, bytes).into_response()
+    };
+    // Clicks there act on the whole database: no page may hide it below another.
+    if name == "operator.html" {
+        let policy = HeaderValue::from_static(UNFRAMED);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
-    (headers, bytes).into_response()
+    response
 }
 
 fn content_type(name: &str) -> &'static str {

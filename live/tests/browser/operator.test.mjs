@@ -56,6 +56,16 @@ test('an operator sees health and runs, runs, pauses with a reason, resumes, and
     assert.equal(await stage.sql('SELECT count(*) FROM signal_pause'), '0');
     await page.reload();
     await reads(page, 'runs', /ok, by hand/);
+    // A link replaces nobody who was not asked.
+    const other = address('other');
+    await page.goto(other);
+    await reads(page, 'other-words', /^The link signs in as \S+ \(other\)\. You are signed in as \S+ \(desk\)\.$/);
+    await page.getByRole('button', { name: 'Stay' }).click();
+    await reads(page, 'who', /^desk$/);
+    await page.goto(other);
+    await page.getByRole('button', { name: 'Sign in as the other' }).click();
+    await eventually('refused', async () => /may not do that/.test(await page.locator('#seen-problem').innerText()) && (await page.locator('#who').innerText()) === 'other');
+    assert.ok(await page.locator('#other-sign-in').isHidden());
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.reload();
     assert.ok(await page.getByLabel('Token whose role').isVisible());

@@ -128,8 +128,9 @@ describe('with an application that subscribers sign in to', () => {
   });
 
   test('only the pages that the operator names may show this one in a frame', async () => {
-    const policy = async () => (await fetch(stage.gateway.url)).headers.get('content-security-policy');
-    assert.equal(await policy(), `default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors ${hostUrl}`);
+    const policy = async (path) => (await fetch(`${stage.gateway.url}${path}`)).headers.get('content-security-policy');
+    assert.equal(await policy('/'), `default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors ${hostUrl}`);
+    assert.equal(await policy('/operator.html'), "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     const someone = await stage.subscriber();
     const stranger = createServer((_, response) => response.setHeader('Content-Type', 'text/html').end(`<iframe src="${stage.gateway.url}/"></iframe>`));
     await new Promise((resolve) => stranger.listen(0, '127.0.0.1', resolve));
