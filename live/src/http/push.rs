@@ -92,21 +92,32 @@ struct Move {
 /// the old one.
 pub async fn moved(State(app): Shared, body: Body) -> Result<Response, Refusal> {
     let push = push_of(&app)?;
-    // All such requests share one limit: nothing in them is known to be true yet.
-    if let Some(reply) = app.refuse_haste_of(Uuid::nil()) {
-        return Ok(reply);
-    }
     let given: Move = match read(body, "an old and a new push subscription").await? {
         Ok(given) => given,
         Err(reply) => return Ok(reply),
     };
     let user = Uuid::try_parse(&given.user);
     let user = user.map_err(|_| Refusal::Invalid("user must be a UUID".to_owned()))?;
+    if !push.moves().take(&given.endpoint) {
+        return Ok(error(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many requests, try again later",
+        ));
+    }
     check(push, &given.subscription)?;
-    let Subscription { endpoint, keys } = &given.subscription;
-    let old = (given.endpoint.as_str(), given.auth.as_str());
-    let new = (endpoint.as_str(), keys.p256dh.as_str(), keys.auth.as_str());
-    match app.database.move_push(user, old, new).await? {
+    let turn = push.moves().turn().await.ok_or(Refusal::Busy)?;
+    // A browser that does not wait for the answer does not end it half way.
+    let work = tokio::spawn({
+        let app = Arc::clone(&app);
+        async move {
+            let _turn = turn;
+            let old = (given.endpoint.as_str(), given.auth.as_str());
+            let Subscription { endpoint, keys } = &given.subscription;
+            let new = (endpoint.as_str(), keys.p256dh.as_str(), keys.auth.as_str());
+            app.database.move_push(user, old, new).await
+        }
+    });
+    match work.await.map_err(|_| Refusal::Busy)?? {
         true => {
             push.known().add(user);
             Ok((json_headers(), "{\"moved\": true}").into_response())

@@ -9,6 +9,7 @@
 mod encryption;
 mod known;
 mod lane;
+mod moves;
 mod pending;
 mod post;
 mod services;
@@ -27,6 +28,7 @@ use encryption::{MOST_BYTES, Recipient};
 use hyper::Uri;
 use known::Known;
 use lane::{Job, Lane};
+use moves::Moves;
 use pending::Pending;
 use post::Post;
 use services::Services;
@@ -97,6 +99,7 @@ pub struct Push {
     shared: Arc<Shared>,
     pending: Pending,
     known: Known,
+    moves: Moves,
     changed: Notify,
 }
 
@@ -126,6 +129,7 @@ impl Push {
             shared,
             pending: Pending::default(),
             known: Known::default(),
+            moves: Moves::default(),
             changed: Notify::new(),
         });
         Ok(Some((push, reported)))
@@ -152,6 +156,11 @@ impl Push {
     /// Who has subscriptions, as far as is known.
     pub fn known(&self) -> &Known {
         &self.known
+    }
+
+    /// How often subscriptions are moved.
+    pub fn moves(&self) -> &Moves {
+        &self.moves
     }
 
     /// Numbers since the start.

@@ -238,6 +238,15 @@ fn a_browser_moves_by_its_secret_and_only_push_services_are_taken() {
         service.post("/api/push/moved", "", &body.to_string()).0
     };
     assert_eq!(moving("c2l4dGVlbiBieXRlcyBvTw"), 404, "another secret");
+    // Anybody can ask: who does so for one subscription all the time keeps no other from it.
+    let guess = |_| {
+        let browser = Browser::new(&format!("{}/new", push.url));
+        let body = json!({"user": user(2), "endpoint": format!("{}/guessed", push.url),
+            "auth": Browser::auth(), "subscription": browser.subscription()});
+        service.post("/api/push/moved", "", &body.to_string()).0
+    };
+    let refused = (0..400).map(guess).filter(|status| *status == 429).count();
+    assert!(refused >= 350, "{refused}");
     assert_eq!(moving(&Browser::auth()), 200);
     let left: Vec<String> = shop
         .admin
