@@ -12,8 +12,9 @@ use uuid::Uuid;
 const NAMED: usize = 3;
 /// Most subscribers for whom something waits.
 const MOST_SUBSCRIBERS: usize = 200_000;
-/// A message is not kept longer for a browser that is away.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// A message is not sent later, nor kept longer for a browser that is away. Quiet hours are looked up
+/// once, before it is sent: what is delayed comes at most so long after they began.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
 
 /// What a subscriber is to be told.
 pub struct News {
@@ -153,8 +154,8 @@ mod tests {
         );
         assert_eq!(message["signals"][0]["stop_loss"], Value::Null);
         assert_eq!(news.topic(), "signal-5");
-        let day = SystemTime::now() + LONGEST;
-        assert!(news.expires <= day, "a day at most");
+        let latest = SystemTime::now() + Duration::from_secs(900);
+        assert!(news.expires <= latest, "15 minutes at most");
         let short: Value = serde_json::from_slice(&news.message(100)).expect("JSON");
         assert_eq!(
             (&short["count"], &short["signals"]),

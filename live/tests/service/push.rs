@@ -61,7 +61,7 @@ fn who_has_no_page_in_view_is_notified_and_nobody_else_can_read_it() {
     assert!(sent.headers["authorization"].ends_with(&format!("k={key}")));
     assert_eq!(sent.headers["content-encoding"], "aes128gcm");
     let ttl: u64 = sent.headers["ttl"].parse().expect("a number");
-    assert!((3600..=86_400).contains(&ttl), "until it expires: {ttl}");
+    assert!((800..=900).contains(&ttl), "15 minutes: {ttl}");
     let message = browser.read(&sent);
     let row: Vec<String> = shop.admin.list(&format!(
         "SELECT concat_ws(' ', signal_id, symbol, signal_type, entry_price, stop_loss)
