@@ -5,7 +5,8 @@ use crate::database::Refusal;
 use crate::push::{News, Push, Report, message_of};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc::Receiver;
 use tracing::warn;
 use uuid::Uuid;
@@ -22,8 +23,7 @@ const AT_ONCE: usize = 500;
 /// Results that are recorded at once, and how long they are collected.
 const RECORD_AT_ONCE: usize = 1000;
 const RECORD_EVERY: Duration = Duration::from_secs(1);
-/// How many times the database is asked, if it is busy or away, and the pause between.
-const ATTEMPTS: usize = 5;
+/// If the database is busy or away, it is asked again after this time.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// Notifies until the service ends, and then of what has come.
@@ -73,15 +73,19 @@ async fn notify(app: &App, push: &Push) {
         all.retain(|user, _| !app.fan_out.is_in_view(user, Instant::now()));
         let users: Vec<Uuid> = all.keys().copied().collect();
         for users in users.chunks(AT_ONCE) {
-            if let Err(why) = send(app, push, users, &all).await {
-                // Something of one subscriber may be in the way of all.
-                let mut lost = 0;
-                for user in users {
-                    lost += usize::from(send(app, push, &[*user], &all).await.is_err());
-                }
-                if lost > 0 {
-                    warn!("{lost} subscribers are not notified: {why}");
-                }
+            let Err(why) = send(app, push, users, &all).await else {
+                continue;
+            };
+            let mut lost = 0;
+            for user in users {
+                // Something of one subscriber may be in the way of all. If the database does not
+                // answer, that is not so, and the time of all has run out.
+                let is_lost = passes(&why) || send(app, push, &[*user], &all).await.is_err();
+                lost += u64::from(is_lost);
+            }
+            if lost > 0 {
+                push.numbers().failed.fetch_add(lost, Ordering::Relaxed);
+                warn!("{lost} subscribers are not notified: {why}");
             }
         }
         if ends {
@@ -90,20 +94,25 @@ async fn notify(app: &App, push: &Push) {
     }
 }
 
-/// Queues the messages for these subscribers.
+/// Whether the database would answer later.
+fn passes(why: &Refusal) -> bool {
+    matches!(why, Refusal::Away(_) | Refusal::Busy)
+}
+
+/// Queues the messages for these subscribers; while the database does not answer, waits as long as
+/// one of them would still be sent.
 async fn send(
     app: &App,
     push: &Push,
     users: &[Uuid],
     all: &HashMap<Uuid, News>,
 ) -> Result<(), Refusal> {
-    let mut attempt = 1;
+    let of_them = users.iter().filter_map(|user| all.get(user));
+    let latest = of_them.map(|news| news.expires).max();
+    let is_time = || latest.is_some_and(|latest| latest > SystemTime::now());
     let targets = loop {
         match app.database.push_targets(users).await {
-            Err(Refusal::Away(_) | Refusal::Busy) if attempt < ATTEMPTS => {
-                attempt += 1;
-                tokio::time::sleep(AGAIN_AFTER).await;
-            }
+            Err(why) if passes(&why) && is_time() => tokio::time::sleep(AGAIN_AFTER).await,
             answer => break answer?,
         }
     };
