@@ -3,7 +3,7 @@
 
 import { element } from './dom.js';
 import { decimal, time } from './format.js';
-import { levelsOf } from './plot.js';
+import { digitsOf, levelsOf } from './plot.js';
 
 /** Colours of the page, by name: the library cannot read them from the style. */
 const COLOURS = ['text', 'quiet', 'edge', 'stop', 'target', 'focus'];
@@ -64,7 +64,7 @@ export class Candles {
     this.#box.setAttribute('aria-label', describe(signal, candles));
     const colour = colours();
     const at = (seconds_) => time(seconds_ * 1_000, { hour: '2-digit', minute: '2-digit' });
-    const digits = Math.max(...levelsOf(signal).map(({ price }) => (String(price).split('.')[1] ?? '').length));
+    const digits = Math.max(...levelsOf(signal).map(({ price }) => digitsOf(price)));
     this.#chart = createChart(this.#box, {
       autoSize: true, height: HEIGHT,
       // The notice stands below the chart: the library's own would need a style that the page's policy forbids.

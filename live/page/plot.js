@@ -19,6 +19,9 @@ const LEADER = 22;
 /** Smallest distance of two labels. */
 const LABEL_GAP = 22;
 
+/** How many digits a price has after its point. */
+export const digitsOf = (price) => (String(price).split('.')[1] ?? '').length;
+
 /**
  * The levels of a signal from the highest price to the lowest; null where they are withheld.
  * Prices stay texts, so that they are shown with exactly the digits that came.
@@ -42,7 +45,8 @@ export function rewardToRisk({ entry_price, stop_loss, take_profit }) {
 
 /** "+1.50 %"; of a price, the sign says whether it is above or below the entry. */
 export function percentText(percent) {
-  return `${percent >= 0 ? '+' : '-'}${decimal(Math.abs(percent).toFixed(2))} %`;
+  const digits = Math.abs(percent).toFixed(2);
+  return `${percent >= 0 || Number(digits) === 0 ? '+' : '-'}${decimal(digits)} %`;
 }
 
 /** "+1.50 %" for what a level wins, "-1.50 %" for what it loses, on either side; empty for the entry. */

@@ -3,12 +3,20 @@
 
 import { decimal } from './format.js';
 import { isFinal } from './outcome.js';
-import { levelsOf, percentText } from './plot.js';
+import { digitsOf, levelsOf, percentText } from './plot.js';
 import { age, isPast } from './time.js';
 
 /** A price that is older than this says nothing of now. */
 const OLDEST = 300_000;
 const NONE = '-';
+
+/** Exchanges fill prices up with zeros to eight digits. Those say nothing that come after the second digit and the last of the levels. */
+function ofNow(signal, price) {
+  const [whole, digits] = String(price).split('.');
+  if (digits === undefined) return decimal(price);
+  const least = Math.max(2, ...(levelsOf(signal) ?? []).map((level) => digitsOf(level.price)));
+  return decimal(`${whole}.${digits.slice(0, Math.max(least, digits.replace(/0+$/, '').length))}`);
+}
 
 /**
  * The price that is shown with a signal; null where there is none, it is old, or the signal is over.
@@ -38,15 +46,15 @@ export function standsAt(signal, { price }) {
 export function nowText(signal, latest) {
   if (latest === null) return { text: '', sign: null };
   const gain = standsAt(signal, latest)?.gain;
-  if (gain === undefined) return { text: `${decimal(latest.price)} now;`, sign: null };
+  if (gain === undefined) return { text: `${ofNow(signal, latest.price)} now;`, sign: null };
   const percent = percentText(gain);
-  return { text: `${decimal(latest.price)}, ${percent} now;`, sign: percent.slice(0, 1) };
+  return { text: `${ofNow(signal, latest.price)}, ${percent} now;`, sign: percent.slice(0, 1) };
 }
 
 /** Names and values for the details: always the same lines. */
 export function nowFacts(signal, latest, now) {
   const stands = latest === null ? null : standsAt(signal, latest);
-  const price = latest === null ? NONE : `${decimal(latest.price)} (${age(latest.at, now)})`;
+  const price = latest === null ? NONE : `${ofNow(signal, latest.price)} (${age(latest.at, now)})`;
   if (levelsOf(signal) === null) return [['Price now', price]];
   const left = (percent) => (percent <= 0 ? 'reached' : `${decimal(percent.toFixed(2))} %`);
   const count = signal.take_profit.length;

@@ -71,6 +71,28 @@ test('a phone that is turned has nothing outside of its window', async () => {
   await someone.leave();
 });
 
+test('a tablet has its views in one line, room for the search, and whole prices', async () => {
+  const someone = await stage.subscriber({ viewport: { width: 768, height: 1024 } });
+  const page = await someone.open();
+  const [id] = await someone.receive({ symbol: "'BTCUSDT'", entry_price: '62987.08', stop_loss: '61931.89', take_profit: "'{63042.27,64097.47,65837.73}'" });
+  await shows(page, [id]);
+  await stage.sql("INSERT INTO signal_prices VALUES ('BTCUSDT', 60488.52000000, 1.5, clock_timestamp(), clock_timestamp())");
+  const now = card(page, id).locator('.outcome .now');
+  await eventually('the price', async () => (await now.innerText()).startsWith('60488.52, -3.97 %'));
+  for (const width of [768, 820, 950]) {
+    await page.setViewportSize({ width, height: 1024 });
+    const right = (locator) => locator.evaluate((one) => one.getBoundingClientRect().right);
+    assert.ok(await right(now) <= await right(card(page, id).locator('.row .outcome')), `${width} px: the price is cut`);
+    const tops = await page.locator('#views a').evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top));
+    assert.equal(new Set(tops).size, 1, `${width} px: ${tops}`);
+    assert.ok((await page.locator('#filter-q').boundingBox()).width > 120, `${width} px: the search`);
+    assert.ok(await fits(page));
+    await picture(page, `tablet ${width}`);
+  }
+  await stage.sql('DELETE FROM signal_prices');
+  await someone.leave();
+});
+
 test('prices of 13 digits and more leave every label of the plot readable', async () => {
   const someone = await stage.subscriber({ viewport: { width: 390, height: 844 } });
   const [large, small] = await someone.receive(

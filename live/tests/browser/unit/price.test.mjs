@@ -26,6 +26,15 @@ test('gains and distances are those of whoever follows the signal, on either sid
   assert.deepEqual(nowText(SHORT, latest('101.50')), { text: '101.50, -1.50 % now;', sign: '-' });
 });
 
+test('zeros that an exchange fills a price up with are not shown, as far as levels have none', () => {
+  const fine = { ...LONG, entry_price: '0.12333', stop_loss: '0.12148', take_profit: ['0.125'] };
+  const text = (signal, price) => nowText(signal, latest(price)).text.split(/[, ]/)[0];
+  assert.deepEqual([text(LONG, '542.59000000'), text(LONG, '68.00000000'), text(LONG, '0.00001234'), text(LONG, '101')], ['542.59', '68.00', '0.00001234', '101']);
+  assert.equal(text(fine, '0.12400000'), '0.12400');
+  assert.equal(text(WITHHELD, '166.81000000'), '166.81');
+  assert.equal(nowFacts(LONG, latest('542.59000000'), NOW)[0][1], '542.59 (4 s ago)');
+});
+
 test('where levels are withheld nothing is said that would tell them', () => {
   assert.deepEqual(nowText(WITHHELD, latest('101')), { text: '101 now;', sign: null });
   assert.deepEqual(nowFacts(WITHHELD, latest('101'), NOW), [['Price now', '101 (4 s ago)']]);
@@ -43,4 +52,8 @@ test('on the strip a price stands between the levels, and at the end beyond them
   assert.equal(placeOnStrip(LONG, '101'), 50);
   assert.equal(placeOnStrip(SHORT, '90'), 1);
   assert.equal(placeOnStrip(SHORT, '500'), 99);
+});
+
+test('what is nothing when it is rounded is no loss', () => {
+  assert.deepEqual(nowText(LONG, latest('99.999')), { text: '99.999, +0.00 % now;', sign: '+' });
 });
