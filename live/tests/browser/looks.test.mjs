@@ -75,7 +75,8 @@ test('a tablet has its views in one line, room for the search, and whole prices'
   const someone = await stage.subscriber({ viewport: { width: 768, height: 1024 } });
   const page = await someone.open();
   const [id] = await someone.receive({ symbol: "'BTCUSDT'", entry_price: '62987.08', stop_loss: '61931.89', take_profit: "'{63042.27,64097.47,65837.73}'" });
-  await shows(page, [id]);
+  const [withheld] = await someone.receive({ tier: "'FREE'", full_details: 'false', entry_price: 'NULL', take_profit: 'NULL', stop_loss: 'NULL' });
+  await shows(page, [id, withheld]);
   await stage.sql("INSERT INTO signal_prices VALUES ('BTCUSDT', 60488.52000000, 1.5, clock_timestamp(), clock_timestamp())");
   const now = card(page, id).locator('.outcome .now');
   await eventually('the price', async () => (await now.innerText()).startsWith('60488.52, -3.97 %'));
@@ -83,6 +84,7 @@ test('a tablet has its views in one line, room for the search, and whole prices'
     await page.setViewportSize({ width, height: 1024 });
     const right = (locator) => locator.evaluate((one) => one.getBoundingClientRect().right);
     assert.ok(await right(now) <= await right(card(page, id).locator('.row .outcome')), `${width} px: the price is cut`);
+    assert.ok(await card(page, withheld).locator('.withheld').evaluate((one) => one.scrollHeight <= one.clientHeight), `${width} px: why there are no prices`);
     const tops = await page.locator('#views a').evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top));
     assert.equal(new Set(tops).size, 1, `${width} px: ${tops}`);
     assert.ok((await page.locator('#filter-q').boundingBox()).width > 120, `${width} px: the search`);
