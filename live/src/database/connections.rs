@@ -25,7 +25,7 @@ const CONNECTIONS: usize = 8;
 /// Connections for the track record, the ways of prices and the numbers for monitoring.
 const FOR_REPORTS: usize = 3;
 /// Connections for operators.
-const FOR_OPERATORS: usize = 4;
+const FOR_OPERATORS: usize = 3;
 /// Longest wait for a connection, and longest statement.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest wait for a lock. It is short because a statement that waits keeps its connection.
