@@ -181,6 +181,13 @@ CREATE OR REPLACE FUNCTION @extschema@.subscriber_status(
 COMMENT ON FUNCTION @extschema@.subscriber_status() IS
     'the same for the subscriber whom the claims of the session name, for that subscriber to call';
 
+-- For queries/is_follower.sql.
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_in_restricted_operation() RETURNS boolean
+    LANGUAGE c STABLE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'signal_hub_in_restricted_operation_wrapper';
+COMMENT ON FUNCTION @extschema@.signal_hub_in_restricted_operation() IS
+    'whether the calling code runs for somebody else, as that of an index does while a superuser analyzes the table';
+
 -- Who keeps signal_watchers may read the replication stream anyway, which has everybody's rows.
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_keep_watchers(
     slot name, watching uuid[], gone uuid[] DEFAULT NULL
@@ -192,14 +199,14 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_keep_watchers(
          WHERE w.slot = signal_hub_keep_watchers.slot
            AND CASE WHEN gone IS NULL THEN w.user_id NOT IN (SELECT u FROM unnest(watching) u)
                     ELSE w.user_id IN (SELECT u FROM unnest(gone) u) END
-           AND (SELECT r.rolreplication OR r.rolsuper FROM pg_roles r WHERE r.rolname = session_user);
+           AND @is_follower@;
         INSERT INTO @extschema@.signal_watchers (user_id, slot)
         SELECT DISTINCT u, signal_hub_keep_watchers.slot FROM unnest(watching) u
          WHERE u IS NOT NULL
-           AND (SELECT r.rolreplication OR r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)
+           AND @is_follower@
          ORDER BY u
             ON CONFLICT DO NOTHING;
-        SELECT r.rolreplication OR r.rolsuper FROM pg_roles r WHERE r.rolname = session_user;
+        SELECT @is_follower@;
     END;
 COMMENT ON FUNCTION @extschema@.signal_hub_keep_watchers(name, uuid[], uuid[]) IS
     'for the live service that reads a replication slot: adds those who are watching to signal_watchers, and takes '

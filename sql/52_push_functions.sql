@@ -31,7 +31,7 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_push_subscribers() RETURNS SET
     SET search_path = pg_catalog, pg_temp
     BEGIN ATOMIC
         SELECT DISTINCT s.user_id FROM @extschema@.user_push_subscriptions s
-         WHERE (SELECT r.rolreplication OR r.rolsuper FROM pg_roles r WHERE r.rolname = session_user);
+         WHERE @is_follower@;
     END;
 COMMENT ON FUNCTION @extschema@.signal_hub_push_subscribers() IS
     'for the live service: who has push subscriptions. Nobody, for a login without REPLICATION';
@@ -47,7 +47,7 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_push_targets(
           FROM @extschema@.user_push_subscriptions s
           LEFT JOIN @extschema@.user_preferences r ON r.user_id = s.user_id
          WHERE s.user_id = ANY (users) AND NOT @quiet_now@
-           AND (SELECT l.rolreplication OR l.rolsuper FROM pg_roles l WHERE l.rolname = session_user)
+           AND @is_follower@
          ORDER BY s.user_id, s.created_at DESC;
     END;
 COMMENT ON FUNCTION @extschema@.signal_hub_push_targets(uuid[]) IS
@@ -67,12 +67,12 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_push_results(users uuid[], end
                   FROM unnest(users, endpoints, results) AS u (user_id, endpoint, result)
                  GROUP BY u.user_id, u.endpoint) d
          WHERE s.user_id = d.user_id AND s.endpoint = d.endpoint AND d.result <> 'gone'
-           AND (SELECT r.rolreplication OR r.rolsuper FROM pg_roles r WHERE r.rolname = session_user);
+           AND @is_follower@;
         DELETE FROM @extschema@.user_push_subscriptions s
          USING unnest(users, endpoints, results) AS d (user_id, endpoint, result)
          WHERE s.user_id = d.user_id AND s.endpoint = d.endpoint AND d.result <> 'sent'
            AND (d.result = 'gone' OR s.failing_since < clock_timestamp() - interval '7 days')
-           AND (SELECT r.rolreplication OR r.rolsuper FROM pg_roles r WHERE r.rolname = session_user);
+           AND @is_follower@;
     END;
 COMMENT ON FUNCTION @extschema@.signal_hub_push_results(uuid[], text[], text[]) IS
     'for the live service: what became of messages to push subscriptions: sent, gone (the push service knows it no '
@@ -91,7 +91,7 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_move_push(
             DELETE FROM @extschema@.user_push_subscriptions s
              WHERE s.user_id = subscriber AND s.endpoint = old_endpoint AND s.auth = old_auth
                AND old_endpoint <> new_endpoint
-               AND (SELECT r.rolreplication OR r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)
+               AND @is_follower@
             RETURNING s.user_id
         ), moved AS (
             INSERT INTO @extschema@.user_push_subscriptions AS s (user_id, endpoint, p256dh, auth)

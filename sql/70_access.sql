@@ -72,6 +72,7 @@ REVOKE ALL ON FUNCTION @extschema@.signal_hub_shows_prices() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.subscriber_status(uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.subscriber_status() FROM PUBLIC;
 -- It decides who is served first.
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_in_restricted_operation() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_keep_watchers(name, uuid[], uuid[]) FROM PUBLIC;
 -- Endpoints and secrets of all.
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_push_subscribers() FROM PUBLIC;

@@ -1,5 +1,6 @@
-//! What `signals_since()` must know of the server, so that a watermark made of a transaction
-//! number holds: in which history such numbers can be compared, and that no crash uses one twice.
+//! What functions for followers must know of the server. `signals_since()`, so that a watermark made
+//! of a transaction number holds: in which history such numbers can be compared, and that no crash
+//! uses one twice. Those for the live service: whether it is the session that asks.
 
 use super::{claims, or_raise};
 use crate::postgres::{citus, process, server_starts};
@@ -13,6 +14,14 @@ fn signal_hub_transactions()
     let next = unsafe { pg_sys::ReadNextFullTransactionId() }.value;
     flush_wal();
     TableIterator::once((histories(), i64::try_from(next).unwrap_or(i64::MAX)))
+}
+
+/// Whether PostgreSQL runs this for somebody else than the session: the code of an index or a
+/// materialized view, while another role maintains it. The session's role says nothing then.
+#[pg_extern(sql = false)]
+fn signal_hub_in_restricted_operation() -> bool {
+    // SAFETY: a plain read of the process's own.
+    unsafe { pg_sys::InSecurityRestrictedOperation() }
 }
 
 /// The name of the history that goes on, and behind it those in which numbers up to an end are the

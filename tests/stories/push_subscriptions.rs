@@ -1,6 +1,7 @@
 //! Where subscribers want to be notified while no page is open: rows that are theirs alone, a bounded
 //! number of them, which a dump carries; and what the live service reads and writes of them.
 
+use signal_hub_harness::cluster::POSTGRES;
 use signal_hub_harness::scene::user;
 use signal_hub_harness::session::Session;
 use signal_hub_harness::shop::Shop;
@@ -179,4 +180,49 @@ fn the_service_reads_whom_to_notify_and_records_what_became_of_it() {
     assert_eq!(as_login(admin, "service", &moving(&auth)), ["true"]);
     assert_eq!(endpoints(admin), ["https://push.example/new"]);
     assert_eq!(as_login(admin, "service", &moving(&auth)), ["false"]);
+}
+
+/// Code of a monitor's index runs while a superuser analyzes the table. The login is that of the
+/// superuser then, and the rights are the monitor's.
+#[test]
+fn a_monitors_index_sees_no_endpoint_while_a_superuser_analyzes() {
+    let mut shop = Shop::open();
+    add(&mut shop.client(3), 3, "https://push.example/3");
+    shop.admin
+        .run("CREATE ROLE monitor LOGIN IN ROLE pg_monitor; CREATE SCHEMA AUTHORIZATION monitor");
+    let mut monitor = shop.cluster.session_as("monitor", POSTGRES);
+    monitor.run(&format!(
+        "CREATE TABLE monitor.noted (words text);
+         CREATE TABLE monitor.bait (number integer);
+         INSERT INTO monitor.bait VALUES (1);
+         CREATE FUNCTION monitor.note() RETURNS void LANGUAGE plpgsql AS $$
+         BEGIN
+             INSERT INTO monitor.noted SELECT endpoint FROM public.signal_hub_push_targets('{{{0}}}');
+             INSERT INTO monitor.noted SELECT public.signal_hub_push_subscribers()::text;
+             PERFORM public.signal_hub_push_results('{{{0}}}', '{{https://push.example/3}}', '{{gone}}');
+             INSERT INTO monitor.noted VALUES (
+                 'moved: ' || public.signal_hub_move_push('{0}', 'https://push.example/3', '{1}',
+                                                          'https://push.example/4', '{2}', '{1}'));
+             INSERT INTO monitor.noted VALUES (
+                 'watches: ' || public.signal_hub_keep_watchers('a_slot', '{{{0}}}'));
+         END $$;
+         CREATE FUNCTION monitor.look(number integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
+         BEGIN
+             IF session_user <> current_user THEN PERFORM monitor.note(); END IF;
+             RETURN number;
+         END $$;
+         CREATE INDEX ON monitor.bait (monitor.look(number))",
+        user(3),
+        keys().1,
+        keys().0,
+    ));
+    shop.admin.run("ANALYZE monitor.bait");
+    assert_eq!(
+        shop.admin
+            .list::<String>("SELECT words FROM monitor.noted ORDER BY words"),
+        ["moved: false", "watches: false"]
+    );
+    assert_eq!(endpoints(&mut shop.admin), ["https://push.example/3"]);
+    let watched: i64 = shop.admin.one("SELECT count(*) FROM signal_watchers");
+    assert_eq!(watched, 0);
 }
