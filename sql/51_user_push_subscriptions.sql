@@ -18,8 +18,8 @@ CREATE TABLE @extschema@.user_push_subscriptions (
     PRIMARY KEY (user_id, endpoint)
 );
 COMMENT ON TABLE @extschema@.user_push_subscriptions IS
-    'browsers that subscribers want notifications in while no page is open, by Web Push; theirs to add and delete, 20 '
-    'each at most: of more, the oldest are deleted. The live service sends, and deletes what a push service no '
+    'browsers that subscribers want notifications in while no page is open, by Web Push; theirs to add and delete, '
+    'about 20 each: of more, the oldest are deleted. The live service sends, and deletes what a push service no '
     'longer knows';
 COMMENT ON COLUMN @extschema@.user_push_subscriptions.user_id IS
     'the subscriber; the row stays when their subscription is deleted';

@@ -7,19 +7,22 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_limit_push() RETURNS trigger
     AS $$
 BEGIN
     EXECUTE format('DELETE FROM %1$I.%2$I d
-                     WHERE d.user_id = $1.user_id
-                       AND d.endpoint IN (SELECT o.endpoint FROM %1$I.%2$I o WHERE o.user_id = $1.user_id
-                                           ORDER BY o.created_at DESC, o.endpoint OFFSET 20)',
-                   TG_TABLE_SCHEMA, TG_TABLE_NAME)
-      USING NEW;
+                     USING (SELECT o.user_id, o.endpoint,
+                                   row_number() OVER (PARTITION BY o.user_id
+                                                      ORDER BY o.created_at DESC, o.endpoint) AS place
+                              FROM (SELECT DISTINCT a.user_id FROM added a) u
+                              JOIN %1$I.%2$I o ON o.user_id = u.user_id) o
+                     WHERE o.place > 20 AND d.user_id = o.user_id AND d.endpoint = o.endpoint',
+                   TG_TABLE_SCHEMA, TG_TABLE_NAME);
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.signal_hub_limit_push() IS
-    'deletes the oldest push subscriptions of a subscriber who has more than 20';
+    'deletes the oldest push subscriptions of subscribers who have more than 20; those that another transaction adds '
+    'meanwhile are not counted';
 CREATE TRIGGER limit_push AFTER INSERT ON @extschema@.user_push_subscriptions
-    FOR EACH ROW EXECUTE FUNCTION @extschema@.signal_hub_limit_push();
-COMMENT ON TRIGGER limit_push ON @extschema@.user_push_subscriptions IS 'keeps the newest 20 of each subscriber';
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.signal_hub_limit_push();
+COMMENT ON TRIGGER limit_push ON @extschema@.user_push_subscriptions IS 'keeps about the newest 20 of each subscriber';
 
 CREATE POLICY own_rows ON @extschema@.user_push_subscriptions
     USING (user_id = (SELECT @extschema@.current_subscriber()))

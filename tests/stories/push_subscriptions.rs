@@ -52,6 +52,18 @@ fn push_subscriptions_are_the_subscribers_own_and_bounded() {
     let left = endpoints(&mut third);
     assert_eq!(left.len(), 20);
     assert_eq!(left[0], "https://push.example/20", "the newest stay");
+    // So many at once that it takes long where each row looks at all that the others deleted.
+    let (p256dh, auth) = keys();
+    third.run(&format!(
+        "SET statement_timeout = '20s';
+         INSERT INTO user_push_subscriptions (user_id, endpoint, p256dh, auth)
+         SELECT '{}', 'https://push.example/' || i, '{p256dh}', '{auth}' FROM generate_series(10001, 30000) i;
+         RESET statement_timeout",
+        user(3)
+    ));
+    let left = endpoints(&mut third);
+    assert_eq!(left.len(), 20);
+    assert_eq!(left[0], "https://push.example/29981", "the newest stay");
 
     let is_dumped: bool = shop.admin.one(
         "SELECT 'user_push_subscriptions'::regclass::oid = ANY (extconfig)
