@@ -23,6 +23,9 @@ const COUNTED_AFTER: Duration = Duration::from_secs(3600);
 /// Age up to which a run is waited for whose signals are not all delivered.
 const FINISHED_AFTER: Duration = Duration::from_secs(24 * 3600);
 
+/// What the runs between two numbers came to. signal_metrics has this query, too.
+const COUNT_RUNS: &str = include_str!("../../sql/queries/count_runs.sql");
+
 /// What a purge has removed so far.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Purged {
@@ -181,28 +184,33 @@ pub fn purge_runs(db: &Db, purged: &mut Purged) -> Result<bool, Failure> {
 /// when runs are purged, and need not count the same runs again whenever somebody reads them.
 fn count_old_runs(db: &Db, age: Option<Duration>) -> Result<(), Failure> {
     let at_most = |limit: Duration| age.map_or(limit, |age| age.min(limit)).as_secs_f64();
-    db.run(
-        "WITH counted AS (
-             SELECT coalesce(max(through), 0) AS through FROM @extschema@.signal_run_totals
-         ), last AS (
-             SELECT c.through, max(r.run_id) AS run_id
-               FROM counted c JOIN @extschema@.signal_runs r ON r.run_id > c.through
-              WHERE r.started_at < clock_timestamp() - $1 * interval '1 second'
-                AND r.run_id < coalesce((
-                        SELECT min(o.run_id) FROM @extschema@.signal_runs o
-                         WHERE o.run_id > c.through AND o.finished_at IS NULL
-                           AND o.started_at > clock_timestamp() - $2 * interval '1 second'), 9223372036854775807)
-              GROUP BY c.through
-         )
-         INSERT INTO @extschema@.signal_run_totals AS t (name, labels, value, through)
-         SELECT n.name, n.labels, n.value, l.run_id
-           FROM last l CROSS JOIN LATERAL @extschema@.signal_hub_count_runs(l.through, l.run_id) n
-             ON CONFLICT (name, labels)
-             DO UPDATE SET value = t.value + excluded.value, through = excluded.through",
+    let found = db.read(
+        "SELECT c.through, max(r.run_id)
+           FROM (SELECT coalesce(max(through), 0) AS through FROM @extschema@.signal_run_totals) c
+           JOIN @extschema@.signal_runs r ON r.run_id > c.through
+          WHERE r.started_at < clock_timestamp() - $1 * interval '1 second'
+            AND r.run_id < coalesce((
+                    SELECT min(o.run_id) FROM @extschema@.signal_runs o
+                     WHERE o.run_id > c.through AND o.finished_at IS NULL
+                       AND o.started_at > clock_timestamp() - $2 * interval '1 second'), 9223372036854775807)
+          GROUP BY c.through",
         &[
             at_most(COUNTED_AFTER).into(),
             at_most(FINISHED_AFTER).into(),
         ],
+        |row| Ok((row.get::<i64>(1)?, row.get::<i64>(2)?)),
+    )?;
+    let Some((counted, last)) = found.into_iter().next() else {
+        return Ok(());
+    };
+    db.run(
+        &format!(
+            "INSERT INTO @extschema@.signal_run_totals AS t (name, labels, value, through)
+             SELECT n.name, n.labels, n.value, $2 FROM ({COUNT_RUNS}) n
+                 ON CONFLICT (name, labels)
+                 DO UPDATE SET value = t.value + excluded.value, through = excluded.through"
+        ),
+        &[counted.into(), last.into()],
     )?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Numbers for exporters that query SQL.
 
 use signal_hub_harness::cluster::POSTGRES;
-use signal_hub_harness::scene::{SOON, by_itself, rising_market, subscribe};
+use signal_hub_harness::scene::{SOON, by_itself, flat_market, rising_market, subscribe};
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
 use std::time::Duration;
@@ -67,4 +67,39 @@ fn a_monitor_reads_numbers_that_do_not_fall_when_runs_are_purged() {
                              AND c.labels ->> 'stage' = signal_metrics.labels ->> 'stage')",
     );
     assert!(broken.is_empty(), "{broken:?}");
+}
+
+/// The tables belong to a role that has no rights on functions, and the worker acts as it.
+#[test]
+fn old_runs_are_purged_where_the_tables_belong_to_a_role_without_rights() {
+    let market = flat_market();
+    let cluster = by_itself(&market)
+        .set("signal_hub.run_retention", "1d")
+        .start();
+    let mut admin = cluster.session(POSTGRES);
+    admin.run(
+        "CREATE EXTENSION signal_hub;
+         CREATE ROLE keeper; GRANT CREATE ON SCHEMA public TO keeper;
+         DO $$
+         DECLARE owned regclass;
+         BEGIN
+             FOR owned IN SELECT objid FROM pg_depend d JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'r'
+                           WHERE d.classid = 'pg_class'::regclass AND d.deptype = 'e'
+             LOOP
+                 EXECUTE format('ALTER TABLE %s OWNER TO keeper', owned);
+             END LOOP;
+         END $$;
+         INSERT INTO signal_runs (trigger, status, started_at, finished_at, fetch_ms)
+         SELECT 'worker', 'ok', t, t, 30
+           FROM generate_series(1, 100) i CROSS JOIN LATERAL (SELECT now() - i * interval '2 days') AS a (t)",
+    );
+    eventually(Duration::from_secs(30), "old runs are purged", || {
+        admin.one::<bool>(
+            "SELECT NOT EXISTS (SELECT FROM signal_runs WHERE started_at < now() - interval '25 hours')",
+        )
+    });
+    assert!(metric(&mut admin, "runs_total", r#"{"status": "ok"}"#) >= 100.0);
+    let health: Vec<String> =
+        admin.list("SELECT concat_ws(': ', state, message) FROM signal_health");
+    assert!(health[0].starts_with("running: "), "{health:?}");
 }
