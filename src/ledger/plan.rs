@@ -219,15 +219,36 @@ pub fn resume(db: &Db) -> Result<bool, Failure> {
 }
 
 /// Has the signals that are still valid, and of which rows were given up, delivered once more.
-/// Returns how many these are.
+/// Returns how many these are. Their runs will tell of the new delivery; the refusals on record until
+/// now go over to the counter of signal_metrics, which must not fall.
 pub fn reopen_refused(db: &Db) -> Result<i64, Failure> {
-    let reopened = db.run(
-        "UPDATE @extschema@.signals
-            SET delivered_at = NULL, delivered_tiers = '{}', delivery_changed_only = false, delivery_failures = 0
-          WHERE delivery_failures > 0 AND delivered_at IS NOT NULL AND expires_at > clock_timestamp()",
+    let reopened = db.write(
+        "WITH reopened AS (
+             UPDATE @extschema@.signals s
+                SET delivered_at = NULL, delivered_tiers = '{}', delivery_changed_only = false, delivery_failures = 0
+               FROM (SELECT signal_id, run_id, delivery_failures AS failures FROM @extschema@.signals
+                      WHERE delivery_failures > 0 AND delivered_at IS NOT NULL AND expires_at > clock_timestamp()
+                        FOR UPDATE) o
+              WHERE s.signal_id = o.signal_id
+             RETURNING o.run_id, o.failures
+         ), lowered AS (
+             UPDATE @extschema@.signal_runs r SET delivery_failures = greatest(r.delivery_failures - o.failures, 0)
+               FROM (SELECT run_id, sum(failures)::bigint AS failures FROM reopened GROUP BY run_id) o
+              WHERE r.run_id = o.run_id
+             RETURNING r.run_id, o.failures
+         ), counted AS (
+             INSERT INTO @extschema@.signal_run_totals AS t (name, labels, value, through)
+             SELECT 'signal_hub_delivery_failures_total', '{}', sum(l.failures), c.through
+               FROM (SELECT coalesce(max(through), 0) AS through FROM @extschema@.signal_run_totals) c
+               JOIN lowered l ON l.run_id > c.through
+              GROUP BY c.through
+                 ON CONFLICT (name, labels) DO UPDATE SET value = t.value + excluded.value
+         )
+         SELECT count(*) FROM reopened",
         &[],
+        |row| row.get(1),
     )?;
-    Ok(i64::try_from(reopened).unwrap_or(i64::MAX))
+    Ok(reopened.into_iter().next().flatten().unwrap_or_default())
 }
 
 /// The exchanges that are configured.

@@ -1,7 +1,9 @@
 //! Numbers for exporters that query SQL.
 
 use signal_hub_harness::cluster::POSTGRES;
-use signal_hub_harness::scene::{SOON, by_itself, flat_market, rising_market, subscribe};
+use signal_hub_harness::scene::{
+    SOON, by_itself, flat_market, generate, installed_by_hand, rising_market, subscribe, user,
+};
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
 use std::time::Duration;
@@ -102,4 +104,26 @@ fn old_runs_are_purged_where_the_tables_belong_to_a_role_without_rights() {
     let health: Vec<String> =
         admin.list("SELECT concat_ws(': ', state, message) FROM signal_health");
     assert!(health[0].starts_with("running: "), "{health:?}");
+}
+
+#[test]
+fn the_counter_of_refused_rows_does_not_fall_when_they_are_delivered_after_all() {
+    let market = rising_market();
+    let (_cluster, mut admin) = installed_by_hand(&market);
+    subscribe(&mut admin, "MAX", 1, 3);
+    admin.run(&format!(
+        "ALTER TABLE user_signals ADD CONSTRAINT refused CHECK (user_id <> '{}')",
+        user(2)
+    ));
+    generate(&mut admin);
+    assert_eq!(metric(&mut admin, "delivery_failures_total", "{}"), 1.0);
+    admin.run("ALTER TABLE user_signals DROP CONSTRAINT refused");
+    assert_eq!(admin.one::<i64>("SELECT retry_refused_deliveries()"), 1);
+    assert_eq!(metric(&mut admin, "delivery_failures_total", "{}"), 1.0);
+    generate(&mut admin);
+    assert_eq!(admin.one::<i64>("SELECT count(*) FROM user_signals"), 3);
+    assert_eq!(metric(&mut admin, "delivery_failures_total", "{}"), 1.0);
+    assert_eq!(metric(&mut admin, "deliveries_total", "{}"), 3.0);
+    let of_the_run: i64 = admin.one("SELECT max(delivery_failures) FROM signal_runs");
+    assert_eq!(of_the_run, 0);
 }
