@@ -37,7 +37,7 @@ WITH totals AS (
     SELECT 'signal_hub_state', jsonb_build_object('state', s.state), (s.state = h.state)::integer
       FROM health h
      CROSS JOIN unnest('{running,starting,blind,unreached,unsettled,failing,blocked,stalled,stopped,paused,disabled,
-                         version_mismatch,not_preloaded,standby}'::text[]) AS s (state)
+                         version_mismatch,not_preloaded,node,standby}'::text[]) AS s (state)
      UNION ALL
     SELECT v.name, v.labels, v.value
       FROM health h

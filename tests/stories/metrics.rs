@@ -127,3 +127,20 @@ fn the_counter_of_refused_rows_does_not_fall_when_they_are_delivered_after_all()
     let of_the_run: i64 = admin.one("SELECT max(delivery_failures) FROM signal_runs");
     assert_eq!(of_the_run, 0);
 }
+
+#[test]
+fn each_state_of_health_is_a_metric() {
+    let market = flat_market();
+    let (_cluster, mut admin) = installed_by_hand(&market);
+    let of_health: Vec<String> = admin.list(
+        r"SELECT DISTINCT m[1]
+            FROM (SELECT substring(pg_get_viewdef('signal_health'), 'CASE\s+WHEN [a-z.]*standby THEN.*?END AS state'))
+                     AS c (states)
+           CROSS JOIN LATERAL regexp_matches(c.states, $$(?:THEN|ELSE) '([a-z_]+)'$$, 'g') AS m ORDER BY 1",
+    );
+    assert!(of_health.len() > 10, "{of_health:?}");
+    let of_metrics: Vec<String> = admin.list(
+        "SELECT labels ->> 'state' FROM signal_metrics WHERE name = 'signal_hub_state' ORDER BY 1",
+    );
+    assert_eq!(of_metrics, of_health);
+}
