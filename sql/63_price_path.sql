@@ -10,9 +10,9 @@ CREATE TABLE @extschema@.signal_price_path (
     PRIMARY KEY (symbol, began_at)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 COMMENT ON TABLE @extschema@.signal_price_path IS
-    'the way of the price while signals of the symbol are open, five minutes a row, kept for 14 days: of the last '
-    'prices that runs saw, so that a price between two runs is not in it. For charts; outcomes are settled by candles '
-    'of the exchange';
+    'the way of the price while signals of the symbol are open, five minutes a row: of the last prices that '
+    'runs saw, so that a price between two runs is not in it. Rows older than 14 days are removed when others are '
+    'written. For charts; outcomes are settled by candles of the exchange';
 COMMENT ON COLUMN @extschema@.signal_price_path.symbol IS 'the pair';
 COMMENT ON COLUMN @extschema@.signal_price_path.began_at IS 'begin of the five minutes, the exchange''s clock';
 COMMENT ON COLUMN @extschema@.signal_price_path.open IS 'first price seen, quote asset';
