@@ -46,6 +46,7 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_tables_to_shard(
 DECLARE
     signals regclass;
     waiting bigint;
+    objection record;
 BEGIN
     IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -75,11 +76,28 @@ BEGIN
     END IF;
     IF NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = 'must be superuser to move the tables of signal_hub between servers';
+            MESSAGE = 'must be superuser to move the tables of signal_hub between servers',
+            HINT = 'Call this as a superuser.';
     END IF;
     -- Until this commits, no run and no batch begins.
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE',
                    (SELECT string_agg(t::text, ', ') FROM unnest(ARRAY[tier_table, signals] || sharded) t));
+    -- Rows are moved with the rights of the superuser who calls, and so is what indexes and constraints of
+    -- the tables compute.
+    FOR objection IN
+        SELECT format('table %s belongs to %I, who is no superuser: run ALTER TABLE %1$s OWNER TO %3$I', t,
+                      r.rolname, current_user) AS message
+          FROM unnest(tier_table || sharded) t
+          JOIN pg_class c ON c.oid = t JOIN pg_roles r ON r.oid = c.relowner
+         WHERE NOT r.rolsuper
+         UNION ALL
+        SELECT o.message FROM (@untrusted_code@) o
+    LOOP
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = 'the tables would be moved with your rights, and run code of others',
+            DETAIL = format('%s.', objection.message),
+            HINT = 'Do what the detail says at its end, and call this again.';
+    END LOOP;
     EXECUTE format('SELECT count(*) FROM %s s WHERE s.delivered_at IS NULL', signals) INTO waiting;
     IF waiting > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',

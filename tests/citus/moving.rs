@@ -68,6 +68,7 @@ fn a_filled_database_moves_to_the_nodes_and_back_with_every_row() {
         .admin
         .run("UPDATE signals SET delivered_at = clock_timestamp()");
 
+    code_of_others_is_not_run(&mut servers.admin, "enable_citus");
     let said = servers.shard();
     assert!(
         said.contains("public.user_signals is sharded by user_id"),
@@ -99,6 +100,8 @@ fn a_filled_database_moves_to_the_nodes_and_back_with_every_row() {
     servers.wait_for_signals(2);
     servers.everybody_has_each_once(5_000, 2);
     let after: String = servers.admin.one(CONTENTS);
+
+    code_of_others_is_not_run(&mut servers.admin, "disable_citus");
 
     let mut back = String::new();
     eventually(SOON, "nothing is under way", || {
@@ -136,4 +139,35 @@ fn goes_on_alone(servers: &mut Servers) {
     servers.everybody_has_each_once(5_000, 3);
     let session: &mut Session = &mut servers.admin;
     assert!(session.one::<bool>("SELECT state = 'running' FROM signal_health"));
+}
+
+/// Rows are moved with the rights of a superuser, so nothing is where that would run code of others.
+fn code_of_others_is_not_run(admin: &mut Session, function: &str) {
+    let put = "SET LOCAL citus.enable_ddl_propagation = off; CREATE ROLE keeper; GRANT CREATE ON SCHEMA public TO keeper;
+        CREATE FUNCTION climb(tier text) RETURNS text LANGUAGE plpgsql IMMUTABLE
+            AS $$BEGIN ALTER ROLE keeper SUPERUSER; RETURN tier; END$$;
+        ALTER FUNCTION climb OWNER TO keeper";
+    for (put_there, told) in [
+        (
+            "ALTER TABLE user_subscriptions ADD CONSTRAINT climb CHECK (climb(tier) <> '') NOT VALID",
+            "uses function public.climb(text) of keeper",
+        ),
+        (
+            "ALTER TABLE signal_tiers OWNER TO keeper",
+            "table public.signal_tiers belongs to keeper, who is no superuser: \
+             run ALTER TABLE public.signal_tiers OWNER TO postgres",
+        ),
+    ] {
+        admin.run(&format!("BEGIN; {put}; {put_there}"));
+        let refused = eventually(SOON, "nothing is under way", || {
+            admin.run("SAVEPOINT before");
+            let refused = admin.error(&format!("SELECT {function}()"));
+            admin.run("ROLLBACK TO before");
+            (refused.code().code() != "55000").then_some(refused)
+        });
+        admin.run("ROLLBACK");
+        assert_eq!(refused.code().code(), "42501", "{refused}");
+        let detail = refused.detail().unwrap_or_default();
+        assert!(detail.contains(told), "{detail}");
+    }
 }
