@@ -3,8 +3,10 @@
 --
 -- The application's table says who subscribes; user_subscriptions follows it by triggers. That
 -- table is read as its owner (signal_hub_run_as), so that nothing that its owner has prepared runs
--- with other rights. Ours is written as its own owner. The schema of the extension may have been
--- renamed, so it is looked up.
+-- with other rights. Ours is read and written as its own owner in the same way, after the library
+-- has locked it and looked for code of others (decision 0019). The schema of the extension may have
+-- been renamed, so it is looked up; for the schema in a statement on our tables stands what the
+-- variable hub_mark has, which the library replaces.
 
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_run_as(role oid, path text, statement text, argument text)
     RETURNS text
@@ -12,7 +14,8 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_run_as(role oid, path text, st
     AS 'MODULE_PATHNAME', 'signal_hub_run_as_wrapper';
 COMMENT ON FUNCTION @extschema@.signal_hub_run_as(oid, text, text, text) IS
     'runs one statement as a role that the caller may act as, in a security-restricted operation with this '
-    'search_path; $1 in it is the argument. Returns the first column of its first row, a text. For adopted tables';
+    'search_path; $1 in it is the argument. Returns the first column of its first row, a text. Role 0 is the owner of '
+    'the tables of the extension: then nothing runs while these use code of others. For adopted tables';
 
 -- The subscriptions of these users once more. Returns what was found.
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_take_over(source regclass, mapping jsonb, users uuid[]) RETURNS jsonb
@@ -22,36 +25,39 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_take_over(source regclass, map
 DECLARE
     hub name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
                   WHERE e.extname = 'signal_hub');
+    -- In two, so that the script of the extension leaves it alone.
+    hub_mark CONSTANT text := '@' || 'extschema@';
     ends text := mapping ->> 'current_period_end';
     found jsonb;
-    objection record;
     result jsonb;
+    wanted bigint := (SELECT count(DISTINCT n.id) FROM unnest(users) AS n (id));
+    held bigint;
 BEGIN
-    -- Nobody adds a trigger from here on, and what there is may run as the owner.
-    EXECUTE format('LOCK TABLE %I.user_subscriptions IN ROW EXCLUSIVE MODE', hub);
-    FOR objection IN @untrusted_code@ LOOP
-        CONTINUE WHEN NOT objection.is_code;
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = 'taking over subscriptions would run code of others with the rights of the owner of the tables',
-            DETAIL = format('%s.', objection.message);
-    END LOOP;
-
     -- The rows of these users are held before the application's table is read: of two transactions
-    -- that change subscriptions of one user, the second sees what the first did.
-    EXECUTE format(
-        'INSERT INTO %1$I.user_subscriptions AS u (user_id, tier, status)
-         SELECT DISTINCT n.user_id, t.tier, ''paused''
-           FROM unnest($1) AS n (user_id),
-                (SELECT tier FROM %1$I.signal_tiers ORDER BY priority, tier LIMIT 1) t
-          WHERE n.user_id IS NOT NULL ORDER BY n.user_id
-             ON CONFLICT (user_id) DO NOTHING', hub) USING users;
-    EXECUTE format(
-        'SELECT count(*) FROM (SELECT FROM %I.user_subscriptions WHERE user_id = ANY ($1)
-                                ORDER BY user_id FOR NO KEY UPDATE) held', hub) USING users;
+    -- that change subscriptions of one user, the second sees what the first did. A row that is there
+    -- when we insert may be gone when we have waited for it; then we insert once more. Rows that a
+    -- trigger does not let in are not waited for.
+    FOR attempt IN 1 .. 10 LOOP
+        EXECUTE format('SELECT %I.signal_hub_run_as($1, $2, $3, $4)', hub)
+          USING 0::oid, 'pg_catalog, pg_temp'::text, format(
+            'INSERT INTO %1$s.user_subscriptions AS u (user_id, tier, status)
+             SELECT DISTINCT n.id::uuid, t.tier, ''paused''
+               FROM jsonb_array_elements_text($1::jsonb) AS n (id),
+                    (SELECT tier FROM %1$s.signal_tiers ORDER BY priority, tier LIMIT 1) t
+              WHERE n.id IS NOT NULL ORDER BY 1
+                 ON CONFLICT (user_id) DO NOTHING', hub_mark), to_jsonb(users)::text;
+        EXECUTE format('SELECT %I.signal_hub_run_as($1, $2, $3, $4)::bigint', hub) INTO held
+          USING 0::oid, 'pg_catalog, pg_temp'::text, format(
+            'SELECT count(*)::text
+               FROM (SELECT FROM %s.user_subscriptions
+                      WHERE user_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::uuid))
+                      ORDER BY user_id FOR NO KEY UPDATE) held', hub_mark), to_jsonb(users)::text;
+        EXIT WHEN held >= wanted;
+    END LOOP;
 
     -- By format() and not by a cast, which the owner of a type may have defined.
     EXECUTE format('SELECT %I.signal_hub_run_as($1, $2, $3, $4)::jsonb', hub) INTO found
-      USING (SELECT c.relowner FROM pg_class c WHERE c.oid = source), 'pg_catalog, pg_temp',
+      USING (SELECT c.relowner FROM pg_class c WHERE c.oid = source), 'pg_catalog, pg_temp'::text,
         format('SELECT jsonb_agg(jsonb_build_object(''u'', s.%1$I, ''t'', format(''%%s'', s.%2$I),
                                                     ''s'', format(''%%s'', s.%3$I), ''e'', %4$s))::text
                   FROM %5$s s
@@ -67,50 +73,57 @@ BEGIN
 
     -- The best subscription of a user is one that entitles now; of several, the one of the highest
     -- tier, then the one that lasts longest.
-    EXECUTE format(
+    EXECUTE format('SELECT %I.signal_hub_run_as($1, $2, $3, $4)::jsonb', hub) INTO result
+      USING 0::oid, 'pg_catalog, pg_temp'::text, format(
         $sql$
-        WITH row AS MATERIALIZED (
+        WITH given AS MATERIALIZED (
+            SELECT g.rows, g.mapping, g.users
+              FROM jsonb_to_record($1::jsonb) AS g (rows jsonb, mapping jsonb, users uuid[])
+        ), row AS MATERIALIZED (
             SELECT (f ->> 'u')::uuid AS user_id, f ->> 't' AS given_tier, f ->> 's' AS given_status,
-                   coalesce($2 -> 'tiers' ->> (f ->> 't'), btrim(f ->> 't')) AS tier,
+                   coalesce(g.mapping -> 'tiers' ->> (f ->> 't'), btrim(f ->> 't')) AS tier,
                    CASE WHEN m.status IN ('active', 'trialing', 'past_due', 'canceled', 'paused') THEN m.status
                         WHEN m.status IN ('cancelled', 'expired', 'incomplete_expired') THEN 'canceled'
                         WHEN m.status = 'unpaid' THEN 'past_due' END AS status,
                    (f ->> 'e')::timestamptz AS ends
-              FROM jsonb_array_elements(coalesce($1, '[]')) f
+              FROM given g
+             CROSS JOIN LATERAL jsonb_array_elements(g.rows) f
              CROSS JOIN LATERAL (
-                 SELECT lower(btrim(coalesce($2 -> 'statuses' ->> (f ->> 's'), f ->> 's'))) AS status) m
+                 SELECT lower(btrim(coalesce(g.mapping -> 'statuses' ->> (f ->> 's'), f ->> 's'))) AS status) m
         ), tier AS (
             SELECT DISTINCT ON (r.user_id, r.given_tier, r.given_status, r.ends)
                    r.*, t.tier AS our_tier, t.priority, t.enabled,
                    coalesce(r.status = 'active' AND (r.ends IS NULL OR r.ends > now()), false) AS entitles
-              FROM row r LEFT JOIN %1$I.signal_tiers t ON upper(t.tier) = upper(r.tier)
-             ORDER BY r.user_id, r.given_tier, r.given_status, r.ends, t.tier = r.tier DESC
+              FROM row r LEFT JOIN %1$s.signal_tiers t ON upper(t.tier) = upper(r.tier)
+             ORDER BY r.user_id, r.given_tier, r.given_status, r.ends, t.tier = r.tier DESC, t.priority DESC, t.tier
         ), best AS (
             SELECT DISTINCT ON (t.user_id)
                    t.user_id, t.our_tier AS tier, coalesce(t.status, 'paused') AS status, t.ends, t.entitles, t.enabled
               FROM tier t WHERE t.our_tier IS NOT NULL
              ORDER BY t.user_id, t.entitles DESC, t.enabled DESC, t.priority DESC, t.ends DESC NULLS FIRST, t.our_tier
         ), kept AS (
-            UPDATE %1$I.user_subscriptions u
+            UPDATE %1$s.user_subscriptions u
                SET tier = b.tier, status = b.status, current_period_end = b.ends
               FROM best b
              WHERE u.user_id = b.user_id
                AND (u.tier, u.status, u.current_period_end) IS DISTINCT FROM (b.tier, b.status, b.ends)
         ), gone AS (
-            DELETE FROM %1$I.user_subscriptions u
-             WHERE u.user_id = ANY ($3) AND NOT EXISTS (SELECT FROM best b WHERE b.user_id = u.user_id)
+            DELETE FROM %1$s.user_subscriptions u
+             WHERE u.user_id = ANY ((SELECT g.users FROM given g)::uuid[])
+               AND NOT EXISTS (SELECT FROM best b WHERE b.user_id = u.user_id)
         )
         SELECT jsonb_build_object(
             'rows', (SELECT count(*) FROM row), 'users', (SELECT count(*) FROM best),
             'entitled', (SELECT count(*) FROM best b WHERE b.entitles AND b.enabled),
             'tiers', (SELECT jsonb_object_agg(g.given_tier, g.rows)
                         FROM (SELECT r.given_tier, count(*) AS rows FROM row r
-                               WHERE NOT EXISTS (SELECT FROM %1$I.signal_tiers t WHERE upper(t.tier) = upper(r.tier))
+                               WHERE NOT EXISTS (SELECT FROM %1$s.signal_tiers t WHERE upper(t.tier) = upper(r.tier))
                                GROUP BY r.given_tier) g),
             'statuses', (SELECT jsonb_object_agg(g.given_status, g.rows)
                            FROM (SELECT r.given_status, count(*) AS rows FROM row r WHERE r.status IS NULL
-                                  GROUP BY r.given_status) g))
-        $sql$, hub) INTO result USING found, mapping, users;
+                                  GROUP BY r.given_status) g))::text
+        $sql$, hub_mark),
+        jsonb_build_object('rows', coalesce(found, '[]'), 'mapping', mapping, 'users', users)::text;
     RETURN result;
 END
 $$;
@@ -133,12 +146,9 @@ DECLARE
     unknown jsonb := '{}'::jsonb;
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
-        EXECUTE format('DELETE FROM %s', (SELECT d.objid::regclass
-                                            FROM pg_depend d
-                                            JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass
-                                                               AND d.refobjid = e.oid AND e.extname = 'signal_hub'
-                                            JOIN pg_class c ON c.oid = d.objid AND c.relname = 'user_subscriptions'
-                                           WHERE d.classid = 'pg_class'::regclass AND d.deptype = 'e'));
+        EXECUTE format('SELECT %I.signal_hub_run_as($1, $2, $3, $4)', hub)
+          USING 0::oid, 'pg_catalog, pg_temp'::text,
+            format('DELETE FROM %s.user_subscriptions', '@' || 'extschema@'), ''::text;
         RETURN NULL;
     END IF;
     -- A column of another type would bring code of its own.
@@ -162,7 +172,7 @@ BEGIN
             unknown := unknown || (part -> 'tiers');
         END IF;
     END LOOP;
-    -- Never an error: the application is not to fail for what this one does not know.
+    -- Not an error: the application is not to fail for a tier that this one does not know.
     IF unknown <> '{}' THEN
         RAISE WARNING USING
             MESSAGE = format('signal_hub has no tier %s: subscriptions of it receive no signals',
@@ -173,8 +183,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.signal_hub_follow_subscriptions() IS
-    'lets user_subscriptions follow an adopted table; as the owner of the tables, since whoever changes that table '
-    'need not be able to write here';
+    'lets user_subscriptions follow an adopted table. It reads that table as its owner and writes here as the owner '
+    'of the tables, since whoever changes that table need not be able to write here';
 
 -- A subscription that ends by time alone writes no row.
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_renew_adopted() RETURNS void
@@ -189,7 +199,8 @@ DECLARE
     users uuid[];
 BEGIN
     SELECT t.tgrelid::regclass,
-           convert_from(substring(t.tgargs FOR position('\x00'::bytea IN t.tgargs) - 1), getdatabaseencoding())::jsonb
+           convert_from(substring(t.tgargs FOR position(decode('00', 'hex') IN t.tgargs) - 1),
+                        getdatabaseencoding())::jsonb
       INTO source, mapping
       FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
      WHERE p.proname = 'signal_hub_follow_subscriptions' AND n.nspname = hub AND t.tgnargs = 1 AND t.tgenabled <> 'D'
@@ -197,13 +208,15 @@ BEGIN
     IF source IS NULL THEN
         RETURN;
     END IF;
-    EXECUTE format(
-        'SELECT array_agg(e.user_id)
-           FROM (SELECT u.user_id FROM %I.user_subscriptions u
+    EXECUTE format('SELECT ARRAY(SELECT jsonb_array_elements_text(
+                        %I.signal_hub_run_as($1, $2, $3, $4)::jsonb)::uuid)', hub) INTO users
+      USING 0::oid, 'pg_catalog, pg_temp'::text, format(
+        'SELECT jsonb_agg(e.user_id)::text
+           FROM (SELECT u.user_id FROM %s.user_subscriptions u
                   WHERE u.status = ''active'' AND u.current_period_end <= now()
                     AND u.current_period_end > now() - interval ''1 day''
-                  ORDER BY u.current_period_end DESC LIMIT 10000) e', hub) INTO users;
-    IF users IS NOT NULL THEN
+                  ORDER BY u.current_period_end DESC LIMIT 10000) e', '@' || 'extschema@'), ''::text;
+    IF users <> '{}' THEN
         EXECUTE format('SELECT %I.signal_hub_take_over($1, $2, $3)', hub) USING source, mapping, users;
     END IF;
 END
@@ -231,29 +244,47 @@ DECLARE
     event text;
     other regclass;
     is_known boolean;
-    after uuid := '00000000-0000-0000-0000-000000000000'::uuid;
+    after uuid;
     users uuid[];
     seen uuid[] := '{}'::uuid[];
     part jsonb;
     total jsonb := '{"rows": 0, "users": 0, "entitled": 0}'::jsonb;
     unknown record;
     strangers bigint;
+    hub_mark CONSTANT text := '@' || 'extschema@';
+    not_seen CONSTANT text :=
+        'WHERE NOT EXISTS (SELECT FROM jsonb_array_elements_text($1::jsonb) s (id) WHERE s.id::uuid = u.user_id)';
 BEGIN
     IF num_nulls(source, user_id, tier, status, tiers, statuses) > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
-            MESSAGE = 'only current_period_end may be null: subscriptions without an end';
+            MESSAGE = 'only current_period_end may be null: subscriptions without an end',
+            HINT = 'Leave the others away where their defaults will do.';
+    END IF;
+    IF jsonb_typeof(tiers) <> 'object' OR jsonb_typeof(statuses) <> 'object' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'tiers and statuses must be objects of JSON',
+            HINT = 'Say what a word of the table means, as in tiers => ''{"premium": "MAX"}''.';
     END IF;
     IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = ours), 'USAGE')
        OR NOT pg_has_role(owner, 'USAGE') THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('must be owner of tables %s and %s', ours, source);
+            MESSAGE = format('must be owner of tables %s and %s', ours, source),
+            HINT = 'Call it as a superuser, or as a role that is a member of both owners.';
     END IF;
     IF EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = source AND d.deptype = 'e')
-       OR (SELECT c.relkind NOT IN ('r', 'p') FROM pg_class c WHERE c.oid = source) THEN
+       OR (SELECT c.relkind NOT IN ('r', 'p') FROM pg_class c WHERE c.oid = source)
+       OR (SELECT c.relpersistence = 't' FROM pg_class c WHERE c.oid = source) THEN
         RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
             MESSAGE = format('%s is not a table of an application', source),
             HINT = 'Name the table in which the application keeps its subscriptions. A view cannot be followed: name '
                    'the table below it.';
+    END IF;
+    IF (SELECT c.relkind = 'p' FROM pg_class c WHERE c.oid = source)
+       OR EXISTS (SELECT FROM pg_inherits i WHERE source IN (i.inhparent, i.inhrelid)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+            MESSAGE = format('%s has partitions, or tables inherit from it or it from others', source),
+            DETAIL = 'What is written to one of these tables by its own name would not be noticed.',
+            HINT = 'Name a plain table, such as one that triggers of yours keep in step with it.';
     END IF;
     FOR unknown IN
         SELECT c.name, c.allowed
@@ -297,11 +328,11 @@ BEGIN
     LOOP
         EXECUTE format('SELECT ARRAY(SELECT jsonb_array_elements_text(coalesce(
                             %I.signal_hub_run_as($1, $2, $3, $4)::jsonb, ''[]''))::uuid)', hub) INTO users
-          USING owner, 'pg_catalog, pg_temp',
+          USING owner, 'pg_catalog, pg_temp'::text,
             format('SELECT jsonb_agg(s.u)::text
-                      FROM (SELECT DISTINCT r.%1$I AS u FROM %2$s r WHERE r.%1$I > $1::uuid ORDER BY 1 LIMIT %3$s) s',
-                   user_id, source, most),
-            after::text;
+                      FROM (SELECT DISTINCT r.%1$I AS u FROM %2$s r WHERE r.%1$I %4$s ORDER BY 1 LIMIT %3$s) s',
+                   user_id, source, most, CASE WHEN after IS NULL THEN 'IS NOT NULL' ELSE '> $1::uuid' END),
+            coalesce(after::text, '');
         EXIT WHEN users = '{}';
         EXECUTE format('SELECT %I.signal_hub_take_over($1, $2, $3)', hub) INTO part USING source, mapping, users;
         total := total || jsonb_build_object(
@@ -322,16 +353,18 @@ BEGIN
     END LOOP;
 
     -- Whom the table does not know: left over while triggers were off, or somebody else's doing.
-    EXECUTE format('SELECT count(*) FROM %s u WHERE NOT EXISTS (SELECT FROM unnest($1) s (id) WHERE s.id = u.user_id)',
-                   ours) INTO strangers USING seen;
+    EXECUTE format('SELECT %I.signal_hub_run_as($1, $2, $3, $4)::bigint', hub) INTO strangers
+      USING 0::oid, 'pg_catalog, pg_temp'::text,
+        format('SELECT count(*)::text FROM %s.user_subscriptions u %s', hub_mark, not_seen), to_jsonb(seen)::text;
     IF strangers > 0 AND NOT is_known THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('%s has %s subscribers of whom %s has no row', ours, strangers, source),
             DETAIL = 'Once adopted, the table of the application alone says who subscribes.',
             HINT = format('Add them to %s, or delete them from %s.', source, ours);
     END IF;
-    EXECUTE format('DELETE FROM %s u WHERE NOT EXISTS (SELECT FROM unnest($1) s (id) WHERE s.id = u.user_id)', ours)
-      USING seen;
+    EXECUTE format('SELECT %I.signal_hub_run_as($1, $2, $3, $4)', hub)
+      USING 0::oid, 'pg_catalog, pg_temp'::text,
+        format('DELETE FROM %s.user_subscriptions u %s', hub_mark, not_seen), to_jsonb(seen)::text;
 
     RETURN NEXT format('%s: %s rows of %s users; %s of them are entitled to signals now', source, total ->> 'rows',
                        total ->> 'users', total ->> 'entitled');

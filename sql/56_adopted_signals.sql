@@ -10,12 +10,36 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_copy_signals() RETURNS trigger
 DECLARE
     target regclass := to_regclass(TG_ARGV[0]);
     rows jsonb;
+    changed text;
 BEGIN
     IF target IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_table',
             MESSAGE = format('signals are copied to %s, which does not exist', TG_ARGV[0]),
             HINT = format('Run DROP TRIGGER %I ON %s, and adopt_signals() if it has another name now.', TG_NAME,
                           TG_RELID::regclass);
+    END IF;
+    -- Whoever takes the name of a table that is gone is not to get everybody's signals.
+    IF TG_ARGV[2] IS DISTINCT FROM (SELECT pg_get_userbyid(c.relowner)::text FROM pg_class c WHERE c.oid = target) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('%s is not the table of %s into which signals were to be copied', target, TG_ARGV[2]),
+            HINT = format('Call adopt_signals(%L) if its new owner is to have them, or abandon_table(%1$L).',
+                          target::text);
+    END IF;
+    -- A column of another type would bring code of its own, which would run as the owner of this function.
+    SELECT string_agg(c.name, ', ') INTO changed
+      FROM (VALUES ('user_id', 'uuid'::regtype), ('signal_id', 'int8'), ('tier', 'text'), ('symbol', 'text'),
+                   ('signal_type', 'text'), ('confidence', 'numeric'), ('quality_score', 'numeric'),
+                   ('entry_price', 'numeric'), ('take_profit', 'numeric[]'), ('stop_loss', 'numeric'),
+                   ('expires_at', 'timestamptz'), ('full_details', 'bool'), ('metadata', 'jsonb'), ('viewed', 'bool'),
+                   ('viewed_at', 'timestamptz'), ('clicked', 'bool'), ('clicked_at', 'timestamptz'),
+                   ('created_at', 'timestamptz')) AS c (name, type)
+     WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = TG_RELID AND a.attname = c.name
+                                                    AND a.atttypid = c.type AND NOT a.attisdropped);
+    IF changed IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('columns of %s have no longer the types that they were made with: %s',
+                             TG_RELID::regclass, changed),
+            HINT = 'Give them their types again, or call abandon_table() with the table that signals are copied to.';
     END IF;
     -- The rows of a batch differ in little more than whose they are.
     SELECT jsonb_agg(to_jsonb(g)) INTO rows
@@ -41,11 +65,38 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_copy_prices() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS $$
+DECLARE
+    target regclass := to_regclass(TG_ARGV[0]);
+    changed text;
 BEGIN
+    -- The table is gone, or another has its name: the next new row tells.
+    IF target IS NULL
+       OR TG_ARGV[2] IS DISTINCT FROM (SELECT pg_get_userbyid(c.relowner)::text
+                                         FROM pg_class c WHERE c.oid = target) THEN
+        RETURN NULL;
+    END IF;
+    -- A column of another type would bring code of its own, which would run as the owner of this function.
+    SELECT string_agg(c.name, ', ') INTO changed
+      FROM (VALUES ('user_id', 'uuid'::regtype), ('signal_id', 'int8'), ('tier', 'text'), ('symbol', 'text'),
+                   ('signal_type', 'text'), ('confidence', 'numeric'), ('quality_score', 'numeric'),
+                   ('entry_price', 'numeric'), ('take_profit', 'numeric[]'), ('stop_loss', 'numeric'),
+                   ('expires_at', 'timestamptz'), ('full_details', 'bool'), ('metadata', 'jsonb'), ('viewed', 'bool'),
+                   ('viewed_at', 'timestamptz'), ('clicked', 'bool'), ('clicked_at', 'timestamptz'),
+                   ('created_at', 'timestamptz')) AS c (name, type)
+     WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = TG_RELID AND a.attname = c.name
+                                                    AND a.atttypid = c.type AND NOT a.attisdropped);
+    IF changed IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('columns of %s have no longer the types that they were made with: %s',
+                             TG_RELID::regclass, changed),
+            HINT = 'Give them their types again, or call abandon_table() with the table that signals are copied to.';
+    END IF;
     EXECUTE format('SELECT %I.signal_hub_write_copies($1, $2, $3, $4)', TG_TABLE_SCHEMA)
-      USING to_regclass(TG_ARGV[0]), TG_OP, nullif(TG_ARGV[1], ''), jsonb_build_array(
-                to_jsonb(NEW) || jsonb_build_object('user_ids', jsonb_build_array(NEW.user_id),
-                                                    'created_ats', jsonb_build_array(NEW.created_at)));
+      USING target, TG_OP, nullif(TG_ARGV[1], ''), jsonb_build_array(jsonb_build_object(
+                'signal_id', NEW.signal_id, 'tier', NEW.tier, 'symbol', NEW.symbol, 'metadata', NEW.metadata,
+                'entry_price', NEW.entry_price, 'take_profit', NEW.take_profit, 'stop_loss', NEW.stop_loss,
+                'full_details', NEW.full_details, 'user_ids', jsonb_build_array(NEW.user_id),
+                'created_ats', jsonb_build_array(NEW.created_at)));
     RETURN NULL;
 END
 $$;
@@ -88,10 +139,29 @@ DECLARE
     columns text;
     expressions text;
     changes text;
+    -- The types of the columns by which a row is found.
+    user_type text;
+    signal_type text;
+    conflict text;
 BEGIN
     SELECT c.relowner, format('pg_catalog, %s, pg_temp', c.relnamespace::regnamespace) INTO owner, path
       FROM pg_class c WHERE c.oid = target;
-    -- The columns that both have.
+    SELECT max(format_type(a.atttypid, -1)) FILTER (WHERE a.attname = 'user_id'),
+           max(format_type(a.atttypid, -1)) FILTER (WHERE a.attname = 'signal_id')
+      INTO user_type, signal_type
+      FROM pg_attribute a WHERE a.attrelid = target AND a.attname IN ('user_id', 'signal_id');
+    -- A row that is there already is one of this user and signal. Any other conflict is an error, so
+    -- that a row which is not copied is told of.
+    SELECT 'ON CONFLICT (user_id, signal_id) DO NOTHING' INTO conflict
+      FROM pg_index i
+     WHERE i.indrelid = target AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
+       AND i.indnkeyatts = 2
+       AND (SELECT array_agg(a.attname::text ORDER BY a.attname)
+              FROM pg_attribute a
+             WHERE a.attrelid = target AND a.attnum IN (i.indkey[0], i.indkey[1])) = '{signal_id,user_id}'::text[]
+     LIMIT 1;
+    -- The columns that both have, of their types without a length: a cast to one would cut off what
+    -- an assignment refuses.
     SELECT string_agg(e.name, ', '), string_agg(e.expression, ', '),
            string_agg(format('%s = %s', e.name, e.expression), ', ')
                FILTER (WHERE e.name IN ('entry_price', 'take_profit', 'stop_loss', 'full_details'))
@@ -106,7 +176,7 @@ BEGIN
                                        WHEN t.typcategory = 'N' THEN 'n.take_profit[1]' ELSE 'n.take_profit' END
                               WHEN 'metadata' THEN 'n.their_metadata'
                               ELSE format('n.%I', a.attname) END,
-                          format_type(a.atttypid, a.atttypmod)) AS expression
+                          format_type(a.atttypid, -1)) AS expression
               FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
              WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
                AND a.attname IN ('user_id', 'signal_id', 'tier', 'symbol', 'signal_type', 'confidence',
@@ -120,10 +190,11 @@ BEGIN
     EXECUTE format('SELECT %I.signal_hub_run_as($1, $2, $3, $4)', hub)
       USING owner, path,
             CASE operation
-                WHEN 'INSERT' THEN format('INSERT INTO %s (%s) SELECT %s %s ON CONFLICT DO NOTHING',
-                                          target, columns, expressions, source)
-                ELSE format('UPDATE %s t SET %s %s WHERE t.user_id = n.user_id AND t.signal_id = n.their_signal_id',
-                            target, changes, source) END,
+                WHEN 'INSERT' THEN format('INSERT INTO %s (%s) SELECT %s %s %s',
+                                          target, columns, expressions, source, conflict)
+                ELSE format('UPDATE %s t SET %s %s WHERE t.user_id = (n.user_id)::%s
+                                                     AND t.signal_id = (n.their_signal_id)::%s',
+                            target, changes, source, user_type, signal_type) END,
             rows::text;
 END
 $$;
@@ -145,15 +216,18 @@ DECLARE
     theirs pg_class;
     missing text;
     other text;
+    operation text;
 BEGIN
     SELECT c.* INTO theirs FROM pg_class c WHERE c.oid = target;
     IF theirs.oid IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'target must not be null';
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'target must not be null',
+            HINT = 'Name the table from which the application reads signals.';
     END IF;
     IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = ours), 'USAGE')
        OR NOT pg_has_role(theirs.relowner, 'USAGE') THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('must be owner of tables %s and %s', ours, target);
+            MESSAGE = format('must be owner of tables %s and %s', ours, target),
+            HINT = 'Call it as a superuser, or as a role that is a member of both owners.';
     END IF;
     IF theirs.relkind NOT IN ('r', 'p')
        OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = target
@@ -190,11 +264,29 @@ BEGIN
                              target, missing),
             HINT = 'Give them a default, or drop NOT NULL.';
     END IF;
+    SELECT i.indexrelid::regclass::text INTO other
+      FROM pg_index i
+     WHERE i.indrelid = target AND i.indisunique
+       AND NOT EXISTS (SELECT FROM generate_series(0, i.indnkeyatts - 1) k (n)
+                         JOIN pg_attribute a ON a.attrelid = target AND a.attnum = i.indkey[k.n]
+                        WHERE NOT EXISTS (SELECT FROM pg_attribute o WHERE o.attrelid = ours AND o.attname = a.attname
+                                                                       AND o.attnum > 0 AND NOT o.attisdropped))
+       AND (SELECT count(*) FROM pg_attribute a
+             WHERE a.attrelid = target AND a.attname IN ('user_id', 'signal_id')
+               AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])) < 2
+     LIMIT 1;
+    IF other IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('index %s would refuse signals', other),
+            DETAIL = 'A user receives several signals, and a signal goes to several users.',
+            HINT = 'Make it unique by user_id and signal_id, or drop it.';
+    END IF;
     SELECT t.tgname INTO other
       FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
      WHERE t.tgrelid = ours AND p.proname IN ('signal_hub_copy_signals', 'signal_hub_copy_prices')
        AND target IS DISTINCT FROM CASE WHEN p.proname ~ '^signal_hub_copy_' THEN to_regclass(
-               convert_from(substring(t.tgargs FOR position('\x00'::bytea IN t.tgargs) - 1), getdatabaseencoding()))
+               convert_from(substring(t.tgargs FOR position(decode('00', 'hex') IN t.tgargs) - 1),
+                            getdatabaseencoding()))
            END LIMIT 1;
     IF other IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -202,15 +294,20 @@ BEGIN
             HINT = format('Call abandon_table() with it, or run DROP TRIGGER %I ON %s.', other, ours);
     END IF;
     -- Whether its owner may write what would be written, and the types agree: without a row.
-    EXECUTE format('SELECT %I.signal_hub_write_copies($1, ''INSERT'', $2, ''[]'')', hub) USING target, generated_by;
+    -- Every argument has the type of its parameter: a function of the same name with others could
+    -- be taken for this one.
+    FOREACH operation IN ARRAY ARRAY['INSERT', 'UPDATE'] LOOP
+        EXECUTE format('SELECT %I.signal_hub_write_copies($1, $2, $3, $4)', hub)
+          USING target, operation, generated_by, '[]'::jsonb;
+    END LOOP;
 
     EXECUTE format('CREATE OR REPLACE TRIGGER signal_hub_copy AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows
-                        FOR EACH STATEMENT EXECUTE FUNCTION %I.signal_hub_copy_signals(%L, %L)',
-                   ours, hub, named, coalesce(generated_by, ''));
+                        FOR EACH STATEMENT EXECUTE FUNCTION %I.signal_hub_copy_signals(%L, %L, %L)',
+                   ours, hub, named, coalesce(generated_by, ''), pg_get_userbyid(theirs.relowner));
     EXECUTE format('CREATE OR REPLACE TRIGGER signal_hub_copy_prices AFTER UPDATE OF full_details ON %s
                         FOR EACH ROW WHEN (NEW.full_details AND NOT OLD.full_details)
-                        EXECUTE FUNCTION %I.signal_hub_copy_prices(%L, %L)',
-                   ours, hub, named, coalesce(generated_by, ''));
+                        EXECUTE FUNCTION %I.signal_hub_copy_prices(%L, %L, %L)',
+                   ours, hub, named, coalesce(generated_by, ''), pg_get_userbyid(theirs.relowner));
     RETURN NEXT format('each new row of %s is copied into %s, in the same transaction', ours, target);
     IF NOT EXISTS (SELECT FROM pg_publication p CROSS JOIN LATERAL pg_get_publication_tables(p.pubname::text) t
                     WHERE t.relid = target) THEN
@@ -243,7 +340,7 @@ BEGIN
            AND (p.proname = 'signal_hub_follow_subscriptions' AND t.tgrelid = adopted
                 AND t.tgparentid = 0
                 OR adopted = CASE WHEN p.proname ~ '^signal_hub_copy_' THEN to_regclass(
-                       convert_from(substring(t.tgargs FOR position('\x00'::bytea IN t.tgargs) - 1),
+                       convert_from(substring(t.tgargs FOR position(decode('00', 'hex') IN t.tgargs) - 1),
                                     getdatabaseencoding())) END)
          ORDER BY t.tgname
     LOOP

@@ -209,7 +209,7 @@ impl Db {
         self.need_not_wait_for_disk.get()
     }
 
-    fn with_schema(&self, statement: &str) -> String {
+    pub(super) fn with_schema(&self, statement: &str) -> String {
         statement.replace("@extschema@", &self.quoted_schema)
     }
 }

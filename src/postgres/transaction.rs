@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// Time the worker waits for a lock. Below deadlock_timeout's default, so that in a conflict with a
 /// user's DDL it is always the worker that gives way.
-const WORKER_LOCK_TIMEOUT: &CStr = c"500ms";
+pub(super) const WORKER_LOCK_TIMEOUT: &CStr = c"500ms";
 
 /// The same for a session that has no lock_timeout of its own. Any role can make it wait: by a
 /// statement that is itself waiting to be refused. The worker sends such statements away.

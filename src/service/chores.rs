@@ -4,6 +4,7 @@ use crate::board::failed_calls;
 use crate::board::slots::{self, Restorer};
 use crate::ledger::retention::{self, PurgeProgress, Purged};
 use crate::ledger::{self, Run, Status, Trigger, uptime};
+use crate::postgres::other_role;
 use crate::postgres::process::unix_millis;
 use crate::postgres::statements::read_catalogs_with;
 use crate::postgres::{Db, Failure, Scope, as_owner};
@@ -77,12 +78,15 @@ pub fn account_for_disabled_run() -> Result<(), Failure> {
     })
 }
 
-/// Looks again at users whose adopted subscription ended by time.
+/// Looks again at users whose adopted subscription ended by time. Nothing where none is adopted.
+///
+/// It is done with the rights that the triggers have which follow the application's table: those of
+/// the owner of their function. The owner of our tables may be a role that may not read that table.
 pub fn renew_adopted_subscriptions() -> Result<(), Failure> {
-    as_owner(Scope::Worker, c"signal_hub: adopted subscriptions", |db| {
-        db.run("SELECT @extschema@.signal_hub_renew_adopted()", &[])?;
-        Ok(())
-    })
+    Scope::Worker.atomically(
+        c"signal_hub: adopted subscriptions",
+        other_role::renew_adopted,
+    )
 }
 
 /// Removes a batch of the history that outlived its retention; true when there may be more.
