@@ -47,8 +47,8 @@ pub fn path(schema: &str) -> String {
                     '[]')::pg_catalog.text AS path
            FROM (SELECT * FROM {schema}.signal_price_path p
                   WHERE p.symbol = $1::pg_catalog.text
-                    AND p.began_at BETWEEN $2::pg_catalog.text::timestamptz - interval '30 minutes'
-                                       AND $3::pg_catalog.text::timestamptz
+                    AND p.began_at BETWEEN $2::pg_catalog.text::pg_catalog.timestamptz - interval '30 minutes'
+                                       AND $3::pg_catalog.text::pg_catalog.timestamptz
                   ORDER BY p.began_at DESC LIMIT 2000) p",
         schema = escape_identifier(schema),
     )
