@@ -2,6 +2,7 @@
 //! again.
 
 mod document;
+mod shapes;
 mod signals;
 mod subscriptions;
 mod trust;
