@@ -13,7 +13,8 @@ const quoted = (value) => `'${String(value).replaceAll("'", "''")}'`;
 export function delivery(userId, row = {}) {
   const { why, ...rest } = row;
   const values = {
-    signal_id: '(SELECT coalesce(max(signal_id), 0) + 1 FROM user_signals)',
+    // Outcomes stay when a signal is deleted, or was made by a run.
+    signal_id: '(SELECT greatest((SELECT max(signal_id) FROM user_signals), (SELECT max(signal_id) FROM signal_outcomes), 0) + 1)',
     tier: "'MAX'", symbol: "'AVAXUSDT'", signal_type: "'LONG'", confidence: '20.62', quality_score: '71.35',
     entry_price: '26.73', take_profit: "'{27.13,27.53,28.07}'", stop_loss: '26.33',
     expires_at: "now() + interval '4 hours'", full_details: 'true',
