@@ -87,7 +87,10 @@ fn what_becomes_of_a_signal_is_read_from_the_candles_of_its_exchange() {
     let market = flat_market();
     let clock = Clocks::standing(1);
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let began = since.expect("after 1970").as_millis() as i64;
+    let now = since.expect("after 1970").as_millis() as i64;
+    // In the middle of a minute: some exchanges tell whole seconds, and by these the rise, in the first
+    // second of a minute, would come after the entry.
+    let began = now - now % MINUTE + MINUTE / 2;
     clock.stand_at(&market, began);
     let cluster = clock.of(by_hand_at(&[&market])).start();
     let mut session = cluster.session(POSTGRES);
