@@ -296,6 +296,7 @@ fn platforms_that_give_everything_to_every_client_by_default_give_nothing_of_our
         open(&mut admin, "authenticated"),
         [
             "current_subscriber",
+            "forward_claims",
             "signal_hub_open_signals",
             "signal_hub_shows_prices",
             "signal_hub_transactions",
