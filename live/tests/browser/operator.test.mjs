@@ -73,6 +73,7 @@ test('an operator sees health and runs, runs, pauses with a reason, resumes, and
   } finally {
     await stage.sql('ALTER SYSTEM RESET signal_hub.exchange_url');
     await stage.sql('SELECT resume_signals(), pg_reload_conf()');
+    await stage.sql('DELETE FROM signal_prices');
     await market.stop();
   }
   await someone.leave();

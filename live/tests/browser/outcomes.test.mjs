@@ -1,13 +1,10 @@
 // What becomes of a signal, on its card as it comes.
 
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { stage } from './stage/shared.mjs';
 import { card, live, lost, opener, shows, words } from './stage/stage.mjs';
 import { eventually } from './stage/wait.mjs';
-
-// A run of the tests before may have left some.
-before(() => stage.sql('DELETE FROM signal_prices'));
 
 /** Opens the outcome of a signal that was entered 5 hours ago, by the distances that rules have. */
 const open = (id) => stage.sql(`

@@ -1,13 +1,10 @@
 // Where the price is, while somebody looks.
 
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { stage } from './stage/shared.mjs';
 import { card, opener, shows } from './stage/stage.mjs';
 import { eventually } from './stage/wait.mjs';
-
-// A run of the tests before may have left some.
-before(() => stage.sql('DELETE FROM signal_prices'));
 
 const price = (symbol, last) => stage.sql(`
   INSERT INTO signal_prices AS p VALUES ('${symbol}', ${last}, 1.5, clock_timestamp(), clock_timestamp())

@@ -128,6 +128,7 @@ test('a market moves: signals come by themselves, and generator, next run and la
     await market.stop();
   }
   await eventually('disabled again', async () => (await page.locator('#generator-state').innerText()) === 'disabled');
+  await stage.sql('DELETE FROM signal_prices');
   await someone.leave();
 });
 
