@@ -26,15 +26,7 @@ BEGIN
                           target::text);
     END IF;
     -- A column of another type would bring code of its own, which would run as the owner of this function.
-    SELECT string_agg(c.name, ', ') INTO changed
-      FROM (VALUES ('user_id', 'uuid'::regtype), ('signal_id', 'int8'), ('tier', 'text'), ('symbol', 'text'),
-                   ('signal_type', 'text'), ('confidence', 'numeric'), ('quality_score', 'numeric'),
-                   ('entry_price', 'numeric'), ('take_profit', 'numeric[]'), ('stop_loss', 'numeric'),
-                   ('expires_at', 'timestamptz'), ('full_details', 'bool'), ('metadata', 'jsonb'), ('viewed', 'bool'),
-                   ('viewed_at', 'timestamptz'), ('clicked', 'bool'), ('clicked_at', 'timestamptz'),
-                   ('created_at', 'timestamptz')) AS c (name, type)
-     WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = TG_RELID AND a.attname = c.name
-                                                    AND a.atttypid = c.type AND NOT a.attisdropped);
+    changed := (@changed_columns@);
     IF changed IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('columns of %s have no longer the types that they were made with: %s',
@@ -76,15 +68,7 @@ BEGIN
         RETURN NULL;
     END IF;
     -- A column of another type would bring code of its own, which would run as the owner of this function.
-    SELECT string_agg(c.name, ', ') INTO changed
-      FROM (VALUES ('user_id', 'uuid'::regtype), ('signal_id', 'int8'), ('tier', 'text'), ('symbol', 'text'),
-                   ('signal_type', 'text'), ('confidence', 'numeric'), ('quality_score', 'numeric'),
-                   ('entry_price', 'numeric'), ('take_profit', 'numeric[]'), ('stop_loss', 'numeric'),
-                   ('expires_at', 'timestamptz'), ('full_details', 'bool'), ('metadata', 'jsonb'), ('viewed', 'bool'),
-                   ('viewed_at', 'timestamptz'), ('clicked', 'bool'), ('clicked_at', 'timestamptz'),
-                   ('created_at', 'timestamptz')) AS c (name, type)
-     WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = TG_RELID AND a.attname = c.name
-                                                    AND a.atttypid = c.type AND NOT a.attisdropped);
+    changed := (@changed_columns@);
     IF changed IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = format('columns of %s have no longer the types that they were made with: %s',
