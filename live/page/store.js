@@ -129,13 +129,16 @@ function withMark(state, mark) {
   return { ...state, signals: { ...state.signals, [id]: { ...known, ...marksOf(known, mark) } } };
 }
 
-/** The leader's state, with the marks made here that it may not have received. */
+/** The leader's state, with the signals and the marks made here that it may not have received. */
 function adopted(theirs, ours) {
-  return Object.entries(ours.unsaved).reduce(
-    (state, [signal_id, marks]) => unsaved(state, { signal_id, isOlder: true, ...marks }),
+  const received = [
+    ...Object.values(theirs.signals).map((signal) => ({ type: 'signal', signal })),
     // One of a tab that runs an earlier version of the page lacks what came later.
-    { ...theirs, outcomes: theirs.outcomes ?? {}, prices: theirs.prices ?? {} },
-  );
+    ...Object.values(theirs.outcomes ?? {}).map((outcome) => ({ type: 'outcome', outcome })),
+  ].reduce(reduce, ours);
+  const waiting = { ...theirs.unsaved };
+  for (const [id, marks] of Object.entries(received.unsaved)) waiting[id] = { ...waiting[id], ...marks };
+  return { ...theirs, signals: received.signals, outcomes: received.outcomes, prices: theirs.prices ?? {}, unsaved: waiting };
 }
 
 /** Marks that either of the two has, with the time of the first. */

@@ -32,6 +32,11 @@ export class Subscriber {
   #sound;
   #on;
   #isOver = false;
+  /**
+   * Whether this tab has all signals up to its resume point. One that follows and has not had the
+   * leader's state since it began or was frozen may lack some.
+   */
+  #isComplete = false;
   /** False until enter() has waited; nothing is shown before. */
   #isShown = false;
   #becameLive = () => {};
@@ -68,7 +73,7 @@ export class Subscriber {
       opened: (stream) => this.#presence.opened(stream),
     });
     this.#tabs = new Tabs(session.userId, {
-      lead: () => this.#stream.start(),
+      lead: () => this.#lead(),
       follow: () => {
         this.#stream.stop();
         this.#presence.stop();
@@ -162,6 +167,7 @@ export class Subscriber {
   /** The page ends, or the browser freezes it, as it does with pages that were hidden for long. */
   freeze() {
     this.#cache.flush();
+    this.#isComplete = false;
     this.#tabs.pause();
   }
 
@@ -194,16 +200,30 @@ export class Subscriber {
     else if (this.#state.connection.phase === 'waiting') this.#tabs.send({ type: 'retry' });
   }
 
+  #lead() {
+    this.#isComplete = true;
+    // What the last leader passed on may have reached this tab alone, and does not come again.
+    this.#tabs.send({ type: 'state', state: this.#state });
+    this.#stream.start();
+  }
+
   #receive(message) {
-    if (message.type === 'state') this.#apply([message], false);
+    if (message.type === 'state') this.#follow(message);
     else if (message.type === 'retry') this.retry();
     else if (message.type === 'hidden') this.#presence.beside(false);
-    else this.#apply(message.actions, this.#tabs.leads);
+    else this.#apply(message.actions.filter(({ type }) => type !== 'watermark' || this.#isComplete), this.#tabs.leads);
+  }
+
+  /** A leader goes on from its own resume point: the state of one that ended may come late. */
+  #follow(message) {
+    if (this.#tabs.leads) return;
+    this.#isComplete = true;
+    this.#apply([message], false);
   }
 
   #apply(actions, share) {
     // Something may still arrive after the sign-out.
-    if (this.#isOver) return;
+    if (this.#isOver || actions.length === 0) return;
     const before = this.#state;
     this.#state = actions.reduce(reduce, before);
     if (this.#state === before) return;

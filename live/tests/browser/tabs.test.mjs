@@ -41,6 +41,37 @@ test('when the leading tab is closed another takes over, and nothing is missed',
   await someone.leave();
 });
 
+test('what the last leading tab passed on to some of the others alone, the next one passes on', async () => {
+  const someone = await stage.subscriber();
+  const pages = [await someone.open(), await someone.openAnother()];
+  await live(pages[1]);
+  const deaf = await someone.context.newPage();
+  await deaf.addInitScript(() => {
+    const add = BroadcastChannel.prototype.addEventListener;
+    Object.defineProperty(BroadcastChannel.prototype, 'onmessage', {
+      set(take) { add.call(this, 'message', (event) => { if (!globalThis.isDeaf) take(event); }); },
+    });
+  });
+  await deaf.goto(stage.gateway.url);
+  await live(deaf);
+  await deaf.evaluate(() => { globalThis.isDeaf = true; });
+  const ids = await someone.receive({});
+  await shows(pages[1], ids);
+  const resumePoint = () => pages[0].evaluate((key) => JSON.parse(localStorage.getItem(key)).watermark, `signal_hub.state.1.${someone.userId}`);
+  // A resume point is sure only behind a further transaction.
+  const first = await resumePoint();
+  await eventually('a resume point behind the signal', async () => {
+    await stage.sql('SELECT pg_current_xact_id()');
+    return Number((await resumePoint()).split('-')[1]) > Number(first.split('-')[1]) + 3;
+  });
+  await deaf.evaluate(() => { globalThis.isDeaf = false; });
+  assert.deepEqual(await deaf.evaluate(() => document.querySelectorAll('#list > li').length), 0);
+  await pages[0].close();
+  ids.push(...await someone.receive({}));
+  for (const page of [pages[1], deaf]) await shows(page, ids);
+  await someone.leave();
+});
+
 test('when the leading tab crashes another takes over', async () => {
   const someone = await stage.subscriber();
   const [leader, other] = [await someone.open(), await someone.openAnother()];

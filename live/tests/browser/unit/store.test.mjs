@@ -85,13 +85,17 @@ test('the outcomes of signals that are not kept are not kept either', () => {
   assert.equal(Object.keys(state.outcomes).length, Object.keys(state.signals).length);
 });
 
-test('the state of the leading tab replaces this one, but marks made here stay to be sent', () => {
-  const ours = after(received(signal(1)), { type: 'marked', signal_id: 1, viewed: true });
+test("the leading tab's state is taken over, and nothing received or marked here is lost by that", () => {
+  const ours = after(received(signal(1)), received(signal(3)), outcome(3), { type: 'marked', signal_id: 1, viewed: true });
   const theirs = after(received(signal(1)), received(signal(2)), { type: 'watermark', watermark: 'w' });
   const state = reduce(ours, { type: 'state', state: theirs });
-  assert.deepEqual(newestFirst(state), ['2', '1']);
+  assert.deepEqual(newestFirst(state), ['3', '2', '1']);
+  assert.deepEqual(Object.keys(state.outcomes), ['3']);
   assert.equal(state.watermark, 'w');
   assert.deepEqual(state.unsaved, { 1: { viewed: true } });
+  assert.ok(state.signals[1].viewed);
+  const saved = reduce(theirs, { type: 'mark', mark: { signal_id: 1, viewed: true, viewed_at: signal(1).created_at } });
+  assert.deepEqual(reduce(state, { type: 'state', state: saved }).unsaved, {}, 'the leader has saved them');
 });
 
 test('a long catch-up keeps the newest and is quick', () => {
