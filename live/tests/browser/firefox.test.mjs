@@ -1,7 +1,7 @@
 // The page in Firefox, driven by WebDriver BiDi: that it works there at all. Chromium has the other tests.
 
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import puppeteer from 'puppeteer-core';
 import { stage } from './stage/shared.mjs';
 import { eventually } from './stage/wait.mjs';
@@ -19,13 +19,12 @@ const phase = (page) => page.evaluate(() => document.getElementById('connection'
 const live = (page) => eventually('live', async () => (await phase(page)) === 'live');
 const leads = (page) => page.evaluate(() => globalThis.signalHub.connection.leads);
 
-let firefox;
-after(() => firefox?.close());
-
 test('in Firefox somebody signs in, has signals live in two tabs, also when the leading one closes, and after a reload', {
   skip: executablePath ? false : 'firefox is not installed', timeout: 2 * BEGUN,
-}, async () => {
-  firefox = await puppeteer.launch({ browser: 'firefox', executablePath, headless: true, timeout: BEGUN });
+}, async (t) => {
+  const firefox = await puppeteer.launch({ browser: 'firefox', executablePath, headless: true, timeout: BEGUN });
+  // Its connections would be counted by the tests after this one.
+  t.after(() => firefox.close());
   const someone = await stage.subscriber();
   const problems = [];
   const open = async () => {

@@ -22,11 +22,21 @@ test('a card that was in view for a second is viewed, one below the window is no
   const someone = await stage.subscriber({ viewport: { width: 390, height: 500 } });
   const ids = await someone.receive(...Array.from({ length: 6 }, () => ({})));
   const [oldest, newest] = [ids[0], ids.at(-1)];
-  const page = await someone.open();
+  const page = await someone.open((opened) => opened.addInitScript(() => {
+    new MutationObserver((_, observer) => {
+      if (document.querySelector('#list > li') === null) return;
+      globalThis.shownAt = performance.now();
+      observer.disconnect();
+    }).observe(document, { childList: true, subtree: true });
+  }));
   await shows(page, ids);
-  assert.equal(await someone.row(newest, 'viewed'), 'f', 'not before a second has passed');
   assert.match(await page.title(), /^\([56]\) Signals$/);
   await eventually('viewed', async () => (await someone.row(newest, MARKS)) === 't|f|t|f');
+  const after = await page.evaluate((id) => {
+    const requests = performance.getEntriesByType('resource');
+    return requests.find(({ name }) => name.endsWith(`/api/signals/${id}`)).startTime - globalThis.shownAt;
+  }, newest);
+  assert.ok(after > 990, `viewed after ${after} ms, not before a second has passed`);
   await eventually('no longer new', () => card(page, newest).getByText('new', { exact: true }).isHidden());
   await stays('not viewed', async () => (await someone.row(oldest, 'viewed')) === 'f', 1_500);
   assert.ok(await card(page, oldest).getByText('new', { exact: true }).isVisible());

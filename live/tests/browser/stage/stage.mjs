@@ -5,6 +5,7 @@ import { chromium } from 'playwright-core';
 import { Cluster } from './cluster.mjs';
 import { Gateway } from './gateway.mjs';
 import { Service } from './programs.mjs';
+import { Tab } from './tab.mjs';
 import { eventually, SOON } from './wait.mjs';
 
 const quoted = (value) => `'${String(value).replaceAll("'", "''")}'`;
@@ -62,7 +63,7 @@ export class Stage {
 
   /** After each test, even a failed one: closes all profiles, and lets the network work again. */
   async tidy() {
-    await Promise.all(this.browser.contexts().map((context) => context.close()));
+    await Promise.all([Tab.closeAll(), ...this.browser.contexts().map((context) => context.close())]);
     this.gateway.reset();
   }
 

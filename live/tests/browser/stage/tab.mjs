@@ -3,6 +3,8 @@
 import { eventually } from './wait.mjs';
 
 export class Tab {
+  /** The first tabs of profiles that are open. */
+  static #open = new Set();
   #browser;
   #profile;
   #session;
@@ -16,8 +18,14 @@ export class Tab {
     const { browserContextId } = await session.send('Target.createBrowserContext');
     await session.send('Browser.grantPermissions', { permissions, browserContextId });
     const tab = new Tab(session, browserContextId);
+    Tab.#open.add(tab);
     await tab.#create(url);
     return tab;
+  }
+
+  /** Closes the profiles that a test which failed left open. */
+  static async closeAll() {
+    await Promise.all([...Tab.#open].map((tab) => tab.close()));
   }
 
   constructor(browser, profile) {
@@ -72,6 +80,7 @@ export class Tab {
 
   /** Closes the profile with all its tabs. */
   async close() {
+    Tab.#open.delete(this);
     await this.#browser.send('Target.disposeBrowserContext', { browserContextId: this.#profile });
     await this.#browser.detach();
   }
