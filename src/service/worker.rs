@@ -74,7 +74,7 @@ impl Worker {
             slots::record_heartbeat(Stage::Waiting);
             self.take_up_settings();
             let requests = this_slot().requests;
-            match find_extension() {
+            let wait = match find_extension() {
                 Ok(Found::DatabaseIsWanted) => return leave_as(Phase::Parked),
                 Ok(Found::NotInstalled) => {
                     if self.retire(requests) {
@@ -84,7 +84,7 @@ impl Worker {
                     continue;
                 }
                 // Signals are made where the nodes are coordinated, as signal_health says.
-                Ok(Found::Installed(found)) if found.is_node() => {}
+                Ok(Found::Installed(found)) if found.is_node() => HEARTBEAT,
                 Ok(Found::Installed(found)) if found.is_of_this_release() => {
                     if self
                         .installation
@@ -99,14 +99,18 @@ impl Worker {
                             ..Self::new()
                         };
                     }
-                    self.do_what_is_due();
+                    self.do_what_is_due()
                 }
                 // signal_health says what to do; work goes on once it is done.
-                Ok(Found::Installed(_)) => {}
-                Err(failure) => report(Work::Preparing, &failure),
-            }
+                Ok(Found::Installed(_)) => HEARTBEAT,
+                Err(failure) => {
+                    report(Work::Preparing, &failure);
+                    HEARTBEAT
+                }
+            };
             slots::record_heartbeat(Stage::Waiting);
-            idle(self.time_to_next());
+            self.publish_next_run();
+            idle(wait);
         }
     }
 
@@ -129,14 +133,18 @@ impl Worker {
         }
     }
 
-    fn do_what_is_due(&mut self) {
+    /// Returns how long to wait before looking again.
+    fn do_what_is_due(&mut self) -> Duration {
         if self.schedule.is_none() {
             match wait_before_first_run() {
-                Ok(None) => return,
+                Ok(None) => return HEARTBEAT,
                 Ok(Some(wait)) => {
                     self.schedule = Some(Schedule::new(settings::interval(), Instant::now() + wait))
                 }
-                Err(failure) => return report(Work::Preparing, &failure),
+                Err(failure) => {
+                    report(Work::Preparing, &failure);
+                    return HEARTBEAT;
+                }
             }
         }
         recovered(Work::Preparing);
@@ -161,6 +169,7 @@ impl Worker {
         }
         self.purge.run_if_due();
         self.adopted.run_if_due();
+        self.time_to_next()
     }
 
     fn record_failed_calls(&mut self) {
@@ -250,21 +259,28 @@ impl Worker {
         }
     }
 
-    /// Until the next thing to do; publishes when the next run is.
-    fn time_to_next(&self) -> Duration {
-        let to_beat = self
-            .schedule
-            .as_ref()
-            .map(|s| s.next().saturating_duration_since(Instant::now()));
-        let next_run = to_beat.map_or(0, |wait| slots::now() + wait.as_micros() as slots::Micros);
+    fn publish_next_run(&self) {
+        let next_run = self
+            .time_to_beat()
+            .map_or(0, |wait| slots::now() + wait.as_micros() as slots::Micros);
         update_slot(|slot| slot.next_run = next_run);
+    }
+
+    /// Until the next thing to do, where there is something that this worker may do.
+    fn time_to_next(&self) -> Duration {
         let resume = self
             .resume_at
             .map(|at| at.saturating_duration_since(Instant::now()));
-        [to_beat, resume]
+        [self.time_to_beat(), resume]
             .into_iter()
             .flatten()
             .fold(HEARTBEAT, Duration::min)
+    }
+
+    /// Until the next run; `None` before it is known.
+    fn time_to_beat(&self) -> Option<Duration> {
+        let schedule = self.schedule.as_ref()?;
+        Some(schedule.next().saturating_duration_since(Instant::now()))
     }
 
     /// Leaves the slot, unless a worker was asked for since `requests` was read.

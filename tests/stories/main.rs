@@ -21,6 +21,7 @@ mod fan_out;
 mod first_look;
 mod forecasts;
 mod health;
+mod idle_worker;
 mod instruments;
 mod late_joiners;
 mod metrics;
