@@ -14,7 +14,7 @@ fn fetch(name: &str, status: &str, headers: &str, body: &str) -> Result<Tickers,
 }
 
 /// Status, code and wait of an exchange that says stop.
-fn stop(
+pub fn stop(
     name: &str,
     status: &str,
     headers: &str,
@@ -31,7 +31,7 @@ fn stop(
     }
 }
 
-fn seconds(count: u64) -> Option<Duration> {
+pub fn seconds(count: u64) -> Option<Duration> {
     Some(Duration::from_secs(count))
 }
 

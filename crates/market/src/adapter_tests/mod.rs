@@ -1,5 +1,6 @@
 //! All exchanges: their tickers, candles, instruments and errors.
 
+mod bans;
 mod candles;
 mod errors;
 mod instruments;

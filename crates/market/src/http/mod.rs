@@ -254,7 +254,8 @@ const EPOCH_MILLIS: u64 = 1_000_000_000_000;
 /// past asks for no wait.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let now = date(headers, DATE).unwrap_or_else(SystemTime::now);
-    let since_epoch = match number(headers, RETRY_AFTER) {
+    let seconds = number(headers, RETRY_AFTER).or_else(|| begun_seconds(headers));
+    let since_epoch = match seconds {
         Some(millis @ EPOCH_MILLIS..) => Duration::from_millis(millis),
         Some(seconds @ EPOCH_SECONDS..) => Duration::from_secs(seconds),
         Some(seconds) => return Some(Duration::from_secs(seconds)),
@@ -265,6 +266,13 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     };
     let now = now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     Some(since_epoch.saturating_sub(now))
+}
+
+/// Retry-After in seconds with a fraction, which the standard does not know: whole ones, rounded up.
+fn begun_seconds(headers: &HeaderMap) -> Option<u64> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    let seconds = crate::decimal::parse(text.trim()).ok()?;
+    u64::try_from(seconds.ceil().normalize().mantissa()).ok()
 }
 
 fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {

@@ -1,10 +1,14 @@
 //! How exchanges say that something is wrong, and above all that they want to be left alone.
 
+use super::bans::{banned_for, wait_in_words};
 use super::json;
+use crate::MarketError;
 use crate::error::excerpt;
 use crate::http::Reply;
-use crate::{MarketError, UnixMillis};
 use std::time::Duration;
+
+/// Stands for the code of a ban that has none.
+const BAN: &str = "ban";
 
 /// An exchange's own error object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +54,7 @@ impl Errors {
 
     /// An error that the body of a reply is, with what the reply asks to wait.
     pub fn with_wait(&self, error: MarketError, reply: &Reply) -> MarketError {
+        let is_banned = || banned_for(&reply.body, reply.time()).is_some();
         match error {
             MarketError::LeftAlone {
                 status,
@@ -62,7 +67,19 @@ impl Errors {
                 retry_after: self.wait(reply, status),
                 body,
             },
+            // A ban under a code, or in a page, that does not say so.
+            MarketError::Rejected { code, .. } if is_banned() => self.banned(reply, code),
+            MarketError::NotJson { .. } if is_banned() => self.banned(reply, BAN.to_owned()),
             other => other,
+        }
+    }
+
+    fn banned(&self, reply: &Reply, code: String) -> MarketError {
+        MarketError::LeftAlone {
+            status: 418,
+            code: Some(code),
+            retry_after: self.wait(reply, 418),
+            body: excerpt(&reply.body),
         }
     }
 
@@ -77,21 +94,20 @@ impl Errors {
             body: body(),
         };
         let is_banned = || banned_for(&reply.body, reply.time()).is_some();
-        let other = |status| match is_banned() {
-            true => stop(status, None),
-            false => MarketError::HttpStatus {
-                status,
-                body: body(),
-            },
+        let other = |status| MarketError::HttpStatus {
+            status,
+            body: body(),
         };
         match (reply.status, refusal) {
             (status @ (403 | 418 | 429 | 451), _) => stop(status, None),
             (status @ 503, _) if reply.retry_after.is_some() => stop(status, None),
             (status, Some(refusal)) => match (self.stops)(&refusal) {
                 Some(status) => stop(status, Some(refusal.code)),
+                None if is_banned() => stop(status, Some(refusal.code)),
                 None if status < 500 => rejected(refusal),
                 None => other(status),
             },
+            (status, None) if is_banned() => stop(status, None),
             (status, None) => other(status),
         }
     }
@@ -133,7 +149,7 @@ impl Errors {
         reply
             .retry_after
             .or_else(by_header)
-            .or_else(|| banned_for(&reply.body, reply.time()))
+            .or_else(|| wait_in_words(&reply.body, reply.time()))
     }
 }
 
@@ -142,25 +158,6 @@ fn rejected(refusal: Refusal) -> MarketError {
         code: refusal.code,
         message: refusal.message,
     }
-}
-
-/// How long a ban lasts that a body tells in words: `banned until 1795650000000`, in milliseconds or
-/// seconds. `None` of a time that is over, which by a clock that is right nobody would state.
-fn banned_for(body: &[u8], now: UnixMillis) -> Option<Duration> {
-    const WORDS: &str = "banned until";
-    /// In milliseconds a time in 1973, in seconds one after the year 5000.
-    const LEAST_MILLIS: UnixMillis = 100_000_000_000;
-    let text = String::from_utf8_lossy(body.get(..body.len().min(1024))?).to_ascii_lowercase();
-    let (_, after) = text.split_once(WORDS)?;
-    let number = after.trim_start_matches([' ', ':', '"']);
-    let digits = number.split(|c: char| !c.is_ascii_digit()).next()?;
-    let until: UnixMillis = digits.parse().ok()?;
-    let until = match until {
-        ..LEAST_MILLIS => until.checked_mul(1000)?,
-        _ => until,
-    };
-    let wait = until.checked_sub(now).filter(|wait| *wait > 0)?;
-    Some(Duration::from_millis(wait.unsigned_abs()))
 }
 
 /// Reads an object with a code and a message by these names.

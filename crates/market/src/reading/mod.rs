@@ -2,6 +2,7 @@
 //! itself, rows whose fields are named, numbers that follow from others, candles in lists of cells,
 //! and errors.
 
+mod bans;
 pub mod candles;
 pub mod errors;
 pub mod instruments;
