@@ -10,7 +10,7 @@
 
 use crate::reading::candles::{self, Cell, no_such_interval};
 use crate::reading::errors::{Errors, Reset};
-use crate::reading::instruments::{self, Listed, joined};
+use crate::reading::instruments::{self, Listed, joined, text};
 use crate::reading::json;
 use crate::reading::list::{self, Envelope};
 use crate::reading::row::Field;
@@ -166,22 +166,24 @@ struct Row {
     symbol: String,
     base_coin: String,
     quote_coin: String,
-    status: String,
+    #[serde(default, deserialize_with = "text")]
+    status: Option<String>,
     price_filter: Option<PriceFilter>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PriceFilter {
-    tick_size: String,
+    #[serde(default, deserialize_with = "text")]
+    tick_size: Option<String>,
 }
 
 impl Listed for Row {
     fn instrument(self) -> Instrument {
-        let tick = self.price_filter.map(|filter| filter.tick_size);
-        let status = match self.status.as_str() {
-            "Trading" => Status::Trading,
-            "Closed" | "Delivering" => Status::Delisted,
+        let tick = self.price_filter.and_then(|filter| filter.tick_size);
+        let status = match self.status.as_deref() {
+            Some("Trading") => Status::Trading,
+            Some("Closed" | "Delivering") => Status::Delisted,
             _ => Status::Halted,
         };
         joined(

@@ -11,7 +11,7 @@
 use crate::error::sanitized;
 use crate::reading::candles::{self, Cell, no_such_interval};
 use crate::reading::errors::{Errors, Refusal};
-use crate::reading::instruments::{self, Listed, bare_list, joined};
+use crate::reading::instruments::{self, Listed, bare_list, joined, text};
 use crate::reading::json;
 use crate::reading::list::{self, Collector};
 use crate::reading::row::{Field, Names, Row};
@@ -196,19 +196,24 @@ struct Product {
     id: String,
     base_currency: String,
     quote_currency: String,
+    #[serde(default, deserialize_with = "text")]
     quote_increment: Option<String>,
-    status: String,
-    #[serde(default)]
-    trading_disabled: bool,
-    #[serde(default)]
-    cancel_only: bool,
+    #[serde(default, deserialize_with = "text")]
+    status: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    trading_disabled: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    cancel_only: Option<String>,
 }
 
 impl Listed for Product {
     fn instrument(self) -> Instrument {
-        let status = match self.status.as_str() {
-            "online" if !self.trading_disabled && !self.cancel_only => Status::Trading,
-            "delisted" => Status::Delisted,
+        let is_restricted = [&self.trading_disabled, &self.cancel_only]
+            .iter()
+            .any(|said| said.as_deref() == Some("true"));
+        let status = match self.status.as_deref() {
+            Some("online") if !is_restricted => Status::Trading,
+            Some("delisted") => Status::Delisted,
             _ => Status::Halted,
         };
         let tick = self.quote_increment.as_deref();

@@ -11,7 +11,7 @@
 
 use crate::reading::candles::{self, Cell, no_such_interval};
 use crate::reading::errors::{self, Errors, Reset};
-use crate::reading::instruments::{self, Listed, bare_list, joined, tick_of_places};
+use crate::reading::instruments::{self, Listed, bare_list, joined, places, text, tick_of_places};
 use crate::reading::list;
 use crate::reading::row::Field;
 use crate::reading::shown::Relative;
@@ -150,14 +150,16 @@ struct Row {
     base: String,
     quote: String,
     /// Places of its prices.
+    #[serde(default, deserialize_with = "places")]
     precision: Option<u32>,
-    trade_status: String,
+    #[serde(default, deserialize_with = "text")]
+    trade_status: Option<String>,
 }
 
 impl Listed for Row {
     fn instrument(self) -> Instrument {
-        let status = match self.trade_status.as_str() {
-            "tradable" => Status::Trading,
+        let status = match self.trade_status.as_deref() {
+            Some("tradable") => Status::Trading,
             _ => Status::Halted,
         };
         Instrument {

@@ -11,7 +11,7 @@
 
 use crate::reading::candles::{self, Cell, no_such_interval};
 use crate::reading::errors::{Errors, Reset};
-use crate::reading::instruments::{self, Listed, joined};
+use crate::reading::instruments::{self, Listed, joined, text};
 use crate::reading::json;
 use crate::reading::list::{self, Envelope};
 use crate::reading::row::Field;
@@ -158,15 +158,17 @@ struct Row {
     symbol: String,
     base_currency: String,
     quote_currency: String,
+    #[serde(default, deserialize_with = "text")]
     price_increment: Option<String>,
-    enable_trading: bool,
+    #[serde(default, deserialize_with = "text")]
+    enable_trading: Option<String>,
 }
 
 impl Listed for Row {
     fn instrument(self) -> Instrument {
-        let status = match self.enable_trading {
-            true => Status::Trading,
-            false => Status::Halted,
+        let status = match self.enable_trading.as_deref() {
+            Some("true") => Status::Trading,
+            _ => Status::Halted,
         };
         let tick = self.price_increment.as_deref();
         joined(

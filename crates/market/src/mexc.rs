@@ -8,7 +8,7 @@
 
 use crate::reading::candles::{self, Cell, no_such_interval};
 use crate::reading::errors::{self, Errors};
-use crate::reading::instruments::{self, Listed, bare_list, joined, tick_of_places};
+use crate::reading::instruments::{self, Listed, bare_list, joined, places, text, tick_of_places};
 use crate::reading::json;
 use crate::reading::list;
 use crate::reading::row::Field;
@@ -161,18 +161,20 @@ impl Exchange for Mexc {
 struct Row {
     symbol: String,
     /// `1`, and `ENABLED` in older versions, of a pair that trades.
-    status: String,
+    #[serde(default, deserialize_with = "text")]
+    status: Option<String>,
     base_asset: String,
     quote_asset: String,
     /// Places of its prices.
+    #[serde(default, deserialize_with = "places")]
     quote_precision: Option<u32>,
 }
 
 impl Listed for Row {
     fn instrument(self) -> Instrument {
-        let status = match self.status.as_str() {
-            "1" | "ENABLED" | "TRADING" => Status::Trading,
-            "3" => Status::Delisted,
+        let status = match self.status.as_deref() {
+            Some("1" | "ENABLED" | "TRADING") => Status::Trading,
+            Some("3") => Status::Delisted,
             _ => Status::Halted,
         };
         Instrument {

@@ -10,7 +10,7 @@
 
 use crate::reading::candles::{self, Cell, no_such_interval};
 use crate::reading::errors::Errors;
-use crate::reading::instruments::{self, Listed, joined};
+use crate::reading::instruments::{self, Listed, joined, text};
 use crate::reading::list::{self, Envelope};
 use crate::reading::row::Field;
 use crate::reading::shown::Relative;
@@ -159,15 +159,17 @@ struct Row {
     inst_id: String,
     base_ccy: String,
     quote_ccy: String,
+    #[serde(default, deserialize_with = "text")]
     tick_sz: Option<String>,
-    state: String,
+    #[serde(default, deserialize_with = "text")]
+    state: Option<String>,
 }
 
 impl Listed for Row {
     fn instrument(self) -> Instrument {
-        let status = match self.state.as_str() {
-            "live" => Status::Trading,
-            "expired" => Status::Delisted,
+        let status = match self.state.as_deref() {
+            Some("live") => Status::Trading,
+            Some("expired") => Status::Delisted,
             _ => Status::Halted,
         };
         joined(

@@ -130,3 +130,89 @@ fn binance_is_asked_by_halves_until_the_unknown_symbol_is_alone() {
     assert!(found.iter().all(|i| i.status != Status::Delisted));
     assert!(found.iter().any(|i| i.symbol == "BTCUSDT"));
 }
+
+#[test]
+fn numbers_as_texts_and_texts_as_numbers_and_nulls_cost_no_instrument() {
+    for (name, body, expected) in [
+        (
+            "binance",
+            r#"{"symbols":[{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT",
+                "filters":[{"maxNumOrders":200},{"filterType":"PRICE_FILTER","tickSize":0.01}]},
+                {"symbol":"ETHUSDT","status":null,"baseAsset":"ETH","quoteAsset":"USDT","filters":null}]}"#,
+            ["0.01 TRADING", "- HALTED"],
+        ),
+        (
+            "bybit",
+            r#"{"retCode":0,"result":{"list":[{"symbol":"BTCUSDT","baseCoin":"BTC","quoteCoin":"USDT",
+                "status":"Trading","priceFilter":{"tickSize":0.01}},{"symbol":"ETHUSDT","baseCoin":"ETH",
+                "quoteCoin":"USDT","priceFilter":null}]}}"#,
+            ["0.01 TRADING", "- HALTED"],
+        ),
+        (
+            "okx",
+            r#"{"code":"0","data":[{"instId":"BTC-USDT","baseCcy":"BTC","quoteCcy":"USDT","tickSz":0.01,
+                "state":"live"},{"instId":"ETH-USDT","baseCcy":"ETH","quoteCcy":"USDT","tickSz":null}]}"#,
+            ["0.01 TRADING", "- HALTED"],
+        ),
+        (
+            "kucoin",
+            r#"{"code":"200000","data":[{"symbol":"BTC-USDT","baseCurrency":"BTC","quoteCurrency":"USDT",
+                "priceIncrement":1e-2,"enableTrading":"true"},{"symbol":"ETH-USDT","baseCurrency":"ETH",
+                "quoteCurrency":"USDT","enableTrading":null}]}"#,
+            ["0.01 TRADING", "- HALTED"],
+        ),
+        (
+            "gate",
+            r#"[{"id":"BTC_USDT","base":"BTC","quote":"USDT","precision":"2","trade_status":"tradable"},
+                {"id":"ETH_USDT","base":"ETH","quote":"USDT","precision":null}]"#,
+            ["0.01 TRADING", "- HALTED"],
+        ),
+        (
+            "coinbase",
+            r#"[{"id":"BTC-USDT","base_currency":"BTC","quote_currency":"USDT","quote_increment":0.01,
+                "status":"online","trading_disabled":null},{"id":"ETH-USDT","base_currency":"ETH",
+                "quote_currency":"USDT","status":"online","cancel_only":"true"}]"#,
+            ["0.01 TRADING", "- HALTED"],
+        ),
+        (
+            "mexc",
+            r#"{"symbols":[{"symbol":"BTCUSDT","status":1,"baseAsset":"BTC","quoteAsset":"USDT",
+                "quotePrecision":"2"},{"symbol":"ETHUSDT","baseAsset":"ETH","quoteAsset":"USDT",
+                "quotePrecision":-1}]}"#,
+            ["0.01 TRADING", "- HALTED"],
+        ),
+        (
+            "kraken",
+            r#"{"result":{"XBTUSDT":{"wsname":"XBT/USDT","tick_size":0.01,"status":"online"},
+                "ETHUSDT":{"wsname":"ETH/USDT","tick_size":null,"status":null}}}"#,
+            ["0.01 TRADING", "- HALTED"],
+        ),
+    ] {
+        let peer = Peer::answering(&[&answer("200 OK", "", body)]);
+        let asked = HashSet::from(["BTCUSDT", "ETHUSDT"]);
+        let found = of(name).instruments(&peer.endpoint, &asked).unwrap();
+        let found: Vec<String> = found.iter().map(line).collect();
+        let ends = |line: &String, end: &str| line.ends_with(&format!("/USDT {end}"));
+        assert!(
+            found.len() == 2
+                && found
+                    .iter()
+                    .zip(expected)
+                    .all(|(found, end)| ends(found, end)),
+            "{name}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn an_exchange_that_refuses_every_list_is_not_asked_for_ever() {
+    let refusal = answer("400 Bad Request", "", UNKNOWN_SYMBOL);
+    let peer = Peer::answering(&[refusal.as_str(); 40]);
+    let names: Vec<String> = (0..300).map(|i| format!("GONE{i}USDT")).collect();
+    let asked: HashSet<&str> = names.iter().map(String::as_str).collect();
+    assert_eq!(
+        of("binance").instruments(&peer.endpoint, &asked),
+        Ok(Vec::new())
+    );
+    assert_eq!(peer.request_lines().len(), 32);
+}

@@ -5,7 +5,7 @@
 use super::errors::{ERRORS, refuses_a_symbol};
 use super::requests::{MOST_NAMED, names};
 use crate::error::excerpt;
-use crate::reading::instruments::tick;
+use crate::reading::instruments::{text, tick};
 use crate::symbols::is_possible;
 use crate::{Client, Endpoint, Instrument, MarketError, Status};
 use serde::Deserialize;
@@ -14,8 +14,8 @@ use std::collections::{BTreeSet, HashSet};
 
 /// Gets instruments as [`Exchange::instruments`](crate::Exchange::instruments) says, by name: the
 /// list of all has many megabytes. A request costs the exchange a weight of 20. When it refuses
-/// one because of a symbol that it does not know and does not name, it is asked for halves, until
-/// that symbol is alone. `options` are further parameters of the query.
+/// one because of a symbol that it does not know and does not name, it is asked for halves, the
+/// larger ones first, until that symbol is alone or [`MOST_REQUESTS`] are made. `options` are further parameters of the query.
 pub(super) fn fetch(
     endpoint: &Endpoint,
     symbols: &HashSet<&str>,
@@ -27,8 +27,11 @@ pub(super) fn fetch(
     let mut waiting: Vec<&[&str]> = possible.chunks(MOST_NAMED).collect();
     let mut found = Vec::new();
     let mut requests_left = MOST_REQUESTS;
-    while let Some(asked) = waiting.pop().filter(|_| requests_left > 0) {
+    while requests_left > 0
+        && let Some(largest) = (0..waiting.len()).max_by_key(|at| waiting[*at].len())
+    {
         requests_left -= 1;
+        let asked = waiting.remove(largest);
         let path = format!(
             "/api/v3/exchangeInfo?symbols={}{options}",
             names(asked.iter().copied())
@@ -61,17 +64,19 @@ struct Info<'a> {
 #[serde(rename_all = "camelCase")]
 struct Symbol {
     symbol: String,
-    status: String,
+    #[serde(default, deserialize_with = "text")]
+    status: Option<String>,
     base_asset: String,
     quote_asset: String,
-    #[serde(default)]
-    filters: Vec<Filter>,
+    filters: Option<Vec<Filter>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Filter {
-    filter_type: String,
+    #[serde(default, deserialize_with = "text")]
+    filter_type: Option<String>,
+    #[serde(default, deserialize_with = "text")]
     tick_size: Option<String>,
 }
 
@@ -95,7 +100,8 @@ impl Symbol {
         let filter = self
             .filters
             .into_iter()
-            .find(|f| f.filter_type == "PRICE_FILTER");
+            .flatten()
+            .find(|f| f.filter_type.as_deref() == Some("PRICE_FILTER"));
         // Zero switches the filter off.
         let tick_size = filter.and_then(|filter| tick(&filter.tick_size?));
         Instrument {
@@ -104,8 +110,8 @@ impl Symbol {
             base: self.base_asset,
             quote: self.quote_asset,
             tick_size,
-            status: match self.status.as_str() {
-                "TRADING" => Status::Trading,
+            status: match self.status.as_deref() {
+                Some("TRADING") => Status::Trading,
                 // HALT, and BREAK, which stands for a pause as for an end.
                 _ => Status::Halted,
             },

@@ -15,7 +15,7 @@ mod today;
 use crate::error::sanitized;
 use crate::reading::candles::{self, Cell, no_such_interval};
 use crate::reading::errors::{Errors, Refusal};
-use crate::reading::instruments::tick;
+use crate::reading::instruments::{text, tick};
 use crate::reading::{json, list};
 use crate::symbols::is_possible;
 use crate::{
@@ -334,9 +334,10 @@ fn row(
 struct Pair {
     /// Base and quote with a slash between them.
     wsname: String,
+    #[serde(default, deserialize_with = "text")]
     tick_size: Option<String>,
-    #[serde(default)]
-    status: String,
+    #[serde(default, deserialize_with = "text")]
+    status: Option<String>,
 }
 
 /// Those of `asked` in a reply; a row that cannot be read is left out.
@@ -359,9 +360,9 @@ fn instruments_in(body: &[u8], asked: &HashSet<&str>) -> Result<Vec<Instrument>,
                 base: base.to_owned(),
                 quote: quote.to_owned(),
                 tick_size: pair.tick_size.as_deref().and_then(tick),
-                status: match pair.status.as_str() {
-                    "online" => Status::Trading,
-                    "delisted" => Status::Delisted,
+                status: match pair.status.as_deref() {
+                    Some("online") => Status::Trading,
+                    Some("delisted") => Status::Delisted,
                     _ => Status::Halted,
                 },
             });

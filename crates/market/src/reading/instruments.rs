@@ -5,7 +5,8 @@ use super::list::no_list;
 use super::{json, list};
 use crate::{Client, Endpoint, Instrument, MarketError, Status, decimal, symbols};
 use rust_decimal::Decimal;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use std::collections::HashSet;
 
 /// Gets those of `asked` in the list at `path`, which `list` takes out of what is around it. Without
@@ -42,6 +43,28 @@ pub fn read<R: Listed>(list: &str, asked: &HashSet<&str>) -> Result<Vec<Instrume
     })
     .map_err(|_| no_list(list))?;
     Ok(found)
+}
+
+/// Reads a text that may also be written as a number or a truth value; `None` of anything else, for
+/// then nothing is said.
+///
+/// # Errors
+/// None but those of the grammar.
+pub fn text<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(reader)? {
+        Value::String(text) => Some(text),
+        value @ (Value::Number(_) | Value::Bool(_)) => Some(value.to_string()),
+        _ => None,
+    })
+}
+
+/// The same of a number of decimal places.
+///
+/// # Errors
+/// None but those of the grammar.
+pub fn places<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<u32>, D::Error> {
+    let places = text(reader)?;
+    Ok(places.and_then(|places| decimal::whole(&places)?.try_into().ok()))
 }
 
 /// An instrument whose own symbol has something between base and quote.
