@@ -8,7 +8,7 @@ use std::time::Duration;
 /// [`NOW`], less a second.
 const DATE: &str = "Date: Mon, 27 Jul 2026 08:59:59 GMT\r\n";
 
-fn fetch(name: &str, status: &str, headers: &str, body: &str) -> Result<Tickers, MarketError> {
+pub fn fetch(name: &str, status: &str, headers: &str, body: &str) -> Result<Tickers, MarketError> {
     let peer = Peer::answering(&[&answer(status, &format!("{DATE}{headers}"), body)]);
     of(name).tickers(&peer.endpoint, &[asked("BTCUSDT", LastLook::Listed)])
 }

@@ -22,7 +22,7 @@ pub const ERRORS: Errors = Errors {
         (code <= 0).then_some(refusal)
     },
     stops: |refusal| match refusal.code.as_str() {
-        TOO_MANY_REQUESTS if refusal.message.contains("banned") => Some(418),
+        TOO_MANY_REQUESTS if refusal.message.to_ascii_lowercase().contains("banned") => Some(418),
         TOO_MANY_REQUESTS => Some(429),
         _ => None,
     },

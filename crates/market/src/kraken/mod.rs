@@ -66,30 +66,46 @@ const MOST_CANDLES: usize = 720;
 /// in the long run.
 const MOST_HISTORIES: usize = 10;
 
-/// The error in a reply; a warning, which begins with W, is none.
+/// The error in a reply, of several the one that says stop; a warning, which begins with W, is none.
 fn refusal(text: &str) -> Option<Refusal> {
     let [errors] = json::members(text, ["error"]).ok()?;
-    let mut code = None;
+    let mut found: Option<Refusal> = None;
     json::each_element(errors?.get(), |error| {
         let error = json::beginning(error).filter(|error| error.starts_with('E'));
-        code = code.take().or(error);
+        let Some(message) = error else {
+            return;
+        };
+        let refusal = Refusal {
+            code: sanitized(&message),
+            message,
+        };
+        if found.is_none() || ERRORS.stop(&refusal).is_some() {
+            found = Some(refusal);
+        }
     })
     .ok()?;
-    code.map(|code| Refusal {
-        code: sanitized(&code),
-        message: code,
-    })
+    found
 }
 
-/// The result in a reply: in 2022 errors came together with a part of it.
+/// The result in a reply: in 2022 errors came together with a part of it. Nothing of it counts when
+/// these say that requests are too many.
 fn result_of(body: &[u8]) -> Result<&str, MarketError> {
     let text = list::text(body)?;
-    match json::members(text, ["result"]) {
-        Ok([Some(result)]) if result.get().starts_with('{') => Ok(result.get()),
-        _ => match refusal(text) {
-            Some(refusal) => Err(ERRORS.error(refusal)),
-            None => Err(list::no_list(text)),
-        },
+    let refusal = refusal(text);
+    let result = match json::members(text, ["result"]) {
+        Ok([Some(result)]) if result.get().starts_with('{') => Some(result.get()),
+        _ => None,
+    };
+    let is_empty = |result: &str| result[1..].trim_start().starts_with('}');
+    match (result, refusal) {
+        (Some(result), None) => Ok(result),
+        (Some(result), Some(refusal))
+            if !is_empty(result) && !matches!(ERRORS.stop(&refusal), Some(403 | 429)) =>
+        {
+            Ok(result)
+        }
+        (_, Some(refusal)) => Err(ERRORS.error(refusal)),
+        (None, None) => Err(list::no_list(text)),
     }
 }
 

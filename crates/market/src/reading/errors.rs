@@ -10,6 +10,17 @@ use std::time::Duration;
 /// Stands for the code of a ban that has none.
 const BAN: &str = "ban";
 
+/// How exchanges say that requests are too many.
+const TOO_MANY: [&str; 7] = [
+    "too many requests",
+    "too many visits",
+    "too much request weight",
+    "too frequent",
+    "rate limit",
+    "request limit",
+    "requests limit",
+];
+
 /// An exchange's own error object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -101,7 +112,7 @@ impl Errors {
         match (reply.status, refusal) {
             (status @ (403 | 418 | 429 | 451), _) => stop(status, None),
             (status @ 503, _) if reply.retry_after.is_some() => stop(status, None),
-            (status, Some(refusal)) => match (self.stops)(&refusal) {
+            (status, Some(refusal)) => match self.stop(&refusal) {
                 Some(status) => stop(status, Some(refusal.code)),
                 None if is_banned() => stop(status, Some(refusal.code)),
                 None if status < 500 => rejected(refusal),
@@ -117,9 +128,22 @@ impl Errors {
         (self.read)(std::str::from_utf8(body).ok()?)
     }
 
+    /// The status that an error object amounts to which says stop: by its code, or by words that
+    /// mean nothing else, as codes come and go.
+    pub fn stop(&self, refusal: &Refusal) -> Option<u16> {
+        let words = refusal.message.to_ascii_lowercase();
+        let by_words = || {
+            let is_said = |what: &&str| words.contains(what);
+            let is_busy = TOO_MANY.iter().any(|what| is_said(&what));
+            let is_elsewhere = || is_said(&"restricted location").then_some(451);
+            is_busy.then_some(429).or_else(is_elsewhere)
+        };
+        (self.stops)(refusal).or_else(by_words)
+    }
+
     /// The error that an error object in a reply whose status is a success is.
     pub fn error(&self, refusal: Refusal) -> MarketError {
-        match (self.stops)(&refusal) {
+        match self.stop(&refusal) {
             Some(status) => MarketError::LeftAlone {
                 status,
                 retry_after: None,
