@@ -24,6 +24,9 @@ DECLARE
     owner oid;
     outcomes_owner oid;
     existing pg_publication;
+    -- From 16 on a membership may be one that confers nothing.
+    as_owner text := CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER'
+                          ELSE 'USAGE, SET, MEMBER WITH ADMIN OPTION' END;
     done text[] := ARRAY[]::text[];
 BEGIN
     IF publication IS NULL THEN
@@ -60,7 +63,7 @@ BEGIN
         EXECUTE format('COMMENT ON PUBLICATION %I IS %L', publication, 'created by enable_realtime() of signal_hub');
         SELECT p.* INTO STRICT existing FROM pg_publication p WHERE p.pubname = publication;
         done := ARRAY[format('publication "%s" created', publication)];
-    ELSIF publication = 'signal_hub' AND NOT pg_has_role(existing.pubowner, owner, 'MEMBER') THEN
+    ELSIF publication = 'signal_hub' AND NOT pg_has_role(existing.pubowner, owner, as_owner) THEN
         -- Whoever took the name in advance could alter or drop what clients rely on. A publication
         -- of a platform has another name, and whoever names it knows whose it is.
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
@@ -109,7 +112,7 @@ BEGIN
         EXECUTE format('ALTER PUBLICATION %I ADD TABLE %s (@outcome_columns@)', publication, target);
         done := done || format('%s added to publication "%s" without prices', target, publication);
     END IF;
-    IF NOT pg_has_role(existing.pubowner, owner, 'MEMBER') THEN
+    IF NOT pg_has_role(existing.pubowner, owner, as_owner) THEN
         done := done || format('publication "%s" belongs to %s, who can change what it publishes', publication,
                                pg_get_userbyid(existing.pubowner));
     END IF;

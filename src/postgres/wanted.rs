@@ -15,7 +15,7 @@ const WHO_MAY: &str = "
      WHERE l.locktype = 'object' AND l.database = 0 AND l.classid = 'pg_database'::regclass
        AND d.datname = current_database()
        AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
-       AND pg_has_role(a.usesysid, d.datdba, 'MEMBER')";
+       AND pg_has_role(a.usesysid, d.datdba, 'USAGE')";
 /// Whoever needs the database waits for sessions to leave it; a statement that is refused for
 /// another reason is gone by then.
 const STAYS_FOR: Duration = Duration::from_millis(20);

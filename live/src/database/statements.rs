@@ -263,7 +263,9 @@ statements! { |schema|
 
     /// Whether a role exists, and this login may become it.
     Membership =>
-        "SELECT pg_catalog.pg_has_role(r.oid, 'MEMBER') AS is_member, current_user::pg_catalog.text AS login
+        "SELECT pg_catalog.pg_has_role(r.oid,
+                    CASE WHEN pg_catalog.current_setting('server_version_num')::integer < 160000
+                         THEN 'MEMBER' ELSE 'SET' END) AS is_member, current_user::pg_catalog.text AS login
            FROM pg_catalog.pg_roles r WHERE r.rolname = $1::pg_catalog.text",
 
     /// Whether the settings of the session arrived.
