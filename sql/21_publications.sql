@@ -27,6 +27,9 @@ DECLARE
     -- From 16 on a membership may be one that confers nothing.
     as_owner text := CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER'
                           ELSE 'USAGE, SET, MEMBER WITH ADMIN OPTION' END;
+    hub name;
+    is_sharded boolean;
+    on_nodes text;
     done text[] := ARRAY[]::text[];
 BEGIN
     IF publication IS NULL THEN
@@ -46,8 +49,12 @@ BEGIN
         END IF;
     END LOOP;
 
-    EXECUTE (SELECT format('SELECT %I.signal_hub_refuse_if_sharded(''enable_realtime()'')', n.nspname)
-               FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'signal_hub');
+    SELECT n.nspname INTO STRICT hub
+      FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'signal_hub';
+    EXECUTE format('SELECT %I.signal_hub_is_sharded()', hub) INTO is_sharded;
+    IF is_sharded THEN
+        EXECUTE format('SELECT %I.signal_hub_prepare_nodes($1)', hub) INTO on_nodes USING publication;
+    END IF;
 
     SELECT p.* INTO existing FROM pg_publication p WHERE p.pubname = publication;
     IF NOT FOUND THEN
@@ -116,6 +123,7 @@ BEGIN
         done := done || format('publication "%s" belongs to %s, who can change what it publishes', publication,
                                pg_get_userbyid(existing.pubowner));
     END IF;
+    done := array_remove(done || on_nodes, NULL);
     RETURN array_to_string(done, '; ');
 END
 $$;

@@ -24,7 +24,8 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_transactions(OUT history text,
 COMMENT ON FUNCTION @extschema@.signal_hub_transactions() IS
     'for signals_since(): history names the server and its start, timeline, database, role and subscriber for whom '
     'transaction numbers can be compared, then histories that are the same up to a number, as NAME:NUMBER; next_xid '
-    'is above all that exist. On a primary, WAL is flushed to the end first';
+    'is above all that exist. On a primary, WAL is flushed to the end first. history is null where user_signals is '
+    'sharded, whose rows have the numbers of other servers';
 
 CREATE OR REPLACE FUNCTION @extschema@.signals_since(
     INOUT watermark text DEFAULT NULL, IN max_rows integer DEFAULT 500,
@@ -37,7 +38,8 @@ CREATE OR REPLACE FUNCTION @extschema@.signals_since(
 DECLARE
     -- history-number, and inside a page also -number-signal_id-user_id of its last row
     parts text[] := regexp_match(
-        left(watermark, 200), '^([0-9a-f]{16})-([0-9]{1,18})(?:-([0-9]{1,18})-([0-9]{1,18})-([0-9a-f]{32}))?$');
+        left(watermark, 200),
+        '^((?:[0-9]{1,10}[.])?[0-9a-f]{16})-([0-9]{1,18})(?:-([0-9]{1,18})-([0-9]{1,18})-([0-9a-f]{32}))?$');
     oldest_running bigint := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
     history text;
     histories text[];
@@ -66,6 +68,19 @@ BEGIN
             HINT = 'Pass what signals_since() returned last, or null to begin.';
     END IF;
     EXECUTE format('SELECT * FROM %s()', transactions) INTO STRICT history, next_xid;
+    IF history IS NULL THEN
+        -- Each of several servers has transaction numbers of its own, and a subscriber is on one of them.
+        IF NOT row_security_active(user_signals) THEN
+            RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+                MESSAGE = 'signals_since() is for one subscriber while user_signals is on several servers',
+                DETAIL = format('Role "%s" reads the rows of all, which have no common order there.', current_user),
+                HINT = 'Call it as a role that row-level security binds, with claims that name the subscriber.';
+        END IF;
+        EXECUTE (SELECT format('SELECT * FROM %I.signal_hub_signals_on_node($1, $2)', n.nspname)
+                   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = user_signals)
+           INTO watermark, more, signals USING watermark, max_rows;
+        RETURN;
+    END IF;
     histories := string_to_array(history, ' ');
     history := histories[1];
 

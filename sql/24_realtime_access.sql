@@ -51,8 +51,8 @@ BEGIN
         EXECUTE format('GRANT SELECT (@outcome_columns@) ON %I.signal_outcomes TO %I', hub, subscribers);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %1$I.signals_since(text, integer), '
                        '%1$I.signal_hub_transactions(), %1$I.signal_hub_open_signals(), '
-                       '%1$I.signal_hub_shows_prices(), %1$I.current_subscriber(), %1$I.forward_claims() '
-                       'TO %2$I', hub, subscribers);
+                       '%1$I.signal_hub_shows_prices(), %1$I.current_subscriber(), %1$I.forward_claims(), '
+                       '%1$I.signal_hub_signals_on_node(text, integer) TO %2$I', hub, subscribers);
         RETURN NEXT format('%s: reads its own rows of user_signals, user_subscriptions and user_signal_quotas; '
                            'changes viewed and clicked; calls signals_since(); '
                            'reads user_signal_outcomes, and signal_outcomes without prices; '
@@ -97,7 +97,7 @@ BEGIN
         EXECUTE format('GRANT EXECUTE ON FUNCTION %1$I.signals_since(text, integer), '
                        '%1$I.signal_hub_transactions(), %1$I.signal_worker_status(), '
                        '%1$I.signal_worker_history(), %1$I.signal_hub_reach(), %1$I.signal_hub_replication(), '
-                       '%1$I.signal_hub_is_node(), '
+                       '%1$I.signal_hub_is_node(), %1$I.signal_hub_nodes(), '
                        '%1$I.signal_hub_open_signals(), %1$I.signal_hub_shows_prices(), '
                        '%1$I.verify_track_record(bytea), %1$I.track_record_digest(date), '
                        '%1$I.generate_signals_now() TO %2$I', hub, service);

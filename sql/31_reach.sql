@@ -11,66 +11,74 @@ WITH recent AS (
 ), missed AS (
     SELECT count(*) AS signals, min(r.created_at) AS since,
            coalesce((array_agg(r.delivery_failures ORDER BY r.signal_id DESC))[1], 0) AS refused,
-           EXISTS (SELECT FROM @extschema@.user_subscriptions) AS has_subscriptions,
-           EXISTS (SELECT FROM @extschema@.user_preferences) AS has_preferences
+           (SELECT min(d.signal_id) FROM @extschema@.signals d
+             WHERE d.created_at >= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') AS first_of_today
       FROM recent r
      WHERE r.signal_id > coalesce((SELECT max(b.signal_id) FROM recent b WHERE b.deliveries > 0), 0)
+-- The tables of subscribers may be on several servers: each of these is asked by itself.
+), candidates AS MATERIALIZED (
+    -- Where a thousand have no quota left, nobody is looked for further.
+    SELECT u.user_id, t.daily_quota
+      FROM @extschema@.signal_tiers t
+      JOIN @extschema@.user_subscriptions u ON u.tier = t.tier
+     WHERE (SELECT m.signals > 0 AND m.refused = 0 FROM missed m)
+       AND t.enabled AND coalesce(t.daily_quota, 1) > 0 AND u.status = 'active'
+       AND (u.current_period_end IS NULL OR u.current_period_end > clock_timestamp())
+     LIMIT 1000
+), used AS MATERIALIZED (
+    SELECT e.user_id, count(*) AS signals
+      FROM @extschema@.user_signals e
+     WHERE e.user_id IN (SELECT c.user_id FROM candidates c WHERE c.daily_quota IS NOT NULL)
+       AND e.signal_id >= (SELECT m.first_of_today FROM missed m)
+     GROUP BY e.user_id
+), subscriptions AS MATERIALIZED (
+    SELECT u.tier, u.status, coalesce(u.current_period_end <= clock_timestamp(), false) AS is_over,
+           count(*) AS number
+      FROM @extschema@.user_subscriptions u
+     WHERE (SELECT m.signals > 0 FROM missed m)
+     GROUP BY 1, 2, 3
+), somebody AS (
+    SELECT count(*) > 0 AS subscribes FROM (SELECT u.user_id FROM @extschema@.user_subscriptions u LIMIT 1) u
+), wishes AS (
+    SELECT count(*) > 0 AS are_there FROM (SELECT p.user_id FROM @extschema@.user_preferences p LIMIT 1) p
 ), told AS (
-    SELECT m.*,
-           -- Somebody who would receive a signal now. Where a thousand have no quota left, nobody is
-           -- looked for further.
-           CASE WHEN m.signals > 0 AND m.refused = 0 THEN EXISTS (
-               SELECT FROM (SELECT u.user_id, t.daily_quota
-                              FROM @extschema@.signal_tiers t
-                              JOIN @extschema@.user_subscriptions u ON u.tier = t.tier
-                             WHERE t.enabled AND coalesce(t.daily_quota, 1) > 0 AND u.status = 'active'
-                               AND (u.current_period_end IS NULL OR u.current_period_end > clock_timestamp())
-                             LIMIT 1000) c
-                WHERE c.daily_quota IS NULL
-                   OR (SELECT count(*)
-                         FROM (SELECT FROM @extschema@.user_signals e
-                                WHERE e.user_id = c.user_id
-                                  AND e.signal_id >= (
-                                          SELECT min(d.signal_id) FROM @extschema@.signals d
-                                           WHERE d.created_at >= date_trunc('day', now() AT TIME ZONE 'UTC')
-                                                                 AT TIME ZONE 'UTC')
-                                LIMIT c.daily_quota) used) < c.daily_quota)
-           END AS is_ready,
-           CASE WHEN m.signals > 0 AND m.has_subscriptions THEN (
-               SELECT string_agg(g.subscribers, ', ' ORDER BY g.place) || '; '
-                      || (array_agg(g.remedy ORDER BY g.place))[1]
-                 FROM (SELECT row_number() OVER (ORDER BY k.place, count(*) DESC, u.tier, u.status) AS place,
-                              format('%s %s %s%s', count(*), u.status, left(u.tier, 20), k.cause) AS subscribers,
-                              format(k.remedy, u.tier) AS remedy
-                         FROM @extschema@.user_subscriptions u
-                         JOIN @extschema@.signal_tiers t ON t.tier = u.tier
-                        CROSS JOIN LATERAL (
-                            SELECT *
-                              FROM (VALUES
-                                  (u.status <> 'active', 5, '',
-                                   'to receive, their status in user_subscriptions has to be active'),
-                                  (NOT t.enabled, 2, ' (tier disabled)',
-                                   'run UPDATE signal_tiers SET enabled = true WHERE tier = %L to let them receive'),
-                                  (u.current_period_end <= clock_timestamp(), 4, ' (period ended)',
-                                   'to receive, they need a later current_period_end in user_subscriptions'),
-                                  (t.daily_quota = 0, 3, ' (daily quota 0)',
-                                   'raise daily_quota of %L in signal_tiers'),
-                                  (m.refused > 0, 1, ' (row refused)',
-                                   'see signal_runs.error for what refuses their rows of user_signals'),
-                                  (true, 3, ' (daily quota used up)',
-                                   'raise daily_quota of %L in signal_tiers, or wait for the next UTC day')
-                              ) AS kind (applies, place, cause, remedy)
-                             WHERE applies
-                             LIMIT 1) k
-                        GROUP BY u.tier, u.status, k.place, k.cause, k.remedy
-                        ORDER BY 1
-                        LIMIT 4) g)
-           END AS subscribers
-      FROM missed m
+    SELECT m.*, s.subscribes AS has_subscriptions, w.are_there AS has_preferences,
+           -- Somebody who would receive a signal now.
+           EXISTS (SELECT FROM candidates c LEFT JOIN used x USING (user_id)
+                    WHERE c.daily_quota IS NULL OR coalesce(x.signals, 0) < c.daily_quota) AS is_ready,
+           (SELECT string_agg(g.subscribers, ', ' ORDER BY g.place) || '; '
+                   || (array_agg(g.remedy ORDER BY g.place))[1]
+              FROM (SELECT row_number() OVER (ORDER BY k.place, sum(u.number) DESC, u.tier, u.status) AS place,
+                           format('%s %s %s%s', sum(u.number), u.status, left(u.tier, 20), k.cause) AS subscribers,
+                           format(k.remedy, u.tier) AS remedy
+                      FROM subscriptions u
+                      JOIN @extschema@.signal_tiers t ON t.tier = u.tier
+                     CROSS JOIN LATERAL (
+                         SELECT *
+                           FROM (VALUES
+                               (u.status <> 'active', 5, '',
+                                'to receive, their status in user_subscriptions has to be active'),
+                               (NOT t.enabled, 2, ' (tier disabled)',
+                                'run UPDATE signal_tiers SET enabled = true WHERE tier = %L to let them receive'),
+                               (u.is_over, 4, ' (period ended)',
+                                'to receive, they need a later current_period_end in user_subscriptions'),
+                               (t.daily_quota = 0, 3, ' (daily quota 0)',
+                                'raise daily_quota of %L in signal_tiers'),
+                               (m.refused > 0, 1, ' (row refused)',
+                                'see signal_runs.error for what refuses their rows of user_signals'),
+                               (true, 3, ' (daily quota used up)',
+                                'raise daily_quota of %L in signal_tiers, or wait for the next UTC day')
+                           ) AS kind (applies, place, cause, remedy)
+                          WHERE applies
+                          LIMIT 1) k
+                     GROUP BY u.tier, u.status, k.place, k.cause, k.remedy
+                     ORDER BY 1
+                     LIMIT 4) g) AS subscribers
+      FROM missed m CROSS JOIN somebody s CROSS JOIN wishes w
 )
 SELECT signals,
        since,
-       signals > 0 AND has_subscriptions AND NOT coalesce(is_ready, false) AS unreached,
+       signals > 0 AND has_subscriptions AND NOT is_ready AS unreached,
        CASE
            WHEN NOT has_subscriptions THEN
                'nobody subscribes: user_subscriptions is empty'

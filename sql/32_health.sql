@@ -215,7 +215,8 @@ SELECT state IN ('running', 'starting', 'standby', 'node') AS healthy,
        outcomes_open,
        outcomes_settled,
        outcomes_void,
-       oldest_due_settlement
+       oldest_due_settlement,
+       @extschema@.signal_hub_nodes() AS nodes
   FROM worded;
 COMMENT ON VIEW @extschema@.signal_health IS 'one row: is all well, and if not, what is wrong and what to do';
 COMMENT ON COLUMN @extschema@.signal_health.healthy IS
@@ -254,3 +255,6 @@ COMMENT ON COLUMN @extschema@.signal_health.outcomes_void IS 'signals whose outc
 COMMENT ON COLUMN @extschema@.signal_health.oldest_due_settlement IS
     'for how long the oldest outcome has been due that is not settled; null when none is. More than a day, while runs '
     'are good and the exchange lists the pair, is the state unsettled';
+COMMENT ON COLUMN @extschema@.signal_health.nodes IS
+    'where Citus has nodes: how many, and what is wrong with them: one that does not answer, transactions that were '
+    'prepared more than 5 seconds ago and are not visible yet, slots that nobody reads. healthy does not depend on it';

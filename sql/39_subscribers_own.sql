@@ -36,6 +36,44 @@ CREATE POLICY own_row ON @extschema@.user_preferences
     WITH CHECK (user_id = (SELECT @extschema@.current_subscriber()));
 COMMENT ON POLICY own_row ON @extschema@.user_preferences IS 'subscribers read and write their own row';
 
+-- What the tables of subscribers have of one: in a statement that asks for nobody else and for nothing
+-- but values, as these tables may be on another server than those of signals.
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_read_subscriber(
+    id uuid, subscriptions regclass, tiers regclass, wanted regclass, received regclass,
+    first_of_today bigint, today text,
+    OUT subscription @extschema@.user_subscriptions, OUT tier @extschema@.signal_tiers,
+    OUT preferences @extschema@.user_preferences, OUT received_today integer,
+    OUT last_id bigint, OUT last_received_at timestamptz
+)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    found record;
+BEGIN
+    EXECUTE format(
+        'SELECT u, t, p, e.received_today, l.signal_id, l.created_at
+           FROM (SELECT count(*)::integer AS received_today FROM %1$s e
+                  WHERE e.user_id = $1 AND e.signal_id >= $2 AND e.metadata ->> ''timestamp'' >= $3) e
+           LEFT JOIN (SELECT e.signal_id, e.created_at FROM %1$s e
+                       WHERE e.user_id = $1 ORDER BY e.signal_id DESC LIMIT 1) l ON true
+           LEFT JOIN %2$s u ON u.user_id = $1
+           LEFT JOIN %3$s t ON t.tier = u.tier
+           LEFT JOIN %4$s p ON p.user_id = $1', received, subscriptions, tiers, wanted)
+       INTO found USING id, first_of_today, today;
+    subscription := found.u;
+    tier := found.t;
+    preferences := found.p;
+    received_today := found.received_today;
+    last_id := found.signal_id;
+    last_received_at := found.created_at;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.signal_hub_read_subscriber(
+    uuid, regclass, regclass, regclass, regclass, bigint, text) IS
+    'for subscriber_status(): the subscription of a user, its tier, their preferences, how many signals they have of '
+    'those from a number and a day on, and the last one they received';
+
 -- Whether signals reach one subscriber, and why not, in words for them. As the owner: subscribers
 -- read neither tiers nor signals.
 CREATE OR REPLACE FUNCTION @extschema@.subscriber_status(
@@ -47,29 +85,21 @@ CREATE OR REPLACE FUNCTION @extschema@.subscriber_status(
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     BEGIN ATOMIC
-        WITH asked AS (
-            SELECT u.tier, u.status, u.current_period_end, t.enabled, t.daily_quota, t.full_details, t.min_gap,
-                   least(t.daily_quota, p.max_per_day) AS daily_limit, p.max_per_day, p.time_zone,
-                   p.quiet_from, p.quiet_until, u.tier IS NOT NULL AS subscribes,
-                   date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC') AS today
-              FROM (SELECT subscriber_status.user_id AS id) a
-              LEFT JOIN @extschema@.user_subscriptions u ON u.user_id = a.id
-              LEFT JOIN @extschema@.signal_tiers t ON t.tier = u.tier
-              LEFT JOIN @extschema@.user_preferences p ON p.user_id = a.id
-        ), received AS (
-            SELECT a.*,
-                   (SELECT count(*)::integer FROM @extschema@.user_signals e
-                     WHERE e.user_id = subscriber_status.user_id
-                       AND e.signal_id >= (SELECT min(d.signal_id) FROM @extschema@.signals d
-                                            WHERE d.created_at >= a.today AT TIME ZONE 'UTC')
-                       AND e.metadata ->> 'timestamp' >= to_char(a.today, 'YYYY-MM-DD')) AS received_today,
-                   r.signal_id AS last_id, r.created_at AS last_received_at,
-                   (SELECT s.created_at FROM @extschema@.signals s
-                     WHERE s.signal_id = r.signal_id) AS last_of_theirs_at
-              FROM asked a
-              LEFT JOIN LATERAL (SELECT e.signal_id, e.created_at FROM @extschema@.user_signals e
-                                  WHERE e.user_id = subscriber_status.user_id
-                                  ORDER BY e.signal_id DESC LIMIT 1) r ON true
+        WITH received AS (
+            SELECT (a.subscription).tier, (a.subscription).status, (a.subscription).current_period_end,
+                   (a.tier).enabled, (a.tier).daily_quota, (a.tier).full_details, (a.tier).min_gap,
+                   least((a.tier).daily_quota, (a.preferences).max_per_day) AS daily_limit,
+                   (a.preferences).max_per_day, (a.preferences).time_zone, (a.preferences).quiet_from,
+                   (a.preferences).quiet_until, (a.subscription).tier IS NOT NULL AS subscribes, d.today,
+                   a.preferences, a.received_today, a.last_id, a.last_received_at,
+                   (SELECT s.created_at FROM @extschema@.signals s WHERE s.signal_id = a.last_id) AS last_of_theirs_at
+              FROM (SELECT date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC') AS today) d
+             CROSS JOIN LATERAL (SELECT min(s.signal_id) AS first FROM @extschema@.signals s
+                                  WHERE s.created_at >= d.today AT TIME ZONE 'UTC') f
+             CROSS JOIN LATERAL @extschema@.signal_hub_read_subscriber(
+                 subscriber_status.user_id, '@extschema@.user_subscriptions'::regclass,
+                 '@extschema@.signal_tiers'::regclass, '@extschema@.user_preferences'::regclass,
+                 '@extschema@.user_signals'::regclass, f.first, to_char(d.today, 'YYYY-MM-DD')) a
         ), missed AS (
             SELECT r.*, a.last_signal_at, m.missed, m.filtered, m.by,
                    CASE WHEN r.last_of_theirs_at + r.min_gap > clock_timestamp()
@@ -96,7 +126,7 @@ CREATE OR REPLACE FUNCTION @extschema@.subscriber_status(
                           WHERE s.withheld_by IS NULL AND s.delivered_at IS NOT NULL
                             AND s.created_at > clock_timestamp() - interval '7 days'
                           ORDER BY s.signal_id DESC LIMIT 100) g
-                   LEFT JOIN @extschema@.user_preferences p ON p.user_id = subscriber_status.user_id
+                  CROSS JOIN LATERAL (SELECT (r.preferences).*) p
                   WHERE g.signal_id > coalesce(r.last_id, 0)) m
         ), judged AS (
             SELECT m.*,

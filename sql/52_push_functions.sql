@@ -29,11 +29,111 @@ CREATE POLICY own_rows ON @extschema@.user_push_subscriptions
     WITH CHECK (user_id = (SELECT @extschema@.current_subscriber()));
 COMMENT ON POLICY own_rows ON @extschema@.user_push_subscriptions IS 'subscribers read and write their own rows';
 
+-- The table may be on several servers: what is asked of it are statements with nothing but values.
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_list_push(
+    subscriptions regclass, wanted regclass, users uuid[], OUT user_id uuid, OUT endpoint text, OUT p256dh text,
+    OUT auth text, OUT is_noted boolean, OUT quiet_from time, OUT quiet_until time, OUT time_zone text
+) RETURNS SETOF record
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF users IS NULL THEN
+        RETURN QUERY EXECUTE format(
+            'SELECT s.user_id, NULL::text, NULL::text, NULL::text, false, NULL::time, NULL::time, NULL::text
+               FROM %s s GROUP BY s.user_id', subscriptions);
+    ELSE
+        RETURN QUERY EXECUTE format(
+            'SELECT s.user_id, s.endpoint, s.p256dh, s.auth,
+                    s.failing_since IS NULL AND coalesce(s.last_sent_at > $2 - interval ''1 hour'', false),
+                    r.quiet_from, r.quiet_until, r.time_zone
+               FROM %s s LEFT JOIN %s r ON r.user_id = s.user_id
+              WHERE s.user_id = ANY ($1) ORDER BY s.user_id, s.created_at DESC', subscriptions, wanted)
+          USING users, clock_timestamp();
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.signal_hub_list_push(regclass, regclass, uuid[]) IS
+    'for signal_hub_push_subscribers() and signal_hub_push_targets(): push subscriptions of these users with their '
+    'quiet hours, newest first; without a list, who has any';
+
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_write_push(
+    subscriptions regclass, is_allowed boolean, users uuid[], endpoints text[], results text[]
+) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    -- What became of each, by user and endpoint.
+    became jsonb := (SELECT jsonb_object_agg(d.key, d.result)
+                       FROM (SELECT format('%s %s', u.user_id, u.endpoint) AS key, min(u.result) AS result
+                               FROM unnest(users, endpoints, results) AS u (user_id, endpoint, result)
+                              WHERE u.result IS NOT NULL
+                              GROUP BY 1) d);
+    -- Those that are gone by one of several results.
+    gone text[] := ARRAY(SELECT format('%s %s', u.user_id, u.endpoint)
+                           FROM unnest(users, endpoints, results) AS u (user_id, endpoint, result)
+                          WHERE u.result = 'gone');
+BEGIN
+    IF is_allowed IS NOT TRUE OR became IS NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format(
+        'UPDATE %s s
+            SET last_sent_at = CASE $2 ->> (s.user_id::text || '' '' || s.endpoint)
+                               WHEN ''sent'' THEN $3 ELSE s.last_sent_at END,
+                failing_since = CASE WHEN $2 ->> (s.user_id::text || '' '' || s.endpoint) <> ''sent''
+                                     THEN coalesce(s.failing_since, $3) END,
+                last_failure = CASE WHEN $2 ->> (s.user_id::text || '' '' || s.endpoint) <> ''sent''
+                                    THEN left($2 ->> (s.user_id::text || '' '' || s.endpoint), 200) END
+          WHERE s.user_id = ANY ($1) AND $2 ->> (s.user_id::text || '' '' || s.endpoint) <> ''gone''', subscriptions)
+      USING users, became, clock_timestamp();
+    EXECUTE format(
+        'DELETE FROM %s s
+          WHERE s.user_id = ANY ($1) AND $2 ->> (s.user_id::text || '' '' || s.endpoint) <> ''sent''
+            AND (s.user_id::text || '' '' || s.endpoint = ANY ($3) OR s.failing_since < $4)', subscriptions)
+      USING users, became, gone, clock_timestamp() - interval '7 days';
+END
+$$;
+COMMENT ON FUNCTION @extschema@.signal_hub_write_push(regclass, boolean, uuid[], text[], text[]) IS
+    'for signal_hub_push_results(): writes what became of messages, if that is allowed';
+
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_replace_push(
+    subscriptions regclass, is_allowed boolean, subscriber uuid, old_endpoint text, old_auth text, new_endpoint text,
+    new_p256dh text, new_auth text
+) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    known bigint;
+BEGIN
+    IF is_allowed IS NOT TRUE OR (old_endpoint <> new_endpoint) IS NOT TRUE THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('DELETE FROM %s s WHERE s.user_id = $1 AND s.endpoint = $2 AND s.auth = $3', subscriptions)
+      USING subscriber, old_endpoint, old_auth;
+    GET DIAGNOSTICS known = ROW_COUNT;
+    IF known > 0 THEN
+        EXECUTE format(
+            'INSERT INTO %s AS s (user_id, endpoint, p256dh, auth, created_at) VALUES ($1, $2, $3, $4, $5)
+                 ON CONFLICT ON CONSTRAINT user_push_subscriptions_pkey
+                 DO UPDATE SET p256dh = excluded.p256dh, auth = excluded.auth', subscriptions)
+          USING subscriber, new_endpoint, new_p256dh, new_auth, now();
+    END IF;
+    RETURN known > 0;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.signal_hub_replace_push(regclass, boolean, uuid, text, text, text, text, text) IS
+    'for signal_hub_move_push(): puts a push subscription in the place of another, if that is allowed';
+
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_push_subscribers() RETURNS SETOF uuid
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     BEGIN ATOMIC
-        SELECT DISTINCT s.user_id FROM @extschema@.user_push_subscriptions s
+        SELECT s.user_id
+          FROM @extschema@.signal_hub_list_push('@extschema@.user_push_subscriptions'::regclass,
+                                                '@extschema@.user_preferences'::regclass, NULL) s
          WHERE @is_follower@;
     END;
 COMMENT ON FUNCTION @extschema@.signal_hub_push_subscribers() IS
@@ -45,13 +145,11 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_push_targets(
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     BEGIN ATOMIC
-        SELECT s.user_id, s.endpoint, s.p256dh, s.auth,
-               s.failing_since IS NULL AND coalesce(s.last_sent_at > clock_timestamp() - interval '1 hour', false)
-          FROM @extschema@.user_push_subscriptions s
-          LEFT JOIN @extschema@.user_preferences r ON r.user_id = s.user_id
-         WHERE s.user_id = ANY (users) AND NOT @quiet_now@
-           AND @is_follower@
-         ORDER BY s.user_id, s.created_at DESC;
+        SELECT r.user_id, r.endpoint, r.p256dh, r.auth, r.is_noted
+          FROM @extschema@.signal_hub_list_push('@extschema@.user_push_subscriptions'::regclass,
+                                                '@extschema@.user_preferences'::regclass, coalesce(users, '{}')) r
+         WHERE NOT @quiet_now@
+           AND @is_follower@;
     END;
 COMMENT ON FUNCTION @extschema@.signal_hub_push_targets(uuid[]) IS
     'for the live service: where to send what these subscribers are to know. Nothing of those whose quiet hours it '
@@ -62,20 +160,8 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_push_results(users uuid[], end
     LANGUAGE sql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     BEGIN ATOMIC
-        UPDATE @extschema@.user_push_subscriptions s
-           SET last_sent_at = CASE d.result WHEN 'sent' THEN clock_timestamp() ELSE s.last_sent_at END,
-               failing_since = CASE WHEN d.result <> 'sent' THEN coalesce(s.failing_since, clock_timestamp()) END,
-               last_failure = CASE WHEN d.result <> 'sent' THEN left(d.result, 200) END
-          FROM (SELECT u.user_id, u.endpoint, min(u.result) AS result
-                  FROM unnest(users, endpoints, results) AS u (user_id, endpoint, result)
-                 GROUP BY u.user_id, u.endpoint) d
-         WHERE s.user_id = d.user_id AND s.endpoint = d.endpoint AND d.result <> 'gone'
-           AND @is_follower@;
-        DELETE FROM @extschema@.user_push_subscriptions s
-         USING unnest(users, endpoints, results) AS d (user_id, endpoint, result)
-         WHERE s.user_id = d.user_id AND s.endpoint = d.endpoint AND d.result <> 'sent'
-           AND (d.result = 'gone' OR s.failing_since < clock_timestamp() - interval '7 days')
-           AND @is_follower@;
+        SELECT @extschema@.signal_hub_write_push('@extschema@.user_push_subscriptions'::regclass, @is_follower@,
+                                                 users, endpoints, results);
     END;
 COMMENT ON FUNCTION @extschema@.signal_hub_push_results(uuid[], text[], text[]) IS
     'for the live service: what became of messages to push subscriptions: sent, gone (the push service knows it no '
@@ -90,20 +176,9 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_move_push(
     LANGUAGE sql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     BEGIN ATOMIC
-        WITH old AS (
-            DELETE FROM @extschema@.user_push_subscriptions s
-             WHERE s.user_id = subscriber AND s.endpoint = old_endpoint AND s.auth = old_auth
-               AND old_endpoint <> new_endpoint
-               AND @is_follower@
-            RETURNING s.user_id
-        ), moved AS (
-            INSERT INTO @extschema@.user_push_subscriptions AS s (user_id, endpoint, p256dh, auth)
-            SELECT o.user_id, new_endpoint, new_p256dh, new_auth FROM old o
-                ON CONFLICT ON CONSTRAINT user_push_subscriptions_pkey
-                DO UPDATE SET p256dh = excluded.p256dh, auth = excluded.auth
-            RETURNING s.user_id
-        )
-        SELECT EXISTS (SELECT FROM moved);
+        SELECT @extschema@.signal_hub_replace_push('@extschema@.user_push_subscriptions'::regclass, @is_follower@,
+                                                   subscriber, old_endpoint, old_auth, new_endpoint, new_p256dh,
+                                                   new_auth);
     END;
 COMMENT ON FUNCTION @extschema@.signal_hub_move_push(uuid, text, text, text, text, text) IS
     'for the live service: puts a push subscription in the place of one of the same browser, which proves itself by '

@@ -255,6 +255,7 @@ DECLARE
     not_seen CONSTANT text :=
         'WHERE NOT EXISTS (SELECT FROM jsonb_array_elements_text($1::jsonb) s (id) WHERE s.id::uuid = u.user_id)';
 BEGIN
+    EXECUTE format('SELECT %I.signal_hub_refuse_if_sharded(''adopt_subscriptions()'')', hub);
     IF num_nulls(source, user_id, tier, status, tiers, statuses) > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
             MESSAGE = 'only current_period_end may be null: subscriptions without an end',
@@ -276,8 +277,7 @@ BEGIN
        OR (SELECT c.relpersistence = 't' FROM pg_class c WHERE c.oid = source) THEN
         RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
             MESSAGE = format('%s is not a table of an application', source),
-            HINT = 'Name the table in which the application keeps its subscriptions. A view cannot be followed: name '
-                   'the table below it.';
+            HINT = 'Name the table in which the application keeps its subscriptions; of a view, the one below it.';
     END IF;
     IF (SELECT c.relkind = 'p' FROM pg_class c WHERE c.oid = source)
        OR EXISTS (SELECT FROM pg_inherits i WHERE source IN (i.inhparent, i.inhrelid)) THEN

@@ -202,6 +202,7 @@ DECLARE
     other text;
     operation text;
 BEGIN
+    EXECUTE format('SELECT %I.signal_hub_refuse_if_sharded(''adopt_signals()'')', hub);
     SELECT c.* INTO theirs FROM pg_class c WHERE c.oid = target;
     IF theirs.oid IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'target must not be null',

@@ -46,6 +46,7 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_tables_to_shard(
 DECLARE
     signals regclass;
     waiting bigint;
+    adopted regclass;
     objection record;
 BEGIN
     IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
@@ -78,6 +79,18 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
             MESSAGE = 'must be superuser to move the tables of signal_hub between servers',
             HINT = 'Call this as a superuser.';
+    END IF;
+    IF are_sharded IS NOT TRUE THEN
+        SELECT t.tgrelid::regclass INTO adopted
+          FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+         WHERE NOT t.tgisinternal AND p.proname IN ('signal_hub_follow_subscriptions', 'signal_hub_copy_signals')
+         LIMIT 1;
+        IF adopted IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+                MESSAGE = 'a table of an application is kept in step with the tables to move',
+                DETAIL = format('It cannot be across servers: %s.', adopted),
+                HINT = 'Call abandon_table() for what adopt_subscriptions() and adopt_signals() adopted.';
+        END IF;
     END IF;
     -- Until this commits, no run and no batch begins.
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE',

@@ -19,6 +19,8 @@ REVOKE ALL ON FUNCTION @extschema@.signal_worker_status() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_worker_history() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_reach() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_is_node() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_is_sharded() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_nodes() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_refuse_if_sharded(text) FROM PUBLIC;
 -- The library reads it in the catalogs.
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_build() FROM PUBLIC;
@@ -58,6 +60,8 @@ REVOKE ALL ON FUNCTION @extschema@.grant_realtime_access(name, name, name) FROM 
 -- These are of use only together with the table; grant_realtime_access() gives both.
 REVOKE ALL ON FUNCTION @extschema@.signals_since(text, integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_transactions() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_transactions_for(uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_signals_on_node(text, integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_replication() FROM PUBLIC;
 -- These read all outcomes, which takes time.
 REVOKE ALL ON FUNCTION @extschema@.verify_track_record(bytea) FROM PUBLIC;
@@ -71,6 +75,8 @@ REVOKE ALL ON FUNCTION @extschema@.signal_hub_shows_prices() FROM PUBLIC;
 -- These tell about a subscriber as the owner; grant_realtime_access() gives each to whom it is for.
 REVOKE ALL ON FUNCTION @extschema@.subscriber_status(uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.subscriber_status() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_read_subscriber(
+    uuid, regclass, regclass, regclass, regclass, bigint, text) FROM PUBLIC;
 -- It decides who is served first.
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_in_restricted_operation() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_keep_watchers(name, uuid[], uuid[]) FROM PUBLIC;
@@ -79,6 +85,10 @@ REVOKE ALL ON FUNCTION @extschema@.signal_hub_push_subscribers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_push_targets(uuid[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_push_results(uuid[], text[], text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_move_push(uuid, text, text, text, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_list_push(regclass, regclass, uuid[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_write_push(regclass, boolean, uuid[], text[], text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_replace_push(regclass, boolean, uuid, text, text, text, text, text)
+    FROM PUBLIC;
 -- These read and write tables of others, and decide who receives.
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_run_as(oid, text, text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_take_over(regclass, jsonb, uuid[]) FROM PUBLIC;
@@ -95,6 +105,8 @@ REVOKE ALL ON FUNCTION @extschema@.signal_hub_write_policies(boolean) FROM PUBLI
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_tables_to_shard() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.enable_citus() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.disable_citus() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_prepare_nodes(name) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_nodes_to_follow() FROM PUBLIC;
 -- grant_realtime_access() gives it to whom it is for.
 REVOKE ALL ON FUNCTION @extschema@.forward_claims() FROM PUBLIC;
 -- Of use only together with signal_metrics.
@@ -159,6 +171,9 @@ GRANT SELECT ON @extschema@.signal_hub_shipped_parts TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_worker_history() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_reach() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_is_node() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_nodes() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_transactions_for(uuid) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_nodes_to_follow() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_replication() TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_outcomes TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_outcome_chain TO pg_monitor;

@@ -4,16 +4,45 @@
 
 use super::{claims, or_raise};
 use crate::postgres::{citus, process, server_starts};
+use pgrx::datum::Uuid;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
 fn signal_hub_transactions()
--> TableIterator<'static, (name!(history, String), name!(next_xid, i64))> {
-    or_raise(|| citus::refuse_transaction_numbers("signals_since()"));
+-> TableIterator<'static, (name!(history, Option<String>), name!(next_xid, i64))> {
+    let are_of_others = or_raise(citus::numbers_are_of_others);
+    let next = next_number();
+    flush_wal();
+    let history = (!are_of_others).then(|| histories(&Reader::of_this_session()));
+    TableIterator::once((history, next))
+}
+
+/// The same on a node of Citus, where the reader is not the session's role, but this subscriber.
+#[pg_extern(sql = false)]
+fn signal_hub_transactions_for(
+    subscriber: Option<Uuid>,
+) -> TableIterator<
+    'static,
+    (
+        name!(node, i32),
+        name!(history, String),
+        name!(next_xid, i64),
+    ),
+> {
+    let node = or_raise(citus::number_of_this_server);
+    let next = next_number();
+    flush_wal();
+    let reader = Reader {
+        role: pg_sys::InvalidOid,
+        subscriber: subscriber.map(|id| *id.as_bytes()),
+    };
+    TableIterator::once((node, histories(&reader), next))
+}
+
+fn next_number() -> i64 {
     // SAFETY: a plain read of shared memory.
     let next = unsafe { pg_sys::ReadNextFullTransactionId() }.value;
-    flush_wal();
-    TableIterator::once((histories(), i64::try_from(next).unwrap_or(i64::MAX)))
+    i64::try_from(next).unwrap_or(i64::MAX)
 }
 
 /// Whether PostgreSQL runs this for somebody else than the session: the code of an index or a
@@ -30,8 +59,8 @@ fn signal_hub_in_restricted_operation() -> bool {
 ///
 /// A standby does not know the starts of its primary, and a history that was thrown away with a
 /// disk has no standby. So there a name is known by its first half, and goes on.
-fn histories() -> String {
-    let history = history();
+fn histories(reader: &Reader) -> String {
+    let history = history(reader);
     let short = (history ^ (history >> 32)) as u32;
     // SAFETY: a read of shared memory.
     if unsafe { pg_sys::RecoveryInProgress() } {
@@ -53,27 +82,36 @@ fn histories() -> String {
     names
 }
 
+/// Who reads: what one may see, another one may not, so that their watermarks are no use to each
+/// other.
+struct Reader {
+    role: pg_sys::Oid,
+    subscriber: Option<[u8; 16]>,
+}
+
+impl Reader {
+    fn of_this_session() -> Self {
+        Self {
+            // SAFETY: a plain read of the process's own.
+            role: unsafe { pg_sys::GetUserId() },
+            subscriber: process::setting(c"request.jwt.claims")
+                .and_then(|claims| claims::subject(&claims)),
+        }
+    }
+}
+
 /// Names the server, its timeline, the database, the role and the subscriber who reads. A failover begins a
 /// timeline, since the new primary may not have received the last transactions of the old one and
 /// gives their numbers away again.
-fn history() -> u64 {
-    // SAFETY: constants of the process and reads of shared memory.
-    let (system, database, role) = unsafe {
-        (
-            pg_sys::GetSystemIdentifier(),
-            pg_sys::MyDatabaseId,
-            pg_sys::GetUserId(),
-        )
-    };
-    let subscriber = process::setting(c"request.jwt.claims")
-        .and_then(|claims| claims::subject(&claims))
-        .unwrap_or_default();
+fn history(reader: &Reader) -> u64 {
+    // SAFETY: constants of the process.
+    let (system, database) = unsafe { (pg_sys::GetSystemIdentifier(), pg_sys::MyDatabaseId) };
     let parts: [&[u8]; 5] = [
         &system.to_le_bytes(),
         &timeline().to_le_bytes(),
         &database.to_u32().to_le_bytes(),
-        &role.to_u32().to_le_bytes(),
-        &subscriber,
+        &reader.role.to_u32().to_le_bytes(),
+        reader.subscriber.as_ref().map_or(&[], <[u8; 16]>::as_slice),
     ];
     fnv1a(parts.concat())
 }

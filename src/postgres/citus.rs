@@ -63,25 +63,29 @@ pub(super) fn on_a_node() -> Failure {
     .hint("Call this on the coordinator.")
 }
 
-/// Refuses what reckons with the transaction numbers of this server, where other servers write.
+/// Whether rows of `user_signals` have the transaction numbers of other servers.
 ///
 /// # Errors
-/// 0A000 while the tables are sharded.
-pub fn refuse_transaction_numbers(what: &str) -> Result<(), Failure> {
+/// What reading the catalogs raises.
+pub fn numbers_are_of_others() -> Result<bool, Failure> {
     // SAFETY: reads a catalog, in a transaction.
     let citus = unsafe { pg_sys::get_extension_oid(c"citus".as_ptr(), true) };
     if citus == pg_sys::InvalidOid {
-        return Ok(());
+        return Ok(false);
     }
-    match Installation::find()?.map(|found| found.layout()) {
-        None | Some(Layout::OneServer) => Ok(()),
-        Some(Layout::Sharded | Layout::Node) => Err(Failure::new(
-            "0A000",
-            format!("{what} does not work while user_signals is sharded"),
-        )
-        .detail("Each node of Citus has transaction numbers of its own.")
-        .hint("Read user_signals by signal_id instead, and take what comes twice for the same.")),
-    }
+    Ok(match Installation::find()?.map(|found| found.layout()) {
+        None | Some(Layout::OneServer) => false,
+        Some(Layout::Sharded | Layout::Node) => true,
+    })
+}
+
+/// The number by which Citus knows this server; 0 is the coordinator.
+///
+/// # Errors
+/// That there is no Citus in the database.
+pub fn number_of_this_server() -> Result<i32, Failure> {
+    let number = Spi::get_one::<i32>("SELECT g.groupid FROM pg_catalog.pg_dist_local_group g")?;
+    number.ok_or_else(|| Failure::internal("pg_dist_local_group is empty"))
 }
 
 /// Runs `work` with plans that walk tables in the order of `user_id`, on each node. The nodes are

@@ -128,6 +128,7 @@ impl Servers {
     }
 }
 
-fn port(session: &mut Session) -> i32 {
+/// The port that a session's server listens on.
+pub fn port(session: &mut Session) -> i32 {
     session.one("SELECT inet_server_port()")
 }

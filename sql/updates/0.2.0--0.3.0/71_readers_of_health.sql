@@ -10,7 +10,8 @@ DECLARE
 BEGIN
     FOREACH called IN ARRAY ARRAY['@extschema@.signal_worker_history()'::regprocedure,
                                   '@extschema@.signal_hub_reach()'::regprocedure,
-                                  '@extschema@.signal_hub_is_node()'::regprocedure]
+                                  '@extschema@.signal_hub_is_node()'::regprocedure,
+                                  '@extschema@.signal_hub_nodes()'::regprocedure]
     LOOP
         SELECT i.initprivs INTO shipped FROM pg_init_privs i
          WHERE i.classoid = 'pg_proc'::regclass AND i.objsubid = 0 AND i.objoid = called;
