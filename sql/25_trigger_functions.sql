@@ -13,30 +13,50 @@ COMMENT ON FUNCTION @extschema@.signal_hub_set_updated_at() IS 'keeps updated_at
 -- The foreign key says that a tier is not there, and not which ones are. As the owner, since
 -- whoever may add subscribers need not be able to read tiers; so nothing is named by the schema
 -- that the extension had when it was created: whoever may rename that can put another table
--- under the old name.
+-- under the old name. Where one of the two tables is somebody else's, or not in its place, nothing
+-- of it is looked at: it might bring code along.
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_tier_exists() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
+    -- By format() and not by a cast, which the owner of a type may have defined.
+    tier CONSTANT text := format('%s', NEW.tier);
     is_known boolean;
     known text;
 BEGIN
     -- Many subscribers are added at once, most of them to the same tier. Whoever sets this
     -- themselves is told the same by the foreign key, in fewer words.
-    IF NEW.tier = current_setting('signal_hub_known.tier', true) THEN
+    IF NEW.tier IS NULL OR tier = current_setting('signal_hub_known.tier', true) THEN
+        RETURN NEW;
+    END IF;
+    SELECT count(*) = 2 INTO is_known
+      FROM pg_extension e
+      JOIN pg_class o ON o.relnamespace = e.extnamespace AND o.relname = 'user_signals'
+      JOIN pg_class c ON c.relnamespace = e.extnamespace AND c.relkind = 'r'
+                     AND (c.oid = TG_RELID OR c.relname = 'signal_tiers')
+                     AND pg_has_role(c.relowner, o.relowner,
+                                     CASE WHEN current_setting('server_version_num')::int4 < 160000
+                                          THEN 'MEMBER' ELSE 'USAGE' END)
+     WHERE e.extname = 'signal_hub'
+       AND NOT EXISTS (SELECT FROM unnest(ARRAY[o.oid, c.oid]) AS t (oid)
+                        WHERE NOT EXISTS (SELECT FROM pg_depend d
+                                           WHERE d.classid = 'pg_class'::regclass AND d.objid = t.oid
+                                             AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+                                             AND d.deptype = 'e'));
+    IF NOT is_known THEN
         RETURN NEW;
     END IF;
     EXECUTE format('SELECT EXISTS (SELECT FROM %I.signal_tiers t WHERE t.tier = $1)', TG_TABLE_SCHEMA)
-       INTO is_known USING NEW.tier;
+       INTO is_known USING tier;
     IF is_known THEN
-        PERFORM set_config('signal_hub_known.tier', NEW.tier, true);
-    ELSIF NEW.tier IS NOT NULL THEN
+        PERFORM set_config('signal_hub_known.tier', tier, true);
+    ELSE
         EXECUTE format('SELECT string_agg(t.tier, '', '' ORDER BY t.priority DESC, t.tier) FROM %I.signal_tiers t',
                        TG_TABLE_SCHEMA)
            INTO known;
         RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation',
-            MESSAGE = format('tier "%s" is not in signal_tiers', NEW.tier),
+            MESSAGE = format('tier "%s" is not in signal_tiers', tier),
             DETAIL = format('The tiers are %s.', known),
             HINT = 'Name one of them in the same spelling, or add a row to signal_tiers.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = 'tier',
@@ -125,21 +145,21 @@ DECLARE
     is_known boolean;
     objection record;
 BEGIN
+    -- Nobody adds a trigger from here on, and nothing of others may run as the owner: no other table
+    -- or function under the names that follow, and no cast from the type of a column.
+    EXECUTE format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', versions);
+    FOR objection IN @untrusted_code@ LOOP
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+            MESSAGE = 'recording the rule could run code of others with the rights of the owner of the tables',
+            DETAIL = format('%s.', objection.message),
+            HINT = 'Do what the detail says at its end, then change the rule again.';
+    END LOOP;
     EXECUTE format('SELECT %I.signal_hub_rule_parameters($1)', TG_TABLE_SCHEMA) INTO new_parameters USING NEW;
     EXECUTE format('SELECT EXISTS (SELECT FROM %s v WHERE v.strategy = $1 AND v.parameters = $2)', versions)
        INTO is_known USING NEW.strategy, new_parameters;
     IF is_known THEN
         RETURN NULL;
     END IF;
-    -- Nobody adds a trigger from here on, and what there is may run as the owner.
-    EXECUTE format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', versions);
-    FOR objection IN @untrusted_code@ LOOP
-        -- Who merely owns another table runs nothing here.
-        CONTINUE WHEN NOT objection.is_code;
-        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = 'recording the rule would run code of others with the rights of the owner of the tables',
-            DETAIL = format('%s.', objection.message);
-    END LOOP;
     EXECUTE format('INSERT INTO %s (strategy, parameters) VALUES ($1, $2)', versions)
       USING NEW.strategy, new_parameters;
     RETURN NULL;

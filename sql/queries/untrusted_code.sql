@@ -119,9 +119,8 @@ WITH RECURSIVE member AS (
     SELECT DISTINCT t.oid, found.number[1]::oid
       FROM user_trigger t
      CROSS JOIN LATERAL pg_catalog.regexp_matches(t.condition::text, ':funcid ([0-9]+)', 'g') AS found (number)
-), objection (is_code, message) AS (
-    SELECT false,
-           pg_catalog.format('%s %s belongs to %I, who may not act as %I, the owner of user_signals: '
+), objection (message) AS (
+    SELECT pg_catalog.format('%s %s belongs to %I, who may not act as %I, the owner of user_signals: '
                              'run ALTER %s %2$s OWNER TO %4$I',
                              CASE c.relkind WHEN 'v' THEN 'view' ELSE 'table' END, c.oid::pg_catalog.regclass,
                              pg_catalog.pg_get_userbyid(c.relowner), pg_catalog.pg_get_userbyid(w.oid),
@@ -130,13 +129,11 @@ WITH RECURSIVE member AS (
       JOIN pg_catalog.pg_class c ON c.oid = o.oid
      WHERE NOT pg_catalog.pg_has_role(c.relowner, w.oid, w.by_what)
      UNION ALL
-    SELECT false,
-           pg_catalog.format('table %s is not in the schema of the extension: run ALTER TABLE %1$s SET SCHEMA %s',
+    SELECT pg_catalog.format('table %s is not in the schema of the extension: run ALTER TABLE %1$s SET SCHEMA %s',
                              m.oid::pg_catalog.regclass, m.extnamespace::pg_catalog.regnamespace)
       FROM member m WHERE m.relnamespace <> m.extnamespace
      UNION ALL
-    SELECT true,
-           pg_catalog.format('the condition of %s calls function %s, which may run other code: '
+    SELECT pg_catalog.format('the condition of %s calls function %s, which may run other code: '
                              'drop the trigger, or make the call in its function',
                              pg_catalog.pg_describe_object('pg_catalog.pg_trigger'::pg_catalog.regclass,
                                                            c.trigger_id, 0),
@@ -152,8 +149,7 @@ WITH RECURSIVE member AS (
                                         'pg_catalog.gen_random_uuid()']::pg_catalog.regprocedure[]::oid[])
            END
      UNION ALL
-    SELECT true,
-           pg_catalog.format('%s uses %s of %I, who may not act as %I, the owner of the tables: '
+    SELECT pg_catalog.format('%s uses %s of %I, who may not act as %I, the owner of the tables: '
                              'drop the one, or give the other to %4$I',
                              pg_catalog.pg_describe_object(o.part_class, o.part_id, 0),
                              pg_catalog.pg_describe_object(o.classid, o.objid, 0),
@@ -161,4 +157,4 @@ WITH RECURSIVE member AS (
       FROM owner w CROSS JOIN owned o
      WHERE NOT pg_catalog.pg_has_role(o.owner, w.oid, w.by_what)
 )
-SELECT o.is_code, o.message FROM objection o ORDER BY o.message
+SELECT o.message FROM objection o ORDER BY o.message

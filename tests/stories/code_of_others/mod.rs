@@ -3,6 +3,7 @@
 //! what is in the way, and nothing is lost by it.
 
 mod detours;
+mod in_their_place;
 
 use signal_hub_harness::cluster::{Cluster, Options, POSTGRES};
 use signal_hub_harness::scene::{
@@ -354,14 +355,24 @@ fn an_update_runs_no_code_of_others() {
         "{:?}",
         error.detail()
     );
-    session.run("DROP INDEX climb; ALTER EXTENSION signal_hub UPDATE");
+    // Whoever owns a table may do more to it than the catalogs tell.
+    session.run("DROP INDEX climb");
+    let error = session.error("ALTER EXTENSION signal_hub UPDATE");
+    assert_eq!(error.code().code(), "42501", "{}", error.message());
+    assert!(
+        error
+            .detail()
+            .is_some_and(|detail| detail.contains("belongs to mallory")),
+        "{:?}",
+        error.detail()
+    );
+    session
+        .run("ALTER TABLE user_subscriptions OWNER TO postgres; ALTER EXTENSION signal_hub UPDATE");
     assert!(!cluster.log().contains("a trap was sprung"));
     // Now the library tells of the rest.
     let error = session.error("SELECT generate_signals_now()");
     assert_eq!(error.code().code(), "42501", "{}", error.message());
-    session.run(
-        "DROP TRIGGER climb ON user_subscriptions; ALTER TABLE user_subscriptions OWNER TO postgres",
-    );
+    session.run("DROP TRIGGER climb ON user_subscriptions");
     let error = session.error("SELECT generate_signals_now()");
     assert_ne!(error.code().code(), "42501", "{}", error.message());
 }
