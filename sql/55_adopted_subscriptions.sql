@@ -186,45 +186,6 @@ COMMENT ON FUNCTION @extschema@.signal_hub_follow_subscriptions() IS
     'lets user_subscriptions follow an adopted table. It reads that table as its owner and writes here as the owner '
     'of the tables, since whoever changes that table need not be able to write here';
 
--- A subscription that ends by time alone writes no row.
-CREATE OR REPLACE FUNCTION @extschema@.signal_hub_renew_adopted() RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-    AS $$
-DECLARE
-    hub name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-                  WHERE e.extname = 'signal_hub');
-    source regclass;
-    mapping jsonb;
-    users uuid[];
-BEGIN
-    SELECT t.tgrelid::regclass,
-           convert_from(substring(t.tgargs FOR position(decode('00', 'hex') IN t.tgargs) - 1),
-                        getdatabaseencoding())::jsonb
-      INTO source, mapping
-      FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
-     WHERE p.proname = 'signal_hub_follow_subscriptions' AND n.nspname = hub AND t.tgnargs = 1 AND t.tgenabled <> 'D'
-     LIMIT 1;
-    IF source IS NULL THEN
-        RETURN;
-    END IF;
-    EXECUTE format('SELECT ARRAY(SELECT jsonb_array_elements_text(
-                        %I.signal_hub_run_as($1, $2, $3, $4)::jsonb)::uuid)', hub) INTO users
-      USING 0::oid, 'pg_catalog, pg_temp'::text, format(
-        'SELECT jsonb_agg(e.user_id)::text
-           FROM (SELECT u.user_id FROM %s.user_subscriptions u
-                  WHERE u.status = ''active'' AND u.current_period_end <= now()
-                    AND u.current_period_end > now() - interval ''1 day''
-                  ORDER BY u.current_period_end DESC LIMIT 10000) e', '@' || 'extschema@'), ''::text;
-    IF users <> '{}' THEN
-        EXECUTE format('SELECT %I.signal_hub_take_over($1, $2, $3)', hub) USING source, mapping, users;
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.signal_hub_renew_adopted() IS
-    'looks again at the users of an adopted table whose subscription ended within the last day; the worker calls it '
-    'every ten minutes';
-
 CREATE OR REPLACE FUNCTION @extschema@.adopt_subscriptions(
     source regclass, user_id name DEFAULT 'user_id', tier name DEFAULT 'tier', status name DEFAULT 'status',
     current_period_end name DEFAULT 'current_period_end', tiers jsonb DEFAULT '{}', statuses jsonb DEFAULT '{}'

@@ -171,6 +171,7 @@ BEGIN
     IF operation = 'UPDATE' AND changes IS NULL THEN
         RETURN;
     END IF;
+    EXECUTE format('SELECT %I.signal_hub_lock_adopted($1, $2)', hub) USING target::oid, true;
     EXECUTE format('SELECT %I.signal_hub_run_as($1, $2, $3, $4)', hub)
       USING owner, path,
             CASE operation
@@ -294,6 +295,21 @@ BEGIN
                         EXECUTE FUNCTION %I.signal_hub_copy_prices(%L, %L, %L)',
                    ours, hub, named, coalesce(generated_by, ''), pg_get_userbyid(theirs.relowner));
     RETURN NEXT format('each new row of %s is copied into %s, in the same transaction', ours, target);
+    -- Whose tier has no prices is refused where a price must not be null.
+    EXECUTE format('SELECT %I.signal_hub_run_as($1, $2, $3, $4)', hub) INTO other
+      USING 0::oid, 'pg_catalog, pg_temp'::text,
+            format('SELECT string_agg(tier, %L ORDER BY priority DESC, tier) FROM %s.signal_tiers
+                     WHERE NOT full_details', ', ', '@' || 'extschema@'), ''::text;
+    FOR missing IN
+        SELECT quote_ident(a.attname) FROM pg_attribute a
+         WHERE a.attrelid = target AND a.attname IN ('entry_price', 'take_profit', 'stop_loss') AND a.attnotnull
+           AND other IS NOT NULL
+         ORDER BY a.attnum
+    LOOP
+        RETURN NEXT format('%s of %s must not be null: rows of tiers without prices (%s) are refused. Run ALTER TABLE '
+                           '%s ALTER %s DROP NOT NULL before such a tier is enabled', missing, target, other,
+                           target, missing);
+    END LOOP;
     IF NOT EXISTS (SELECT FROM pg_publication p CROSS JOIN LATERAL pg_get_publication_tables(p.pubname::text) t
                     WHERE t.relid = target) THEN
         RETURN NEXT format('%s is in no publication: realtime clients do not see its rows', target);

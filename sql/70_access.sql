@@ -92,7 +92,8 @@ REVOKE ALL ON FUNCTION @extschema@.signal_hub_replace_push(regclass, boolean, uu
 -- These read and write tables of others, and decide who receives.
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_run_as(oid, text, text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_take_over(regclass, jsonb, uuid[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.signal_hub_renew_adopted() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_renew_adopted(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_lock_adopted(oid, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_follow_subscriptions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_copy_signals() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_copy_prices() FROM PUBLIC;

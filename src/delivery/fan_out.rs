@@ -186,7 +186,10 @@ impl FanOut {
                 }
                 (Err(refusal), Some(batch)) if refusal.is_of_the_row() => {
                     if batch.subscribers > 1 || !care.is_taken() {
-                        care.take_more();
+                        match refusal.is_of_slow_code() {
+                            true => care.take_much_more(),
+                            false => care.take_more(),
+                        }
                         continue;
                     }
                     let accused = delivering(role, &self.activity, |db| self.accused(db, &batch))?;

@@ -55,6 +55,11 @@ impl Care {
         self.halvings += 1;
     }
 
+    /// After a batch that took too long: each attempt at a smaller one may cost as much time.
+    pub fn take_much_more(&mut self) {
+        self.halvings += 6;
+    }
+
     pub fn take_less(&mut self) {
         self.halvings = self.halvings.saturating_sub(1);
     }

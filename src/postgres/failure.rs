@@ -19,6 +19,9 @@ pub struct Failure {
     pub hint: Option<String>,
 }
 
+/// How the message of [`Failure::slow_code`] begins.
+const SLOW_CODE: &str = "code that ";
+
 impl Failure {
     pub fn new(sqlstate: &'static str, message: impl Into<String>) -> Self {
         Self {
@@ -103,6 +106,20 @@ impl Failure {
             && ![Self::another_cycle(), Self::database_is_wanted()]
                 .iter()
                 .any(|ours| ours.message == self.message)
+    }
+
+    /// P0001: what others have put on a table of theirs did not end in time.
+    pub fn slow_code(role: &str, seconds: u64) -> Self {
+        Self::new(
+            "P0001",
+            format!("{SLOW_CODE}{role} put on a table took longer than {seconds} s"),
+        )
+        .hint("Look at the triggers of the table that signals are copied to.")
+    }
+
+    /// Whether it is that one.
+    pub fn is_of_slow_code(&self) -> bool {
+        self.sqlstate == "P0001" && self.message.starts_with(SLOW_CODE)
     }
 
     /// Adds to a refused permission as whom the work was done.

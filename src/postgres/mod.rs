@@ -22,6 +22,7 @@ pub mod server_starts;
 pub mod server_values;
 mod sqlstate;
 pub mod statements;
+mod time_limit;
 pub mod transaction;
 mod trust;
 mod waiters;

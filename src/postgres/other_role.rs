@@ -9,8 +9,13 @@ use super::scoped_settings::{SAFE_SEARCH_PATH, with_settings};
 use super::server_values::ServerText;
 use super::statements::{Row, read_catalogs_with};
 use super::transaction::{WORKER_LOCK_TIMEOUT, set_constraints_immediate, with_identity};
-use super::{Failure, Installation, process, trust};
+use super::{Failure, Installation, process, time_limit, trust};
 use pgrx::prelude::*;
+use std::time::Duration;
+
+/// The most that a statement on a table of others may take in the worker. One that copies a batch
+/// takes milliseconds, unless the triggers of the table do much.
+const THEIR_TIME: Duration = Duration::from_secs(2);
 
 /// Runs one statement as `role`; returns the first column of its first row. `$1` in it is
 /// `argument`, a text. Row-level security of the tables of others raises an error instead of hiding
@@ -33,7 +38,10 @@ pub fn run_as(
         ensure_may_act_as(role)?;
         let path = to_server_c(search_path);
         let settings = [(c"search_path", path.as_c_str()), (c"row_security", c"off")];
-        return with_settings(&settings, || run(role, statement, argument));
+        let name = process::role_name(role);
+        return with_settings(&settings, || {
+            time_limit::keeping(THEIR_TIME, &name, || run(role, statement, argument))
+        });
     }
     // Of whatever release: the application's own writes come here, and an update may be due.
     let installation = Installation::find()?
@@ -73,12 +81,42 @@ fn run(role: pg_sys::Oid, statement: &str, argument: String) -> Result<Option<St
     })
 }
 
+/// In the worker, locks a table of others and its indexes as the next statement is about to.
+/// Statements that wait for a stronger lock without any right to it are sent away.
+///
+/// # Errors
+/// That the current user may not act as the owner of the table, and that a lock is not to be had in
+/// time.
+pub fn lock_adopted(table: pg_sys::Oid, writes: bool) -> Result<(), Failure> {
+    const OWNER: &str = "SELECT relowner FROM pg_class WHERE oid = $1";
+    const INDEXES: &str =
+        "SELECT array_agg(indexrelid ORDER BY indexrelid) FROM pg_index WHERE indrelid = $1";
+    let Some(owner) = read_catalogs_with::<pg_sys::Oid>(OWNER, &[table.into()])? else {
+        return Ok(());
+    };
+    ensure_may_act_as(owner)?;
+    if !process::is_background_worker() {
+        return Ok(());
+    }
+    let Some(installation) = Installation::find()? else {
+        return Ok(());
+    };
+    let db = installation.db();
+    trust::lock_ahead(&db, table, writes);
+    let indexes = read_catalogs_with::<Vec<pg_sys::Oid>>(INDEXES, &[table.into()])?;
+    for index in indexes.unwrap_or_default() {
+        trust::lock_ahead(&db, index, writes);
+    }
+    Ok(())
+}
+
 /// Calls signal_hub_renew_adopted() as the owner of the function by which user_subscriptions
-/// follows an application's table, if it follows one.
+/// follows an application's table, if it follows one. Begins behind where an earlier call ended, and
+/// returns where this one did, or nothing when nobody was left.
 ///
 /// # Errors
 /// What the function raises.
-pub fn renew_adopted() -> Result<(), Failure> {
+pub fn renew_adopted(after: &str) -> Result<Option<String>, Failure> {
     let follower = "SELECT p.proowner
                       FROM pg_trigger t
                       JOIN pg_proc p ON p.oid = t.tgfoid AND p.proname = 'signal_hub_follow_subscriptions'
@@ -87,15 +125,15 @@ pub fn renew_adopted() -> Result<(), Failure> {
                       JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'signal_hub'
                      WHERE t.tgenabled <> 'D' LIMIT 1";
     let Some(follower) = read_catalogs_with::<pg_sys::Oid>(follower, &[])? else {
-        return Ok(());
+        return Ok(None);
     };
     let Some(installation) = Installation::find()? else {
-        return Ok(());
+        return Ok(None);
     };
     let statement = installation
         .db()
-        .with_schema("SELECT @extschema@.signal_hub_renew_adopted()::text");
+        .with_schema("SELECT @extschema@.signal_hub_renew_adopted($1)");
     let settings = [SAFE_SEARCH_PATH, (c"lock_timeout", WORKER_LOCK_TIMEOUT)];
     set_constraints_immediate();
-    with_settings(&settings, || run(follower, &statement, String::new())).map(drop)
+    with_settings(&settings, || run(follower, &statement, after.to_owned()))
 }

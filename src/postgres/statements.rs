@@ -275,7 +275,8 @@ columns_without_text!(
     TimestampWithTimeZone,
     pg_sys::Oid,
     Vec<i32>,
-    Vec<i64>
+    Vec<i64>,
+    Vec<pg_sys::Oid>
 );
 
 /// The arguments of a statement, with texts in the database's encoding.

@@ -138,6 +138,15 @@ pub fn hold_indexes(db: &Db, statement: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Locks a table of others, or an index of it, as a statement is about to.
+pub(super) fn lock_ahead(db: &Db, relation: pg_sys::Oid, writes: bool) {
+    let mode = match writes {
+        true => pg_sys::RowExclusiveLock,
+        false => pg_sys::AccessShareLock,
+    };
+    lock::lock_relation(relation, mode, || push_ahead(db, relation));
+}
+
 /// Who waits for a strong lock on a table or index, and has no right that goes with one. To write
 /// some of the columns is none, which is what subscribers may.
 const IN_THE_WAY: &str = "

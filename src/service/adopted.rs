@@ -2,36 +2,52 @@
 //! then on. Whatever the application writes is followed by triggers, and needs no worker.
 
 use super::chores;
+use crate::board::slots;
 use pgrx::prelude::*;
 use std::time::{Duration, Instant};
 
 /// Time between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(10 * 60);
 
-/// When one worker looks next.
+/// Time for one look; what is left goes on with the next cycle.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// When one worker looks next, and where.
 pub struct Adopted {
     due_at: Instant,
+    /// Behind whom: those before were looked at after the end of their subscription.
+    after: String,
 }
 
 impl Adopted {
     pub fn new() -> Self {
         Self {
             due_at: Instant::now(),
+            after: String::new(),
         }
     }
 
     /// Looks when it is time to.
     pub fn run_if_due(&mut self) {
-        let now = Instant::now();
-        if now < self.due_at {
+        let began = Instant::now();
+        if began < self.due_at {
             return;
         }
-        self.due_at = now + LOOK_EVERY;
-        if let Err(failure) = chores::renew_adopted_subscriptions() {
-            log!(
-                "signal_hub: could not look at adopted subscriptions that ended: {}",
-                failure.line()
-            );
+        while began.elapsed() < AT_ONCE {
+            match chores::renew_adopted_subscriptions(&self.after) {
+                Ok(Some(last)) => {
+                    self.after = last;
+                    slots::mark_worked();
+                    continue;
+                }
+                Ok(None) => {}
+                Err(failure) => log!(
+                    "signal_hub: could not look at adopted subscriptions that ended: {}",
+                    failure.line()
+                ),
+            }
+            self.due_at = began + LOOK_EVERY;
+            return;
         }
     }
 }

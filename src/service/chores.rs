@@ -82,11 +82,13 @@ pub fn account_for_disabled_run() -> Result<(), Failure> {
 ///
 /// It is done with the rights that the triggers have which follow the application's table: those of
 /// the owner of their function. The owner of our tables may be a role that may not read that table.
-pub fn renew_adopted_subscriptions() -> Result<(), Failure> {
-    Scope::Worker.atomically(
-        c"signal_hub: adopted subscriptions",
-        other_role::renew_adopted,
-    )
+///
+/// At most a batch of them, behind `after`; returns where the next begins, or nothing when nobody is
+/// left.
+pub fn renew_adopted_subscriptions(after: &str) -> Result<Option<String>, Failure> {
+    Scope::Worker.atomically(c"signal_hub: adopted subscriptions", || {
+        other_role::renew_adopted(after)
+    })
 }
 
 /// Removes a batch of the history that outlived its retention; true when there may be more.

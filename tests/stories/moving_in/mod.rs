@@ -1,6 +1,7 @@
 //! An application that has subscriptions and signals of its own in public moves in, and moves out
 //! again.
 
+mod by_the_worker;
 mod document;
 mod shapes;
 mod signals;
