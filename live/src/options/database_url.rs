@@ -51,13 +51,18 @@ impl TypedValueParser for DatabaseUrl {
 }
 
 fn parse(url: &str) -> Result<DatabaseAddress, String> {
-    let (rest, mut encryption) = take_parameters(url)?;
+    let (rest, given) = take_parameters(url)?;
     let mut config: Config = rest
         .parse()
         .map_err(|error: tokio_postgres::Error| database_error(&error))?;
     let (hosts, ports) = (config.get_hosts().len(), config.get_ports().len());
     let sockets = config.get_hosts().iter().filter(|host| !is_tcp(host));
     let sockets = sockets.count();
+    // As for libpq: nobody else is on a socket of this machine, so there is nothing to check there.
+    let encryption = match sockets > 0 {
+        true => Encryption::default(),
+        false => given.meaning()?,
+    };
     let refused = if !config.get_hostaddrs().is_empty() {
         "put the address into host, not hostaddr"
     } else if hosts == 0 {
@@ -80,10 +85,6 @@ fn parse(url: &str) -> Result<DatabaseAddress, String> {
         if hosts > 1 {
             // Rows, resume points and the slot must be of one server.
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        }
-        if sockets > 0 {
-            // As for libpq: nobody else is on a socket of this machine.
-            encryption = Encryption::default();
         }
         config.ssl_mode(match encryption.is_demanded() {
             true => SslMode::Require,
@@ -123,6 +124,11 @@ mod tests {
             ),
             (
                 "postgresql://hub@%2Frun%2Fpostgresql/mydb?sslmode=require",
+                1,
+                SslMode::Disable,
+            ),
+            (
+                "host=/run/postgresql user=hub sslmode=verify-ca",
                 1,
                 SslMode::Disable,
             ),

@@ -55,7 +55,7 @@ impl Encryption {
 
 /// The parameters about TLS as they stand in an address. An empty value is none.
 #[derive(Default)]
-struct Given {
+pub struct Given {
     mode: Option<Mode>,
     roots: Option<String>,
 }
@@ -71,7 +71,10 @@ impl Given {
 
     /// What they mean. As in libpq, the certificates that the system trusts serve only where the
     /// name of the host is checked too: anybody can get such a certificate for a name of their own.
-    fn meaning(self) -> Result<Encryption, String> {
+    ///
+    /// # Errors
+    /// That they do not go together.
+    pub fn meaning(self) -> Result<Encryption, String> {
         let is_system = self.roots.as_deref() == Some(SYSTEM);
         let mode = match (self.mode, is_system) {
             (None, true) => Mode::VerifyFull,
@@ -110,9 +113,12 @@ fn is_taken(name: &str) -> bool {
     ["sslmode", "sslrootcert"].contains(&name)
 }
 
-/// The address without the parameters about TLS, and what these say. Where they say nothing, TLS is
-/// used if the server has it.
-pub fn take_parameters(address: &str) -> Result<(String, Encryption), String> {
+/// The address without the parameters about TLS, and these. Where they say nothing, TLS is used if
+/// the server has it.
+///
+/// # Errors
+/// That one has a value that it does not take.
+pub fn take_parameters(address: &str) -> Result<(String, Given), String> {
     let mut given = Given::default();
     let is_url = ["postgresql://", "postgres://"]
         .iter()
@@ -121,7 +127,7 @@ pub fn take_parameters(address: &str) -> Result<(String, Encryption), String> {
         true => take_from_url(address, &mut given)?,
         false => take_from_pairs(address, &mut given)?,
     };
-    Ok((rest, given.meaning()?))
+    Ok((rest, given))
 }
 
 fn take_from_url(url: &str, given: &mut Given) -> Result<String, String> {
@@ -236,7 +242,8 @@ mod tests {
                 roots("/a b/c"),
             ),
         ] {
-            let (kept, encryption) = take_parameters(address).expect(address);
+            let (kept, given) = take_parameters(address).expect(address);
+            let encryption = given.meaning().expect(address);
             assert_eq!(kept, rest);
             assert_eq!(encryption.mode, mode, "{address}");
             assert_eq!(encryption.roots, file, "{address}");
@@ -254,7 +261,8 @@ mod tests {
                 "needs sslmode=verify-full",
             ),
         ] {
-            let message = take_parameters(refused).expect_err(refused);
+            let meaning = take_parameters(refused).and_then(|(_, given)| given.meaning());
+            let message = meaning.expect_err(refused);
             assert!(message.contains(why), "{refused}: {message}");
         }
     }
