@@ -19,7 +19,7 @@ impl Webhook {
     /// `None` where the operator named no address.
     ///
     /// # Errors
-    /// When the address lacks what the form needs, or the certificates that this system trusts cannot
+    /// When the address lacks what the form needs or others could read it, or the certificates that this system trusts cannot
     /// be read.
     pub fn new(options: &AlertOptions) -> Result<Option<Self>, Failure> {
         let Some(url) = options.alert_url.clone() else {
@@ -29,6 +29,12 @@ impl Webhook {
             return Err(Failure::refused(
                 "the address of the bot of Telegram names no chat",
                 "End --alert-url in sendMessage?chat_id=CHAT.",
+            ));
+        }
+        if !options.alert_plain_http && !url.is_private() {
+            return Err(Failure::refused(
+                "the webhook is http on another machine: who is in between could read its address and the messages",
+                "Use https, or allow it by --alert-plain-http.",
             ));
         }
         Ok(Some(Self {

@@ -5,6 +5,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, Args, Command, Error, ValueEnum};
 use std::ffi::OsStr;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// How the operator is told when the state of health changes.
@@ -31,6 +32,10 @@ pub struct AlertOptions {
     #[arg(long, env = "SIGNAL_HUB_LIVE_ALERT_QUIET", value_name = "TIME")]
     #[arg(default_value = "5m", value_parser = humantime::parse_duration)]
     pub alert_quiet: Duration,
+    /// Let the webhook be http on another machine: whoever is in between can read the messages, and
+    /// the secret in the address
+    #[arg(long)]
+    pub alert_plain_http: bool,
 }
 
 /// The form of messages.
@@ -85,10 +90,24 @@ impl AlertUrl {
         self.target.clone()
     }
 
+    /// Whether nobody in between can read what is sent there.
+    pub fn is_private(&self) -> bool {
+        let uri = self.target.parse::<hyper::Uri>();
+        uri.is_ok_and(|uri| {
+            uri.scheme_str() == Some("https") || uri.host().is_some_and(is_loopback)
+        })
+    }
+
     /// The chat of Telegram that the address names by `chat_id`.
     pub fn chat(&self) -> Option<&str> {
         self.chat.as_deref()
     }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let address = address.parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// The message does not repeat what it refuses, because that is a secret.
@@ -137,5 +156,21 @@ mod tests {
         assert_eq!(url.target(), "https://h/bot1:x/sendMessage?a=b");
         assert_eq!(url.chat(), Some("-100"));
         assert_eq!(format!("{url:?}"), "AlertUrl");
+    }
+
+    #[test]
+    fn only_tls_or_this_machine_is_private() {
+        for (address, is_private) in [
+            ("https://h/p", true),
+            ("http://127.0.0.1:9/p", true),
+            ("http://[::1]/p", true),
+            ("http://localhost/p", true),
+            ("http://localhost.example.com/p", false),
+            ("http://127.0.0.1.example.com/p", false),
+            ("http://10.0.0.1/p", false),
+        ] {
+            let url = AlertUrl::parse(address).expect(address);
+            assert_eq!(url.is_private(), is_private, "{address}");
+        }
     }
 }

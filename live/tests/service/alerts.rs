@@ -179,6 +179,10 @@ fn a_test_message_says_that_alerts_arrive() {
         ),
         (&["--alert-url", "secret-path"], "begins with https"),
         (
+            &["--alert-url", "http://192.0.2.1/secret-path"],
+            "--alert-plain-http",
+        ),
+        (
             &["--alert-url", &receiver.url, "--alert-format=telegram"],
             "names no chat",
         ),
