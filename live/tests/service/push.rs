@@ -34,7 +34,7 @@ fn open() -> (Shop, Service, PushService) {
 }
 
 /// Adds a browser of a subscriber, reached at a path of the push service.
-fn add(service: &Service, push: &PushService, number: u32, path: &str) -> Browser {
+pub fn add(service: &Service, push: &PushService, number: u32, path: &str) -> Browser {
     let browser = Browser::new(&format!("{}{path}", push.url));
     let body = browser.subscription().to_string();
     let (status, said) = service.put("/api/push", &service.token(number), &body);

@@ -6,6 +6,7 @@ mod promtool;
 
 use crate::client::Stream;
 use crate::cluster::POSTGRES;
+use crate::push;
 use crate::scene::{SOON, user, worker_pid};
 use crate::wait::eventually;
 use plant::Plant;
@@ -217,6 +218,19 @@ fn each_rule_fires_by_its_fault() {
         |_| {},
     );
     faults.push((&["SignalHubSlowToClients"], before, during));
+
+    let failed = "signal_hub_live_push_failed_total";
+    let (before, during) = plant.fault(
+        |plant| {
+            let path = "/refuses";
+            plant.push.answer(path, "400 Bad Request", Duration::ZERO);
+            push::add(&plant.service, &plant.push, 3, path);
+            plant.turn();
+        },
+        |before, now| now.get(failed) > before.get(failed),
+        |plant| plant.admin.run("DELETE FROM user_push_subscriptions"),
+    );
+    faults.push((&["SignalHubPushFailing"], before, during));
 
     let (before, during) = plant.fault(
         |plant| plant.admin.run("SELECT disable_realtime()"),

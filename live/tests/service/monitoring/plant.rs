@@ -2,20 +2,24 @@
 
 use super::promtool::{Scrape, scrape};
 use crate::cluster::{Cluster, POSTGRES};
+use crate::push_service::PushService;
 use crate::scene::{
     FLIPS_AT_ONCE, Turns, beside, by_itself_at, flat_market, subscribe, wait_for_good_run,
 };
 use crate::service::Service;
 use signal_hub_harness::session::Session;
 use signal_hub_simulator::{Dialect, Simulator};
+use std::fs;
 
-/// A server with a worker that asks two exchanges, subscribers, and a service whose webhook is dead.
+/// A server with a worker that asks two exchanges, subscribers, and a service whose webhook is dead and
+/// whose push service is well.
 pub struct Plant {
     pub first: Simulator,
     pub second: Simulator,
     pub cluster: Cluster,
     pub admin: Session,
     pub service: Service,
+    pub push: PushService,
     turns: Turns,
 }
 
@@ -36,10 +40,16 @@ impl Plant {
         subscribe(&mut admin, "MAX", 1, 3);
         wait_for_good_run(&mut admin);
         let mut service = Service::of(&cluster, &mut admin);
+        let push = PushService::start();
+        let key = cluster.folder().join("vapid.pem");
+        fs::write(&key, service.run("vapid-key", &[]).stdout).expect("the folder is ours");
         service.start(&[
             "--create-slot",
             "--alert-url=http://127.0.0.1:1/",
             "--alert-after=1s",
+            "--vapid-contact=mailto:operator@example.org",
+            &format!("--vapid-key-file={}", key.display()),
+            &format!("--push-service={}", push.url),
         ]);
         Self {
             first,
@@ -47,6 +57,7 @@ impl Plant {
             cluster,
             admin,
             service,
+            push,
             turns: Turns::default(),
         }
     }
