@@ -109,7 +109,8 @@ COMMENT ON COLUMN @extschema@.signals.forecast IS
 COMMENT ON COLUMN @extschema@.signals.exchange IS
     'exchange that the ticker came from, as signal_hub.exchanges names it; null on signals of releases before 0.3.0';
 COMMENT ON COLUMN @extschema@.signals.close_time_source IS
-    'where close_time is from: exchange (it says so of the pair or of the reply), date (the header Date of its reply) '
+    'where close_time is from: exchange (it says so of the pair or of the reply), date (the header Date of its reply, '
+    'which tells whole seconds: the end of that second) '
     'or receipt (this server''s clock when the reply had arrived); null on signals of releases before 0.3.0';
 COMMENT ON SEQUENCE @extschema@.signals_signal_id_seq IS 'numbers of signals';
 CREATE INDEX signals_created_at_idx ON @extschema@.signals (created_at);

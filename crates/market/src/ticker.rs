@@ -47,7 +47,7 @@ pub struct Ticker {
 pub enum TimeSource {
     /// The exchange says it of the row, or of all rows of its reply.
     Exchange,
-    /// The header Date of the reply, by the exchange's clock.
+    /// The header Date of the reply, by the exchange's clock: the end of the second that it names.
     Date,
     /// When the reply was there, by this machine's clock.
     Receipt,

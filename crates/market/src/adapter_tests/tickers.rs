@@ -180,3 +180,30 @@ fn without_a_date_the_time_is_that_of_receipt() {
     assert_eq!(ticker.time_source, crate::TimeSource::Receipt);
     assert_eq!(ticker.close_time, super::NOW);
 }
+
+#[test]
+fn by_a_date_of_whole_seconds_the_numbers_are_of_the_end_of_that_second() {
+    let gate = r#"[{"currency_pair":"BTC_USDT","last":"103","change_percentage":"3","base_volume":"9","quote_volume":"900",
+                    "high_24h":"104","low_24h":"99"}]"#;
+    let coinbase = r#"{"BTC-USDT":{"stats_24hour":{"open":"1","high":"1","low":"1","last":"1","volume":"1"}}}"#;
+    for (name, body) in [("gate", gate), ("coinbase", coinbase)] {
+        let ticker = super::ticker(name, body, "BTCUSDT");
+        assert_eq!(ticker.time_source, crate::TimeSource::Date, "{name}");
+        assert_eq!(ticker.close_time, super::NOW - 1, "{name}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_called_by_the_name_that_the_exchange_has_for_it() {
+    let gate = r#"[{"currency_pair":"BTC_USDT","last":"103","base_volume":"9","quote_volume":"900","high_24h":"104",
+                    "low_24h":"99","change_percentage":null}]"#;
+    assert_eq!(
+        fault("gate", gate, "BTCUSDT"),
+        "change_percentage is missing"
+    );
+    let kucoin = r#"{"code":"200000","data":{"ticker":[{"symbol":"BTC-USDT","last":103,"vol":"9","volValue":"900",
+                    "high":"104","low":"99"}]}}"#;
+    assert_eq!(fault("kucoin", kucoin, "BTCUSDT"), "changeRate is missing");
+    let bybit = BYBIT.replace(r#""prevPrice24h":"100","price24hPcnt":"0.03","#, "");
+    assert_eq!(fault("bybit", &bybit, "BTCUSDT"), "prevPrice24h is missing");
+}

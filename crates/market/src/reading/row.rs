@@ -226,6 +226,13 @@ impl<'a> Row<'a> {
             .ok_or_else(|| format!("{} is missing", self.name(field)))
     }
 
+    /// That a number is not told in any of these fields.
+    pub fn lacks(&self, fields: &[Field]) -> String {
+        let mut names = fields.iter().map(|field| self.name(*field));
+        let name = names.find(|name| !name.is_empty());
+        format!("{} is missing", name.unwrap_or("its change"))
+    }
+
     /// A price of the book: zero when the exchange names the field and nobody is there, `None`
     /// when it does not name it.
     pub fn book(&self, field: Field) -> Result<Option<Decimal>, String> {

@@ -65,11 +65,17 @@ pub fn ticker(
     })
 }
 
-/// When statistics were taken: what the exchange states, else the time of its reply.
+/// What a time of whole seconds may be short of.
+const REST_OF_SECOND: i64 = 999;
+
+/// When statistics were taken, at the latest: what the exchange states, else the time of its reply.
+/// The header Date tells whole seconds, so it is the end of that second: a signal on these numbers
+/// must not begin before they were there, as a move of the price that they already show would
+/// count as one after it.
 pub fn close_time(stated: Option<UnixMillis>, time: ReplyTime) -> (UnixMillis, TimeSource) {
     match (stated, time.date) {
         (Some(stated), _) => (stated, TimeSource::Exchange),
-        (None, Some(date)) => (date, TimeSource::Date),
+        (None, Some(date)) => (date.saturating_add(REST_OF_SECOND), TimeSource::Date),
         (None, None) => (time.received, TimeSource::Receipt),
     }
 }
@@ -144,7 +150,7 @@ impl Prices {
             (None, None, Some(shown)) => shown
                 .open(last, (low, high), finest(row, [last, high, low])?)
                 .ok_or_else(|| row.contradiction(Field::Relative))?,
-            (None, None, None) => row.required(Field::Open)?,
+            (None, None, None) => return Err(row.lacks(&[Field::Open, Field::Relative])),
         };
         if open < Decimal::ZERO {
             return Err(row.contradiction(Field::Change));

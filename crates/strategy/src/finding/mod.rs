@@ -11,7 +11,7 @@ use crate::{
     Distances, Levels, Rule, Side, Strategy, Watched, distances, dollars, levels, strategies,
 };
 use consistency::{is_average, is_average_within, is_change, is_percent, unit_of_time};
-use market::{Ticker, UnixMillis};
+use market::{Ticker, TimeSource, UnixMillis};
 use rust_decimal::Decimal;
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -337,9 +337,14 @@ fn has_no_book(ticker: &Ticker) -> bool {
         && was_traded(ticker)
 }
 
-/// How old the statistics are, in milliseconds; negative when the exchange's clock is ahead.
+/// How old the statistics are, in milliseconds; negative when the exchange's clock is ahead, by more
+/// than the rest of a second where that is all its time tells.
 fn age_ms(ticker: &Ticker, now: UnixMillis) -> i64 {
-    now.saturating_sub(ticker.close_time)
+    let age = now.saturating_sub(ticker.close_time);
+    match ticker.time_source {
+        TimeSource::Date if (-999..0).contains(&age) => 0,
+        _ => age,
+    }
 }
 
 /// Whether statistics of this age are fresh.

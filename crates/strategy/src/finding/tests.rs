@@ -204,3 +204,14 @@ fn a_ticker_is_fresh_for_a_while_and_may_be_a_little_ahead() {
     assert!(!is_fresh(i64::MIN));
     assert!(!is_fresh(i64::MAX));
 }
+
+#[test]
+fn a_time_of_whole_seconds_is_not_ahead_in_the_rest_of_its_second() {
+    let mut ticker = ticker("BTCUSDT", "3");
+    ticker.close_time = NOW + 999;
+    assert_eq!(age_ms(&ticker, NOW), -999);
+    ticker.time_source = TimeSource::Date;
+    assert_eq!(age_ms(&ticker, NOW), 0);
+    assert_eq!(age_ms(&ticker, NOW - 1), -1000);
+    assert_eq!(age_ms(&ticker, NOW + 1999), 1000);
+}
