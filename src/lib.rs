@@ -31,6 +31,7 @@ pub extern "C-unwind" fn _PG_init() {
         postgres::server_starts::remember_first_number();
         board::slots::reserve_shared_memory();
         board::failed_calls::reserve_shared_memory();
+        board::stops::reserve_shared_memory();
         service::launcher::register();
     }
 }

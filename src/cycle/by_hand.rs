@@ -3,10 +3,11 @@
 use super::fetch::{Fetched, Unanswered, fetch, fetch_timed};
 use super::settle::{Settled, settle_due};
 use super::stages::{Outcome, Recorded, RunTimes, judge, look_ahead, record};
+use super::stops;
 use crate::board::failed_calls;
 use crate::board::slots;
 use crate::delivery::{self, Role};
-use crate::ledger::{self, Plan, Standing, Trigger};
+use crate::ledger::{self, Plan, Trigger};
 use crate::postgres::process::unix_millis;
 use crate::postgres::{Db, Failure, Scope, as_owner, catch, process, server_starts, transaction};
 use crate::settings;
@@ -49,10 +50,11 @@ pub fn run_by_hand() -> Result<Outcome, Failure> {
     }
     let mut times = RunTimes::begin();
     let mut plan = as_owner(scope, c"", ledger::plan)?;
+    stops::heed(&mut plan);
     if let Some(paused) = plan.paused {
         return Ok(Outcome::not_run(format!("{paused}; nothing was done")));
     }
-    refuse_if_asked_to_wait(&plan.standing)?;
+    refuse_if_asked_to_wait(&plan)?;
     look_ahead(scope, &mut plan)?;
     failed_calls::with_note_on_failure(times.started_at, || {
         let fetched = match fetch_timed(scope, &plan, &mut times) {
@@ -107,15 +109,23 @@ fn settle_without_worker(scope: Scope, plan: &Plan, recorded: &Recorded) -> Sett
     settle_due(scope, plan, recorded, until)
 }
 
-fn refuse_if_asked_to_wait(standing: &Standing) -> Result<(), Failure> {
-    match standing.retry_at {
-        Some(until) if standing.asked_to_wait => {
+fn refuse_if_asked_to_wait(plan: &Plan) -> Result<(), Failure> {
+    match plan.standing.retry_at {
+        Some(until) if plan.standing.asked_to_wait => {
             let seconds = (until - unix_millis()).max(0) / 1000;
-            Err(Failure::new("08004", "the exchange asked to be left alone")
-                .detail(format!(
-                    "It is not asked again for {seconds} s; signal_runs.retry_at has the time."
-                ))
-                .hint("Wait, or set signal_hub.exchange_url to another host of the exchange."))
+            let failure = match plan.exchanges.len() {
+                1 => Failure::new("08004", "the exchange asked to be left alone")
+                    .detail(format!(
+                        "It is not asked again for {seconds} s; signal_runs.retry_at has the time."
+                    ))
+                    .hint("Wait, or set signal_hub.exchange_url to another host of the exchange."),
+                _ => Failure::new("08004", "all exchanges asked to be left alone")
+                    .detail(format!(
+                        "None is asked again for {seconds} s; signal_exchanges.retry_at has the times."
+                    ))
+                    .hint("Wait, or add another exchange to signal_hub.exchanges."),
+            };
+            Err(failure)
         }
         _ => Ok(()),
     }
@@ -137,8 +147,9 @@ fn asked_to_wait_until(plan: &Plan, unanswered: &Unanswered) -> Option<UnixMilli
 /// Whatever fails.
 pub fn preview() -> Result<Vec<Explanation>, Failure> {
     let scope = Scope::Caller;
-    let plan = as_owner(scope, c"", ledger::plan)?;
-    refuse_if_asked_to_wait(&plan.standing)?;
+    let mut plan = as_owner(scope, c"", ledger::plan)?;
+    stops::heed(&mut plan);
+    refuse_if_asked_to_wait(&plan)?;
     let fetched = fetch(scope, &plan)?.map_err(|unanswered| unanswered.failure(&plan))?;
     let judged = as_owner(scope, c"", |db| judge(db, &plan, &fetched))?;
     let mut explanations = Vec::new();

@@ -4,6 +4,7 @@ use super::asking::{self, Answers, Said, Served};
 use super::days::{self, Days};
 use super::exchanges;
 use super::stages::{RunTimes, make_way_for_drop_database, millis};
+use super::stops;
 use crate::board::slots::{self, Stage};
 use crate::ledger::exchanges::{NewStanding, Sources};
 use crate::ledger::{self, Plan};
@@ -123,6 +124,7 @@ pub fn fetch(scope: Scope, plan: &Plan) -> Result<Result<Fetched, Unanswered>, F
         false => ask(scope, plan, asked_at)?,
     };
     exchanges::remember(plan, &answers);
+    stops::keep(scope, plan, &answers.said);
     let standings = exchanges::standings(plan, &answers.said, asked_at);
     let Some(mut served) = answers.served else {
         return Ok(Err(Unanswered {

@@ -11,6 +11,7 @@ mod fetch;
 pub mod scheduled;
 mod settle;
 mod stages;
+pub mod stops;
 mod summary;
 
 pub use settle::Settled;

@@ -4,6 +4,7 @@ use super::aside;
 use super::fetch::{Unanswered, fetch_timed};
 use super::settle::settle_due;
 use super::stages::{Outcome, RunTimes, look_ahead, record};
+use super::stops;
 use crate::board::slots::{self, Stage};
 use crate::delivery::{self, Delivered, Role};
 use crate::ledger::{self, Plan, Run, Status, Trigger, uptime};
@@ -49,6 +50,7 @@ pub fn run_scheduled() -> Result<Option<Ended>, Failure> {
     if let Err(failure) = look_ahead(scope, &mut plan) {
         return record_stopped(&times, failure).map(Some);
     }
+    stops::heed(&mut plan);
     slots::record_heartbeat(Stage::Fetching);
     process::report_activity(Some(c"signal_hub: fetching tickers"));
     let fetched = match fetch_timed(scope, &plan, &mut times) {

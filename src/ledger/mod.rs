@@ -27,8 +27,7 @@ pub use history::{
 };
 pub use numbers::{go_beyond_deliveries, look_ahead};
 pub use plan::{
-    Plan, Standing, episodes, last_worker_run, pause, paused, plan, reopen_refused, resume,
-    standing,
+    Plan, episodes, last_worker_run, pause, paused, plan, reopen_refused, resume, standing,
 };
 pub use rules::{RULE_COLUMNS, rule};
 pub use verdicts::{OfRun, record_verdicts};

@@ -70,6 +70,20 @@ pub struct Standing {
     pub jitter: f64,
 }
 
+impl Standing {
+    /// Takes over how several exchanges stand.
+    pub fn stand_as(&mut self, on_record: &[OnRecord]) {
+        let standings = on_record.iter().map(|known| known.standing.clone());
+        let standings: Vec<_> = standings.collect();
+        let now = unix_millis();
+        let waits = |at: Option<UnixMillis>| at.filter(|at| *at > now);
+        self.retry_at = waits(next_at(&standings));
+        self.asked_to_wait = standings
+            .iter()
+            .all(|standing| standing.asked_to_wait && waits(standing.retry_at).is_some());
+    }
+}
+
 /// Reads the plan of the next run.
 pub fn plan(db: &Db) -> Result<Plan, Failure> {
     let exchanges = configured()?;
@@ -279,18 +293,9 @@ fn standing_of(
     if exchanges.len() == 1 {
         return Ok(by_runs);
     }
-    let standings: Vec<_> = on_record
-        .iter()
-        .map(|known| known.standing.clone())
-        .collect();
-    let now = unix_millis();
-    Ok(Standing {
-        retry_at: next_at(&standings).filter(|at| *at > now),
-        asked_to_wait: standings
-            .iter()
-            .all(|standing| standing.asked_to_wait && standing.retry_at.is_some_and(|at| at > now)),
-        ..by_runs
-    })
+    let mut standing = by_runs;
+    standing.stand_as(on_record);
+    Ok(standing)
 }
 
 fn standing_by_runs(db: &Db, exchanges: &[Configured]) -> Result<Standing, Failure> {

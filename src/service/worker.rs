@@ -10,6 +10,7 @@ use crate::board::slots::{self, Phase, Restorer, Stage};
 use crate::board::trouble::{Troubles, Work};
 use crate::cycle::Settled;
 use crate::cycle::scheduled::{Ended, run_scheduled};
+use crate::cycle::stops;
 use crate::delivery::{self, Delivered, Role};
 use crate::postgres::report::warn;
 use crate::postgres::transaction::idle;
@@ -173,7 +174,9 @@ impl Worker {
     }
 
     fn record_failed_calls(&mut self) {
-        match chores::record_failed_calls() {
+        let recorded = chores::record_failed_calls();
+        let recorded = recorded.and_then(|asked| Ok(asked.max(stops::record()?)));
+        match recorded {
             Ok(None) => recovered(Work::RecordingCalls),
             Ok(Some(leave_alone)) => {
                 recovered(Work::RecordingCalls);

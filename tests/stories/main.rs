@@ -54,6 +54,7 @@ mod settlement;
 mod several_exchanges;
 mod strategies;
 mod subscriber_status;
+mod told_to_stop;
 mod track_record;
 mod trust;
 mod unreached;

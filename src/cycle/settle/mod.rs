@@ -10,6 +10,7 @@ mod memory;
 use super::asking::Said;
 use super::exchanges;
 use super::stages::{Recorded, make_way_for_drop_database};
+use super::stops;
 use crate::board::slots::{self, Stage};
 use crate::ledger::outcomes::{self, DueOutcome};
 use crate::ledger::{self, Plan};
@@ -233,11 +234,9 @@ impl Pass<'_> {
             if self.plan.exchanges.len() == 1 {
                 self.settled.leave_alone = Some(delay);
             }
-            let new = exchanges::standings(
-                self.plan,
-                &[(self.place, Said::Failed(error.clone()))],
-                unix_millis(),
-            );
+            let said = [(self.place, Said::Failed(error.clone()))];
+            stops::keep(self.scope, self.plan, &said);
+            let new = exchanges::standings(self.plan, &said, unix_millis());
             let retry_at = unix_millis().saturating_add(delay.as_millis() as i64);
             self.write(|db| {
                 ledger::record_leave_alone(db, self.run_id, &failure, retry_at)?;

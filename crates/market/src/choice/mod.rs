@@ -76,6 +76,17 @@ impl Standing {
         }
     }
 
+    /// How it stands after it said stop to somebody else: not before `until` it is asked again.
+    pub fn after_stop(&self, until: UnixMillis) -> Self {
+        Self {
+            failures: self.failures.saturating_add(1),
+            relapses: self.relapses,
+            retry_at: Some(self.retry_at.map_or(until, |at| at.max(until))),
+            asked_to_wait: true,
+            good_since: None,
+        }
+    }
+
     /// How it stands after a good answer at `now`.
     pub fn after_success(&self, now: UnixMillis, interval: Duration) -> Self {
         let forgotten_after = FORGOTTEN_AFTER.max(self.probation(interval));
