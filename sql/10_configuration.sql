@@ -58,8 +58,8 @@ COMMENT ON COLUMN @extschema@.signal_symbols.tick_size IS
 COMMENT ON COLUMN @extschema@.signal_symbols.status IS
     'what the last look found: TRADING, HALTED (no bid or ask, or no trade), STALE (statistics that are old, or ahead '
     'of this server''s clock), INVALID (fields missing, or numbers that contradict each other), UNKNOWN (the exchange '
-    'says that it does not list it; asked for again within a minute), MISSING (the last reply had no row of it; what '
-    'is known of it stays); null before the first look';
+    'says that it does not list it; asked for again at the next run, every ten seconds where runs are closer), '
+    'MISSING (the last reply had no row of it; what is known of it stays); null before the first look';
 COMMENT ON COLUMN @extschema@.signal_symbols.status_why IS 'the finding behind a status other than TRADING';
 COMMENT ON COLUMN @extschema@.signal_symbols.last_seen_at IS 'when the symbol was last found TRADING, to the hour';
 COMMENT ON COLUMN @extschema@.signal_symbols.checked_at IS

@@ -192,13 +192,16 @@ fn ask_for_open(asked: &mut Vec<Asked>, open: &Open) {
 }
 
 /// After how many milliseconds a symbol that the exchange did not know is asked for again: at the
-/// last run before a minute has passed, but not at every run when several come in a minute.
+/// next run, so that a new listing waits for none; but where several come in ten seconds, at the
+/// last of them. That is a second request of a run, and one for the list of all where several
+/// symbols are not known.
 fn ask_again_after(interval: Duration) -> f64 {
-    const ASK_AGAIN: Duration = Duration::from_secs(60);
+    const ASK_AGAIN: Duration = Duration::from_secs(10);
     let latest = ASK_AGAIN.saturating_sub(interval);
+    let least = interval.min(ASK_AGAIN) / 2;
     // A run begins a moment earlier or later than its time.
     let slack = (interval / 2).min(Duration::from_secs(1));
-    (latest + slack).as_secs_f64() * 1000.0
+    (latest.max(least) + slack).as_secs_f64() * 1000.0
 }
 
 /// Who paused and why, when signals are paused.
@@ -370,4 +373,20 @@ pub fn is_usable_tick(tick: Decimal) -> bool {
 pub fn usable_tick(number: &str) -> Option<Decimal> {
     let tick = Decimal::from_str_exact(number).ok();
     tick.filter(|tick| is_usable_tick(*tick))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_symbol_that_was_unknown_is_asked_for_at_the_next_run_or_after_ten_seconds() {
+        for (interval, expected) in [(1, 10), (2, 10), (5, 10), (10, 10), (30, 30), (3600, 3600)] {
+            let after = ask_again_after(Duration::from_secs(interval)) / 1000.0;
+            let mut runs = (1..).map(|run| run * interval);
+            // Runs come half a second early or late.
+            let asked = runs.find(|at| *at as f64 - 0.25 > after);
+            assert_eq!(asked, Some(expected), "every {interval} s");
+        }
+    }
 }

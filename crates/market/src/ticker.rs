@@ -134,7 +134,7 @@ pub enum LastLook {
     Listed,
     /// Nothing yet, or nothing certain: it was missing from the reply.
     Never,
-    /// That the exchange does not know it, less than a minute ago.
+    /// That the exchange does not know it, a moment ago.
     UnknownLately,
     /// The same, so long ago that it is time to ask again.
     UnknownDue,
