@@ -132,11 +132,10 @@ impl Errors {
     /// mean nothing else, as codes come and go.
     pub fn stop(&self, refusal: &Refusal) -> Option<u16> {
         let words = refusal.message.to_ascii_lowercase();
-        let by_words = || {
-            let is_said = |what: &&str| words.contains(what);
-            let is_busy = TOO_MANY.iter().any(|what| is_said(&what));
-            let is_elsewhere = || is_said(&"restricted location").then_some(451);
-            is_busy.then_some(429).or_else(is_elsewhere)
+        let is_said = |what: &str| words.contains(what);
+        let by_words = || match TOO_MANY.iter().any(|what| is_said(what)) {
+            true => Some(429),
+            false => is_said("restricted location").then_some(451),
         };
         (self.stops)(refusal).or_else(by_words)
     }
