@@ -9,6 +9,7 @@ use signal_hub_harness::scene::{
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
 use signal_hub_simulator::{Corruption, Dialect, Fault, Simulator, Times};
+use std::time::{Duration, Instant};
 
 /// BTCUSDT is 3.5 % up at both.
 fn two_exchanges() -> (Simulator, Simulator) {
@@ -232,6 +233,49 @@ fn when_none_of_the_first_ones_tickers_can_be_judged_the_next_is_asked() {
         message.contains("instead of binance: none of its tickers can be judged"),
         "{message}"
     );
+}
+
+#[test]
+fn whatever_the_first_answers_the_next_serves_in_the_same_run_within_the_same_time() {
+    let (first, second) = two_exchanges();
+    let cluster = by_hand_at(&[&first, &second])
+        .set("signal_hub.http_timeout", "4s")
+        .start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    // Those that say stop come last: the first is not asked again then.
+    let faults = [
+        Fault::Reset,
+        Fault::Redirect,
+        Fault::Html,
+        Fault::Truncated,
+        Fault::MalformedJson,
+        Fault::NotUtf8,
+        Fault::EmptyBody,
+        Fault::Silence,
+        Fault::InternalError,
+        Fault::Unavailable,
+        Fault::Zeros,
+        Fault::Microseconds,
+        Fault::Shifted(120_000),
+        Fault::BadRows(Corruption::NoBook),
+        Fault::RestrictedLocation,
+    ];
+    for fault in faults {
+        first.inject(fault.clone(), Times::Once);
+        let began = Instant::now();
+        let report = generate(&mut session);
+        let took = began.elapsed();
+        assert_eq!(report["symbols_evaluated"], 10, "{fault:?}: {report}");
+        let message = report["message"].as_str().expect("words");
+        assert!(
+            message.contains("asked bybit instead of binance: "),
+            "{fault:?}: {message}"
+        );
+        assert!(took < Duration::from_secs(4), "{fault:?}: {took:?}");
+        assert_eq!(asked(&mut session).as_deref(), Some("bybit"), "{fault:?}");
+    }
+    assert_eq!(signals(&mut session), ["BTCUSDT of bybit"]);
 }
 
 #[test]
