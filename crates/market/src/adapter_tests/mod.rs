@@ -4,6 +4,7 @@ mod bans;
 mod candles;
 mod errors;
 mod instruments;
+mod kraken;
 mod recorded;
 mod tickers;
 
