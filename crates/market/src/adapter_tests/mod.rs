@@ -5,6 +5,7 @@ mod candles;
 mod errors;
 mod instruments;
 mod kraken;
+mod one_bad_field;
 mod recorded;
 mod tickers;
 
