@@ -49,6 +49,14 @@ pub struct Answers {
     pub served: Option<Served>,
 }
 
+impl Answers {
+    /// Notes what came of asking an exchange, in place of what came of it before.
+    pub fn note(&mut self, place: usize, said: Said) {
+        self.said.retain(|(other, _)| *other != place);
+        self.said.push((place, said));
+    }
+}
+
 /// The tickers of a run.
 pub struct Served {
     /// The exchange that they are from.
@@ -147,8 +155,7 @@ impl Asking<'_> {
     }
 
     fn note(&mut self, place: usize, said: Said) {
-        self.answers.said.retain(|(other, _)| *other != place);
-        self.answers.said.push((place, said));
+        self.answers.note(place, said);
     }
 
     fn is_blind(&self, place: usize, tickers: &Tickers) -> bool {

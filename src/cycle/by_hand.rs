@@ -65,6 +65,7 @@ pub fn run_by_hand() -> Result<Outcome, Failure> {
             }
             Err(failure) => return Err((failure, None)),
         };
+        fetched.tell(&mut plan);
         catch(|| finish_by_hand(scope, &plan, fetched, &mut times))
             .map_err(|failure| (failure, None))
     })

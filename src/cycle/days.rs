@@ -25,6 +25,8 @@ pub struct Days {
     pub candles: Vec<(String, Vec<Candle>)>,
     /// Why some are missing.
     pub trouble: Option<String>,
+    /// The exchange says stop.
+    pub stop: Option<MarketError>,
 }
 
 /// The symbols to ask for now, of those that lack yesterday's candle. They count as asked for.
@@ -51,6 +53,7 @@ pub fn fetch(exchange: &Configured, symbols: Vec<String>, now: UnixMillis) -> Da
                     "daily candles of {symbol} are missing: {}",
                     error.message()
                 ));
+                days.stop = Some(error).filter(MarketError::is_stop);
                 break;
             }
         }

@@ -72,6 +72,23 @@ impl Fetched {
         symbols.into_iter()
     }
 
+    /// Has the plan know how exchanges stand now: what comes after the tickers of a run asks none that
+    /// said stop to it.
+    pub fn tell(&self, plan: &mut Plan) {
+        for new in &self.standings {
+            if let Some(known) = plan.on_record.get_mut(new.place) {
+                known.standing = new.standing.clone();
+                known.error.clone_from(&new.error);
+            }
+        }
+    }
+
+    /// That the only exchange says stop, after it has given the tickers.
+    pub fn stop(&self, plan: &Plan) -> Option<&MarketError> {
+        let stop = self.days.stop.as_ref();
+        stop.filter(|_| plan.exchanges.len() == 1)
+    }
+
     /// Puts on record how the exchanges stand now.
     ///
     /// # Errors
@@ -164,12 +181,16 @@ fn ask(scope: Scope, plan: &Plan, now: UnixMillis) -> Result<(Answers, Days), Fa
     let lacking_days = days::to_ask(&plan.lacking_days);
     interrupt::run_on_helper(
         move || {
-            let answers = asking::ask(&request);
+            let mut answers = asking::ask(&request);
             let place = answers.served.as_ref().map(|served| served.place);
             let days = place
                 .and_then(|place| request.exchanges.get(place))
                 .map(|exchange| days::fetch(exchange, lacking_days, now));
-            (answers, days.unwrap_or_default())
+            let days = days.unwrap_or_default();
+            if let Some((place, stop)) = place.zip(days.stop.clone()) {
+                answers.note(place, Said::Failed(stop));
+            }
+            (answers, days)
         },
         || {
             slots::record_heartbeat(Stage::Fetching);

@@ -58,6 +58,7 @@ pub fn run_scheduled() -> Result<Option<Ended>, Failure> {
         Ok(Err(unanswered)) => return record_unanswered(&times, &plan, &unanswered).map(Some),
         Err(failure) => return record_stopped(&times, failure).map(Some),
     };
+    fetched.tell(&mut plan);
     let aside = aside::due(&plan, &fetched);
     slots::record_heartbeat(Stage::Recording);
     let recorded = match record(scope, Trigger::Worker, &plan, fetched, &mut times) {
@@ -75,7 +76,7 @@ pub fn run_scheduled() -> Result<Option<Ended>, Failure> {
     // comes after the next run.
     let until = times.began + settings::interval() / 2;
     let mut settled = settle_due(scope, &plan, &recorded, until);
-    if !aside.is_empty() {
+    if !aside.is_empty() && settled.leave_alone.is_none() {
         // A run that took long leaves them a little time all the same.
         let until = until.max(Instant::now() + settings::interval() / 4);
         match aside.ask(&plan, recorded.run_id, until) {

@@ -7,9 +7,10 @@ use crate::delivery::Delivered;
 use crate::ledger::{self, OfRun, Plan, Run, Status, Trigger};
 use crate::postgres::process::unix_millis;
 use crate::postgres::{Db, Failure, Scope, as_owner, wanted};
-use market::{Tickers, UnixMillis};
+use crate::settings;
+use market::{Tickers, UnixMillis, backoff};
 use std::collections::{HashMap, HashSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use strategy::{Episode, Signal, Verdict};
 
 /// What came of a run.
@@ -157,6 +158,9 @@ pub struct Recorded {
     unusable: Vec<String>,
     /// The time by the exchange's clock, as far as its reply tells it.
     pub exchange_time: Option<UnixMillis>,
+    /// The only exchange says stop, after it has given the tickers: for how long it is to be left
+    /// alone, from now.
+    pub leave_alone: Option<Duration>,
 }
 
 impl Recorded {
@@ -268,6 +272,15 @@ pub fn record(
         if signals_generated > 0 {
             ledger::record_times(db, run_id, millis(recording))?;
         }
+        let leave_alone = match fetched.stop(plan) {
+            Some(stop) => {
+                let delay = backoff::delay(stop, 1, settings::interval(), 0.5);
+                let retry_at = unix_millis().saturating_add(delay.as_millis() as i64);
+                ledger::record_leave_alone(db, run_id, &stop.clone().into(), retry_at)?;
+                Some(delay)
+            }
+            None => None,
+        };
         Ok(Some(Recorded {
             run_id,
             signals_generated,
@@ -275,6 +288,7 @@ pub fn record(
             message,
             unusable,
             exchange_time: exchange_time(&fetched.tickers),
+            leave_alone,
         }))
     })
 }

@@ -3,11 +3,13 @@
 
 use signal_hub_harness::cluster::{Cluster, Options, POSTGRES};
 use signal_hub_harness::scene::{
-    SOON, beside, by_hand_at, generate, in_order, rising_market, wait_for_good_run,
+    SOON, beside, by_hand_at, by_itself, by_itself_at, generate, in_order, rising_market, runs,
+    wait_for_good_run,
 };
 use signal_hub_harness::session::Session;
-use signal_hub_harness::wait::eventually;
-use signal_hub_simulator::{Dialect, Fault, Simulator, Times};
+use signal_hub_harness::wait::{eventually, meanwhile};
+use signal_hub_simulator::{CandleFault, Dialect, Fault, Simulator, Times};
+use std::time::Duration;
 
 const CALL: &str = "SELECT generate_signals_now()";
 const PREVIEW: &str = "SELECT count(*) FROM preview_signals()";
@@ -117,4 +119,47 @@ fn without_shared_memory_the_session_that_was_told_keeps_to_it() {
         assert_eq!(session.error(CALL).code().code(), "08004");
     }
     assert_eq!([first.request_count(), second.request_count()], [1, 1]);
+}
+
+#[test]
+fn one_that_says_stop_in_the_first_run_is_not_asked_for_its_pairs_after_it() {
+    let (first, second) = two_exchanges();
+    say_stop(&first);
+    let cluster = by_itself_at(&[&first, &second]).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
+    eventually(SOON, "three runs", || runs(&mut session) >= 3);
+    let lists = "SELECT DISTINCT exchange FROM signal_instruments";
+    eventually(SOON, "the list of the other is read", || {
+        session.list::<String>(lists) == ["bybit"]
+    });
+    assert_eq!(first.requests().len(), 1, "{:?}", first.requests());
+}
+
+#[test]
+fn a_stop_where_daily_candles_are_asked_for_is_one_for_all() {
+    let market = rising_market();
+    let stop = Fault::TooManyRequests {
+        retry_after: Some(600),
+    };
+    market.inject_on_candles(CandleFault::Reply(stop), Times::Once);
+    let cluster = by_itself(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("BEGIN; CREATE EXTENSION signal_hub");
+    session.run("UPDATE signal_rules SET enabled = true WHERE strategy = 'tsmom'; COMMIT");
+    let kept = "SELECT format('%s %s', status, sqlstate) FROM signal_runs
+                 WHERE retry_at > started_at + interval '9 minutes'";
+    eventually(SOON, "the stop is on record", || {
+        session.list::<String>(kept) == ["ok 08004"]
+    });
+    let asked = market.request_count();
+    meanwhile(Duration::from_secs(3), "nobody asks", || {
+        market.request_count() == asked
+    });
+    assert_eq!(session.error(CALL).code().code(), "08004");
+    assert_eq!(
+        session.one::<i64>("SELECT count(*) FROM signals"),
+        1,
+        "the run is good"
+    );
 }

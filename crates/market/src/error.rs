@@ -87,6 +87,11 @@ impl MarketError {
         )
     }
 
+    /// Whether the exchange says stop.
+    pub fn is_stop(&self) -> bool {
+        matches!(self, Self::LeftAlone { .. })
+    }
+
     /// What happened: lower case start, no final period.
     pub fn message(&self) -> String {
         match self {

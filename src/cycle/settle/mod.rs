@@ -47,6 +47,13 @@ pub struct Settled {
 /// by the exchange that its signal was judged on. As long as the plan knows of none that is due,
 /// nothing is read. An exchange that says stop goes on record with the run.
 pub fn settle_due(scope: Scope, plan: &Plan, recorded: &Recorded, until: Instant) -> Settled {
+    if recorded.leave_alone.is_some() {
+        return Settled {
+            leave_alone: recorded.leave_alone,
+            in_trouble: true,
+            ..Settled::default()
+        };
+    }
     // A clock that jumps ahead makes nothing due, and nothing void, that the exchange does not
     // see as past.
     let now = recorded
@@ -225,26 +232,35 @@ impl Pass<'_> {
             return Ok(Next::GoOn);
         }
         self.memory.keep(due.signal_id, settling);
+        if error.is_stop() {
+            self.told_to_stop(&error)?;
+        } else {
+            self.memory.exchange_failed(settings::interval());
+            self.settled.failure = Some(error.into());
+        }
+        Ok(Next::Stop)
+    }
+
+    /// The exchange says stop, which goes on record with the run.
+    fn told_to_stop(&mut self, error: &MarketError) -> Result<(), Failure> {
         self.memory.exchange_failed(settings::interval());
         let failure = Failure::from(error.clone());
         self.settled.failure = Some(failure.clone());
-        if let MarketError::LeftAlone { .. } = error {
-            let delay = backoff::delay(&error, 1, settings::interval(), 0.5);
-            // With several exchanges, the others are asked meanwhile.
-            if self.plan.exchanges.len() == 1 {
-                self.settled.leave_alone = Some(delay);
-            }
-            let said = [(self.place, Said::Failed(error.clone()))];
-            stops::keep(self.scope, self.plan, &said);
-            let new = exchanges::standings(self.plan, &said, unix_millis());
-            let retry_at = unix_millis().saturating_add(delay.as_millis() as i64);
-            self.write(|db| {
-                ledger::record_leave_alone(db, self.run_id, &failure, retry_at)?;
-                ledger::exchanges::enter(db, &self.plan.exchanges, &new)?;
-                Ok(true)
-            })?;
+        let delay = backoff::delay(error, 1, settings::interval(), 0.5);
+        // With several exchanges, the others are asked meanwhile.
+        if self.plan.exchanges.len() == 1 {
+            self.settled.leave_alone = Some(delay);
         }
-        Ok(Next::Stop)
+        let said = [(self.place, Said::Failed(error.clone()))];
+        stops::keep(self.scope, self.plan, &said);
+        let new = exchanges::standings(self.plan, &said, unix_millis());
+        let retry_at = unix_millis().saturating_add(delay.as_millis() as i64);
+        self.write(|db| {
+            ledger::record_leave_alone(db, self.run_id, &failure, retry_at)?;
+            ledger::exchanges::enter(db, &self.plan.exchanges, &new)?;
+            Ok(true)
+        })?;
+        Ok(())
     }
 
     /// Whether it has been due for seven days: without candles now it is void.
@@ -269,6 +285,10 @@ impl Pass<'_> {
         };
         let tickers = self.on_helper(move || of.exchange.tickers(&of.endpoint, &[asked]))?;
         let price = match tickers {
+            Err(error) if error.is_stop() => {
+                self.told_to_stop(&error)?;
+                return Ok(Next::Stop);
+            }
             Ok(mut tickers) => {
                 let row = tickers.rows.remove(&due.symbol);
                 row.and_then(Result::ok)
