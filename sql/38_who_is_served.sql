@@ -25,6 +25,7 @@ CREATE UNLOGGED TABLE @extschema@.signal_watchers (
     user_id uuid        NOT NULL,
     slot    name        NOT NULL,
     since   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    in_view boolean     NOT NULL DEFAULT false,
     PRIMARY KEY (user_id, slot)
 ) WITH (autovacuum_vacuum_scale_factor = 0.2, autovacuum_vacuum_threshold = 1000);
 COMMENT ON TABLE @extschema@.signal_watchers IS
@@ -34,6 +35,8 @@ COMMENT ON TABLE @extschema@.signal_watchers IS
 COMMENT ON COLUMN @extschema@.signal_watchers.user_id IS 'the subscriber';
 COMMENT ON COLUMN @extschema@.signal_watchers.slot IS 'replication slot of the service, by which it is known';
 COMMENT ON COLUMN @extschema@.signal_watchers.since IS 'when the service wrote this';
+COMMENT ON COLUMN @extschema@.signal_watchers.in_view IS
+    'somebody looks at the page that reads the stream: other services send them no notifications';
 
 CREATE TABLE @extschema@.signal_prices (
     symbol               text        PRIMARY KEY,

@@ -220,7 +220,8 @@ COMMENT ON FUNCTION @extschema@.signal_hub_in_restricted_operation() IS
 
 -- Who keeps signal_watchers may read the replication stream anyway, which has everybody's rows.
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_keep_watchers(
-    slot name, watching uuid[], gone uuid[] DEFAULT NULL
+    slot name, watching uuid[], gone uuid[] DEFAULT NULL,
+    in_view uuid[] DEFAULT NULL, out_of_view uuid[] DEFAULT NULL
 ) RETURNS boolean
     LANGUAGE sql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -236,9 +237,15 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_keep_watchers(
            AND @is_follower@
          ORDER BY u
             ON CONFLICT DO NOTHING;
+        UPDATE @extschema@.signal_watchers w SET in_view = v.seen
+          FROM (SELECT u, true FROM unnest(in_view) u
+                 UNION ALL
+                SELECT u, false FROM unnest(out_of_view) u) v (user_id, seen)
+         WHERE w.user_id = v.user_id AND w.slot = signal_hub_keep_watchers.slot AND w.in_view <> v.seen
+           AND @is_follower@;
         SELECT @is_follower@;
     END;
-COMMENT ON FUNCTION @extschema@.signal_hub_keep_watchers(name, uuid[], uuid[]) IS
-    'for the live service that reads a replication slot: adds those who are watching to signal_watchers, and takes '
-    'out those who are gone; without gone, all others of its slot. Returns whether the login may, which takes '
-    'REPLICATION';
+COMMENT ON FUNCTION @extschema@.signal_hub_keep_watchers(name, uuid[], uuid[], uuid[], uuid[]) IS
+    'for the live service that reads a replication slot: adds those who are watching to signal_watchers, takes out '
+    'those who are gone (without gone, all others of its slot), and notes of those whose page came into view or is '
+    'no longer so. Returns whether the login may, which takes REPLICATION';

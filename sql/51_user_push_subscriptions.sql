@@ -36,3 +36,22 @@ COMMENT ON COLUMN @extschema@.user_push_subscriptions.failing_since IS
 COMMENT ON COLUMN @extschema@.user_push_subscriptions.last_failure IS 'why, in words for operators';
 ALTER TABLE @extschema@.user_push_subscriptions ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.user_push_subscriptions', '');
+
+-- Which notifications are somebody's already, so that of several services one sends each, and a service
+-- that reads rows again after a crash does not send them again. It survives a crash for that.
+CREATE TABLE @extschema@.signal_push_claims (
+    user_id    uuid        NOT NULL,
+    signal_id  bigint      NOT NULL,
+    claim      uuid        NOT NULL,
+    claimed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (user_id, signal_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.2, autovacuum_vacuum_threshold = 1000);
+CREATE INDEX signal_push_claims_claimed_at_idx ON @extschema@.signal_push_claims (claimed_at);
+COMMENT ON TABLE @extschema@.signal_push_claims IS
+    'notifications that a live service has taken upon itself to send, so that no other does; for an hour';
+COMMENT ON COLUMN @extschema@.signal_push_claims.user_id IS 'the subscriber';
+COMMENT ON COLUMN @extschema@.signal_push_claims.signal_id IS 'the signal';
+COMMENT ON COLUMN @extschema@.signal_push_claims.claim IS
+    'made up by the service for each piece of work, which it may so claim again when it got no answer';
+COMMENT ON COLUMN @extschema@.signal_push_claims.claimed_at IS 'when';
+COMMENT ON INDEX @extschema@.signal_push_claims_claimed_at_idx IS 'old claims are deleted';

@@ -155,6 +155,37 @@ COMMENT ON FUNCTION @extschema@.signal_hub_push_targets(uuid[]) IS
     'for the live service: where to send what these subscribers are to know. Nothing of those whose quiet hours it '
     'is, nor for a login without REPLICATION. is_noted: it is on record that messages were accepted lately';
 
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_claim_push(
+    claim uuid, slot name, users uuid[], signals bigint[], OUT user_id uuid, OUT signal_id bigint
+) RETURNS SETOF record
+    LANGUAGE sql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    BEGIN ATOMIC
+        DELETE FROM @extschema@.signal_push_claims c
+         WHERE c.ctid = ANY (ARRAY(SELECT o.ctid FROM @extschema@.signal_push_claims o
+                                    WHERE o.claimed_at < clock_timestamp() - interval '1 hour'
+                                    ORDER BY o.claimed_at LIMIT 5000 FOR UPDATE SKIP LOCKED))
+           AND @is_follower@;
+        INSERT INTO @extschema@.signal_push_claims AS c (user_id, signal_id, claim)
+        SELECT n.user_id, n.signal_id, signal_hub_claim_push.claim
+          FROM unnest(users, signals) AS n (user_id, signal_id)
+         WHERE NOT EXISTS (SELECT FROM @extschema@.signal_watchers w
+                            WHERE w.user_id = n.user_id AND w.in_view AND w.slot <> signal_hub_claim_push.slot
+                              AND w.slot IN (SELECT s.slot_name FROM pg_replication_slots s WHERE s.active))
+           AND @is_follower@
+         ORDER BY n.user_id, n.signal_id
+            ON CONFLICT DO NOTHING;
+        SELECT c.user_id, c.signal_id
+          FROM unnest(users, signals) AS n (user_id, signal_id)
+          JOIN @extschema@.signal_push_claims c ON c.user_id = n.user_id AND c.signal_id = n.signal_id
+         WHERE c.claim = signal_hub_claim_push.claim
+           AND @is_follower@;
+    END;
+COMMENT ON FUNCTION @extschema@.signal_hub_claim_push(uuid, name, uuid[], bigint[]) IS
+    'for the live service that reads a replication slot: claims notifications, by subscribers and signals at the same '
+    'place of two lists, and returns those that are this claim''s: not what is another''s, nor what is for somebody '
+    'who looks at a page of another service. Nothing, for a login without REPLICATION';
+
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_push_results(users uuid[], endpoints text[], results text[])
     RETURNS void
     LANGUAGE sql VOLATILE SECURITY DEFINER

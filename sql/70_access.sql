@@ -79,10 +79,11 @@ REVOKE ALL ON FUNCTION @extschema@.signal_hub_read_subscriber(
     uuid, regclass, regclass, regclass, regclass, bigint, text) FROM PUBLIC;
 -- It decides who is served first.
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_in_restricted_operation() FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.signal_hub_keep_watchers(name, uuid[], uuid[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_keep_watchers(name, uuid[], uuid[], uuid[], uuid[]) FROM PUBLIC;
 -- Endpoints and secrets of all.
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_push_subscribers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_push_targets(uuid[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_claim_push(uuid, name, uuid[], bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_push_results(uuid[], text[], text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_move_push(uuid, text, text, text, text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_list_push(regclass, regclass, uuid[]) FROM PUBLIC;
@@ -167,7 +168,7 @@ GRANT SELECT ON @extschema@.signal_delivery_progress TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_reach TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_worker_status() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.dump_user_additions() TO pg_monitor;
-GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_keep_watchers(name, uuid[], uuid[]) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_keep_watchers(name, uuid[], uuid[], uuid[], uuid[]) TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_hub_shipped_parts TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_worker_history() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_reach() TO pg_monitor;
@@ -209,5 +210,6 @@ GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_count_runs(bigint, bigint) TO p
 -- For the login of the live service; these functions ask for REPLICATION.
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_push_subscribers() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_push_targets(uuid[]) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_claim_push(uuid, name, uuid[], bigint[]) TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_push_results(uuid[], text[], text[]) TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_move_push(uuid, text, text, text, text, text) TO pg_monitor;

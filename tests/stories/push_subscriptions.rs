@@ -212,6 +212,8 @@ fn a_monitors_index_sees_no_endpoint_while_a_superuser_analyzes() {
              INSERT INTO monitor.noted SELECT endpoint FROM public.signal_hub_push_targets('{{{0}}}');
              INSERT INTO monitor.noted SELECT public.signal_hub_push_subscribers()::text;
              PERFORM public.signal_hub_push_results('{{{0}}}', '{{https://push.example/3}}', '{{gone}}');
+             INSERT INTO monitor.noted SELECT signal_id::text
+               FROM public.signal_hub_claim_push(gen_random_uuid(), 'a_slot', '{{{0}}}', '{{1}}');
              INSERT INTO monitor.noted VALUES (
                  'moved: ' || public.signal_hub_move_push('{0}', 'https://push.example/3', '{1}',
                                                           'https://push.example/4', '{2}', '{1}'));
@@ -237,4 +239,40 @@ fn a_monitors_index_sees_no_endpoint_while_a_superuser_analyzes() {
     assert_eq!(endpoints(&mut shop.admin), ["https://push.example/3"]);
     let watched: i64 = shop.admin.one("SELECT count(*) FROM signal_watchers");
     assert_eq!(watched, 0);
+    let claimed: i64 = (shop.admin).one("SELECT count(*) FROM signal_push_claims");
+    assert_eq!(claimed, 0);
+}
+
+#[test]
+fn of_several_services_one_notifies_and_none_where_another_shows_the_page() {
+    let mut shop = Shop::open();
+    let admin = &mut shop.admin;
+    for slot in ["one", "two"] {
+        admin.run(&format!(
+            "SELECT pg_create_logical_replication_slot('{slot}', 'pgoutput')"
+        ));
+    }
+    let mut claim = |number: u32, slot: &str, signals: &str| -> Vec<i64> {
+        admin.list(&format!(
+            "SELECT c.signal_id FROM signal_hub_claim_push('00000000-0000-4000-9000-00000000000{number}', '{slot}',
+                        array_fill('{}'::uuid, ARRAY[cardinality('{signals}'::bigint[])]), '{signals}') c
+              ORDER BY 1",
+            user(2)
+        ))
+    };
+    assert_eq!(claim(1, "one", "{1,2}"), [1, 2]);
+    assert_eq!(claim(2, "two", "{1,2,3}"), [3]);
+    // A service that got no answer asks again.
+    assert_eq!(claim(1, "one", "{1,2}"), [1, 2]);
+    // The same rows once more, after a crash.
+    assert!(claim(3, "one", "{1,2,3}").is_empty());
+    shop.admin.run(
+        "UPDATE signal_push_claims SET claimed_at = now() - interval '2 hours' WHERE signal_id < 3",
+    );
+    shop.admin.run(&format!(
+        "SELECT signal_hub_claim_push(gen_random_uuid(), 'one', '{{{}}}', '{{4}}')",
+        user(3)
+    ));
+    let kept = "SELECT signal_id FROM signal_push_claims ORDER BY 1";
+    assert_eq!(shop.admin.list::<i64>(kept), [3, 4]);
 }

@@ -14,6 +14,7 @@ mod statements;
 pub mod tls;
 mod track_record;
 mod turns;
+mod watchers;
 
 pub use connections::{PATIENCE, SEARCH_PATH, SESSION_OPTIONS, session_config};
 pub use hosts::{host_and_port, primary};
@@ -23,6 +24,7 @@ pub use push::PushTarget;
 pub use refusal::Refusal;
 pub use reports::{Condition, Ended, Generator, HealthReport, LogReport, Metric, Page};
 pub use statements::Statement;
+pub use watchers::WatchersChange;
 
 use crate::auth::Subscriber;
 use crate::error::Failure;
@@ -33,7 +35,6 @@ use std::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use turns::{Turn, Turns};
-use uuid::Uuid;
 
 type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
@@ -80,6 +81,7 @@ struct Texts {
     drop_push: String,
     move_push: String,
     push_subscribers: String,
+    claim_push: String,
     push_targets: String,
     push_results: String,
 }
@@ -127,6 +129,7 @@ impl Database {
                 drop_push: Statement::DropPush.text(schema),
                 move_push: Statement::MovePush.text(schema),
                 push_subscribers: Statement::PushSubscribers.text(schema),
+                claim_push: Statement::ClaimPush.text(schema),
                 push_targets: Statement::PushTargets.text(schema),
                 push_results: Statement::PushResults.text(schema),
             },
@@ -269,25 +272,6 @@ impl Database {
         let connection = self.connections.record().await?;
         let record = self.ask(&connection, &self.texts.track_record, &[]);
         reports::value(&record.await?, "record")
-    }
-
-    /// Enters subscribers who are watching, and takes out those who are gone, or, without such a
-    /// list, all others. False when this login may not.
-    pub async fn keep_watchers(
-        &self,
-        watching: &[Uuid],
-        gone: Option<&[Uuid]>,
-    ) -> Result<bool, Refusal> {
-        let list = |users: &[Uuid]| {
-            let users: Vec<String> = users.iter().map(Uuid::to_string).collect();
-            users.join(",")
-        };
-        let parameters: Parameters = &[&self.slot, &list(watching), &gone.map(list)];
-        let own = self.connections.own().await?;
-        let kept = self
-            .ask(&own, &self.texts.keep_watchers, parameters)
-            .await?;
-        reports::value(&kept, "kept")
     }
 
     /// Whether clients get connections, as far as that is known.

@@ -39,6 +39,17 @@ pub fn move_to_text(schema: &str) -> String {
     )
 }
 
+/// Which notifications are this service's to send.
+pub fn claim_text(schema: &str) -> String {
+    format!(
+        "SELECT c.user_id::pg_catalog.text AS user_id, c.signal_id
+           FROM {schema}.signal_hub_claim_push(
+                    $1::pg_catalog.text::pg_catalog.uuid, $2::pg_catalog.name,
+                    $3::pg_catalog.text[]::pg_catalog.uuid[], $4::bigint[]) c",
+        schema = escape_identifier(schema),
+    )
+}
+
 /// Where subscribers are to be notified now.
 pub fn targets_text(schema: &str) -> String {
     format!(
@@ -136,6 +147,23 @@ impl Database {
     pub async fn push_subscribers(&self) -> Result<HashSet<Uuid>, Refusal> {
         let rows = self.ask_all(&self.texts.push_subscribers, &[]).await?;
         rows.iter().map(user).collect()
+    }
+
+    /// Claims notifications, and returns those that are this service's to send. A claim may be made
+    /// again, when there was no answer.
+    pub async fn claim_push(
+        &self,
+        claim: Uuid,
+        notices: &[(Uuid, i64)],
+    ) -> Result<HashSet<(Uuid, i64)>, Refusal> {
+        let users: Vec<String> = notices.iter().map(|(user, _)| user.to_string()).collect();
+        let signals: Vec<i64> = notices.iter().map(|(_, signal)| *signal).collect();
+        let parameters: Parameters = &[&claim.to_string(), &self.slot, &users, &signals];
+        let rows = self.ask_all(&self.texts.claim_push, parameters).await?;
+        let own = |row: &Row| -> Result<_, Refusal> {
+            Ok((user(row)?, reports::value(row, "signal_id")?))
+        };
+        rows.iter().map(own).collect()
     }
 
     /// Where these subscribers are to be notified now: nowhere in their quiet hours.

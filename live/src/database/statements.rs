@@ -5,7 +5,7 @@
 //! becoming unreadable; for them, the `search_path` of the sessions holds (see `connections`).
 
 use crate::database::publication::{fingerprint, outcomes_published};
-use crate::database::{operators, preferences, prices, push, track_record};
+use crate::database::{operators, preferences, prices, push, track_record, watchers};
 use crate::signal::{Column, Columns, MARK, OutcomeColumn};
 use postgres_protocol::escape::escape_identifier;
 
@@ -141,14 +141,9 @@ statements! { |schema|
     /// What all signals came to.
     TrackRecord => track_record::statement(schema),
 
-    /// Enters who is watching, and takes out who is gone, or, when that is null, all others.
-    KeepWatchers => format!(
-        "SELECT {schema}.signal_hub_keep_watchers(
-                    $1::pg_catalog.name,
-                    pg_catalog.string_to_array($2::pg_catalog.text, ',')::pg_catalog.uuid[],
-                    pg_catalog.string_to_array($3::pg_catalog.text, ',')::pg_catalog.uuid[]) AS kept",
-        schema = escape_identifier(schema),
-    ),
+    /// Enters who is watching, takes out who is gone, or, when that is null, all others, and notes who
+    /// looks at the page.
+    KeepWatchers => watchers::keep_text(schema),
 
     /// Makes the transaction that of an operator: claims, time for what they ask, role.
     BecomeOperator =>
@@ -201,6 +196,9 @@ statements! { |schema|
         schema = escape_identifier(schema),
     ),
 
+    /// Which notifications are this service's to send.
+    ClaimPush => push::claim_text(schema),
+
     /// Where subscribers are to be notified now.
     PushTargets => push::targets_text(schema),
 
@@ -210,8 +208,13 @@ statements! { |schema|
     /// Whether a role may keep its push subscriptions, and this login may read all.
     PushRights => format!(
         "SELECT pg_catalog.has_any_column_privilege(r.oid, pg_catalog.to_regclass({table}), 'INSERT') AS may_keep,
-                pg_catalog.has_function_privilege(pg_catalog.to_regprocedure({function}), 'EXECUTE') AS may_read
+                pg_catalog.has_function_privilege(pg_catalog.to_regprocedure({function}), 'EXECUTE')
+                    AND pg_catalog.has_function_privilege(pg_catalog.to_regprocedure({claim}), 'EXECUTE') AS may_read
            FROM pg_catalog.pg_roles r WHERE r.rolname = $1::pg_catalog.text",
+        claim = literal_in(
+            schema,
+            "signal_hub_claim_push(pg_catalog.uuid, pg_catalog.name, pg_catalog.uuid[], bigint[])"
+        ),
         table = literal_in(schema, "user_push_subscriptions"),
         function = literal_in(schema, "signal_hub_push_targets(pg_catalog.uuid[])"),
     ),

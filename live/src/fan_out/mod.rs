@@ -8,7 +8,7 @@ mod awaited;
 use crate::database::Ended;
 use awaited::Awaited;
 use bytes::Bytes;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -248,7 +248,7 @@ impl FanOut {
         });
     }
 
-    /// Waits until a client came or went since the last time.
+    /// Waits until a client came, went, or came into view or out of it since the last time.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
@@ -258,12 +258,23 @@ impl FanOut {
         self.lock().keys().copied().collect()
     }
 
+    /// The subscribers who look at what one of their clients shows at this time.
+    pub fn in_view(&self, now: Instant) -> HashSet<Uuid> {
+        let clients = self.lock();
+        let seen = (clients.iter()).filter(|(_, queues)| queues.iter().any(|q| q.is_in_view(now)));
+        seen.map(|(user, _)| *user).collect()
+    }
+
     /// A client of a subscriber says at this time whether somebody looks at what it shows.
     pub fn set_in_view(&self, user: &Uuid, number: u64, is_in_view: bool, now: Instant) {
         let mut clients = self.lock();
         let mut queues = clients.get_mut(user).into_iter().flatten();
         if let Some(queue) = queues.find(|queue| queue.number == number) {
+            let is_news = queue.is_in_view(now) != is_in_view;
             queue.in_view_until = is_in_view.then(|| now + IN_VIEW);
+            if is_news {
+                self.changed.notify_one();
+            }
         }
     }
 
@@ -271,7 +282,7 @@ impl FanOut {
     pub fn is_in_view(&self, user: &Uuid, now: Instant) -> bool {
         let clients = self.lock();
         let mut queues = clients.get(user).into_iter().flatten();
-        queues.any(|queue| queue.in_view_until.is_some_and(|until| now < until))
+        queues.any(|queue| queue.is_in_view(now))
     }
 
     /// Clients now.
@@ -301,6 +312,10 @@ impl FanOut {
 }
 
 impl Queue {
+    fn is_in_view(&self, now: Instant) -> bool {
+        self.in_view_until.is_some_and(|until| now < until)
+    }
+
     /// False when there is no room.
     fn push(&self, message: Message, bytes: usize) -> bool {
         let before = self.state.bytes.fetch_add(bytes, Ordering::Relaxed);

@@ -199,7 +199,11 @@ fn a_page_is_in_view_until_it_says_otherwise_or_nothing_any_more() {
     let at = |seconds| start + Duration::from_secs(seconds);
     let says =
         |client: &Subscription, is, now| fan_out.set_in_view(&user(1), client.number(), is, now);
-    let seen = |seconds| fan_out.is_in_view(&user(1), at(seconds));
+    let seen = |seconds| {
+        let is = fan_out.is_in_view(&user(1), at(seconds));
+        assert_eq!(fan_out.in_view(at(seconds)).contains(&user(1)), is);
+        is
+    };
     assert!(!seen(0));
     says(&page, true, at(0));
     says(&page, true, at(20));

@@ -31,6 +31,7 @@ use lane::{Job, Lane};
 use moves::Moves;
 use pending::Pending;
 use post::Post;
+use ring::rand::{SecureRandom, SystemRandom};
 use services::Services;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -183,6 +184,14 @@ impl Push {
             false => self.shared.numbers.count(&self.shared.numbers.failed),
         }
         Ok(())
+    }
+
+    /// What a claim of notifications is called, see `signal_push_claims`. `None` when the system has no
+    /// random numbers.
+    pub fn new_claim(&self) -> Option<Uuid> {
+        let mut bytes = [0; 16];
+        SystemRandom::new().fill(&mut bytes).ok()?;
+        Some(Uuid::from_bytes(bytes))
     }
 
     /// Waits until there is something new.

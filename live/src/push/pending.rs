@@ -12,7 +12,8 @@ use uuid::Uuid;
 const NAMED: usize = 3;
 /// Most subscribers for whom something waits.
 const MOST_SUBSCRIBERS: usize = 200_000;
-/// A message is not sent later, nor kept longer for a browser that is away. Quiet hours are looked up
+/// A message is not sent later than so long after its row was written, nor kept longer for a browser
+/// that is away. Quiet hours are looked up
 /// once, before it is sent: what is delayed comes at most so long after they began.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
@@ -20,7 +21,8 @@ const LONGEST: Duration = Duration::from_secs(15 * 60);
 pub struct News {
     /// The newest signals, the newest first.
     signals: VecDeque<Signal>,
-    count: u32,
+    /// The numbers of all.
+    ids: Vec<i64>,
     /// When the last of them expires.
     pub expires: SystemTime,
 }
@@ -48,16 +50,16 @@ impl Pending {
         }
         let news = all.entry(user).or_insert_with(|| News {
             signals: VecDeque::with_capacity(NAMED),
-            count: 0,
+            ids: Vec::new(),
             expires,
         });
         // A stream that broke begins again with rows that came already.
-        if news.signals.iter().any(|known| known.id == signal.id) {
+        if news.ids.contains(&signal.id) {
             return true;
         }
+        news.ids.push(signal.id);
         news.signals.push_front(signal);
         news.signals.truncate(NAMED);
-        news.count += 1;
         news.expires = news.expires.max(expires);
         true
     }
@@ -74,10 +76,22 @@ impl Pending {
 }
 
 impl News {
+    /// The numbers of all signals.
+    pub fn ids(&self) -> &[i64] {
+        &self.ids
+    }
+
+    /// Keeps the signals of these numbers; false when none is left.
+    pub fn retain(&mut self, stays: impl Fn(i64) -> bool) -> bool {
+        self.ids.retain(|id| stays(*id));
+        self.signals.retain(|signal| stays(signal.id));
+        !self.ids.is_empty()
+    }
+
     /// The message for the service worker of the page, not longer than `most` bytes.
     pub fn message(&self, most: usize) -> Vec<u8> {
         let message = |signals: Vec<&Value>| {
-            let whole = json!({"type": "signals", "count": self.count, "signals": signals});
+            let whole = json!({"type": "signals", "count": self.ids.len(), "signals": signals});
             whole.to_string().into_bytes()
         };
         let whole = message(self.signals.iter().map(|signal| &signal.json).collect());
@@ -101,7 +115,8 @@ fn signal_of(row: &Row, now: SystemTime) -> Option<(Signal, SystemTime)> {
     let mut json = Vec::new();
     row.write_notice(&mut json);
     let json = serde_json::from_slice(&json).ok()?;
-    let latest = now + LONGEST;
+    let written = row.get(Column::CreatedAt).and_then(time);
+    let latest = written.map_or(now, |written| written.min(now)) + LONGEST;
     let expires = row.get(Column::ExpiresAt).and_then(time).unwrap_or(latest);
     (expires > now).then(|| (Signal { id, json }, expires.min(latest)))
 }
@@ -116,6 +131,10 @@ mod tests {
     use super::*;
 
     fn add(pending: &Pending, user: Uuid, id: &str, expires: &str) {
+        assert!(pending.add(user, &row(id, expires, None), SystemTime::now()));
+    }
+
+    fn row<'a>(id: &'a str, expires: &'a str, written: Option<&'a str>) -> Row<'a> {
         let mut row = Row::default();
         for (column, text) in [
             (Column::SignalId, id),
@@ -127,7 +146,8 @@ mod tests {
         ] {
             row.set(column, Some(text));
         }
-        assert!(pending.add(user, &row, SystemTime::now()));
+        row.set(Column::CreatedAt, written);
+        row
     }
 
     #[test]
@@ -139,9 +159,11 @@ mod tests {
         add(&pending, user, "5", "infinity");
         add(&pending, user, "6", "2026-01-01 00:00:00+00");
         add(&pending, Uuid::from_u128(2), "6", "2026-01-01 00:00:00+00");
+        let old = Some("2026-01-01 00:00:00+00");
+        assert!(pending.add(user, &row("7", "infinity", old), SystemTime::now()));
         let mut all = pending.take();
         assert_eq!(all.len(), 1, "what has expired is told to nobody");
-        let news = all.remove(&user).expect("theirs");
+        let mut news = all.remove(&user).expect("theirs");
         let message: Value = serde_json::from_slice(&news.message(4000)).expect("JSON");
         assert_eq!(message["count"], 5);
         let ids = message["signals"].as_array().expect("a list").iter();
@@ -162,5 +184,12 @@ mod tests {
             (&json!(5), &json!([]))
         );
         assert!(pending.take().is_empty());
+
+        // Of several services, another may have some of it.
+        assert!(news.retain(|id| id == 1 || id == 4));
+        let rest: Value = serde_json::from_slice(&news.message(4000)).expect("JSON");
+        assert_eq!(rest["count"], 2);
+        assert_eq!(rest["signals"].as_array().map(Vec::len), Some(1));
+        assert!(!news.retain(|_| false));
     }
 }

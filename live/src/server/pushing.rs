@@ -73,14 +73,21 @@ async fn notify(app: &App, push: &Push) {
         all.retain(|user, _| !app.fan_out.is_in_view(user, Instant::now()));
         let users: Vec<Uuid> = all.keys().copied().collect();
         for users in users.chunks(AT_ONCE) {
-            let Err(why) = send(app, push, users, &all).await else {
+            let Some(claim) = push.new_claim() else {
+                push.numbers()
+                    .failed
+                    .fetch_add(users.len() as u64, Ordering::Relaxed);
+                continue;
+            };
+            let Err(why) = send(app, push, claim, users, &mut all).await else {
                 continue;
             };
             let mut lost = 0;
             for user in users {
                 // Something of one subscriber may be in the way of all. If the database does not
                 // answer, that is not so, and the time of all has run out.
-                let is_lost = passes(&why) || send(app, push, &[*user], &all).await.is_err();
+                let is_lost =
+                    passes(&why) || send(app, push, claim, &[*user], &mut all).await.is_err();
                 lost += u64::from(is_lost);
             }
             if lost > 0 {
@@ -99,23 +106,51 @@ fn passes(why: &Refusal) -> bool {
     matches!(why, Refusal::Away(_) | Refusal::Busy)
 }
 
-/// Queues the messages for these subscribers; while the database does not answer, waits as long as
-/// one of them would still be sent.
+/// Asks the database; while it does not answer, again until the latest time at which that is of use.
+async fn ask<T, A: Future<Output = Result<T, Refusal>>>(
+    latest: Option<SystemTime>,
+    question: impl Fn() -> A,
+) -> Result<T, Refusal> {
+    let is_time = || latest.is_some_and(|latest| latest > SystemTime::now());
+    loop {
+        match question().await {
+            Err(why) if passes(&why) && is_time() => tokio::time::sleep(AGAIN_AFTER).await,
+            answer => return answer,
+        }
+    }
+}
+
+/// Queues the messages for these subscribers, as far as no other service has claimed them; while the
+/// database does not answer, waits as long as one of them would still be sent.
 async fn send(
     app: &App,
     push: &Push,
+    claim: Uuid,
     users: &[Uuid],
-    all: &HashMap<Uuid, News>,
+    all: &mut HashMap<Uuid, News>,
 ) -> Result<(), Refusal> {
-    let of_them = users.iter().filter_map(|user| all.get(user));
-    let latest = of_them.map(|news| news.expires).max();
-    let is_time = || latest.is_some_and(|latest| latest > SystemTime::now());
-    let targets = loop {
-        match app.database.push_targets(users).await {
-            Err(why) if passes(&why) && is_time() => tokio::time::sleep(AGAIN_AFTER).await,
-            answer => break answer?,
+    let of_them = users
+        .iter()
+        .filter_map(|user| Some((*user, all.get(user)?)));
+    let latest = of_them.clone().map(|(_, news)| news.expires).max();
+    let notices: Vec<(Uuid, i64)> = of_them
+        .flat_map(|(user, news)| news.ids().iter().map(move |id| (user, *id)))
+        .collect();
+    let own = ask(latest, || app.database.claim_push(claim, &notices)).await?;
+    for user in users {
+        if let Some(news) = all.get_mut(user)
+            && !news.retain(|id| own.contains(&(*user, id)))
+        {
+            all.remove(user);
         }
-    };
+    }
+    let users: Vec<Uuid> = (users.iter().copied())
+        .filter(|user| all.contains_key(user))
+        .collect();
+    if users.is_empty() {
+        return Ok(());
+    }
+    let targets = ask(latest, || app.database.push_targets(&users)).await?;
     let mut last = None;
     for target in targets {
         let Some(news) = all.get(&target.user) else {

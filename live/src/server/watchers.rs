@@ -1,4 +1,5 @@
-//! Tells the database who is watching, so that a fan-out serves them first.
+//! Tells the database who is watching, so that a fan-out serves them first, and who of them looks at
+//! the page, so that no other service notifies them.
 //!
 //! Who leaves stays entered for a while: most come back at once, as after a reload, and a fan-out
 //! that is under way counts on the entry. So nothing is cleared at the start either until that
@@ -6,6 +7,7 @@
 //! a crash of the server.
 
 use crate::app::App;
+use crate::database::WatchersChange as Change;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,14 +33,12 @@ pub async fn keep(app: Arc<App>) {
             () = tokio::time::sleep(LOOK_EVERY) => {}
             () = app.ending() => return,
         }
-        let change = entries.look(&app.fan_out.subscribers(), Instant::now());
+        let now = Instant::now();
+        let change = entries.look(&app.fan_out.subscribers(), app.fan_out.in_view(now), now);
         let Some(change) = change else {
             continue;
         };
-        let kept = app
-            .database
-            .keep_watchers(&change.watching, change.gone.as_deref());
-        let failure = match kept.await {
+        let failure = match app.database.keep_watchers(&change).await {
             Ok(true) => String::new(),
             Ok(false) => "the login has no REPLICATION".to_owned(),
             Err(why) => why.to_string(),
@@ -53,17 +53,11 @@ pub async fn keep(app: Arc<App>) {
     }
 }
 
-/// What to tell the database.
-#[derive(Debug, PartialEq)]
-struct Change {
-    watching: Vec<Uuid>,
-    /// `None`: all others.
-    gone: Option<Vec<Uuid>>,
-}
-
 /// Who is entered, and since when those are gone who are.
 struct Entries {
     users: HashMap<Uuid, Option<Instant>>,
+    /// Who of them is entered as looking at the page.
+    in_view: HashSet<Uuid>,
     all_due: Instant,
     has_cleared: bool,
 }
@@ -72,13 +66,14 @@ impl Entries {
     fn new(now: Instant) -> Self {
         Self {
             users: HashMap::new(),
+            in_view: HashSet::new(),
             all_due: now + LINGER,
             has_cleared: false,
         }
     }
 
     /// What has changed; `None` when there is nothing to tell.
-    fn look(&mut self, watching: &[Uuid], now: Instant) -> Option<Change> {
+    fn look(&mut self, watching: &[Uuid], in_view: HashSet<Uuid>, now: Instant) -> Option<Change> {
         let here: HashSet<Uuid> = watching.iter().copied().collect();
         let mut new = Vec::new();
         for user in &here {
@@ -97,20 +92,27 @@ impl Entries {
             }
             stays
         });
+        let before = std::mem::replace(&mut self.in_view, in_view);
         if now >= self.all_due {
             self.all_due = now + ENTER_ALL_EVERY;
             if self.has_cleared && self.users.is_empty() && gone.is_empty() {
                 return None;
             }
+            let others = self.users.keys().filter(|u| !self.in_view.contains(*u));
             return Some(Change {
                 watching: self.users.keys().copied().collect(),
                 gone: None,
+                in_view: self.in_view.iter().copied().collect(),
+                out_of_view: others.copied().collect(),
             });
         }
-        (!new.is_empty() || !gone.is_empty()).then_some(Change {
+        let change = Change {
             watching: new,
             gone: Some(gone),
-        })
+            in_view: self.in_view.difference(&before).copied().collect(),
+            out_of_view: before.difference(&self.in_view).copied().collect(),
+        };
+        (!change.is_empty()).then_some(change)
     }
 
     /// After a failure, everything is told at the next time for that.
@@ -127,11 +129,19 @@ mod tests {
         Uuid::from_u128(number)
     }
 
+    fn users(numbers: &[u128]) -> Vec<Uuid> {
+        numbers.iter().copied().map(user).collect()
+    }
+
     fn change(watching: &[u128], gone: Option<&[u128]>) -> Option<Change> {
-        let users = |numbers: &[u128]| numbers.iter().copied().map(user).collect();
         Some(Change {
             watching: users(watching),
             gone: gone.map(users),
+            in_view: Vec::new(),
+            out_of_view: match gone {
+                Some(_) => Vec::new(),
+                None => users(watching),
+            },
         })
     }
 
@@ -140,8 +150,8 @@ mod tests {
         let start = Instant::now();
         let mut entries = Entries::new(start);
         let mut at = |seconds, watching: &[u128]| {
-            let watching: Vec<Uuid> = watching.iter().copied().map(user).collect();
-            let told = entries.look(&watching, start + Duration::from_secs(seconds));
+            let at = start + Duration::from_secs(seconds);
+            let told = entries.look(&users(watching), HashSet::new(), at);
             entries.entered(true);
             told
         };
@@ -160,5 +170,25 @@ mod tests {
         assert_eq!(at(121, &[]), None, "nothing is there");
         assert_eq!(at(122, &[8]), change(&[8], Some(&[])));
         assert_eq!(at(182, &[8]), change(&[8], None), "again, after a crash");
+    }
+
+    #[test]
+    fn who_looks_at_the_page_is_told_when_that_changes() {
+        let start = Instant::now();
+        let mut entries = Entries::new(start);
+        let mut at = |seconds, in_view: &[u128]| {
+            let in_view = users(in_view).into_iter().collect();
+            let told = entries.look(
+                &users(&[7, 8]),
+                in_view,
+                start + Duration::from_secs(seconds),
+            );
+            told.map(|told| (told.in_view, told.out_of_view))
+        };
+        assert!(at(1, &[]).is_some(), "they have come");
+        assert_eq!(at(2, &[7]), Some((users(&[7]), vec![])));
+        assert_eq!(at(3, &[7]), None);
+        assert_eq!(at(60, &[7]), Some((users(&[7]), users(&[8]))), "all");
+        assert_eq!(at(61, &[]), Some((vec![], users(&[7]))));
     }
 }

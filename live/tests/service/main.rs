@@ -27,6 +27,7 @@ mod prices;
 mod proxy;
 mod published;
 mod push;
+mod push_once;
 mod push_service;
 mod readme;
 mod signing_in;

@@ -3,7 +3,7 @@
 use crate::client::Stream;
 use crate::push_service::{Browser, PushService, Sent};
 use crate::scene::{SOON, user};
-use crate::service::Service;
+use crate::service::{SLOT, Service};
 use crate::shop::Shop;
 use crate::wait::eventually;
 use serde_json::{Value, json};
@@ -11,26 +11,41 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 /// A shop, a service that sends notifications, and where it sends them.
-fn open() -> (Shop, Service, PushService) {
+pub fn open() -> (Shop, Service, PushService) {
     let mut shop = Shop::open();
     shop.admin.run("SELECT enable_realtime()");
-    let mut service = Service::of(&shop.cluster, &mut shop.admin);
     let push = PushService::start();
+    let service = Service::of(&shop.cluster, &mut shop.admin);
     let key = service.run("vapid-key", &[]).stdout;
+    fs::write(key_file(&shop), key).expect("the folder is ours");
+    let service = notifying(&mut shop, &push, SLOT);
+    (shop, service, push)
+}
+
+fn key_file(shop: &Shop) -> String {
     let file = shop.cluster.folder().join("vapid.pem");
-    fs::write(&file, key).expect("the folder is ours");
-    let file = file.to_str().expect("text");
-    let contact = "mailto:operator@example.org";
+    file.into_os_string().into_string().expect("text")
+}
+
+/// A service that reads this slot and has the key of the shop.
+pub fn notifying(shop: &mut Shop, push: &PushService, slot: &str) -> Service {
+    let mut service = Service::of(&shop.cluster, &mut shop.admin);
+    start(&mut service, shop, push, slot);
+    service
+}
+
+pub fn start(service: &mut Service, shop: &Shop, push: &PushService, slot: &str) {
     service.start(&[
         "--create-slot",
+        "--slot",
+        slot,
         "--vapid-key-file",
-        file,
+        &key_file(shop),
         "--vapid-contact",
-        contact,
+        "mailto:operator@example.org",
         "--push-service",
         &push.url,
     ]);
-    (shop, service, push)
 }
 
 /// Adds a browser of a subscriber, reached at a path of the push service.
@@ -42,7 +57,7 @@ pub fn add(service: &Service, push: &PushService, number: u32, path: &str) -> Br
     browser
 }
 
-fn arrives(push: &PushService, path: &str, count: usize) -> Vec<Sent> {
+pub fn arrives(push: &PushService, path: &str, count: usize) -> Vec<Sent> {
     eventually(SOON, "notifications arrive", || {
         let sent = push.sent(path);
         (sent.len() >= count).then_some(sent)
