@@ -7,6 +7,7 @@
 //! the rights of the login.
 
 use crate::database::hosts::patience_with_each;
+use crate::database::lent::Lent;
 use crate::database::refusal::Refusal;
 use crate::database::tls;
 use crate::error::Failure;
@@ -48,6 +49,8 @@ pub struct Connections {
     own: Pool,
     record: Pool,
     operators: Pool,
+    /// How the connections of the first are made, and those of the others.
+    connectors: [MakeRustlsConnect; 2],
     valid: Valid,
     /// The last client that needed a new connection did not get it. The login of subscribers may
     /// be refused while that of the service is not.
@@ -73,13 +76,22 @@ impl Connections {
             own: pool(&source.database, 1, &valid)?,
             record: pool(&source.database, FOR_REPORTS, &valid)?,
             operators: pool(&source.database, FOR_OPERATORS, &valid)?,
+            connectors: [
+                connector(source.for_subscribers())?,
+                connector(&source.database)?,
+            ],
             valid,
             is_refusing_clients: AtomicBool::new(false),
         })
     }
 
     /// A connection for what a client asks.
-    pub async fn for_client(&self) -> Result<Object, Refusal> {
+    pub async fn for_client(&self) -> Result<Lent, Refusal> {
+        let connection = self.of_clients().await?;
+        Ok(Lent::new(connection, self.connectors[0].clone()))
+    }
+
+    async fn of_clients(&self) -> Result<Object, Refusal> {
         let connection = self.clients.get().await.map_err(Refusal::from);
         match &connection {
             Ok(_) => self.is_refusing_clients.store(false, Ordering::Relaxed),
@@ -94,7 +106,7 @@ impl Connections {
         if !self.is_refusing_clients() {
             return Ok(());
         }
-        match self.for_client().await {
+        match self.of_clients().await {
             Ok(_) | Err(Refusal::Busy) => Ok(()),
             Err(why) => Err(why),
         }
@@ -111,8 +123,9 @@ impl Connections {
     }
 
     /// A connection for the track record, the way of a price or the numbers for monitoring.
-    pub async fn record(&self) -> Result<Object, Refusal> {
-        self.record.get().await.map_err(Refusal::from)
+    pub async fn record(&self) -> Result<Lent, Refusal> {
+        let connection = self.record.get().await.map_err(Refusal::from)?;
+        Ok(Lent::new(connection, self.connectors[1].clone()))
     }
 
     /// A connection for what an operator asks.
@@ -142,6 +155,11 @@ impl Connections {
     }
 }
 
+fn connector(database: &DatabaseAddress) -> Result<MakeRustlsConnect, Failure> {
+    let config = tls::client_config(&database.encryption)?;
+    Ok(MakeRustlsConnect::new(config))
+}
+
 fn pool(database: &DatabaseAddress, size: usize, valid: &Valid) -> Result<Pool, Failure> {
     let mut config = session_config(&database.config);
     config.application_name("signal_hub_live");
@@ -149,8 +167,7 @@ fn pool(database: &DatabaseAddress, size: usize, valid: &Valid) -> Result<Pool, 
         recycling_method: RecyclingMethod::Fast,
     };
     let valid = valid.clone();
-    let connector = MakeRustlsConnect::new(tls::client_config(&database.encryption)?);
-    Pool::builder(Manager::from_config(config, connector, manager))
+    Pool::builder(Manager::from_config(config, connector(database)?, manager))
         .max_size(size)
         .runtime(Runtime::Tokio1)
         .timeouts(Timeouts {

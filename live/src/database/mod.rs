@@ -3,6 +3,7 @@
 
 mod connections;
 mod hosts;
+mod lent;
 mod operators;
 mod preferences;
 mod prices;
@@ -162,7 +163,9 @@ impl Database {
             transaction.commit().await?;
             Ok(page)
         };
-        self.connections.in_time(work).await?
+        let page = self.connections.in_time(work).await?;
+        connection.done();
+        page
     }
 
     /// The subscriber's rows of signals with lower numbers than `before`, the newest first, with
@@ -189,7 +192,9 @@ impl Database {
             transaction.commit().await?;
             Ok(page)
         };
-        self.connections.in_time(work).await
+        let page = self.connections.in_time(work).await?;
+        connection.done();
+        Ok(page)
     }
 
     /// Adds the outcomes of the page's signals, and of those named in `open`.
@@ -232,6 +237,7 @@ impl Database {
             Ok(row)
         };
         let row = self.connections.in_time(work).await?;
+        connection.done();
         Ok(reports::marks(row.ok_or(Refusal::Missing)?))
     }
 
@@ -255,6 +261,7 @@ impl Database {
             connection.query(&statement, &[]).await
         };
         let rows = self.connections.in_time(work).await?;
+        connection.done();
         rows.iter().map(Metric::new).collect()
     }
 
@@ -271,7 +278,9 @@ impl Database {
     pub async fn track_record(&self) -> Result<String, Refusal> {
         let connection = self.connections.record().await?;
         let record = self.ask(&connection, &self.texts.track_record, &[]);
-        reports::value(&record.await?, "record")
+        let record = record.await?;
+        connection.done();
+        reports::value(&record, "record")
     }
 
     /// Whether clients get connections, as far as that is known.

@@ -96,6 +96,7 @@ impl Database {
             Ok(Ok(row))
         };
         let row = self.connections.in_time(work).await?;
+        connection.done();
         reports::value(&row.map_err(Refusal::Invalid)?, name)
     }
 }

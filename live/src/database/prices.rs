@@ -99,6 +99,7 @@ impl Database {
                 Ok(row)
             };
             let row = self.connections.in_time(work).await?;
+            connection.done();
             row.ok_or(Refusal::Missing)?
         };
         let text = |name| reports::value::<String>(&priced, name);
@@ -106,6 +107,8 @@ impl Database {
         let connection = self.connections.record().await?;
         let parameters: [&(dyn ToSql + Sync); 3] = [&symbol, &since, &until];
         let path = self.ask(&connection, &self.texts.price_path, &parameters);
-        reports::value(&path.await?, "path")
+        let path = path.await?;
+        connection.done();
+        reports::value(&path, "path")
     }
 }

@@ -140,6 +140,7 @@ impl Database {
         let connection = self.connections.record().await?;
         let moved = self.ask(&connection, &self.texts.move_push, parameters);
         let moved = moved.await?;
+        connection.done();
         reports::value(&moved, "moved")
     }
 

@@ -16,6 +16,7 @@ mod encrypted;
 mod files;
 mod hosts;
 mod killed;
+mod leaving;
 mod logins;
 mod monitoring;
 mod operating;
