@@ -4,13 +4,15 @@ set -euo pipefail
 
 usage() {
     cat <<'USAGE'
-Usage: packaging/test.sh PACKAGES [BEFORE]
+Usage: packaging/test.sh [--postgresql MAJOR] PACKAGES [BEFORE]
 
-In a folder with Debian 12 and its PostgreSQL 15: installs the packages in folder BEFORE,
-which packaging/build.sh made of an older release (--sources), creates the extension and
-waits for signals; upgrades to those in PACKAGES, without losing any; sets up the service
-as README.md says, and asks it for a signal; runs the RUN lines of the Dockerfile; purges
-everything, and checks that nothing is left.
+In a folder with the Debian that has PostgreSQL MAJOR (15, the default, is in Debian 12, 17 in
+13, 18 in sid; no Debian has 16): installs the packages in folder BEFORE, which
+packaging/build.sh made of an older release (--sources), creates the extension and waits for
+signals; upgrades to those in PACKAGES, without losing any; sets up the service as README.md
+says, and asks it for a signal; runs the RUN lines of the Dockerfile and of docs/supabase.md
+that install, as far as they go without a network; purges everything, and checks that nothing
+is left.
 
 As root, on Debian, with debootstrap, and market_simulator built (cargo build -p
 signal_hub_simulator). The folder is $SIGNAL_HUB_FOLDER (default
@@ -24,18 +26,29 @@ die() {
 }
 say() { printf '== %s\n' "$1"; }
 
+arguments=("$@") major=15 before=''
+if [[ ${1:-} == --postgresql ]]; then
+    major=${2:-}
+    shift 2
+fi
 case ${1:-help} in help | -h | --help) usage && exit ;; esac
-packages=$(realpath "$1") before=''
+case $major in
+    15) suite=bookworm ;;
+    17) suite=trixie ;;
+    18) suite=sid ;;
+    *) usage >&2 && die "no Debian has PostgreSQL '$major'" 2 ;;
+esac
+packages=$(realpath "$1")
 [[ -z ${2:-} ]] || before=$(realpath "$2")
 ((EUID == 0)) || die "this needs root"
-# Whatever happens, no mount and no process outlives this one; its network is a loopback.
-if [[ -z ${SIGNAL_HUB_UNSHARED:-} && -e ${SIGNAL_HUB_FOLDER:=/var/tmp/signal_hub-packages}/complete ]]; then
-    export SIGNAL_HUB_UNSHARED=1 SIGNAL_HUB_FOLDER
-    exec unshare --mount --propagation private --net --pid --fork --kill-child --mount-proc -- "$0" "$@"
-fi
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-folder=$SIGNAL_HUB_FOLDER
-root=$folder/bookworm
+folder=${SIGNAL_HUB_FOLDER:-/var/tmp/signal_hub-packages}
+root=$folder/$suite
+# Whatever happens, no mount and no process outlives this one; its network is a loopback.
+if [[ -z ${SIGNAL_HUB_UNSHARED:-} && -e $root/complete ]]; then
+    export SIGNAL_HUB_UNSHARED=1
+    exec unshare --mount --propagation private --net --pid --fork --kill-child --mount-proc -- "$0" "${arguments[@]}"
+fi
 simulator=${CARGO_TARGET_DIR:-$repo/target}/debug/market_simulator
 [[ -x $simulator ]] || die "$simulator is missing: cargo build -p signal_hub_simulator"
 
@@ -60,19 +73,24 @@ make_root() {
     say "making $root, see $folder/log"
     rm -rf --one-file-system "$root"
     mkdir -p "$folder"
-    debootstrap --variant=minbase --include=ca-certificates,adduser,curl bookworm "$root" >"$folder/log"
+    debootstrap --variant=minbase --include=ca-certificates,adduser,curl "$suite" "$root" >"$folder/log"
     cp /etc/resolv.conf /etc/hosts "$root/etc/"
     # No server starts by itself.
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod +x "$root/usr/sbin/policy-rc.d"
-    inside sh -c 'apt-get -q update && apt-get -qy install --no-install-recommends postgresql-15' >>"$folder/log" 2>&1
-    touch "$folder/complete"
+    # A mirror may be behind: debootstrap has checked who signed, not when. Some packages look into
+    # /proc, which is there as long as this takes.
+    # shellcheck disable=SC2016 # expands in that shell
+    unshare --mount --propagation private -- sh -ec 'mount -t proc proc "$0/proc"
+        exec chroot "$0" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+            sh -c "apt-get -q -o Acquire::Check-Valid-Until=false update &&
+                apt-get -qy install --no-install-recommends postgresql-$1"' "$root" "$major" >>"$folder/log" 2>&1
+    touch "$root/complete"
 }
 
-if [[ ! -e $folder/complete ]]; then
+if [[ ! -e $root/complete ]]; then
     make_root
-    export SIGNAL_HUB_FOLDER
-    exec "$0" "$@"
+    exec "$0" "${arguments[@]}"
 fi
 
 # Every file that a package may leave.
@@ -92,22 +110,22 @@ install_packages() {
         die "not installed, see $folder/log"
 }
 
-restart() { inside pg_ctlcluster 15 main restart; }
+restart() { inside pg_ctlcluster "$major" main restart; }
 
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 ip link set lo up
 : >"$folder/log"
-inside sh -c 'dpkg --purge signal-hub-live postgresql-15-signal-hub; pg_dropcluster --stop 15 main' >>"$folder/log" 2>&1 || true
+inside sh -c "dpkg --purge signal-hub-live postgresql-$major-signal-hub; pg_dropcluster --stop $major main" >>"$folder/log" 2>&1 || true
 rm -rf "$root"/usr/local/bin/* "$root"/tmp/*
 inventory >"$folder/inventory"
-inside pg_createcluster 15 main >>"$folder/log"
+inside pg_createcluster "$major" main >>"$folder/log"
 
 install -m 755 "$simulator" "$root/tmp/market_simulator"
 inside /tmp/market_simulator --port 9000 >>"$folder/log" 2>&1 &
 
-if [[ -n $before ]]; then install_packages "$before"/postgresql-15-*.deb; else install_packages "$packages"/postgresql-15-*.deb; fi
-inside pg_ctlcluster 15 main start
+if [[ -n $before ]]; then install_packages "$before/postgresql-$major"-*.deb; else install_packages "$packages/postgresql-$major"-*.deb; fi
+inside pg_ctlcluster "$major" main start
 sql -c "ALTER SYSTEM SET shared_preload_libraries = signal_hub" -c "ALTER SYSTEM SET wal_level = logical"
 restart
 sql -c "ALTER SYSTEM SET signal_hub.exchange_url = 'http://127.0.0.1:9000'" \
@@ -119,7 +137,7 @@ eventually "signals of $(sql -c "SELECT extversion FROM pg_extension WHERE extna
 
 if [[ -n $before ]]; then
     signals=$(sql -c "SELECT count(*) FROM user_signals")
-    install_packages "$packages"/postgresql-15-*.deb
+    install_packages "$packages/postgresql-$major"-*.deb
     restart
     eventually "the new library waits for its SQL objects" is_true "state = 'version_mismatch' FROM signal_health"
     sql -c "ALTER EXTENSION signal_hub UPDATE"
@@ -130,21 +148,22 @@ fi
 
 say "the lines of README.md"
 # Here is no systemd: what would start something is started by hand, as the unit has it.
-cat >"$root/usr/local/bin/systemctl" <<'EOF'
+cat >"$root/usr/local/bin/systemctl" <<EOF
 #!/bin/sh
 unit=/lib/systemd/system/signal-hub-live.service
-case "$*" in
-    'restart postgresql') pg_ctlcluster 15 main restart ;;
+case "\$*" in
+    'restart postgresql') pg_ctlcluster $major main restart ;;
     'enable --now signal-hub-live')
-        runuser -u "$(sed -n 's/^User=//p' $unit)" -- $(sed -n 's/^ExecStart=//p' $unit) </dev/null >/tmp/live.log 2>&1 & ;;
+        runuser -u "\$(sed -n 's/^User=//p' \$unit)" -- \$(sed -n 's/^ExecStart=//p' \$unit) </dev/null >/tmp/live.log 2>&1 & ;;
     *) exit 2 ;;
 esac
 EOF
 chmod +x "$root/usr/local/bin/systemctl"
-cp "$packages"/postgresql-15-*.deb "$packages"/signal-hub-live_*.deb "$root/tmp/packages/"
+cp "$packages/postgresql-$major"-*.deb "$packages"/signal-hub-live_*.deb "$root/tmp/packages/"
 # shellcheck disable=SC2016 # these are sed's
 lines=$(sed -n '/^apt-get install/,/^```/{/^```/d;p}' "$repo/README.md")
 [[ $(wc -l <<<"$lines") == 5 ]] || die "README.md has no five lines"
+lines=${lines//postgresql-15-/postgresql-$major-}
 printf '%s\n' "$lines"
 inside sh -ec "cd /tmp/packages; $lines" >>"$folder/log" 2>&1 || die "a line of README.md failed, see $folder/log"
 rm "$root/usr/local/bin/systemctl"
@@ -172,22 +191,53 @@ is_true "count(*) > 0 FROM pg_stat_activity WHERE usename = 'signal_hub_subscrib
     die "the subscriber is not served under the login for subscribers"
 end_service
 
+# run_lines FILE: each RUN of a Dockerfile in one line
+run_lines() {
+    sed -e ':a' -e '/\\$/{N; s/\\\n//; ta' -e '}' "$1" | sed -n 's/^RUN //p'
+}
+try_line() {
+    printf '%s\n' "$1"
+    inside PG_MAJOR="$major" sh -ec "$1" </dev/null >>"$folder/log" 2>&1 || die "failed: $1, see $folder/log"
+}
+
 say "the RUN lines of the Dockerfile"
-mkdir -p "$root/docker-entrypoint-initdb.d"
-sed -n '/^RUN /,/[^\\]$/p' "$repo/packaging/image/Dockerfile" | sed -e ':a' -e '/\\$/N; s/\\\n//; ta' -e 's/^RUN //' |
-    while read -r line; do
-        # The lists of packages are there; without a network they cannot be read again.
-        cp "$packages"/*.deb "$root/tmp/"
-        rm -f "$root"/tmp/*pg1[678]* "$root"/tmp/postgresql-1[678]-*
-        line=${line//apt-get update/true}
-        printf '%s\n' "$line"
-        inside PG_MAJOR=15 sh -ec "$line" >>"$folder/log" 2>&1 || die "failed: $line, see $folder/log"
-    done
-rmdir "$root/docker-entrypoint-initdb.d"
+# The lists of packages stay: without a network they cannot be read again.
+mount -t tmpfs none "$root/var/lib/apt/lists"
+while read -r line; do
+    cp "$packages"/*.deb "$root/tmp/"
+    find "$root/tmp" -maxdepth 1 -name 'postgresql-*' ! -name "postgresql-$major-*" -delete
+    try_line "${line//apt-get update/true}"
+done < <(run_lines "$repo/packaging/image/Dockerfile")
+umount "$root/var/lib/apt/lists"
 [[ ! -e $root/etc/signal-hub/secret ]] || die "each container would have the same key of tokens"
 rm -f "$root"/tmp/*.deb
 
-inside pg_dropcluster --stop 15 main
-inside dpkg --purge signal-hub-live postgresql-15-signal-hub >>"$folder/log" 2>&1
+say "the RUN lines of docs/supabase.md, but for what takes a network or is built"
+# shellcheck disable=SC2016 # no command
+sed -n '/^```dockerfile/,/^```$/{/^```/d;p}' "$repo/docs/supabase.md" >"$folder/Dockerfile"
+# Their programs are wrapped, and what they load is somewhere else.
+mkdir -p "$root"/tmp/nix/{bin,lib,share/extension} "$root/tmp/extension"
+printf "#!/bin/sh\nexport NIX_PGLIBDIR='/tmp/nix/lib'\n" >"$root/tmp/nix/bin/postgres"
+printf '#!/bin/sh\necho /tmp/nix/share\n' >"$root/tmp/nix/bin/pg_config"
+chmod +x "$root"/tmp/nix/bin/*
+cp "$root/usr/lib/postgresql/$major/lib/signal_hub.so" "$root/tmp/"
+cp "$root/usr/share/postgresql/$major/extension"/signal_hub* "$root/tmp/extension/"
+while read -r line; do
+    line=${line//17/$major}
+    case $line in
+        *rustup* | *pgrx-install.sh*) ;;
+        *'apt-get install'*)
+            line=${line/apt-get update/true}
+            try_line "${line/apt-get install -y/apt-get install --simulate}"
+            ;;
+        *) try_line "PATH=/tmp/nix/bin:\$PATH; $line" ;;
+    esac
+done < <(run_lines "$folder/Dockerfile")
+cmp "$root/tmp/nix/lib/signal_hub.so" "$root/usr/lib/postgresql/$major/lib/signal_hub.so"
+[[ -e $root/tmp/nix/share/extension/signal_hub.control ]] || die "the scripts are not where their server looks"
+rm -r "$root/tmp/nix"
+
+inside pg_dropcluster --stop "$major" main
+inside dpkg --purge signal-hub-live "postgresql-$major-signal-hub" >>"$folder/log" 2>&1
 inventory | diff "$folder/inventory" - || die "the purge left this"
 say "nothing is left after the purge"
