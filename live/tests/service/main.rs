@@ -13,6 +13,7 @@ mod client;
 mod catching_up;
 mod crowd;
 mod encrypted;
+mod failover_slot;
 mod files;
 mod hosts;
 mod killed;
