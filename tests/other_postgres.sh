@@ -6,6 +6,8 @@ usage() {
     cat <<'USAGE'
 Usage: tests/other_postgres.sh MAJOR [TEST...]
        tests/other_postgres.sh MAJOR --upgrade [COMMIT]
+       tests/other_postgres.sh MAJOR --live [TEST...]
+       tests/other_postgres.sh MAJOR --packages FOLDER [COMMIT]
 
 The first builds and installs signal_hub for PostgreSQL MAJOR (16, 17 or 18) in a
 folder that holds this release, and runs stories, faults and realtime on it, or those
@@ -14,6 +16,9 @@ The second runs the test of pg_upgrade, from this machine's own PostgreSQL
 (PG_CONFIG, else the pg_config in PATH) to MAJOR; with COMMIT, the old one has
 signal_hub as of that commit. A failure at an option "pg_attver" says that MAJOR
 lacks a patch the old server has; no database can be upgraded between these two.
+The third runs the tests of the live service on MAJOR.
+The fourth puts into FOLDER what packaging/build.sh makes for MAJOR, without the
+service; with COMMIT, that of an older release. packaging/test.sh tries them.
 
 To be run by hand, as root, on Debian, with Rust installed. For 17 and 18 the folder
 holds the Debian that has this release; that needs debootstrap, 3 minutes and 5 GB.
@@ -161,15 +166,34 @@ test_upgrade() {
     old=$("$old_pg_config" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')
     ((old < major)) || die "this machine has PostgreSQL $old: no upgrade to $major"
     copy_old_postgres
-    if [[ -n $commit ]]; then
-        sources=/old
-        rm -rf "$root/old"
-        mkdir "$root/old"
-        git -C "$repo" archive "$commit" | tar -x -C "$root/old"
-    fi
+    [[ -z $commit ]] || sources=$(unpack_commit "$commit")
     install_extension "$old" "$sources"
     # A name that matches no test would be no failure to cargo.
     run_cargo test --test faults -- --nocapture --ignored upgrades:: | tee >(cat >&2) | grep -q '^test result: ok. [1-9]'
+}
+
+# build_packages FOLDER [COMMIT]
+build_packages() {
+    local output=$root/build/packages options=(--no-service --output "$inner/build/packages")
+    [[ -z ${2:-} ]] || options+=(--sources "$inner$(unpack_commit "$2")")
+    if [[ -n $suite ]] && ! chroot "$root" sh -c 'command -v dh' >/dev/null; then
+        chroot "$root" sh -c 'export DEBIAN_FRONTEND=noninteractive
+            apt-get -q -o Acquire::Check-Valid-Until=false update && apt-get -qy install --no-install-recommends debhelper' \
+            >>"$folder/$major.log" 2>&1 || die "debhelper is not installed, see $folder/$major.log"
+    fi
+    rm -rf "$output"
+    inside /repo "CARGO_TARGET_DIR=$inner/build/$major" "PG_CONFIG=$(pg_config_of "$major")" \
+        packaging/build.sh "${options[@]}" "$major"
+    mkdir -p "$1"
+    cp "$output"/* "$1/"
+}
+
+# unpack_commit COMMIT: the folder of its sources
+unpack_commit() {
+    rm -rf "$root/old"
+    mkdir "$root/old"
+    git -C "$repo" archive "$1" | tar -x -C "$root/old"
+    echo /old
 }
 
 case ${1:-help} in help | -h | --help) usage && exit ;; esac
@@ -198,8 +222,16 @@ inner=${package:+$root}
 old_pg_config=
 if [[ ! -e $root/complete ]]; then make_root; elif [[ -n $suite ]]; then mount_system; fi
 mount_sources
+if [[ ${1:-} == --packages ]]; then
+    [[ -n ${2:-} ]] || { usage >&2 && die "into which folder?" 2; }
+    build_packages "$(realpath -m "$2")" "${3:-}"
+    exit
+fi
 install_extension "$major" /repo
-if [[ ${1:-} == --upgrade ]]; then
+if [[ ${1:-} == --live ]]; then
+    inside /repo "CARGO_TARGET_DIR=$inner/build/$major" "PG_CONFIG=$(pg_config_of "$major")" \
+        cargo test --locked -p signal_hub_live --test service -- "${@:2}"
+elif [[ ${1:-} == --upgrade ]]; then
     # Not the one in PATH itself, which in the folder is that of the folder.
     old_pg_config=$("${PG_CONFIG:-pg_config}" --bindir)/pg_config || die "no pg_config of an older PostgreSQL"
     test_upgrade "${2:-}"
