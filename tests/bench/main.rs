@@ -5,6 +5,7 @@
 //! The extension must be installed in release mode (`./pgrx-install.sh`). Figures are medians of
 //! rounds in which both take turns on the same tables. Nothing else should run on the machine.
 
+mod copies;
 mod curve;
 mod few;
 mod follower;
@@ -25,6 +26,7 @@ Measurements (all but idle when none is named):
   few      what a cycle costs with 10, 1,000 and 100,000 subscribers
   curve    batch size against rate, first and last commit, and other commits' way to a client
   growth   the same with ten rows per subscriber already there
+  copies   with each row copied into the table of an application (at most 100,000 subscribers)
   purge    removing expired rows while signals are delivered
   idle     processor time and writes of a worker with nothing to say
 
@@ -57,6 +59,7 @@ fn main() {
             "few" => few::measure(&arguments),
             "curve" => curve::measure(&arguments),
             "growth" => growth::measure(&arguments),
+            "copies" => copies::measure(&arguments),
             "purge" => purge::measure(&arguments),
             _ => idle::measure(&arguments),
         }
@@ -64,7 +67,7 @@ fn main() {
 }
 
 fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
-    const ALL: [&str; 6] = ["rate", "few", "curve", "growth", "purge", "idle"];
+    const ALL: [&str; 7] = ["rate", "few", "curve", "growth", "copies", "purge", "idle"];
     let mut arguments = Arguments {
         measurements: Vec::new(),
         subscribers: 1_000_000,
@@ -87,7 +90,7 @@ fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
         }
     }
     if arguments.measurements.is_empty() {
-        arguments.measurements = ALL[..5].iter().map(|name| (*name).to_owned()).collect();
+        arguments.measurements = ALL[..6].iter().map(|name| (*name).to_owned()).collect();
     }
     Ok(Some(arguments))
 }
