@@ -37,6 +37,7 @@ mod plain_words;
 mod preferences;
 mod preview;
 mod protections;
+mod proxy;
 mod purges_that_fail;
 mod push_subscriptions;
 mod recorded;
