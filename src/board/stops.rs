@@ -17,6 +17,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 /// Stops that stand at the same time, of all databases; of more, those that end first go.
 const PLACES: usize = 64;
 
+/// Milliseconds from when a stop is on record until no process goes by what it read before.
+const UNTIL_ALL_HAVE_READ: i64 = 1000;
+
 /// That an exchange is to be left alone.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Stop {
@@ -26,7 +29,8 @@ pub struct Stop {
     said_at: UnixMillis,
     /// 0 of a free place.
     until: UnixMillis,
-    is_on_record: bool,
+    /// When it was put on record; 0 of one that is not.
+    recorded_at: UnixMillis,
     error: ShortText,
 }
 
@@ -43,7 +47,13 @@ impl Stop {
     }
 
     pub fn is_on_record(&self) -> bool {
-        self.is_on_record
+        self.recorded_at != 0
+    }
+
+    /// Whether the record alone counts from now on, which an administrator may have changed: who read
+    /// it before the stop was there has gone on by now.
+    fn is_over(&self, now: UnixMillis) -> bool {
+        self.is_on_record() && now.saturating_sub(self.recorded_at) >= UNTIL_ALL_HAVE_READ
     }
 
     fn is_of(&self, database: u32, exchange: u64) -> bool {
@@ -107,7 +117,7 @@ pub fn leave(exchange: (&str, &str), until: UnixMillis, error: &str) {
         exchange,
         said_at: process::unix_millis(),
         until,
-        is_on_record: false,
+        recorded_at: 0,
         error: ShortText::new(error),
     };
     change(|stops| {
@@ -128,7 +138,7 @@ pub fn of(exchange: (&str, &str), now: UnixMillis) -> Option<Stop> {
     read(|stops| {
         let mut stops = stops.0.iter();
         let found = stops.find(|stop| stop.is_of(database, exchange)).copied();
-        found.filter(|stop| stop.until(now) > now)
+        found.filter(|stop| stop.until(now) > now && !stop.is_over(now))
     })
 }
 
@@ -136,8 +146,18 @@ pub fn of(exchange: (&str, &str), now: UnixMillis) -> Option<Stop> {
 pub fn is_recorded(exchange: (&str, &str)) {
     let (database, exchange) = (slots::this_database(), key(exchange));
     change(|stops| {
-        for stop in &mut stops.0 {
-            stop.is_on_record |= stop.is_of(database, exchange);
+        let mut stops = stops.0.iter_mut();
+        if let Some(stop) = stops.find(|stop| stop.is_of(database, exchange)) {
+            stop.recorded_at = process::unix_millis();
         }
+    });
+}
+
+/// Forgets the stops of this database, whose extension is gone.
+pub fn forget() {
+    let database = slots::this_database();
+    change(|stops| {
+        let of_database = stops.0.iter_mut().filter(|stop| stop.database == database);
+        of_database.for_each(|stop| *stop = Stop::default());
     });
 }

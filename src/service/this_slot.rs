@@ -2,6 +2,7 @@
 
 use crate::board::failed_calls;
 use crate::board::slots::{self, Phase, Slot};
+use crate::board::stops;
 use crate::board::trouble::Work;
 use crate::postgres::Failure;
 use crate::postgres::report::warn;
@@ -20,9 +21,10 @@ pub fn leave_as(phase: Phase) {
     update_slot(|slot| slot.phase = phase);
 }
 
-/// Forgets the failed calls of an extension that is gone.
+/// Forgets the failed calls of an extension that is gone, and what exchanges said to these.
 pub fn forget_failed_calls() {
     failed_calls::remove_notes(&failed_calls::notes_of(slots::this_database()));
+    stops::forget();
 }
 
 /// Shows what went wrong in signal_health, and logs it unless it was logged before.

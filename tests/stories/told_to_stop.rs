@@ -84,6 +84,12 @@ fn a_stop_outlives_the_callers_rollback_while_the_next_one_serves() {
         left_alone(&mut session) == ["binance"]
     });
     assert_eq!(first.request_count(), asked);
+    // What is on record may be corrected by an administrator.
+    session.run("UPDATE signal_exchanges SET retry_at = NULL, asked_to_wait = false");
+    eventually(SOON, "it is asked again", || {
+        generate(&mut session);
+        first.request_count() > asked
+    });
 }
 
 #[test]
