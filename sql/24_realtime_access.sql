@@ -43,7 +43,9 @@ BEGIN
         EXECUTE format('GRANT UPDATE (viewed, clicked) ON %I.user_signals TO %I', hub, subscribers);
         EXECUTE format('GRANT SELECT ON %I.user_signal_outcomes TO %I', hub, subscribers);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_preferences TO %I', hub, subscribers);
-        EXECUTE format('GRANT SELECT, DELETE, INSERT (user_id, endpoint, p256dh, auth), UPDATE (p256dh, auth) '
+        -- Its default is written out where the table is on several servers.
+        EXECUTE format('GRANT SELECT, DELETE, INSERT (user_id, endpoint, p256dh, auth, created_at), '
+                       'UPDATE (p256dh, auth) '
                        'ON %I.user_push_subscriptions TO %I', hub, subscribers);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %I.subscriber_status() TO %I', hub, subscribers);
         EXECUTE format('GRANT SELECT ON %I.signal_prices TO %I', hub, subscribers);

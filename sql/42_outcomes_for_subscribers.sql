@@ -30,22 +30,30 @@ COMMENT ON FUNCTION @extschema@.signal_hub_shows_prices() IS
 
 CREATE OR REPLACE VIEW @extschema@.user_signal_outcomes WITH (security_barrier = true) AS
 SELECT o.signal_id, o.strategy, o.symbol, o.signal_type, o.reason, o.signal_at, o.expires_at,
-       CASE WHEN p.shown THEN o.entry_price END AS entry_price,
-       CASE WHEN p.shown THEN o.stop_loss END AS stop_loss,
-       CASE WHEN p.shown THEN o.take_profit END AS take_profit,
+       CASE WHEN coalesce(e.full_details, false)
+                 OR o.state <> 'open' AND (SELECT @extschema@.signal_hub_shows_prices())
+            THEN o.entry_price END AS entry_price,
+       CASE WHEN coalesce(e.full_details, false)
+                 OR o.state <> 'open' AND (SELECT @extschema@.signal_hub_shows_prices())
+            THEN o.stop_loss END AS stop_loss,
+       CASE WHEN coalesce(e.full_details, false)
+                 OR o.state <> 'open' AND (SELECT @extschema@.signal_hub_shows_prices())
+            THEN o.take_profit END AS take_profit,
        o.stop_loss_percent, o.take_profit_percents, o.confidence, o.quality_score, o.price_change_percent,
        o.range_percent, o.state, o.void_why, o.best_target, o.first_touch, o.ended, o.target_at, o.stop_at,
        o.ended_at, o.returns_percent, o.ladder_percent, o.hold_percent, o.mirror_percent, o.mirror_returns_percent,
        o.mfe_percent, o.mae_percent, o.fee_percent, o.resolution, o.ambiguous, o.gap,
-       CASE WHEN p.shown THEN o.high_seen END AS high_seen,
-       CASE WHEN p.shown THEN o.low_seen END AS low_seen,
+       CASE WHEN coalesce(e.full_details, false)
+                 OR o.state <> 'open' AND (SELECT @extschema@.signal_hub_shows_prices())
+            THEN o.high_seen END AS high_seen,
+       CASE WHEN coalesce(e.full_details, false)
+                 OR o.state <> 'open' AND (SELECT @extschema@.signal_hub_shows_prices())
+            THEN o.low_seen END AS low_seen,
        o.superseded_at, o.withheld_by, o.opened_at, o.settled_at, o.digest,
        e.signal_id IS NOT NULL AS received
   FROM @extschema@.signal_outcomes o
   LEFT JOIN @extschema@.user_signals e
     ON e.user_id = (SELECT @extschema@.current_subscriber()) AND e.signal_id = o.signal_id
- CROSS JOIN LATERAL (SELECT coalesce(e.full_details, false)
-                            OR o.state <> 'open' AND (SELECT @extschema@.signal_hub_shows_prices()) AS shown) p
  WHERE e.signal_id IS NOT NULL
     OR o.state <> 'open' AND (SELECT @extschema@.signal_hub_shows_prices()) IS NOT NULL;
 COMMENT ON VIEW @extschema@.user_signal_outcomes IS

@@ -166,6 +166,7 @@ GRANT SELECT ON @extschema@.signal_prices TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_pause TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_delivery_progress TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_reach TO pg_monitor;
+GRANT SELECT ON @extschema@.signal_hub_missed TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_worker_status() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.dump_user_additions() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_keep_watchers(name, uuid[], uuid[], uuid[], uuid[]) TO pg_monitor;

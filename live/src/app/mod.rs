@@ -5,11 +5,12 @@ pub mod health;
 pub mod histogram;
 pub mod mark_limit;
 pub mod metrics;
+pub mod streams;
 pub mod track_record;
 pub mod unread;
 
 use crate::auth::Keys;
-use crate::database::{Database, LogReport, Prices};
+use crate::database::{Database, LogReport, Node, Prices};
 use crate::fan_out::FanOut;
 use crate::options::Serve;
 use crate::push::Push;
@@ -18,6 +19,7 @@ use health::Health;
 use mark_limit::MarkLimit;
 use metrics::Metrics;
 use std::sync::Arc;
+use streams::Streams;
 use tokio::sync::{Notify, watch};
 use track_record::TrackRecord;
 use unread::Unread;
@@ -51,9 +53,13 @@ pub struct App {
     /// The latest prices; none while nobody is connected.
     pub prices: watch::Sender<Arc<Prices>>,
     /// The last report on the log, the slot and the publication.
-    pub log_report: watch::Sender<Option<LogReport>>,
+    pub log_report: Arc<watch::Sender<Option<LogReport>>>,
+    /// The nodes that have rows of subscribers; none where all are on one server.
+    pub nodes: watch::Sender<Vec<Node>>,
+    /// How each replication stream is.
+    pub streams: Streams,
     /// Makes the monitor ask the database at once, instead of at its next time.
-    pub ask_now: Notify,
+    pub ask_now: Arc<Notify>,
     /// True once the service is ending.
     pub shutdown: watch::Sender<bool>,
     /// In a word for `/healthz`: [`UP`], [`AWAY`], or "failing" when it answers with errors.
@@ -78,6 +84,24 @@ impl App {
     /// Whether there is nothing to repair.
     pub fn is_well(&self) -> bool {
         self.is_replicating() && *self.database_is.borrow() == UP
+    }
+
+    /// Notes how the replication stream of a server is; `None` when it is not followed any more.
+    /// Returns how it was.
+    pub fn note_stream(&self, server: i32, word: Option<&'static str>) -> Option<&'static str> {
+        let (before, all) = self.streams.note(server, word);
+        self.replication_is.send_replace(all);
+        before
+    }
+
+    /// Notes which nodes have rows of subscribers.
+    pub fn note_nodes(&self, nodes: Vec<Node>) {
+        self.database.set_has_nodes(!nodes.is_empty());
+        self.nodes.send_if_modified(|known| {
+            let changed = *known != nodes;
+            *known = nodes;
+            changed
+        });
     }
 
     /// Waits until the service is ending.

@@ -59,7 +59,13 @@ pub struct Connections {
 
 /// Connections made before this time are not used again.
 #[derive(Clone)]
-struct Valid(Arc<Mutex<Instant>>);
+pub struct Valid(Arc<Mutex<Instant>>);
+
+impl Default for Valid {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+}
 
 impl Valid {
     fn since(&self) -> MutexGuard<'_, Instant> {
@@ -70,7 +76,7 @@ impl Valid {
 impl Connections {
     /// Connects when there is something to ask.
     pub fn new(source: &Source) -> Result<Self, Failure> {
-        let valid = Valid(Arc::new(Mutex::new(Instant::now())));
+        let valid = Valid::default();
         Ok(Self {
             clients: pool(source.for_subscribers(), CONNECTIONS, &valid)?,
             own: pool(&source.database, 1, &valid)?,
@@ -160,7 +166,21 @@ fn connector(database: &DatabaseAddress) -> Result<MakeRustlsConnect, Failure> {
     Ok(MakeRustlsConnect::new(config))
 }
 
-fn pool(database: &DatabaseAddress, size: usize, valid: &Valid) -> Result<Pool, Failure> {
+/// Waits for an answer, with a limit.
+pub async fn in_time<T>(
+    work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, Refusal> {
+    match tokio::time::timeout(2 * PATIENCE, work).await {
+        Ok(done) => done.map_err(|error| Refusal::from(&error)),
+        Err(_) => Err(Refusal::Away("the node does not answer".to_owned())),
+    }
+}
+
+/// Connections to one server, at most so many.
+///
+/// # Errors
+/// When TLS cannot be set up.
+pub fn pool(database: &DatabaseAddress, size: usize, valid: &Valid) -> Result<Pool, Failure> {
     let mut config = session_config(&database.config);
     config.application_name("signal_hub_live");
     let manager = ManagerConfig {

@@ -65,9 +65,17 @@ pub fn host_and_port(config: &Config) -> (String, u16) {
     (host, port.unwrap_or(5432))
 }
 
+/// The same login and database on another server.
+pub fn elsewhere(address: &DatabaseAddress, host: &str, port: u16) -> DatabaseAddress {
+    let mut config = without_hosts(&address.config);
+    config.host(host).port(port);
+    let encryption = address.encryption.clone();
+    DatabaseAddress { config, encryption }
+}
+
 /// The same configuration with one of its hosts.
 fn only(all: &Config, number: usize) -> Config {
-    let mut one = Config::new();
+    let mut one = without_hosts(all);
     if let Some(Host::Tcp(name)) = all.get_hosts().get(number) {
         one.host(name);
     }
@@ -75,6 +83,11 @@ fn only(all: &Config, number: usize) -> Config {
     if let Some(port) = ports.get(number).or(ports.first()) {
         one.port(*port);
     }
+    one
+}
+
+fn without_hosts(all: &Config) -> Config {
+    let mut one = Config::new();
     if let Some(user) = all.get_user() {
         one.user(user);
     }

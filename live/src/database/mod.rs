@@ -4,6 +4,7 @@
 mod connections;
 mod hosts;
 mod lent;
+mod nodes;
 mod operators;
 mod preferences;
 mod prices;
@@ -19,6 +20,7 @@ mod watchers;
 
 pub use connections::{PATIENCE, SEARCH_PATH, SESSION_OPTIONS, session_config};
 pub use hosts::{host_and_port, primary};
+pub use nodes::{Node, NodeLog};
 pub use operators::Order;
 pub use prices::Prices;
 pub use push::PushTarget;
@@ -32,6 +34,7 @@ use crate::error::Failure;
 use crate::options::Serve;
 use connections::Connections;
 use deadpool_postgres::{Object, Transaction};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -47,6 +50,8 @@ pub struct Database {
     role: String,
     slot: String,
     publication: String,
+    /// Whether rows are on other servers, which have to know whose they are.
+    has_nodes: AtomicBool,
     texts: Texts,
 }
 
@@ -65,6 +70,8 @@ struct Texts {
     condition: String,
     metrics: String,
     log_report: String,
+    nodes: String,
+    forward_claims: String,
     prices: String,
     priced_signal: String,
     price_path: String,
@@ -99,6 +106,7 @@ impl Database {
             role: options.claims.role.clone(),
             slot: options.source.slot.clone(),
             publication: options.publication.clone(),
+            has_nodes: AtomicBool::new(false),
             texts: Texts {
                 become_subscriber: Statement::BecomeSubscriber.text(schema),
                 signals_since: Statement::SignalsSince.text(schema),
@@ -113,6 +121,8 @@ impl Database {
                 condition: Statement::Condition.text(schema),
                 metrics: Statement::Metrics.text(schema),
                 log_report: Statement::LogReport.text(schema),
+                nodes: Statement::Nodes.text(schema),
+                forward_claims: Statement::ForwardClaims.text(schema),
                 prices: Statement::Prices.text(schema),
                 priced_signal: Statement::PricedSignal.text(schema),
                 price_path: Statement::PricePath.text(schema),
@@ -271,7 +281,7 @@ impl Database {
         let parameters: Parameters = &[&self.publication, &self.slot];
         let own = self.connections.own().await?;
         let report = self.ask(&own, &self.texts.log_report, parameters);
-        LogReport::new(&report.await?, asked)
+        LogReport::new(&report.await?, asked, 0)
     }
 
     /// What all signals of the last days came to, as a JSON object.
@@ -332,6 +342,11 @@ impl Database {
         transaction
             .execute(&statement, &[&subscriber.claims, &self.role])
             .await?;
+        if self.has_nodes.load(Ordering::Relaxed) {
+            let text = &self.texts.forward_claims;
+            let statement = transaction.prepare_cached(text).await?;
+            transaction.execute(&statement, &[]).await?;
+        }
         Ok(())
     }
 }

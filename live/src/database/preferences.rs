@@ -21,7 +21,7 @@ const COLUMNS: [&str; 10] = [
 ];
 
 /// Names and values of the columns, for `jsonb_build_object()`.
-pub fn members(table: &str) -> String {
+fn members(table: &str) -> String {
     let member = |column: &&str| format!("'{column}', {table}.{column}");
     COLUMNS.iter().map(member).collect::<Vec<_>>().join(", ")
 }
@@ -35,15 +35,32 @@ pub fn write(schema: &str) -> String {
         items.collect::<Vec<_>>().join(", ")
     };
     format!(
-        "INSERT INTO {schema}.user_preferences AS p (user_id, {names})
-         SELECT $1::pg_catalog.text::pg_catalog.uuid, {values}
-           FROM pg_catalog.jsonb_populate_record(NULL::{schema}.user_preferences, $2::pg_catalog.text::pg_catalog.jsonb) r
-             ON CONFLICT (user_id) DO UPDATE SET {changes}
-      RETURNING pg_catalog.jsonb_build_object({members})::pg_catalog.text AS preferences",
+        "WITH written AS (
+             INSERT INTO {schema}.user_preferences AS p (user_id, {names})
+             VALUES ($1::pg_catalog.text::pg_catalog.uuid, {values})
+                 ON CONFLICT (user_id) DO UPDATE SET {changes}
+          RETURNING {returned})
+         SELECT pg_catalog.jsonb_build_object({members})::pg_catalog.text AS preferences FROM written w",
         names = COLUMNS.join(", "),
-        values = list(&|column| format!("r.{column}")),
+        values = list(&|column| format!(
+            "(pg_catalog.jsonb_populate_record(NULL::{schema}.user_preferences,
+                                               $2::pg_catalog.text::pg_catalog.jsonb)).{column}"
+        )),
         changes = list(&|column| format!("{column} = excluded.{column}")),
+        returned = list(&|column| format!("p.{column}")),
+        members = members("w"),
+    )
+}
+
+/// A statement for what a subscriber has set, in which all is null before that.
+pub fn read(schema: &str) -> String {
+    let nothing = COLUMNS.map(|column| format!("'{column}', NULL")).join(", ");
+    format!(
+        "SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object({members})) -> 0,
+                         pg_catalog.jsonb_build_object({nothing}))::pg_catalog.text AS preferences
+           FROM {schema}.user_preferences p",
         members = members("p"),
+        schema = escape_identifier(schema),
     )
 }
 

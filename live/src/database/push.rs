@@ -11,7 +11,7 @@ use uuid::Uuid;
 pub fn store_text(schema: &str) -> String {
     format!(
         "INSERT INTO {schema}.user_push_subscriptions (user_id, endpoint, p256dh, auth)
-         SELECT $1::pg_catalog.text::pg_catalog.uuid, $2::pg_catalog.text, $3::pg_catalog.text, $4::pg_catalog.text
+         VALUES ($1::pg_catalog.text::pg_catalog.uuid, $2::pg_catalog.text, $3::pg_catalog.text, $4::pg_catalog.text)
              ON CONFLICT (user_id, endpoint) DO UPDATE SET p256dh = excluded.p256dh, auth = excluded.auth
       RETURNING '{{\"stored\": true}}'::pg_catalog.text AS stored",
         schema = escape_identifier(schema),

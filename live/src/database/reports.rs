@@ -197,6 +197,8 @@ pub struct LogReport {
 /// Which transactions had ended when the log ended at `position`.
 #[derive(Clone, Copy, Debug)]
 pub struct Ended {
+    /// On which server: the number of a node, or 0.
+    pub server: i32,
     /// Before the database was asked.
     pub asked: Instant,
     /// All transactions below this number.
@@ -209,10 +211,15 @@ pub struct Ended {
 
 impl LogReport {
     /// The answer to [`super::Statement::LogReport`], which was asked at that time.
-    pub(super) fn new(answer: &tokio_postgres::Row, asked: Instant) -> Result<Self, Refusal> {
+    pub(super) fn new(
+        answer: &tokio_postgres::Row,
+        asked: Instant,
+        server: i32,
+    ) -> Result<Self, Refusal> {
         let number = |name| value::<i64>(answer, name).map(|n| u64::try_from(n).unwrap_or(0));
         Ok(Self {
             ended: Ended {
+                server,
                 asked,
                 number: number("ended")?,
                 next: number("next")?,

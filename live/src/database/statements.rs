@@ -5,7 +5,7 @@
 //! becoming unreadable; for them, the `search_path` of the sessions holds (see `connections`).
 
 use crate::database::publication::{fingerprint, outcomes_published};
-use crate::database::{operators, preferences, prices, push, track_record, watchers};
+use crate::database::{nodes, operators, preferences, prices, push, track_record, watchers};
 use crate::signal::{Column, Columns, MARK, OutcomeColumn};
 use postgres_protocol::escape::escape_identifier;
 
@@ -66,10 +66,13 @@ statements! { |schema|
     /// Marks a signal of a subscriber. Writes nothing where nothing changes: each write is sent
     /// to all clients of the subscriber.
     Mark => format!(
-        "UPDATE {schema}.user_signals
-            SET viewed = coalesce($2::boolean, viewed), clicked = coalesce($3::boolean, clicked)
-          WHERE signal_id = $1::bigint AND (viewed <> $2::boolean OR clicked <> $3::boolean)
-      RETURNING {marks}",
+        "WITH marked AS (
+             UPDATE {schema}.user_signals
+                SET viewed = coalesce($2::boolean, viewed), clicked = coalesce($3::boolean, clicked)
+              WHERE signal_id = $1::bigint AND (viewed <> $2::boolean OR clicked <> $3::boolean)
+          RETURNING {names})
+         SELECT {marks} FROM marked",
+        names = MARK.map(|column| column.name()).join(", "),
         marks = texts("", &MARK),
         schema = escape_identifier(schema),
     ),
@@ -118,12 +121,7 @@ statements! { |schema|
     ),
 
     /// What a subscriber wants of the signals, as a JSON object.
-    ReadPreferences => format!(
-        "SELECT pg_catalog.jsonb_build_object({members})::pg_catalog.text AS preferences
-           FROM (SELECT) one LEFT JOIN {schema}.user_preferences p ON true",
-        members = preferences::members("p"),
-        schema = escape_identifier(schema),
-    ),
+    ReadPreferences => preferences::read(schema),
 
     /// Puts the members of a JSON object in the place of a subscriber's preferences.
     WritePreferences => preferences::write(schema),
@@ -219,25 +217,17 @@ statements! { |schema|
         function = literal_in(schema, "signal_hub_push_targets(pg_catalog.uuid[])"),
     ),
 
-    /// How far the log is, and whether the slot is read and the publication whole. The function
-    /// flushes the log before its end is read; the snapshot is older.
-    LogReport => format!(
-        "SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::pg_catalog.text::bigint AS ended,
-                pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.text::bigint AS next,
-                (CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
-                      ELSE pg_catalog.pg_current_wal_flush_lsn() END
-                 - '0/0'::pg_catalog.pg_lsn)::bigint AS position,
-                {fingerprint} AS publication,
-                s.active_pid IS NOT NULL AS is_held,
-                pg_catalog.pg_wal_lsn_diff(
-                    CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
-                         ELSE pg_catalog.pg_current_wal_lsn() END,
-                    s.confirmed_flush_lsn)::bigint AS lag
-           FROM {schema}.signal_hub_transactions()
-           LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = $2::pg_catalog.text",
-        fingerprint = fingerprint(schema),
-        schema = escape_identifier(schema),
-    ),
+    /// How far the log is, and whether the slot is read and the publication whole.
+    LogReport => nodes::log_report(schema, "signal_hub_transactions()"),
+
+    /// The same of a node.
+    NodeLogReport => nodes::log_report(schema, "signal_hub_transactions_for(NULL)"),
+
+    /// The nodes that have rows of subscribers.
+    Nodes => nodes::list(schema),
+
+    /// Takes the claims along to the nodes.
+    ForwardClaims => format!("SELECT {}.forward_claims()", escape_identifier(schema)),
 
     /// Whether the server decodes, and this login may have it decode.
     Decoding =>

@@ -4,12 +4,16 @@
 //! last resume point.
 
 mod awaited;
+mod message;
+mod state;
 
 use crate::database::Ended;
 use awaited::Awaited;
 use bytes::Bytes;
+pub use message::{CommitTime, Message, Signal};
+use state::State;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use thiserror::Error;
@@ -27,31 +31,6 @@ const PER_USER: usize = 32;
 /// How long a page that said that it is in view counts as that. It repeats it every 20 s: one that
 /// was put to sleep cannot say that it is not any more.
 const IN_VIEW: Duration = Duration::from_secs(45);
-
-/// When a transaction committed, by the clock of the database, in microseconds since 1970.
-pub type CommitTime = i64;
-
-/// What is in a queue, in the order in which it happened.
-#[derive(Clone, Debug)]
-pub enum Message {
-    /// An event as it goes over the wire.
-    Event(Bytes),
-    /// The same of a signal, with the time of its commit.
-    Signal(Bytes, CommitTime),
-    /// Everything that these transactions wrote has been queued.
-    Ended(Ended),
-    /// Rows may be missing here: read from the last resume point on.
-    Gap,
-}
-
-/// A signal that a client was sent.
-#[derive(Clone, Debug)]
-pub struct Signal {
-    /// Its number.
-    pub number: i64,
-    /// Its pair, where that is known.
-    pub symbol: Option<String>,
-}
 
 /// All clients, by subscriber.
 pub struct FanOut {
@@ -77,15 +56,6 @@ struct Queue {
     awaited: Awaited,
     /// Until when the page that reads it counts as in view; `None` when it does not.
     in_view_until: Option<Instant>,
-}
-
-/// What both ends of a queue know.
-struct State {
-    bytes: AtomicUsize,
-    /// The client waits for a resume point.
-    waits: AtomicBool,
-    /// A newer client took its place.
-    replaced: AtomicBool,
 }
 
 /// A client's end of its queue. Dropping it removes the client.
@@ -115,11 +85,7 @@ impl FanOut {
     /// is removed: it may be on a machine that vanished, and must not lock the subscriber out.
     pub fn subscribe(self: &Arc<Self>, user: Uuid) -> Result<Subscription, Full> {
         let (sender, receiver) = mpsc::channel(QUEUE_MESSAGES);
-        let state = Arc::new(State {
-            bytes: AtomicUsize::new(0),
-            waits: AtomicBool::new(true),
-            replaced: AtomicBool::new(false),
-        });
+        let state = State::new();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut clients = self.lock();
         let of_user = clients.get(&user).map_or(0, Vec::len);
@@ -222,9 +188,11 @@ impl FanOut {
         sent
     }
 
-    /// Queues a resume point for the clients that wait for one.
+    /// Queues a resume point for the clients that wait for one of its server.
     pub fn ended(&self, ended: Ended) {
-        for queue in self.lock().values().flatten() {
+        let mut clients = self.lock();
+        let queues = clients.values_mut().flatten();
+        for queue in queues.filter(|queue| queue.state.is_of(ended.server)) {
             let waits = queue.state.waits.swap(false, Ordering::Relaxed);
             // A full queue gets a later one.
             if waits && queue.sender.try_send(Message::Ended(ended)).is_err() {
@@ -363,6 +331,20 @@ impl Subscription {
     /// Asks for a resume point.
     pub fn request_resume_point(&self) {
         self.state.waits.store(true, Ordering::Relaxed);
+    }
+
+    /// Its resume point is of this server from now on. Returns whether it was of another.
+    pub fn move_to(&self, server: i32) -> bool {
+        self.state.move_to(server)
+    }
+
+    /// Whether a resume point is of its server; else asks for another.
+    pub fn concerns(&self, ended: &Ended) -> bool {
+        let is_of_it = self.state.is_of(ended.server);
+        if !is_of_it {
+            self.request_resume_point();
+        }
+        is_of_it
     }
 
     /// Why it was removed, in a word for the client.

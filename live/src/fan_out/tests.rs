@@ -21,6 +21,7 @@ fn texts(subscription: &mut Subscription) -> Vec<Bytes> {
 
 fn an_end() -> Ended {
     Ended {
+        server: 0,
         asked: std::time::Instant::now(),
         number: 7,
         next: 7,

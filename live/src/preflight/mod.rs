@@ -1,9 +1,12 @@
 //! What must be in place before serving: the extension, the publication, the rights, the slot.
 //! Each thing that is missing is reported with the statement that provides it.
 
+mod nodes;
 pub mod slot;
 
-use crate::database::{PATIENCE, SEARCH_PATH, Statement, publication, session_config, tls};
+pub use nodes::check as check_node;
+
+use crate::database::{Node, PATIENCE, SEARCH_PATH, Statement, publication, session_config, tls};
 use crate::error::{Failure, database_error};
 use crate::options::{DatabaseAddress, Serve, Source};
 use postgres_protocol::escape::{escape_identifier, escape_literal};
@@ -11,22 +14,27 @@ use tokio_postgres::{Client, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tracing::warn;
 
-/// Checks everything that serving needs, and returns the extension's schema.
+/// Checks everything that serving needs, and returns the extension's schema, and the nodes that have
+/// rows of subscribers.
 ///
 /// # Errors
 /// The first thing that is missing, and how to provide it.
-pub async fn check(options: &Serve) -> Result<String, Failure> {
+pub async fn check(options: &Serve) -> Result<(String, Vec<Node>), Failure> {
     let client = connect(&options.source).await?;
     let asked = tokio::time::timeout(2 * PATIENCE, check_rights(&client, options)).await;
     let schema = asked.map_err(|_| Failure::Other("the database does not answer".to_owned()))??;
     slot::wait_until_free(&client, options).await?;
-    Ok(schema)
+    let nodes = nodes::list(&client, &schema).await?;
+    for node in &nodes {
+        check_node(options, node).await?;
+    }
+    Ok((schema, nodes))
 }
 
 async fn check_rights(client: &Client, options: &Serve) -> Result<String, Failure> {
     check_decoding(client).await?;
     let schema = find_schema(client).await?;
-    check_publication(client, &schema, &options.publication).await?;
+    check_publication(client, &schema, &options.publication, true).await?;
     let role = &options.claims.role;
     match &options.source.subscriber_database {
         Some(database) => {
@@ -127,13 +135,19 @@ async fn find_schema(client: &Client) -> Result<String, Failure> {
     Ok(row.try_get("schema")?)
 }
 
-async fn check_publication(client: &Client, schema: &str, name: &str) -> Result<(), Failure> {
+/// Nodes have rows of subscribers, and no outcomes.
+async fn check_publication(
+    client: &Client,
+    schema: &str,
+    name: &str,
+    with_outcomes: bool,
+) -> Result<(), Failure> {
     let row = client
         .query_one(&Statement::Published.text(schema), &[&name, &schema])
         .await?;
     let enable = publication::remedy(schema, name);
     if row.try_get("is_whole")? {
-        if !row.try_get::<_, bool>("has_outcomes")? {
+        if with_outcomes && !row.try_get::<_, bool>("has_outcomes")? {
             warn!(
                 "publication \"{name}\" does not publish signal_outcomes: clients learn outcomes only when they connect; HINT: {enable}"
             );

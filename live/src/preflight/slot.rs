@@ -1,6 +1,6 @@
 //! The replication slot: created, dropped, and whether it is free.
 
-use super::{check_decoding, connect};
+use super::{check_decoding, connect, connect_to, nodes};
 use crate::database::Statement;
 use crate::error::Failure;
 use crate::options::{Serve, Source};
@@ -13,16 +13,28 @@ use tracing::info;
 /// # Errors
 /// When the name is that of a slot of another kind, or the server refuses.
 pub async fn create_by_command(source: &Source) -> Result<(), Failure> {
-    let client = connect(source).await?;
-    check_decoding(&client).await?;
-    match find(&client, &source.slot).await? {
-        Some(slot) => {
-            slot.check_kind()?;
-            info!("slot \"{}\" is there already", source.slot);
+    for client in servers(source).await? {
+        check_decoding(&client).await?;
+        match find(&client, &source.slot).await? {
+            Some(slot) => {
+                slot.check_kind()?;
+                info!("slot \"{}\" is there already", source.slot);
+            }
+            None => create(&client, &source.slot).await?,
         }
-        None => create(&client, &source.slot).await?,
     }
     Ok(())
+}
+
+/// The database, and its nodes where rows of subscribers are on several servers.
+async fn servers(source: &Source) -> Result<Vec<Client>, Failure> {
+    let client = connect(source).await?;
+    let nodes = nodes::of(&client).await?;
+    let mut servers = vec![client];
+    for node in nodes {
+        servers.push(connect_to(&node.address(&source.database)).await?);
+    }
+    Ok(servers)
 }
 
 async fn create(client: &Client, name: &str) -> Result<(), Failure> {
@@ -50,16 +62,17 @@ async fn create(client: &Client, name: &str) -> Result<(), Failure> {
 /// # Errors
 /// When a process reads it, it is of another kind, or the server refuses.
 pub async fn drop_by_command(source: &Source) -> Result<(), Failure> {
-    let client = connect(source).await?;
     let name = &source.slot;
-    let Some(slot) = find(&client, name).await? else {
-        info!("there is no slot \"{name}\"");
-        return Ok(());
-    };
-    slot.check_unread()?;
-    slot.check_kind()?;
-    client.query(&Statement::DropSlot.text(""), &[name]).await?;
-    info!("slot \"{name}\" dropped");
+    for client in servers(source).await? {
+        let Some(slot) = find(&client, name).await? else {
+            info!("there is no slot \"{name}\"");
+            continue;
+        };
+        slot.check_unread()?;
+        slot.check_kind()?;
+        client.query(&Statement::DropSlot.text(""), &[name]).await?;
+        info!("slot \"{name}\" dropped");
+    }
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Follows the slot: rows of `user_signals` to the fan-out, confirmed once they are queued there.
+//! Follows the slot of each server: rows of `user_signals` to the fan-out, confirmed once they are queued there.
 //!
 //! The server does not send confirmed rows again. No client loses any by that: each has a resume
 //! point of its own, which moves only after the rows that the client was sent.
@@ -7,19 +7,22 @@ mod broken;
 mod pgoutput;
 mod reader;
 mod relay;
+mod servers;
 
 use crate::app::{App, STREAMING};
-use crate::database::{self, SESSION_OPTIONS, host_and_port};
+use crate::database::{self, LogReport, SESSION_OPTIONS, host_and_port};
 use crate::options::DatabaseAddress;
 use broken::Broken;
 use pgwire_replication::{ReplicationClient, ReplicationConfig, TlsConfig};
 use postgres_protocol::escape::escape_identifier;
 use reader::{ROWS_AT_ONCE, Reader};
 use relay::Relay;
+pub use servers::follow;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stringprep::saslprep;
+use tokio::sync::{Notify, watch};
 use tracing::warn;
 
 /// The first and the longest pause between two attempts; each is twice the one before.
@@ -30,17 +33,41 @@ const GOOD_AFTER: Duration = Duration::from_secs(10);
 /// Longest time to connect.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Follows until the service ends, and starts again whenever the stream breaks.
-pub async fn follow(app: Arc<App>) {
+/// A server that is followed.
+struct Server {
+    /// The number of a node, or 0.
+    number: i32,
+    /// Where a node is. The other one may be one of several hosts, which has to be found.
+    address: Option<DatabaseAddress>,
+    /// The reports on its log.
+    reports: Arc<watch::Sender<Option<LogReport>>>,
+    /// Makes one come at once.
+    ask_now: Arc<Notify>,
+}
+
+impl Server {
+    /// The one that the service asks.
+    fn own(app: &App) -> Self {
+        Self {
+            number: 0,
+            address: None,
+            reports: Arc::clone(&app.log_report),
+            ask_now: Arc::clone(&app.ask_now),
+        }
+    }
+}
+
+/// Follows a server until the service ends, and starts again whenever the stream breaks.
+async fn follow_one(app: Arc<App>, server: Server) {
     let mut pause = FIRST_PAUSE;
     loop {
         let began = Instant::now();
-        let broken = stream(&app).await.err();
+        let broken = stream(&app, &server).await.err();
         if *app.shutdown.borrow() {
             return;
         }
         let word = broken.as_ref().map_or("reconnecting", Broken::word);
-        if app.replication_is.send_replace(word) == STREAMING {
+        if app.note_stream(server.number, Some(word)) == Some(STREAMING) {
             if began.elapsed() >= GOOD_AFTER {
                 pause = FIRST_PAUSE;
             }
@@ -48,7 +75,10 @@ pub async fn follow(app: Arc<App>) {
             app.database.forget_connections();
         }
         if let Some(why) = broken {
-            warn!("replication: {why}; again in {pause:?}");
+            match server.number {
+                0 => warn!("replication: {why}; again in {pause:?}"),
+                node => warn!("replication from node {node}: {why}; again in {pause:?}"),
+            }
         }
         // Until rows come again, clients read them.
         app.fan_out.announce_gap();
@@ -61,12 +91,15 @@ pub async fn follow(app: Arc<App>) {
 }
 
 /// One stream, from its start to its end.
-async fn stream(app: &App) -> Result<(), Broken> {
-    let address = database::primary(&app.options.source.database).await;
+async fn stream(app: &App, server: &Server) -> Result<(), Broken> {
+    let address = match &server.address {
+        Some(address) => Ok(address.clone()),
+        None => database::primary(&app.options.source.database).await,
+    };
     let address = address.map_err(|why| Broken::Unreached(why.to_string()))?;
     let relay = relay(&address).await?;
     let mut client = ReplicationClient::connect(config(app, &address, relay.as_ref())).await?;
-    let ended = read(app, &mut client).await;
+    let ended = read(app, server, &mut client).await;
     // A stream that hangs would otherwise keep its connection.
     client.abort();
     ended
@@ -82,7 +115,7 @@ async fn relay(address: &DatabaseAddress) -> Result<Option<Relay>, Broken> {
     opened.map_err(|error| Broken::Unreached(format!("cannot connect: {error}")))
 }
 
-async fn read(app: &App, client: &mut ReplicationClient) -> Result<(), Broken> {
+async fn read(app: &App, server: &Server, client: &mut ReplicationClient) -> Result<(), Broken> {
     let ending = app.ending();
     tokio::pin!(ending);
     tokio::select! {
@@ -91,9 +124,9 @@ async fn read(app: &App, client: &mut ReplicationClient) -> Result<(), Broken> {
         }
         () = &mut ending => return Ok(()),
     }
-    let mut reader = Reader::new(app);
+    let mut reader = Reader::new(app, server);
     // The stream counts as up after the first answer to this.
-    app.ask_now.notify_one();
+    server.ask_now.notify_one();
     loop {
         let event = tokio::select! {
             biased;

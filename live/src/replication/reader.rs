@@ -1,5 +1,6 @@
 //! What one replication stream has brought so far, and what may be confirmed of it.
 
+use super::Server;
 use super::broken::Broken;
 use super::pgoutput::{Change, Malformed, Tables};
 use crate::app::{App, STREAMING};
@@ -21,6 +22,8 @@ const SINCE_1970: i64 = 946_684_800_000_000;
 /// Reads one stream.
 pub struct Reader<'a> {
     app: &'a App,
+    /// The number of a node, or 0.
+    server: i32,
     tables: Tables,
     reports: watch::Receiver<Option<LogReport>>,
     /// The fingerprint of what is published, once it is known.
@@ -42,13 +45,14 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// For a stream that starts now.
-    pub fn new(app: &'a App) -> Self {
-        let mut reports = app.log_report.subscribe();
+    /// For a stream of this server that starts now.
+    pub fn new(app: &'a App, server: &Server) -> Self {
+        let mut reports = server.reports.subscribe();
         // The present report is about an earlier stream.
         reports.mark_unchanged();
         Self {
             app,
+            server: server.number,
             tables: Tables::new(&app.schema),
             reports,
             publication: None,
@@ -187,7 +191,7 @@ impl<'a> Reader<'a> {
         if self.app.metrics.connections.fetch_add(1, Ordering::Relaxed) > 0 {
             info!("replication goes on");
         }
-        self.app.replication_is.send_replace(STREAMING);
+        self.app.note_stream(self.server, Some(STREAMING));
         // The slot may be a new one, or the server one that was promoted.
         self.app.fan_out.announce_gap();
     }

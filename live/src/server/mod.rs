@@ -13,6 +13,7 @@ use crate::app::database_metrics::DatabaseMetrics;
 use crate::app::health::Health;
 use crate::app::mark_limit::MarkLimit;
 use crate::app::metrics::Metrics;
+use crate::app::streams::Streams;
 use crate::app::track_record::TrackRecord;
 use crate::app::unread::Unread;
 use crate::app::{App, UP};
@@ -50,7 +51,7 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
         options.max_clients as usize,
         Push::most_files(&options.push),
     )?;
-    let schema = preflight::check(&options).await?;
+    let (schema, nodes) = preflight::check(&options).await?;
     let (push, reports) = Push::start(&options.push)?.unzip();
     let webhook = Webhook::new(&options.alerts)?;
     let listener = TcpListener::bind(options.listen)
@@ -71,12 +72,15 @@ pub async fn serve(options: Box<Serve>) -> Result<(), Failure> {
         database_metrics: DatabaseMetrics::default(),
         health: watch::Sender::new(Health::unknown()),
         prices: watch::Sender::default(),
-        log_report: watch::Sender::new(None),
-        ask_now: Notify::new(),
+        log_report: Arc::new(watch::Sender::new(None)),
+        nodes: watch::Sender::default(),
+        streams: Streams::default(),
+        ask_now: Arc::new(Notify::new()),
         shutdown: watch::Sender::new(false),
         database_is: watch::Sender::new(UP),
         replication_is: watch::Sender::new("reconnecting"),
     });
+    app.note_nodes(nodes);
     let address = listener.local_addr();
     let address = address.map_or_else(|_| app.options.listen.to_string(), |a| a.to_string());
     let mut tasks = Tasks::default();

@@ -37,6 +37,7 @@ async fn ask(app: &App) -> Result<(), Refusal> {
     let lag = report.lag.unwrap_or(-1);
     app.metrics.lag.store(lag, Ordering::Relaxed);
     app.log_report.send_replace(Some(report));
+    app.note_nodes(app.database.nodes().await?);
     let report = app.database.health().await?;
     let offset = report.clock - health::local_clock();
     app.health.send_if_modified(|known| {

@@ -9,4 +9,4 @@ mod watermark;
 
 pub use column::{Column, Columns, OutcomeColumn};
 pub use row::{MARK, Row};
-pub use watermark::Watermark;
+pub use watermark::{Watermark, server_of};

@@ -12,6 +12,13 @@ pub struct Watermark {
     number: u64,
 }
 
+/// Which server's transactions a resume point counts, also one inside a page: the number of a node
+/// before a dot, or 0, which is the server that the service asks.
+pub fn server_of(text: &str) -> i32 {
+    let node = text.split_once('.').map(|(node, _)| node);
+    node.and_then(|node| node.parse().ok()).unwrap_or(0)
+}
+
 impl Watermark {
     /// `None` for a resume point inside a page.
     pub fn parse(text: &str) -> Option<Self> {
@@ -49,6 +56,17 @@ mod tests {
         assert!(!mark.advance(1042));
         assert!(mark.advance(1043));
         assert_eq!(mark.to_string(), "5337cb12d04c0bd9-1043");
+    }
+
+    #[test]
+    fn a_watermark_names_its_server() {
+        assert_eq!(server_of("5337cb12d04c0bd9-1042"), 0);
+        assert_eq!(server_of("2.5337cb12d04c0bd9-1042"), 2);
+        assert_eq!(server_of("13.5337cb12d04c0bd9-1042-1050-7-0000"), 13);
+        assert_eq!(server_of(""), 0);
+        let mut mark = Watermark::parse("2.5337cb12d04c0bd9-1042").expect("good");
+        assert!(mark.advance(1043));
+        assert_eq!(mark.to_string(), "2.5337cb12d04c0bd9-1043");
     }
 
     #[test]

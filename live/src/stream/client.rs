@@ -7,7 +7,7 @@ use crate::app::{App, unread};
 use crate::auth::Subscriber;
 use crate::database::{Ended, Page, Prices};
 use crate::fan_out::{CommitTime, Message, Signal, Subscription};
-use crate::signal::{Column, OutcomeColumn, Watermark, event};
+use crate::signal::{Column, OutcomeColumn, Watermark, event, server_of};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -22,6 +22,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const ROWS_PER_PAGE: i32 = 200;
 /// Queued events are sent in pieces of about this size.
 const PIECE: usize = 64 * 1024;
+/// A century is as good as never, and does not overflow.
+const NEVER: Duration = Duration::from_secs(3_000_000_000);
 /// Pause before the next reading after the database failed.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 /// Reports of health and resume points, which nobody waits for, are spread over half a second:
@@ -84,10 +86,7 @@ impl Client {
             .signals_since(&subscriber, since.as_deref(), limit, &open)
             .await?;
         let left = subscriber.expires.duration_since(SystemTime::now());
-        // A century is as good as never, and does not overflow.
-        let left = left
-            .unwrap_or_default()
-            .min(Duration::from_secs(3_000_000_000));
+        let left = left.unwrap_or_default().min(NEVER);
         let now = Instant::now();
         let mut client = Self {
             prices: app.prices.subscribe(),
@@ -195,6 +194,7 @@ impl Client {
                     self.out.extend_from_slice(&event);
                     self.committed.push(committed);
                 }
+                Message::Ended(ended) if !self.subscription.concerns(&ended) => {}
                 Message::Ended(ended) => self.take_ended(ended),
                 Message::Gap => {
                     self.progress = Progress::Reading;
@@ -238,9 +238,8 @@ impl Client {
             self.outcomes_read
                 .retain(|signal, _| open.binary_search(signal).is_ok());
         }
-        let asked = self
-            .app
-            .database
+        let database = &self.app.database;
+        let asked = database
             .signals_since(&self.subscriber, Some(&self.resume), ROWS_PER_PAGE, &open)
             .await;
         match asked {
@@ -266,6 +265,9 @@ impl Client {
     }
 
     fn after_reading(&mut self, page: &Page, began: std::time::Instant) {
+        if self.subscription.move_to(server_of(&page.watermark)) {
+            self.progress = Progress::Reading;
+        }
         self.is_half_read = page.more;
         self.read_at = page.more.then(Instant::now);
         if page.more {

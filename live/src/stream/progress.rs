@@ -65,6 +65,7 @@ mod tests {
 
     fn ended(asked: Instant, number: u64, next: u64) -> Ended {
         Ended {
+            server: 0,
             asked,
             number,
             next,

@@ -20,6 +20,7 @@ mod killed;
 mod leaving;
 mod logins;
 mod monitoring;
+mod nodes;
 mod operating;
 mod operators;
 mod outcomes;
