@@ -1,7 +1,7 @@
 //! Nodes that are away for a while, and shards that move from one node to another.
 
-use crate::ground::Servers;
 use signal_hub_harness::cluster::{POSTGRES, Stop};
+use signal_hub_harness::nodes::Servers;
 use signal_hub_harness::scene::SOON;
 use signal_hub_harness::wait::eventually;
 use std::time::Duration;

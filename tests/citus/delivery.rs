@@ -1,7 +1,7 @@
 //! The fan-out over shards: who receives is decided as on one server, and by the shards themselves.
 
-use crate::ground::Servers;
 use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::nodes::Servers;
 use signal_hub_harness::scene::{SOON, subscribe, user};
 use signal_hub_harness::wait::eventually;
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
 //! Every documented function and view gives on shards what it gives on one server.
 
-use crate::ground::Servers;
 use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::nodes::Servers;
 use signal_hub_harness::scene::{SOON, subscribe, user, wait_for_good_run};
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;

@@ -1,9 +1,9 @@
 //! Processes die in the middle of a fan-out: everybody has each signal once all the same.
 
-use crate::ground::Servers;
 use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::nodes::Servers;
 use signal_hub_harness::scene::worker_pid;
 use signal_hub_harness::wait::{eventually, within};
 use std::time::{Duration, Instant};

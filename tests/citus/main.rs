@@ -8,7 +8,6 @@
 mod away;
 mod delivery;
 mod everyday;
-mod ground;
 mod killed;
 mod moving;
 mod nodes;

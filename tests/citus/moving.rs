@@ -1,7 +1,7 @@
 //! The way to several servers, and back.
 
-use crate::ground::Servers;
 use signal_hub_harness::cluster::{Cluster, Options, POSTGRES};
+use signal_hub_harness::nodes::Servers;
 use signal_hub_harness::scene::{SOON, wait_for_deliveries};
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;

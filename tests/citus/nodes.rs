@@ -1,7 +1,7 @@
 //! One server generates, whatever the number of nodes.
 
-use crate::ground::Servers;
 use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::nodes::Servers;
 use signal_hub_harness::scene::{SOON, wait_for_good_run};
 use signal_hub_harness::wait::eventually;
 

@@ -1,8 +1,8 @@
 //! What a fan-out costs on one server and on several: run alone, with
 //! `cargo test -p signal_hub_tests --test citus -- --ignored --nocapture rate::`.
 
-use crate::ground::Servers;
 use signal_hub_harness::cluster::Cluster;
+use signal_hub_harness::nodes::Servers;
 use signal_hub_harness::wait::eventually;
 use std::fs;
 use std::time::Duration;

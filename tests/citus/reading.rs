@@ -1,7 +1,7 @@
 //! What clients read, and what is kept.
 
-use crate::ground::Servers;
 use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::nodes::Servers;
 use signal_hub_harness::scene::{SOON, subscribe, user};
 use signal_hub_harness::session::Session;
 use signal_hub_harness::shop::{begin, claim, import, page, since};
@@ -122,7 +122,9 @@ fn who_catches_up_misses_no_row_however_late_it_commits_and_wherever_it_is() {
           WHERE p.shardid = get_shard_id_for_distribution_column('user_signals', '{}'::uuid)",
         user(1)
     ));
-    let index = usize::from(crate::ground::port(&mut servers.nodes[0].session(POSTGRES)) != place);
+    let index = usize::from(
+        signal_hub_harness::nodes::port(&mut servers.nodes[0].session(POSTGRES)) != place,
+    );
     let mut on_node = servers.nodes[index].session(POSTGRES);
     let shard: i64 = servers.admin.one(&format!(
         "SELECT get_shard_id_for_distribution_column('user_signals', '{}'::uuid)",

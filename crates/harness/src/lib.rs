@@ -5,6 +5,7 @@
 //!   wait for something; [`clocks`]: a server's own time.
 //! - [`scene`]: an exchange, a server that asks it, subscribers. [`shop`]: a database whose
 //!   signals are made by hand. [`arena`]: a server to measure on.
+//! - [`nodes`]: a coordinator of Citus and its worker nodes.
 //! - [`service`]: the live service, started and stopped as an operator does it.
 //! - [`numbers`]: medians, percentiles and tables for benchmarks. [`target`]: the folders of
 //!   cargo's build. [`skip`]: how a test says that it cannot run.
@@ -18,6 +19,7 @@
 pub mod arena;
 pub mod clocks;
 pub mod cluster;
+pub mod nodes;
 pub mod numbers;
 pub mod scene;
 pub mod service;

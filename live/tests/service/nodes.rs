@@ -7,13 +7,10 @@ use crate::scene::{SOON, subscribe};
 use crate::service::{SLOT, Service};
 use crate::shop::import;
 use crate::wait::eventually;
-use ground::Servers;
 use serde_json::json;
+use signal_hub_harness::nodes::{Servers, port};
 use std::collections::BTreeSet;
 use std::time::Duration;
-
-#[path = "../../../tests/citus/ground.rs"]
-mod ground;
 
 const CLIENTS: u32 = 12;
 /// Enough for a server that recovers on a busy machine.
@@ -41,13 +38,13 @@ fn open() -> Option<(Servers, Service)> {
 
 /// Both nodes have clients, or a test of two streams would be one of one.
 fn node_of(servers: &mut Servers, number: u32) -> usize {
-    let port: i32 = servers.admin.one(&format!(
+    let there: i32 = servers.admin.one(&format!(
         "SELECT p.nodeport FROM pg_dist_shard_placement p
           WHERE p.shardid = get_shard_id_for_distribution_column('user_signals', '{}'::uuid)",
         crate::scene::user(number)
     ));
-    let first = ground::port(&mut servers.nodes[0].session(POSTGRES));
-    usize::from(port != first)
+    let first = port(&mut servers.nodes[0].session(POSTGRES));
+    usize::from(there != first)
 }
 
 #[test]

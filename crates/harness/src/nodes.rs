@@ -1,17 +1,19 @@
 //! What the tests begin with: a coordinator, its worker nodes, and an exchange.
 
-use signal_hub_harness::cluster::{Cluster, POSTGRES, binaries};
-use signal_hub_harness::scene::{FLIPS_AT_ONCE, SOON, Turns, by_itself, flat_market};
-use signal_hub_harness::session::Session;
-use signal_hub_harness::skip::report_skipped;
-use signal_hub_harness::wait::eventually;
+use crate::cluster::{Cluster, POSTGRES, binaries};
+use crate::scene::{FLIPS_AT_ONCE, SOON, Turns, by_itself, flat_market};
+use crate::session::Session;
+use crate::skip::report_skipped;
+use crate::wait::eventually;
 use signal_hub_simulator::Simulator;
 
 /// A coordinator with the extension, and its nodes.
 pub struct Servers {
     /// A superuser's session of the coordinator's database.
     pub admin: Session,
+    /// The server that has the extension from the start.
     pub coordinator: Cluster,
+    /// The servers that the tables can move to.
     pub nodes: Vec<Cluster>,
     market: Simulator,
     turns: Turns,
