@@ -4,6 +4,7 @@
 //! last resume point.
 
 mod awaited;
+mod in_view;
 mod message;
 mod state;
 
@@ -12,10 +13,10 @@ use awaited::Awaited;
 use bytes::Bytes;
 pub use message::{CommitTime, Message, Signal};
 use state::State;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use thiserror::Error;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, error::TryRecvError};
@@ -27,10 +28,6 @@ pub const QUEUE_MESSAGES: usize = 1024;
 pub const QUEUE_BYTES: usize = 512 * 1024;
 /// Most streams of one subscriber, who may have several browsers and devices.
 const PER_USER: usize = 32;
-
-/// How long a page that said that it is in view counts as that. It repeats it every 20 s: one that
-/// was put to sleep cannot say that it is not any more.
-const IN_VIEW: Duration = Duration::from_secs(45);
 
 /// All clients, by subscriber.
 pub struct FanOut {
@@ -226,33 +223,6 @@ impl FanOut {
         self.lock().keys().copied().collect()
     }
 
-    /// The subscribers who look at what one of their clients shows at this time.
-    pub fn in_view(&self, now: Instant) -> HashSet<Uuid> {
-        let clients = self.lock();
-        let seen = (clients.iter()).filter(|(_, queues)| queues.iter().any(|q| q.is_in_view(now)));
-        seen.map(|(user, _)| *user).collect()
-    }
-
-    /// A client of a subscriber says at this time whether somebody looks at what it shows.
-    pub fn set_in_view(&self, user: &Uuid, number: u64, is_in_view: bool, now: Instant) {
-        let mut clients = self.lock();
-        let mut queues = clients.get_mut(user).into_iter().flatten();
-        if let Some(queue) = queues.find(|queue| queue.number == number) {
-            let is_news = queue.is_in_view(now) != is_in_view;
-            queue.in_view_until = is_in_view.then(|| now + IN_VIEW);
-            if is_news {
-                self.changed.notify_one();
-            }
-        }
-    }
-
-    /// Whether a subscriber looks at what one of their clients shows at this time.
-    pub fn is_in_view(&self, user: &Uuid, now: Instant) -> bool {
-        let clients = self.lock();
-        let mut queues = clients.get(user).into_iter().flatten();
-        queues.any(|queue| queue.is_in_view(now))
-    }
-
     /// Clients now.
     pub fn clients(&self) -> usize {
         self.count.load(Ordering::Relaxed)
@@ -280,10 +250,6 @@ impl FanOut {
 }
 
 impl Queue {
-    fn is_in_view(&self, now: Instant) -> bool {
-        self.in_view_until.is_some_and(|until| now < until)
-    }
-
     /// False when there is no room.
     fn push(&self, message: Message, bytes: usize) -> bool {
         let before = self.state.bytes.fetch_add(bytes, Ordering::Relaxed);

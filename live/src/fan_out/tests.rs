@@ -1,5 +1,6 @@
 use super::*;
 use std::convert::Infallible;
+use std::time::Duration;
 
 fn user(number: u128) -> Uuid {
     Uuid::from_u128(number)
