@@ -43,11 +43,11 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_refuse_if_sharded(what text) R
     SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
+    hub name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+                  WHERE e.extname = 'signal_hub');
     is_sharded boolean;
 BEGIN
-    EXECUTE (SELECT format('SELECT %I.signal_hub_is_sharded()', n.nspname)
-               FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'signal_hub')
-       INTO is_sharded;
+    EXECUTE format('SELECT %I.signal_hub_is_sharded()', hub) INTO is_sharded;
     IF is_sharded THEN
         RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
             MESSAGE = format('%s does not work while the tables of subscribers are on several servers', what),

@@ -41,6 +41,7 @@ DECLARE
         left(watermark, 200),
         '^((?:[0-9]{1,10}[.])?[0-9a-f]{16})-([0-9]{1,18})(?:-([0-9]{1,18})-([0-9]{1,18})-([0-9a-f]{32}))?$');
     oldest_running bigint := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+    hub name;
     history text;
     histories text[];
     next_xid bigint;
@@ -76,8 +77,9 @@ BEGIN
                 DETAIL = format('Role "%s" reads the rows of all, which have no common order there.', current_user),
                 HINT = 'Call it as a role that row-level security binds, with claims that name the subscriber.';
         END IF;
-        EXECUTE (SELECT format('SELECT * FROM %I.signal_hub_signals_on_node($1, $2)', n.nspname)
-                   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = user_signals)
+        SELECT n.nspname INTO STRICT hub
+          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = user_signals;
+        EXECUTE format('SELECT * FROM %I.signal_hub_signals_on_node($1, $2)', hub)
            INTO watermark, more, signals USING watermark, max_rows;
         RETURN;
     END IF;

@@ -216,7 +216,7 @@ DECLARE
     not_seen CONSTANT text :=
         'WHERE NOT EXISTS (SELECT FROM jsonb_array_elements_text($1::jsonb) s (id) WHERE s.id::uuid = u.user_id)';
 BEGIN
-    EXECUTE format('SELECT %I.signal_hub_refuse_if_sharded(''adopt_subscriptions()'')', hub);
+    EXECUTE format('SELECT %I.signal_hub_refuse_if_sharded($1)', hub) USING 'adopt_subscriptions()'::text;
     IF num_nulls(source, user_id, tier, status, tiers, statuses) > 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
             MESSAGE = 'only current_period_end may be null: subscriptions without an end',

@@ -203,7 +203,7 @@ DECLARE
     other text;
     operation text;
 BEGIN
-    EXECUTE format('SELECT %I.signal_hub_refuse_if_sharded(''adopt_signals()'')', hub);
+    EXECUTE format('SELECT %I.signal_hub_refuse_if_sharded($1)', hub) USING 'adopt_signals()'::text;
     SELECT c.* INTO theirs FROM pg_class c WHERE c.oid = target;
     IF theirs.oid IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'target must not be null',
