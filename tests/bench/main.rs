@@ -11,6 +11,7 @@ mod few;
 mod follower;
 mod growth;
 mod idle;
+mod preferences;
 mod purge;
 mod rate;
 
@@ -28,6 +29,8 @@ Measurements (all but idle when none is named):
   growth   the same with ten rows per subscriber already there
   copies   with each row copied into the table of an application (at most 100,000 subscribers)
   purge    removing expired rows while signals are delivered
+  preferences
+           filters of a third of the subscribers, and limits of their own
   idle     processor time and writes of a worker with nothing to say
 
   --subscribers N   subscribers of the large measurements (default: 1000000)
@@ -61,13 +64,23 @@ fn main() {
             "growth" => growth::measure(&arguments),
             "copies" => copies::measure(&arguments),
             "purge" => purge::measure(&arguments),
+            "preferences" => preferences::measure(&arguments),
             _ => idle::measure(&arguments),
         }
     }
 }
 
 fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
-    const ALL: [&str; 7] = ["rate", "few", "curve", "growth", "copies", "purge", "idle"];
+    const ALL: [&str; 8] = [
+        "rate",
+        "few",
+        "curve",
+        "growth",
+        "copies",
+        "purge",
+        "preferences",
+        "idle",
+    ];
     let mut arguments = Arguments {
         measurements: Vec::new(),
         subscribers: 1_000_000,
@@ -90,7 +103,7 @@ fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
         }
     }
     if arguments.measurements.is_empty() {
-        arguments.measurements = ALL[..6].iter().map(|name| (*name).to_owned()).collect();
+        arguments.measurements = ALL[..7].iter().map(|name| (*name).to_owned()).collect();
     }
     Ok(Some(arguments))
 }
