@@ -1,6 +1,7 @@
 //! A connection that somebody asks over who may leave before the answer. Then what is asked is
 //! cancelled: otherwise it would go on to its end, and the connection be of use to nobody meanwhile.
 
+use super::Statement;
 use super::connections::PATIENCE;
 use deadpool_postgres::Object;
 use std::ops::{Deref, DerefMut};
@@ -63,9 +64,10 @@ impl Drop for Lent {
 /// before the next answer. A connection that is not in order then is closed.
 async fn give_up(object: Object, connector: MakeRustlsConnect) {
     let token = object.cancel_token();
+    let text = Statement::Nothing.text("");
     let cancelled = async {
         token.cancel_query(connector).await?;
-        object.batch_execute("SELECT").await
+        object.batch_execute(&text).await
     };
     let cancelled = tokio::time::timeout(PATIENCE, cancelled).await;
     if !matches!(cancelled, Ok(Ok(()))) {

@@ -261,6 +261,9 @@ statements! { |schema|
                          THEN 'MEMBER' ELSE 'SET' END) AS is_member, current_user::pg_catalog.text AS login
            FROM pg_catalog.pg_roles r WHERE r.rolname = $1::pg_catalog.text",
 
+    /// Nothing. An error where a transaction was left half way.
+    Nothing => "SELECT",
+
     /// Whether the settings of the session arrived.
     Settings =>
         "SELECT pg_catalog.current_setting('search_path') AS search_path",
