@@ -299,6 +299,7 @@ fn platforms_that_give_everything_to_every_client_by_default_give_nothing_of_our
             "forward_claims",
             "signal_hub_open_signals",
             "signal_hub_shows_prices",
+            "signal_hub_signals_on_node",
             "signal_hub_transactions",
             "signal_prices",
             "signals_since",
