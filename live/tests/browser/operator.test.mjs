@@ -22,6 +22,8 @@ test('an operator sees health and runs, runs, pauses with a reason, resumes, and
   const market = await Market.start();
   const someone = await stage.subscriber({ viewport: { width: 1440, height: 900 } });
   try {
+    // Runs that signal nothing: what they signalled would stay, and other tests wait for signals of these symbols.
+    await stage.sql('UPDATE signal_rules SET enter_change_percent = enter_change_percent + 1000');
     await stage.sql(`ALTER SYSTEM SET signal_hub.exchange_url = '${market.url}'`);
     await stage.sql('SELECT pg_reload_conf()');
     const page = await someone.context.newPage();
@@ -73,6 +75,7 @@ test('an operator sees health and runs, runs, pauses with a reason, resumes, and
   } finally {
     await stage.sql('ALTER SYSTEM RESET signal_hub.exchange_url');
     await stage.sql('SELECT resume_signals(), pg_reload_conf()');
+    await stage.sql('UPDATE signal_rules SET enter_change_percent = enter_change_percent - 1000');
     await stage.sql('DELETE FROM signal_prices');
     await market.stop();
   }
