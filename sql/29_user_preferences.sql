@@ -50,6 +50,13 @@ COMMENT ON COLUMN @extschema@.user_preferences.quiet_until IS
     'until when, not included; before quiet_from it is on the next day';
 COMMENT ON COLUMN @extschema@.user_preferences.time_zone IS 'zone of the quiet hours, such as Europe/Berlin';
 COMMENT ON COLUMN @extschema@.user_preferences.updated_at IS 'when the row last changed; set by a trigger';
+-- What a fan-out reads, and no more: whoever has only quiet hours is in neither.
+CREATE INDEX user_preferences_filters_idx ON @extschema@.user_preferences (user_id) WHERE @has_filters@;
+COMMENT ON INDEX @extschema@.user_preferences_filters_idx IS
+    'for the fan-out: who leaves out signals by symbol, side, strategy or strength';
+CREATE INDEX user_preferences_max_per_day_idx ON @extschema@.user_preferences (user_id) INCLUDE (max_per_day)
+    WHERE max_per_day IS NOT NULL;
+COMMENT ON INDEX @extschema@.user_preferences_max_per_day_idx IS 'for the fan-out: who has a limit of their own';
 ALTER TABLE @extschema@.user_preferences ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.user_preferences', '');
 

@@ -13,6 +13,12 @@ use pgrx::datum::Uuid;
 /// Whether the preferences of a subscriber (`p`) let a signal (`g`) through.
 const PREFERENCES_ALLOW: &str = include_str!("../../sql/queries/preferences_allow.sql");
 
+/// Whether a row of `user_preferences` leaves out signals by what they are.
+pub const HAS_FILTERS: &str = include_str!("../../sql/queries/has_filters.sql");
+
+/// Whether a row of `user_preferences` has a limit.
+pub const HAS_LIMIT: &str = "max_per_day IS NOT NULL";
+
 /// The signals of a signal's UTC day, by which quotas are counted.
 pub struct Day {
     /// How many signals the day has seen, this one included.
@@ -141,15 +147,26 @@ pub fn write(
     let who = named.map_or(String::new(), |users| {
         format!("AND u.user_id = ANY ({})", values.add(users.to_vec()))
     });
-    let (preferences, as_they_prefer) = match range.preferences {
+    // Each of the two is read from an index that has no other rows.
+    let preferences = |alias: &str, condition: &str| {
+        format!(
+            "LEFT JOIN (SELECT * FROM @extschema@.user_preferences WHERE {condition}) {alias}
+                    ON {alias}.user_id = u.user_id AND {alias}.user_id BETWEEN $2 AND $3"
+        )
+    };
+    let (filters, as_they_prefer) = match range.filters {
         true => (
-            "LEFT JOIN @extschema@.user_preferences p ON p.user_id = u.user_id AND p.user_id BETWEEN $2 AND $3",
+            preferences("p", HAS_FILTERS),
             format!(
-                "AND (p.user_id IS NULL OR (SELECT {PREFERENCES_ALLOW} FROM {} g))",
-                signal.row
+                "AND (p.user_id IS NULL OR ({}))",
+                signal.columns_in(PREFERENCES_ALLOW)
             ),
         ),
-        false => ("", String::new()),
+        false => Default::default(),
+    };
+    let own_limits = match range.own_limits {
+        true => preferences("l", HAS_LIMIT),
+        false => String::new(),
     };
     let [further_columns, further_values] = &signal.further;
     let statement = format!(
@@ -159,7 +176,7 @@ pub fn write(
                      entry_price, take_profit, stop_loss, expires_at, full_details, metadata {further_columns})
              SELECT u.user_id, $5, $1, {symbol}, {signal_type}, {confidence}, {quality_score},
                     {entry_price}, {take_profit}, {stop_loss}, {expires_at}, $4, {metadata} {further_values}
-               FROM {subscribers} u {preferences}
+               FROM {subscribers} u {filters} {own_limits}
               WHERE u.status = 'active' AND u.tier = $1 AND u.user_id BETWEEN $2 AND $3
                 AND (u.current_period_end IS NULL OR u.current_period_end > {lasts_until})
                 {changed}
@@ -182,7 +199,7 @@ pub fn write(
     );
     // Both sides are in the order of user_id, where all of a tier are looked at.
     let in_order = !range.changed_only && matches!(which, Which::All(_) | Which::WithCare);
-    let written = match range.preferences && in_order {
+    let written = match (range.filters || range.own_limits) && in_order {
         true => db.merging(|db| db.run(&statement, &values.0)),
         false => db.run(&statement, &values.0),
     }?;
@@ -210,7 +227,7 @@ pub fn with_clause(parts: &[&str]) -> String {
 fn below_quota(values: &mut Values, day: &Day, range: &Range) -> String {
     let quota = range.daily_quota.map(i64::from);
     let counts = quota.is_some_and(|quota| day.signals > quota);
-    if !counts && !range.preferences {
+    if !counts && !range.own_limits {
         return String::new();
     }
     let (first, last) = (values.add(day.first), values.add(day.last));
@@ -224,11 +241,11 @@ fn below_quota(values: &mut Values, day: &Day, range: &Range) -> String {
                       ORDER BY e.signal_id OFFSET {quota} - 1 LIMIT 1)"
         )
     };
-    if !range.preferences {
+    if !range.own_limits {
         return format!("AND NOT {}", received_all_of(&quota));
     }
     let signals = values.add(day.signals);
-    let least = format!("least({quota}::bigint, p.max_per_day)");
+    let least = format!("least({quota}::bigint, l.max_per_day)");
     format!(
         "AND CASE WHEN coalesce({least}, {signals}) >= {signals} THEN true
                   WHEN {least} = 0 THEN false

@@ -25,8 +25,6 @@ pub struct Signal {
     pub with: String,
     /// What stands for each of [`SIGNAL`].
     pub columns: Vec<String>,
-    /// What stands for the signal as a row, in a FROM clause.
-    pub row: String,
     /// The time of now.
     pub now: String,
     /// Further columns of the new rows, and their values, each behind a comma.
@@ -66,6 +64,16 @@ impl Signal {
             .and_then(|place| self.columns.get(place))
             .map_or("NULL", String::as_str)
     }
+
+    /// A condition on a row `g` of `signals`, with what stands for its columns: a value that is
+    /// computed once, where a query of the row would be run for each subscriber.
+    pub fn columns_in(&self, condition: &str) -> String {
+        SIGNAL
+            .iter()
+            .fold(condition.to_owned(), |condition, (name, _)| {
+                condition.replace(&format!("g.{name}"), self.column(name))
+            })
+    }
 }
 
 /// Where a statement looks for the subscribers of a range.
@@ -101,8 +109,8 @@ pub trait Layout {
         changed_only: bool,
     ) -> Result<Subscribers, Failure>;
 
-    /// Whether anybody has preferences, as an expression.
-    fn preferences(&self, db: &Db) -> Result<&'static str, Failure>;
+    /// Whether anybody has preferences of which a condition is true, as an expression.
+    fn somebody_prefers(&self, db: &Db, condition: &str) -> Result<String, Failure>;
 
     /// Where the first `size` active subscribers of a range end, about or exactly, and who comes
     /// after them: `None` when there are no more, and the range's end is the end.
@@ -165,7 +173,6 @@ impl Layout for OneServer {
                 .iter()
                 .map(|(name, _)| format!("(SELECT {name} FROM signal)"))
                 .collect(),
-            row: "signal".to_owned(),
             now: "clock_timestamp()".to_owned(),
             further: Default::default(),
         })
@@ -197,8 +204,12 @@ impl Layout for OneServer {
         })
     }
 
-    fn preferences(&self, _db: &Db) -> Result<&'static str, Failure> {
-        Ok("EXISTS (SELECT FROM @extschema@.user_preferences)")
+    fn somebody_prefers(&self, _db: &Db, condition: &str) -> Result<String, Failure> {
+        // The order makes it a look at the index of these rows, where there are none as well.
+        Ok(format!(
+            "(SELECT user_id FROM @extschema@.user_preferences WHERE {condition}
+               ORDER BY user_id LIMIT 1) IS NOT NULL"
+        ))
     }
 
     fn bounds(

@@ -7,7 +7,7 @@
 //! on exactly behind the last row. Who works on a range holds the lock of its row, no more: any
 //! number of processes can share a fan-out, and what one leaves behind another takes.
 
-use super::batch::with_clause;
+use super::batch::{HAS_FILTERS, HAS_LIMIT, with_clause};
 use super::layout::{self, Values};
 use super::second_round;
 use crate::postgres::statements::Row;
@@ -39,8 +39,10 @@ pub struct Range {
     /// Which signals a subscriber must not have, where the tier has a least time between two;
     /// `None` when there are no such signals.
     pub gap: Option<Gap>,
-    /// Whether subscribers' preferences count: somebody has some.
-    pub preferences: bool,
+    /// Whether somebody leaves out signals by what they are.
+    pub filters: bool,
+    /// Whether somebody has a daily limit of their own.
+    pub own_limits: bool,
     /// Whether there still is a tier of that name.
     pub tier_exists: bool,
 }
@@ -59,9 +61,11 @@ pub struct Gap {
 /// Columns of a range that say what its tier and its subscribers ask for, of a tier `t` and the
 /// signal $1.
 fn terms(db: &Db) -> Result<String, Failure> {
-    let preferences = layout::of(db).preferences(db)?;
+    let layout = layout::of(db);
+    let filters = layout.somebody_prefers(db, HAS_FILTERS)?;
+    let own_limits = layout.somebody_prefers(db, HAS_LIMIT)?;
     Ok(format!(
-        "{preferences} AS preferences, n.gap_first, n.gap_last, n.gap_since"
+        "{filters} AS filters, {own_limits} AS own_limits, n.gap_first, n.gap_last, n.gap_since"
     ))
 }
 
@@ -359,7 +363,8 @@ fn range(row: &Row) -> Result<Range, Failure> {
         daily_quota: row.get_by_name("daily_quota")?,
         full_details: row.get_by_name("full_details")?.unwrap_or(false),
         tier_exists: row.get_by_name("tier_exists")?.unwrap_or(false),
-        preferences: row.get_by_name("preferences")?.unwrap_or(false),
+        filters: row.get_by_name("filters")?.unwrap_or(false),
+        own_limits: row.get_by_name("own_limits")?.unwrap_or(false),
         gap: gap(row)?,
     })
 }

@@ -107,7 +107,8 @@ impl Trials<'_> {
             changed_only: false,
             daily_quota: None,
             gap: None,
-            preferences: false,
+            filters: false,
+            own_limits: false,
             ..*range
         };
         let mut written = 0;

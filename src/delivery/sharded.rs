@@ -53,15 +53,9 @@ impl Layout for Sharded {
         )?;
         let columns = rows.into_iter().next();
         let columns = columns.ok_or_else(|| Failure::internal("a signal to deliver is gone"))?;
-        let named: Vec<String> = SIGNAL
-            .iter()
-            .zip(&columns)
-            .map(|((name, _), value)| format!("{value} AS {name}"))
-            .collect();
         let now = values.add(now());
         Ok(Signal {
             with: String::new(),
-            row: format!("(SELECT {})", named.join(", ")),
             columns,
             further: [", created_at".to_owned(), format!(", {now}")],
             now,
@@ -89,13 +83,13 @@ impl Layout for Sharded {
         })
     }
 
-    fn preferences(&self, db: &Db) -> Result<&'static str, Failure> {
+    fn somebody_prefers(&self, db: &Db, condition: &str) -> Result<String, Failure> {
         let anybody = db.read(
-            "SELECT user_id FROM @extschema@.user_preferences LIMIT 1",
+            &format!("SELECT user_id FROM @extschema@.user_preferences WHERE {condition} LIMIT 1"),
             &[],
             |_| Ok(()),
         )?;
-        Ok(if anybody.is_empty() { "false" } else { "true" })
+        Ok((!anybody.is_empty()).to_string())
     }
 
     fn bounds(
