@@ -10,6 +10,7 @@ mod callers;
 mod candles_in_tables;
 mod chain_of_outcomes;
 mod code_of_others;
+mod copies;
 mod databases;
 mod daylight_saving;
 mod entitlement;
