@@ -43,8 +43,7 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_refuse_if_sharded(what text) R
     SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
-    hub name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-                  WHERE e.extname = 'signal_hub');
+    hub name := (@own_schema@);
     is_sharded boolean;
 BEGIN
     EXECUTE format('SELECT %I.signal_hub_is_sharded()', hub) INTO is_sharded;

@@ -10,9 +10,7 @@ CREATE OR REPLACE FUNCTION @extschema@.grant_realtime_access(
 DECLARE
     role name;
     member record;
-    -- The schema of the extension, which may have been renamed.
-    hub name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-                  WHERE e.extname = 'signal_hub');
+    hub name := (@own_schema@);
     user_signals regclass := format('%I.user_signals', hub);
 BEGIN
     IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = user_signals), 'USAGE') THEN

@@ -4,9 +4,8 @@
 -- The application's table says who subscribes; user_subscriptions follows it by triggers. That
 -- table is read as its owner (signal_hub_run_as), so that nothing that its owner has prepared runs
 -- with other rights. Ours is read and written as its own owner in the same way, after the library
--- has locked it and looked for code of others (decision 0019). The schema of the extension may have
--- been renamed, so it is looked up; for the schema in a statement on our tables stands what the
--- variable hub_mark has, which the library replaces.
+-- has locked it and looked for code of others (decision 0019). For the schema of the extension in a
+-- statement on our tables stands what the variable hub_mark has, which the library replaces.
 
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_run_as(role oid, path text, statement text, argument text)
     RETURNS text
@@ -23,8 +22,7 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_take_over(source regclass, map
     SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
-    hub name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-                  WHERE e.extname = 'signal_hub');
+    hub name := (@own_schema@);
     -- In two, so that the script of the extension leaves it alone.
     hub_mark CONSTANT text := '@' || 'extschema@';
     ends text := mapping ->> 'current_period_end';
@@ -137,10 +135,7 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_follow_subscriptions() RETURNS
 DECLARE
     most CONSTANT integer := 50000;
     mapping jsonb := TG_ARGV[0]::jsonb;
-    -- Its own schema, which may have been renamed.
-    hub name := (SELECT n.nspname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-                   JOIN pg_namespace n ON n.oid = p.pronamespace
-                  WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME);
+    hub name := (@own_schema@);
     users uuid[];
     part jsonb;
     unknown jsonb := '{}'::jsonb;
@@ -195,8 +190,7 @@ CREATE OR REPLACE FUNCTION @extschema@.adopt_subscriptions(
     AS $$
 DECLARE
     most CONSTANT integer := 50000;
-    hub name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-                  WHERE e.extname = 'signal_hub');
+    hub name := (@own_schema@);
     ours regclass := format('%I.user_subscriptions', hub);
     owner oid := (SELECT c.relowner FROM pg_class c WHERE c.oid = source);
     mapping jsonb := jsonb_build_object('user_id', user_id, 'tier', tier, 'status', status,

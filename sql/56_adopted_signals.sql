@@ -94,8 +94,7 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_write_copies(
     SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
-    hub name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-                  WHERE e.extname = 'signal_hub');
+    hub name := (@own_schema@);
     owner oid;
     path text;
     -- Our number where it is one of theirs, too. Else the form that such tables use,
@@ -193,8 +192,7 @@ CREATE OR REPLACE FUNCTION @extschema@.adopt_signals(target regclass, generated_
     SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
-    hub name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-                  WHERE e.extname = 'signal_hub');
+    hub name := (@own_schema@);
     ours regclass := format('%I.user_signals', hub);
     named text := (SELECT format('%I.%I', n.nspname, c.relname)
                      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = target);
@@ -329,8 +327,7 @@ CREATE OR REPLACE FUNCTION @extschema@.abandon_table(adopted regclass) RETURNS S
     SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
-    hub name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-                  WHERE e.extname = 'signal_hub');
+    hub name := (@own_schema@);
     found record;
     done boolean := false;
 BEGIN

@@ -16,8 +16,7 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_renew_adopted(after text DEFAU
     SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
-    hub name := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-                  WHERE e.extname = 'signal_hub');
+    hub name := (@own_schema@);
     source regclass;
     mapping jsonb;
     ended jsonb;
