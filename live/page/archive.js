@@ -21,6 +21,7 @@ export class Archive {
   #reads = 0;
   #isMoreRead = false;
   #isWhole = false;
+  #isFull = false;
   #why = '';
 
   /** What is known: by id as text. Replaced with each change. */
@@ -52,7 +53,8 @@ export class Archive {
     this.#before ??= this.#top = lowest(this.#state());
     await this.#read(this.#before, PAGE, (page) => {
       this.#before = page.signals.at(-1)?.signal_id ?? this.#before;
-      this.#isWhole = !page.more || Object.keys(this.older.signals).length + page.signals.length >= MOST;
+      this.#isFull = page.more && Object.keys(this.older.signals).length + page.signals.length >= MOST;
+      this.#isWhole = this.#isFull || !page.more;
       this.#isMoreRead = false;
     });
     this.#isMoreRead = false;
@@ -124,6 +126,7 @@ export class Archive {
   get #phase() {
     if (this.#reads > 0) return 'reading';
     if (this.#why !== '') return 'failed';
+    if (this.#isFull) return 'full';
     return this.#isWhole ? 'whole' : 'idle';
   }
 

@@ -6,6 +6,7 @@ import { setAttribute, setText } from './dom.js';
 import { arrange } from './filter.js';
 import { Filters } from './filters.js';
 import { List } from './list.js';
+import { count } from './numbers.js';
 import { outcomeSentence } from './outcome.js';
 import { Seen } from './seen.js';
 import { Status } from './status.js';
@@ -180,7 +181,12 @@ export class View {
     setAttribute(this.#at('browse'), 'hidden', known === 0);
     setAttribute(this.#at('no-match'), 'hidden', listed > 0 || known === 0 || hasMore);
     this.#filters.count(listed, known, hasMore);
-    const words = { reading: 'Reading older signals.', failed: `Older signals cannot be read at present: ${older.why}.`, whole: 'These are all signals that are kept.' };
+    const words = {
+      reading: 'Reading older signals.',
+      failed: `Older signals cannot be read at present: ${older.why}.`,
+      whole: 'These are all signals that are kept.',
+      full: `These are the newest ${count(known)} signals; older ones are not listed.`,
+    };
     setText(this.#at('older-words'), words[older.phase] ?? '');
     setAttribute(this.#at('older-again'), 'hidden', older.phase !== 'failed');
     setAttribute(this.#at('older'), 'hidden', !(older.phase in words));

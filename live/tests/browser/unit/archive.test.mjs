@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Refused } from '../../../page/api.js';
-import { Archive } from '../../../page/archive.js';
+import { Archive, MOST } from '../../../page/archive.js';
 import { KEPT } from '../../../page/store.js';
 
 const rows = (from, to) => Object.fromEntries(Array.from({ length: to - from + 1 }, (_, i) => [String(from + i), { signal_id: from + i, viewed: false }]));
@@ -37,6 +37,13 @@ test('pages follow each other to the first signal, each is read once', async () 
   assert.deepEqual(asked.map(([before]) => before), [1_301, 801, 301]);
   assert.equal(Object.keys(older.older.signals).length, 1_300);
   assert.equal(older.older.phase, 'whole');
+});
+
+test('who has more signals than a tab holds is told so, and not that these are all', async () => {
+  const { archive: older, asked } = archive(MOST + 5_000);
+  while (older.hasMore) await older.more();
+  assert.equal(older.older.phase, 'full');
+  assert.equal(asked.length, MOST / 500);
 });
 
 test('a page that cannot be read is said, and read when it is asked for again', async () => {
