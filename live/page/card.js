@@ -7,7 +7,7 @@ import { decimal } from './format.js';
 import { isFinal, resultOf } from './outcome.js';
 import { levelsOf, placeOnStrip, strip } from './plot.js';
 import { nowText, priceNow } from './price.js';
-import { age, expiry, isPast, wholeTime } from './time.js';
+import { age, expiry, isPast, openSince, wholeTime } from './time.js';
 
 const ARROWS = { LONG: 'M6 1 11 10H1z', SHORT: 'M6 11 1 2h10z' };
 
@@ -16,7 +16,7 @@ export function sentence(signal) {
   const prices = levelsOf(signal) === null
     ? 'prices are withheld'
     : `entry ${decimal(signal.entry_price)}, stop ${decimal(signal.stop_loss)}, targets ${signal.take_profit.map(decimal).join(', ')}`;
-  return `${signal.signal_type} ${signal.symbol}, ${prices}, strength of the move ${short(signal.confidence)} of 100.`;
+  return `${signal.signal_type} ${signal.symbol}, ${openSince(signal) === null ? '' : 'which came late, '}${prices}, strength of the move ${short(signal.confidence)} of 100.`;
 }
 
 export class Card {
@@ -53,11 +53,13 @@ export class Card {
     return this.#signal.signal_id;
   }
 
-  /** Only the marks of a signal can change, and its outcome. */
+  /** Only the marks of a signal can change, and its outcome; and prices that were withheld can come. */
   update(signal, outcome, now) {
     if (signal !== this.#signal) {
+      const hadPrices = levelsOf(this.#signal) !== null;
       this.#signal = signal;
       this.#showMarks();
+      if (!hadPrices && levelsOf(signal) !== null) this.#addPrices(now);
     }
     if (outcome !== this.#outcome) {
       this.#outcome = outcome;
@@ -90,13 +92,24 @@ export class Card {
     this.#details?.showPrice(shown, now);
   }
 
+  #addPrices(now) {
+    this.article.querySelector('.withheld').replaceWith(...prices(this.#signal));
+    this.#mark = this.article.querySelector('.strip .now');
+    if (this.#details !== null) {
+      this.#details = null;
+      this.#box.replaceChildren();
+      if (!this.#box.hidden) this.setOpen(true, now);
+    }
+    this.showPrice(this.#latest, now);
+  }
+
   #showMarks() {
     setAttribute(this.#new, 'hidden', this.#signal.viewed);
   }
 
   /** Shows the time that has passed, by the server's clock. */
   tick(now) {
-    setText(this.#age, age(this.#signal.created_at, now));
+    setText(this.#age, age(openSince(this.#signal) ?? this.#signal.created_at, now));
     setText(this.#expiry, expiry(this.#signal.expires_at, now));
     const isExpired = isPast(this.#signal.expires_at, now);
     this.showPrice(this.#latest, now);
@@ -133,6 +146,7 @@ export class Card {
       element('span', { class: 'side' }, signal.signal_type),
       ' ',
       element('span', { class: 'symbol' }, signal.symbol),
+      ...(openSince(signal) === null ? [] : [' ', element('span', { class: 'late' }, 'late')]),
     );
     this.#button.addEventListener('click', () => this.#on.toggled(this.id));
     this.#new = element('span', { class: 'new' }, 'new');

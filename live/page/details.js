@@ -7,7 +7,7 @@ import { decimal } from './format.js';
 import { outcomeFacts, resultOf } from './outcome.js';
 import { levelsOf, percentText, plot, rewardToRisk } from './plot.js';
 import { nowFacts } from './price.js';
-import { wholeTime } from './time.js';
+import { openSince, wholeTime } from './time.js';
 
 /** How long a button says that something was copied. */
 const COPIED = 1_500;
@@ -47,11 +47,13 @@ export class Details {
     const lines = isOver ? [] : nowFacts(signal, null, 0);
     this.#now = lines.map(() => element('dd'));
     const why = plain(signal.metadata?.why);
+    const since = openSince(signal);
     this.elements = [
       element('header', {}, element('h3', {}, `${signal.signal_type} ${signal.symbol}`), closing),
       copies(signal),
       this.#became,
       element('p', { class: 'why' }, why ?? ''),
+      since === null ? null : element('p', { class: 'why' }, `It came late: it had been open since ${wholeTime(since)}, and the price may be far from its entry.`),
       ...(levelsOf(signal) === null ? [] : [plot(signal), element('p', {}, this.#button), this.#chartBox]),
       isOver ? null : element('dl', { class: 'facts now' }, ...lines.map(([name], i) => element('div', {}, element('dt', {}, name), this.#now[i]))),
       element('dl', { class: 'scores' },

@@ -40,7 +40,7 @@ export function emptyState() {
  *   {type: 'price', prices}                   latest prices by symbol
  *   {type: 'signal', signal}                  a row, new or known
  *   {type: 'outcome', outcome}                what became of a signal, so far or for good
- *   {type: 'mark', mark}                      viewed and clicked as the server has them
+ *   {type: 'mark', mark}                      viewed, clicked and prices as the server has them
  *   {type: 'marked', signal_id, viewed, clicked, isOlder}   a mark made here; of an older signal that is not in the state
  *   {type: 'unsavable', signal_id}            the server does not have the row (any more)
  *   {type: 'state', state}                    what the leading tab knows
@@ -126,7 +126,12 @@ function withMark(state, mark) {
   const id = String(mark.signal_id);
   const known = state.signals[id];
   if (!known) return state;
-  return { ...state, signals: { ...state.signals, [id]: { ...known, ...marksOf(known, mark) } } };
+  return { ...state, signals: { ...state.signals, [id]: { ...known, ...marksOf(known, mark), ...pricesOf(known, mark) } } };
+}
+
+/** Prices that were withheld: whoever moves to a tier with prices gets those of the signals that are open. */
+function pricesOf(known, { full_details, entry_price, take_profit, stop_loss }) {
+  return full_details && !known.full_details ? { full_details, entry_price, take_profit, stop_loss } : {};
 }
 
 /** The leader's state, with the signals and the marks made here that it may not have received. */

@@ -37,6 +37,12 @@ export function isPast(then, now) {
   return Date.parse(then) <= now;
 }
 
+/** Since when a signal was open that came late, to somebody who was not entitled before; null for others. */
+export function openSince({ metadata }) {
+  const since = metadata?.late === true ? metadata.openSince : null;
+  return typeof since === 'string' && !Number.isNaN(Date.parse(since)) ? since : null;
+}
+
 /** "expires in 3 h 59 min", "expired 2 min ago". */
 export function expiry(then, now) {
   const ms = Date.parse(then) - now;

@@ -27,9 +27,9 @@ pub fn signal(row: &Row) -> Bytes {
     out.into()
 }
 
-/// New marks of a signal.
+/// New marks of a signal, or prices that its subscriber did not have.
 pub fn mark(row: &Row) -> Bytes {
-    let mut out = Vec::with_capacity(256);
+    let mut out = Vec::with_capacity(512);
     write(&mut out, "mark", None, |out| row.write_mark(out));
     out.into()
 }

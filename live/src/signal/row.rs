@@ -27,13 +27,18 @@ const SIGNAL: [Column; 17] = [
     Column::CreatedAt,
 ];
 
-/// What a client gets when the subscriber marked a signal.
-pub const MARK: [Column; 5] = [
+/// What a client gets of a signal that changed: the subscriber marked it, or has its prices now
+/// that they moved to a tier with prices.
+pub const MARK: [Column; 9] = [
     Column::SignalId,
     Column::Viewed,
     Column::ViewedAt,
     Column::Clicked,
     Column::ClickedAt,
+    Column::FullDetails,
+    Column::EntryPrice,
+    Column::TakeProfit,
+    Column::StopLoss,
 ];
 
 /// What a notification says of a signal.
@@ -103,7 +108,7 @@ impl Row<'_> {
         self.write(&NOTICE, out);
     }
 
-    /// Appends the marks, a JSON object.
+    /// Appends what can change, a JSON object.
     pub fn write_mark(&self, out: &mut Vec<u8>) {
         self.write(&MARK, out);
     }

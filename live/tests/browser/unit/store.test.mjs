@@ -53,6 +53,16 @@ test('a mark that the row has already is not sent again', () => {
   assert.equal(reduce(state, { type: 'marked', signal_id: 2, viewed: true }), state);
 });
 
+test('prices that were withheld come with a mark, and are not lost by one without them', () => {
+  const withheld = { ...signal(1), full_details: false, entry_price: null, take_profit: null, stop_loss: null };
+  const prices = { full_details: true, entry_price: '26.73', take_profit: ['27.13'], stop_loss: '26.33' };
+  const before = reduce(emptyState(), { type: 'signal', signal: withheld });
+  const after = reduce(before, { type: 'mark', mark: { signal_id: 1, viewed: false, viewed_at: null, clicked: false, clicked_at: null, ...prices } });
+  assert.deepEqual(after.signals[1], { ...before.signals[1], viewed: false, viewed_at: null, clicked: false, clicked_at: null, ...prices });
+  const marked = reduce(after, { type: 'mark', mark: { signal_id: 1, viewed: true, viewed_at: 'T' } });
+  assert.equal(marked.signals[1].entry_price, '26.73');
+});
+
 test('a mark of a row that the server does not have is given up', () => {
   const state = after(received(signal(1)), { type: 'marked', signal_id: 1, viewed: true }, { type: 'unsavable', signal_id: 1 });
   assert.deepEqual(state.unsaved, {});
