@@ -1,10 +1,11 @@
 //! What preferences of subscribers cost a fan-out to all: filters of a third of them, and limits
 //! of their own beside the quota of a tier.
 //!
-//! All cases take turns, so that what the machine does meanwhile is in each of them.
+//! All cases take turns, so that what the machine does meanwhile is in each of them. The processor
+//! time of the worker is what they cost; how long it takes depends on the disk, too.
 
 use crate::Arguments;
-use signal_hub_harness::arena::{Arena, own_memory_kb};
+use signal_hub_harness::arena::{Arena, own_memory_kb, processor_seconds};
 use signal_hub_harness::numbers::{line, median, ms, table};
 
 /// Preferences of a third of the subscribers: symbols, sides and strength in equal parts, in no
@@ -98,11 +99,15 @@ pub fn measure(arguments: &Arguments) {
     arena.turn(1);
     let cases = Case::all();
     let mut times = vec![Vec::new(); cases.len()];
+    let mut work = times.clone();
+    let worker = arena.worker();
     let mut rows = vec![0; cases.len()];
     for _ in 0..arguments.rounds {
         for (place, case) in cases.iter().enumerate() {
             case.prepare(&mut arena);
+            let before = processor_seconds(worker);
             let turn = arena.turn(1);
+            work[place].push((processor_seconds(worker) - before) * 1000.0);
             times[place].push(ms(turn.delivery));
             rows[place] = turn.rows;
         }
@@ -120,15 +125,18 @@ pub fn measure(arguments: &Arguments) {
             "fan-out, ms",
             "subscribers/s",
             "of the rate without",
+            "the worker's processor, ms",
+            "of the rate without by that",
         ],
     );
     // Those that have received signals before are compared with each other.
     let medians: Vec<f64> = times.iter().map(|times| median(times)).collect();
+    let work: Vec<f64> = work.iter().map(|work| median(work)).collect();
     for (place, case) in cases.iter().enumerate() {
         let without = cases
             .iter()
             .position(|other| other.received == case.received)
-            .map_or(f64::NAN, |without| medians[without]);
+            .unwrap_or(place);
         line(&[
             case.name.to_owned(),
             rows[place].to_string(),
@@ -137,7 +145,9 @@ pub fn measure(arguments: &Arguments) {
                 "{:.0}",
                 f64::from(arguments.subscribers) / medians[place] * 1000.0
             ),
-            format!("{:.2}", without / medians[place]),
+            format!("{:.2}", medians[without] / medians[place]),
+            format!("{:.0}", work[place]),
+            format!("{:.2}", work[without] / work[place]),
         ]);
     }
 }
