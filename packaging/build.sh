@@ -13,6 +13,7 @@ target/packages:
   signal_hub-VERSION-pgMAJOR-MACHINE.tar.gz        the extension for systems without dpkg
   signal_hub_live-VERSION-MACHINE.tar.gz           the service for them
   SHA256SUMS                                       of all of these
+The extension's files are where the servers of Debian and of apt.postgresql.org look for them.
 
   --sources FOLDER   another state of the sources, such as a release before
   --output FOLDER    instead of target/packages

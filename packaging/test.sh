@@ -7,7 +7,8 @@ usage() {
 Usage: packaging/test.sh [--postgresql MAJOR] PACKAGES [BEFORE]
 
 In a folder with the Debian that has PostgreSQL MAJOR (15, the default, is in Debian 12, 17 in
-13, 18 in sid; no Debian has 16): installs the packages in folder BEFORE, which
+13, 18 in sid; no Debian has 16, which comes from a Python package into Debian 12, laid out as
+apt.postgresql.org has it): installs the packages in folder BEFORE, which
 packaging/build.sh made of an older release (--sources), creates the extension and waits for
 signals; upgrades to those in PACKAGES, without losing any; sets up the service as README.md
 says, and asks it for a signal; runs the RUN lines of the Dockerfile and of docs/supabase.md
@@ -33,7 +34,7 @@ if [[ ${1:-} == --postgresql ]]; then
 fi
 case ${1:-help} in help | -h | --help) usage && exit ;; esac
 case $major in
-    15) suite=bookworm ;;
+    15 | 16) suite=bookworm ;;
     17) suite=trixie ;;
     18) suite=sid ;;
     *) usage >&2 && die "no Debian has PostgreSQL '$major'" 2 ;;
@@ -42,8 +43,13 @@ packages=$(realpath "$1")
 [[ -z ${2:-} ]] || before=$(realpath "$2")
 ((EUID == 0)) || die "this needs root"
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck source=tests/postgresql_16.sh
+source "$repo/tests/postgresql_16.sh"
+# shellcheck source=packaging/stand_in.sh
+source "$repo/packaging/stand_in.sh"
 folder=${SIGNAL_HUB_FOLDER:-/var/tmp/signal_hub-packages}
 root=$folder/$suite
+[[ $major != 16 ]] || root=$folder/16
 # Whatever happens, no mount and no process outlives this one; its network is a loopback.
 if [[ -z ${SIGNAL_HUB_UNSHARED:-} && -e $root/complete ]]; then
     export SIGNAL_HUB_UNSHARED=1
@@ -69,6 +75,7 @@ is_true() { [[ $(sql -c "SELECT $1") == t ]]; }
 
 # Once, with a network.
 make_root() {
+    local postgresql=postgresql-$major
     command -v debootstrap >/dev/null || die "debootstrap is missing"
     say "making $root, see $folder/log"
     rm -rf --one-file-system "$root"
@@ -78,13 +85,17 @@ make_root() {
     # No server starts by itself.
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod +x "$root/usr/sbin/policy-rc.d"
+    if [[ $major == 16 ]]; then
+        postgresql=/tmp/postgresql-16.deb
+        make_stand_in "$root$postgresql" >>"$folder/log" 2>&1 || die "PostgreSQL 16 is not packaged, see $folder/log"
+    fi
     # A mirror may be behind: debootstrap has checked who signed, not when. Some packages look into
     # /proc, which is there as long as this takes.
     # shellcheck disable=SC2016 # expands in that shell
     unshare --mount --propagation private -- sh -ec 'mount -t proc proc "$0/proc"
         exec chroot "$0" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
             sh -c "apt-get -q -o Acquire::Check-Valid-Until=false update &&
-                apt-get -qy install --no-install-recommends postgresql-$1"' "$root" "$major" >>"$folder/log" 2>&1
+                apt-get -qy install --no-install-recommends $1"' "$root" "$postgresql" >>"$folder/log" 2>&1
     touch "$root/complete"
 }
 
@@ -227,7 +238,8 @@ while read -r line; do
     case $line in
         *rustup* | *pgrx-install.sh*) ;;
         *'apt-get install'*)
-            line=${line/apt-get update/true}
+            # As no Debian has 16, none has its headers.
+            line=${line/apt-get update/true} line=${line/ postgresql-server-dev-16/}
             try_line "${line/apt-get install -y/apt-get install --simulate}"
             ;;
         *) try_line "PATH=/tmp/nix/bin:\$PATH; $line" ;;

@@ -41,7 +41,7 @@ die() {
 choose_source() {
     suite='' package=''
     case $major in
-        16) package='pgserver==0.1.4 --hash=sha256:d595789b47624a3d963aa9aa6359da9be31beb7e61f1a45541953242068b8813' ;;
+        16) package=$postgresql_16 ;;
         17) suite=trixie ;;
         18) suite=sid ;;
         *) usage >&2 && die "no source of PostgreSQL '$major' is known here" 2 ;;
@@ -62,7 +62,11 @@ make_root() {
     printf '== %s\n' "making $root with ${suite:+Debian }${suite:-${package%% *}}, see $log"
     rm -rf --one-file-system "$root"
     mkdir -p "$root"
-    if [[ -n $suite ]]; then make_debian; else unpack_package; fi
+    if [[ -n $suite ]]; then
+        make_debian
+    else
+        unpack_postgresql_16 "$root" >"$log" 2>&1 || die "not downloaded, see $log"
+    fi
     touch "$root/complete"
 }
 
@@ -77,21 +81,6 @@ make_debian() {
         apt-get -qy install --no-install-recommends \
             postgresql-$major postgresql-server-dev-$major libclang-dev gcc libc6-dev" >>"$log" 2>&1 ||
         die "not installed, see $log"
-}
-
-# Puts the server where Debian has it, and its libraries where its programs look for them.
-unpack_package() {
-    local unpacked=$root/unpacked
-    # The same file whatever version of Python this machine has.
-    python3 -m pip download --no-cache-dir --no-deps --only-binary=:all: --python-version=3.11 --abi=cp311 \
-        --platform=manylinux2014_x86_64 --dest "$unpacked" --requirement /dev/stdin <<<"$package" >"$log" 2>&1 ||
-        die "not downloaded, see $log"
-    python3 -m zipfile -e "$unpacked"/*.whl "$unpacked"
-    mkdir -p "$root/usr/lib/postgresql"
-    mv "$unpacked/pgserver/pginstall" "$root/usr/lib/postgresql/$major"
-    mv "$unpacked/pgserver.libs" "$root/usr/lib/"
-    chmod +x "$root/usr/lib/postgresql/$major/bin"/*
-    rm -r "$unpacked"
 }
 
 # What a Debian needs to run. Mounts end with this process, which has its own view of them.
@@ -196,6 +185,9 @@ unpack_commit() {
     echo /old
 }
 
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck source=tests/postgresql_16.sh
+source "$repo/tests/postgresql_16.sh"
 case ${1:-help} in help | -h | --help) usage && exit ;; esac
 major=$1
 choose_source
@@ -214,7 +206,6 @@ trap 'exit 130' INT TERM
 shift
 # Servers run as user postgres, who must be able to read what root makes here.
 umask 022
-repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 folder=${SIGNAL_HUB_FOLDER:-/var/tmp/signal_hub-postgres}
 root=$folder/$major
 # What paths in the folder begin with for the commands of inside(): nothing where it is their root.
