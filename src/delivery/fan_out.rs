@@ -28,7 +28,7 @@
 
 use super::batch::{self, Day, Which};
 use super::helpers::Helpers;
-use super::layout;
+use super::layout::{self, Layout};
 use super::pacing::Pace;
 use super::range::{self, Claim, Range};
 use super::refusal::Trials;
@@ -62,6 +62,7 @@ pub struct FanOut {
     pub day: Day,
     /// Who is served first.
     pub watchers: Watchers,
+    layout: &'static dyn Layout,
     began: Instant,
     /// When the activity was last updated.
     reported: Instant,
@@ -81,7 +82,8 @@ pub fn next_signal(db: &Db, role: Role, done: &[i64]) -> Result<Option<FanOut>, 
     let Some(signal_id) = next.into_iter().next() else {
         return Ok(None);
     };
-    layout::of(db).take_up(role)?;
+    let layout = layout::of(db);
+    layout.take_up(role)?;
     // Whoever is not seen would be passed over without a word.
     if let Some(tables) = db.hidden_tables()? {
         return Err(Failure::hidden_rows(&tables));
@@ -90,6 +92,7 @@ pub fn next_signal(db: &Db, role: Role, done: &[i64]) -> Result<Option<FanOut>, 
         signal_id,
         day: batch::day(db, signal_id)?,
         watchers: Watchers::read(db)?,
+        layout,
         began: Instant::now(),
         reported: Instant::now(),
         activity: CString::from(c"signal_hub: delivering"),
@@ -155,6 +158,7 @@ impl FanOut {
             // Left behind by a transaction that an error ended.
             let mut in_hand = None;
             let activity = self.activity.clone();
+            let began = Instant::now();
             let written = delivering(role, &activity, |db| {
                 let written = self.write_batch(db, role, care, &done.held_back, &mut in_hand)?;
                 self.report(db, role)?;
@@ -168,6 +172,7 @@ impl FanOut {
             match (written, in_hand) {
                 (Ok(written), _) => {
                     done.rows += written.rows;
+                    self.layout.took(written.rows, began.elapsed());
                     slots::mark_worked();
                     match written.next {
                         Next::Delivered => return Ok(End::Delivered),

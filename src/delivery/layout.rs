@@ -7,6 +7,7 @@ use super::sharded::Sharded;
 use crate::postgres::installation;
 use crate::postgres::{Db, Failure};
 use pgrx::datum::{DatumWithOid, Uuid};
+use std::time::Duration;
 
 /// The values that a statement is given, as it comes to need them.
 pub struct Values<'a>(pub Vec<DatumWithOid<'a>>);
@@ -125,6 +126,9 @@ pub trait Layout {
     /// Subscribers in a batch, where `set` are set.
     fn batch(&self, set: i64) -> i64;
 
+    /// Told how long a batch of this many rows took, its commit included.
+    fn took(&self, rows: i64, time: Duration);
+
     /// Below which number all transactions that write subscribers have ended, when those of this
     /// server have below `here`.
     fn ended_below(&self, here: i64) -> i64;
@@ -225,6 +229,8 @@ impl Layout for OneServer {
     fn batch(&self, set: i64) -> i64 {
         set
     }
+
+    fn took(&self, _rows: i64, _time: Duration) {}
 
     fn ended_below(&self, here: i64) -> i64 {
         here

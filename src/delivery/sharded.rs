@@ -2,7 +2,7 @@
 //! that are sharded alike, and takes all that it says of the signal, which is here, as values.
 //!
 //! A batch costs two commits on each node and a task for each shard, however few rows it has, so
-//! batches are large. Where one ends is not asked of all shards, but estimated by a sample of the
+//! batches are large: so large that each takes a second or more. Where one ends is not asked of all shards, but estimated by a sample of the
 //! keys: that they are of different sizes does no harm. Rows that are prepared on a node become
 //! visible a moment after the commit here, or later when something fails in between; a signal is
 //! called delivered once they all are.
@@ -15,11 +15,38 @@ use crate::ledger::keys;
 use crate::postgres::process::now;
 use crate::postgres::{Db, Failure, citus};
 use pgrx::datum::{TimestampWithTimeZone, Uuid};
+use std::cell::Cell;
+use std::time::Duration;
 
-/// Subscribers in a batch, at least: the overhead is then a small part of the time.
+/// Subscribers in a batch, at least.
 const BATCH: i64 = 100_000;
+/// Subscribers in a batch, at most.
+const LARGEST_BATCH: i64 = 6_400_000;
+/// What a batch costs whatever its size is about 0.1 s: from this time on it is a small part.
+const LONG_ENOUGH: Duration = Duration::from_secs(1);
+/// Rows are visible, and the worker beats, only when a batch ends.
+const TOO_LONG: Duration = Duration::from_secs(3);
 /// From this size on, about as many subscribers will do.
 const ABOUT: i64 = 1_000;
+
+thread_local! {
+    /// Subscribers in the next batch of this process.
+    static SIZE: Cell<i64> = const { Cell::new(BATCH) };
+}
+
+/// The size of the next batch, after one of `size` that had this many rows and took this time.
+fn next_size(size: i64, rows: i64, time: Duration) -> i64 {
+    // Fewer rows say nothing about as many subscribers.
+    if rows < size / 2 {
+        size
+    } else if time < LONG_ENOUGH {
+        (size * 2).min(LARGEST_BATCH)
+    } else if time > TOO_LONG {
+        (size / 2).max(BATCH)
+    } else {
+        size
+    }
+}
 
 /// The tables of subscribers are sharded by `user_id`, and those of signals are here.
 pub struct Sharded;
@@ -112,7 +139,11 @@ impl Layout for Sharded {
     }
 
     fn batch(&self, set: i64) -> i64 {
-        set.max(BATCH)
+        set.max(SIZE.get())
+    }
+
+    fn took(&self, rows: i64, time: Duration) {
+        SIZE.set(next_size(SIZE.get(), rows, time));
     }
 
     /// A node counts its own transactions, and what this server reads of them it does not know.
@@ -164,5 +195,36 @@ fn written_as(name: &str, value: &str) -> String {
         "metadata" => format!("{value}::jsonb"),
         "confidence" | "quality_score" | "entry_price" | "stop_loss" => format!("{value}::numeric"),
         _ => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where batches of a server settle that writes so many rows in a second.
+    fn settled(rows_per_second: f64) -> i64 {
+        let mut size = BATCH;
+        for _ in 0..20 {
+            let time = 0.1 + size as f64 / rows_per_second;
+            size = next_size(size, size, Duration::from_secs_f64(time));
+        }
+        size
+    }
+
+    #[test]
+    fn batches_grow_until_one_takes_a_second() {
+        assert_eq!(settled(60_000.0), 100_000);
+        assert_eq!(settled(150_000.0), 200_000);
+        assert_eq!(settled(1_000_000.0), 1_600_000);
+        assert_eq!(settled(1e9), LARGEST_BATCH);
+    }
+
+    #[test]
+    fn a_batch_that_takes_too_long_is_halved_and_one_with_few_rows_says_nothing() {
+        let long = Duration::from_secs(4);
+        assert_eq!(next_size(400_000, 400_000, long), 200_000);
+        assert_eq!(next_size(BATCH, BATCH, long), BATCH);
+        assert_eq!(next_size(BATCH, 10, Duration::from_millis(20)), BATCH);
     }
 }
