@@ -65,14 +65,19 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_nodes() RETURNS text
     AS $$
 DECLARE
     said text;
+    patience text;
 BEGIN
     IF to_regclass('pg_catalog.pg_dist_partition') IS NULL OR pg_is_in_recovery() THEN
         RETURN NULL;
     END IF;
+    -- Each node is asked by a connection of its own. One that hangs takes connections and says nothing.
+    patience := current_setting('citus.node_connection_timeout');
+    PERFORM set_config('citus.node_connection_timeout', '2s', true);
     EXECUTE
         'SELECT CASE WHEN count(*) > 0
                      THEN format(''%s node(s), %s'', count(*),
-                                 coalesce(string_agg(format(''%s:%s: %s'', r.nodename, r.nodeport,
+                                 coalesce(string_agg(format(''%s:%s%s: %s'', r.nodename, r.nodeport,
+                                                            CASE WHEN NOT r.success THEN '' does not answer'' END,
                                                             left(replace(r.result, E''\n'', '' ''), 200)), ''; ''
                                                      ORDER BY r.nodename, r.nodeport)
                                               FILTER (WHERE NOT r.success OR r.result <> ''''),
@@ -94,6 +99,7 @@ BEGIN
                        WHERE s.slot_type = ''''logical'''' AND s.database = current_database()
                          AND (NOT s.active OR s.wal_status = ''''lost'''')))'') r'
        INTO said;
+    PERFORM set_config('citus.node_connection_timeout', patience, true);
     RETURN said;
 EXCEPTION WHEN OTHERS THEN
     -- signal_health has to be readable above all when something is wrong.

@@ -138,11 +138,20 @@ DECLARE
           JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
          WHERE e.extname = 'signal_hub' AND d.deptype = 'e' AND c.relname = 'signal_hub_missed');
     arrive boolean;
+    nodes text;
 BEGIN
     IF NOT has_table_privilege(reach, 'SELECT') THEN
         unreached := false;
         message := format('whether signals reach anybody is not shown: run GRANT SELECT ON %s TO %I',
                           reach, current_user);
+        RETURN;
+    END IF;
+    -- Rows on a node that does not answer would be waited for. signal_health.nodes says so of it.
+    EXECUTE format('SELECT %I.signal_hub_nodes()', (SELECT n.nspname FROM pg_class c
+                                                      JOIN pg_namespace n ON n.oid = c.relnamespace
+                                                     WHERE c.oid = reach)) INTO nodes;
+    IF nodes LIKE '%does not answer%' THEN
+        unreached := false;
         RETURN;
     END IF;
     -- What all of it says, with less work, for readers who may ask for a part of it.

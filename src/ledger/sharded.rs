@@ -2,7 +2,7 @@
 //! place of those that walk an index from user to user.
 
 use super::keys;
-use crate::postgres::{Db, Failure};
+use crate::postgres::{Db, Failure, citus};
 use pgrx::datum::Uuid;
 
 /// A statement over all shards takes about as long for many users as for a few.
@@ -64,11 +64,14 @@ pub fn next_user(db: &Db, after: Option<Uuid>) -> Result<Option<Uuid>, Failure> 
 }
 
 /// Whether any of the first subscribers, or of the users who have rows, has one of a signal from
-/// `first` to `last`.
+/// `first` to `last`. Not asked while a node is away: signals are made all the same, and wait for it.
 ///
 /// # Errors
 /// What the statements raise.
 pub fn has_rows_of(db: &Db, first: i64, last: i64) -> Result<bool, Failure> {
+    if !citus::all_nodes_answer()? {
+        return Ok(false);
+    }
     let mut users: Vec<Uuid> = db.read(
         "SELECT u.user_id FROM @extschema@.user_subscriptions u ORDER BY u.user_id LIMIT 20",
         &[],

@@ -17,6 +17,8 @@ const FOR_SHARDS: &[(&CStr, &CStr)] = &[
     (c"plan_cache_mode", c"force_custom_plan"),
     (c"max_parallel_workers_per_gather", c"0"),
     (c"jit", c"off"),
+    // A node that hangs takes connections and says nothing.
+    (c"citus.node_connection_timeout", c"5s"),
 ];
 
 /// Longest wait for rows that are prepared on the nodes to become visible.
@@ -89,22 +91,25 @@ pub fn number_of_this_server() -> Result<i32, Failure> {
 }
 
 /// Runs `work` with plans that walk tables in the order of `user_id`, on each node. The nodes are
-/// told by statements: what is set in this process alone does not reach them.
+/// told by statements: what is set in this process alone does not reach them. Citus hands such
+/// statements on only in a transaction that was begun by one, or in a DO block, as here.
 ///
 /// # Errors
 /// What `work` returns.
 pub(super) fn walking_indexes<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     with_settings(FOR_SHARDS, || {
         let lock_timeout = process::setting(c"lock_timeout").unwrap_or_default();
-        let for_nodes = [
-            "SET LOCAL citus.propagate_set_commands = 'local'".to_owned(),
-            format!("SET LOCAL lock_timeout = {}", milliseconds(&lock_timeout)),
-            "SET LOCAL enable_seqscan = off".to_owned(),
-            "SET LOCAL enable_bitmapscan = off".to_owned(),
-        ];
-        for statement in for_nodes {
-            Spi::run(&statement)?;
-        }
+        Spi::run(&format!(
+            "DO LANGUAGE plpgsql $$
+             BEGIN
+                 SET LOCAL citus.propagate_set_commands = 'local';
+                 SET LOCAL lock_timeout = {};
+                 SET LOCAL enable_seqscan = off;
+                 SET LOCAL enable_bitmapscan = off;
+             END
+             $$",
+            milliseconds(&lock_timeout)
+        ))?;
         work()
     })
 }
@@ -133,6 +138,19 @@ const PREPARED: &str = r"
              WHERE NOT r.success OR r.result <> '') a
      CROSS JOIN LATERAL unnest(CASE WHEN a.success THEN string_to_array(a.result, ' ')
          ELSE ARRAY[format('!%s:%s: %s', a.nodename, a.nodeport, a.result)] END) g (gid)";
+
+/// Whether all nodes answer now.
+///
+/// # Errors
+/// What asking them raises.
+pub fn all_nodes_answer() -> Result<bool, Failure> {
+    with_identity(pg_sys::BOOTSTRAP_SUPERUSERID.into(), || {
+        let answer = Spi::get_one::<bool>(
+            "SELECT coalesce(bool_and(r.success), true) FROM pg_catalog.run_command_on_workers('SELECT 1') r",
+        )?;
+        Ok(answer.unwrap_or(true))
+    })
+}
 
 /// Waits until all rows of transactions that have committed here are visible on the nodes, and
 /// ends those that a crash has left half done.

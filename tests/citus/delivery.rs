@@ -1,52 +1,8 @@
-//! The fan-out over shards: who receives is decided as on one server, and by the shards themselves.
+//! The fan-out over shards: who receives is decided as on one server.
 
-use signal_hub_harness::cluster::POSTGRES;
 use signal_hub_harness::nodes::Servers;
 use signal_hub_harness::scene::{SOON, subscribe, user};
 use signal_hub_harness::wait::eventually;
-use std::collections::BTreeSet;
-
-#[test]
-fn a_batch_is_one_insert_from_an_index_on_each_shard() {
-    let Some(mut servers) = Servers::start() else {
-        return;
-    };
-    servers.subscribe(3_000);
-    servers.shard();
-    for node in &servers.nodes {
-        node.append_setting("session_preload_libraries", "auto_explain");
-        node.append_setting("auto_explain.log_min_duration", "0");
-        let mut session = node.session(POSTGRES);
-        session.run("SELECT pg_reload_conf()");
-        eventually(SOON, "plans are logged", || {
-            session
-                .one::<bool>("SELECT current_setting('session_preload_libraries') = 'auto_explain'")
-        });
-    }
-    servers.turn();
-    servers.wait_for_signals(1);
-    servers.everybody_has_each_once(3_000, 1);
-    let mut shards = BTreeSet::new();
-    for node in &servers.nodes {
-        let log = node.log();
-        for plan in log.split("plan:").skip(1) {
-            let Some((_, insert)) = plan.split_once("\tInsert on user_signals_") else {
-                continue;
-            };
-            let plan = insert.split(" LOG: ").next().unwrap_or(insert);
-            let shard: String = plan.chars().take_while(char::is_ascii_digit).collect();
-            assert!(
-                plan.contains("Index Only Scan using user_subscriptions_tier_user_id_idx_"),
-                "shard {shard}:\n{plan}"
-            );
-            assert!(
-                shards.insert(shard),
-                "one batch, one task for each shard:\n{plan}"
-            );
-        }
-    }
-    assert_eq!(shards.len(), 32, "{shards:?}");
-}
 
 #[test]
 fn quotas_preferences_changes_and_late_joiners_count_as_on_one_server() {

@@ -5,7 +5,7 @@
 //!   wait for something; [`clocks`]: a server's own time.
 //! - [`scene`]: an exchange, a server that asks it, subscribers. [`shop`]: a database whose
 //!   signals are made by hand. [`arena`]: a server to measure on.
-//! - [`nodes`]: a coordinator of Citus and its worker nodes.
+//! - [`nodes`]: a coordinator of Citus and its worker nodes. [`frozen`]: a server that hangs.
 //! - [`service`]: the live service, started and stopped as an operator does it.
 //! - [`numbers`]: medians, percentiles and tables for benchmarks. [`target`]: the folders of
 //!   cargo's build. [`skip`]: how a test says that it cannot run.
@@ -19,6 +19,7 @@
 pub mod arena;
 pub mod clocks;
 pub mod cluster;
+pub mod frozen;
 pub mod nodes;
 pub mod numbers;
 pub mod scene;

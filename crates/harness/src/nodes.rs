@@ -17,7 +17,11 @@ pub struct Servers {
     pub nodes: Vec<Cluster>,
     market: Simulator,
     turns: Turns,
+    rising: bool,
 }
+
+/// Signals that [`Servers::flip_all`] makes: all symbols that are watched as shipped.
+pub const FLIPPED: i64 = 10;
 
 impl Servers {
     /// Two nodes, as of [`Servers::with`].
@@ -28,6 +32,16 @@ impl Servers {
     /// Servers that know of each other, with these settings; `None`, with a word, where the
     /// PostgreSQL under test has no Citus. The tables are all on the coordinator.
     pub fn with(nodes: usize, settings: &[(&str, &str)]) -> Option<Self> {
+        let mut servers = Self::without_extension(nodes, settings)?;
+        servers
+            .admin
+            .run("CREATE EXTENSION signal_hub; UPDATE signal_tiers SET daily_quota = NULL");
+        servers.admin.run(FLIPS_AT_ONCE);
+        Some(servers)
+    }
+
+    /// The same, of which none has the extension.
+    pub fn without_extension(nodes: usize, settings: &[(&str, &str)]) -> Option<Self> {
         if !binaries::library().with_file_name("citus.so").is_file() {
             report_skipped("the PostgreSQL under test has no Citus");
             return None;
@@ -61,14 +75,13 @@ impl Servers {
             let there = port(&mut node.session(POSTGRES));
             admin.run(&format!("SELECT citus_add_node('127.0.0.1', {there})"));
         }
-        admin.run("CREATE EXTENSION signal_hub; UPDATE signal_tiers SET daily_quota = NULL");
-        admin.run(FLIPS_AT_ONCE);
         Some(Self {
             admin,
             coordinator,
             nodes,
             market,
             turns: Turns::default(),
+            rising: false,
         })
     }
 
@@ -77,9 +90,26 @@ impl Servers {
         self.admin.one("SELECT enable_citus()")
     }
 
+    /// The exchange that signals are made from.
+    pub fn market(&self) -> &Simulator {
+        &self.market
+    }
+
     /// Lets one symbol change side, so that the next run has one signal.
     pub fn turn(&mut self) {
         self.turns.turn(&self.market);
+    }
+
+    /// Lets all symbols change side, so that the next run has [`FLIPPED`] signals at once. Not
+    /// beside [`turn`](Self::turn), which changes some of them.
+    pub fn flip_all(&mut self) {
+        self.rising = !self.rising;
+        let symbols: Vec<String> = self.admin.list("SELECT symbol FROM signal_symbols");
+        assert_eq!(symbols.len() as i64, FLIPPED, "the symbols as shipped");
+        for symbol in symbols {
+            let change = if self.rising { "3.5" } else { "-3.5" };
+            self.market.set_change(&symbol, change);
+        }
     }
 
     /// Adds this many active subscribers of tier MAX, with keys from all over.
