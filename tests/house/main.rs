@@ -4,6 +4,7 @@
 mod bodies;
 mod links;
 mod rooms;
+mod seam;
 mod size;
 mod source;
 mod walk;
