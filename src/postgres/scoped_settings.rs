@@ -20,8 +20,11 @@ pub const WALK_INDEXES: &[(&CStr, &CStr)] = &[
 ];
 
 /// Two tables walked side by side, in the order that their indexes have in common.
-pub const MERGE_INDEXES: &[(&CStr, &CStr)] =
-    &[(c"enable_mergejoin", c"on"), (c"enable_nestloop", c"off")];
+pub const MERGE_INDEXES: &[(&CStr, &CStr)] = &[
+    (c"enable_mergejoin", c"on"),
+    (c"enable_hashjoin", c"off"),
+    (c"enable_nestloop", c"off"),
+];
 
 /// Runs `work` with `settings` in force. They end with it, and so does whatever a trigger of the
 /// tables' owner has set meanwhile.
