@@ -2,10 +2,10 @@
 //! that are sharded alike, and takes all that it says of the signal, which is here, as values.
 //!
 //! A batch costs two commits on each node and a task for each shard, however few rows it has, so
-//! batches are large: so large that each takes a second or more. Where one ends is not asked of all shards, but estimated by a sample of the
-//! keys: that they are of different sizes does no harm. Rows that are prepared on a node become
-//! visible a moment after the commit here, or later when something fails in between; a signal is
-//! called delivered once they all are.
+//! batches are large: so large that each takes a second or more. Where one ends is not asked of
+//! all shards, but estimated by a sample of the keys: that they are of different sizes does no
+//! harm. Rows that are prepared on a node become visible a moment after the commit here, or later
+//! when something fails in between; a signal is called delivered once they all are.
 
 use super::Role;
 use super::layout::{Layout, SIGNAL, Signal, Subscribers, Values};
