@@ -9,6 +9,7 @@ CREATE OR REPLACE FUNCTION @extschema@.signal_hub_copy_signals() RETURNS trigger
     AS $$
 DECLARE
     target regclass := to_regclass(TG_ARGV[0]);
+    first record;
     rows jsonb;
     changed text;
 BEGIN
@@ -33,17 +34,22 @@ BEGIN
                              TG_RELID::regclass, changed),
             HINT = 'Give them their types again, or call abandon_table() with the table that signals are copied to.';
     END IF;
-    -- The rows of a batch differ in little more than whose they are.
-    SELECT jsonb_agg(to_jsonb(g)) INTO rows
-      FROM (SELECT n.signal_id, n.tier, n.symbol, n.signal_type, n.confidence, n.quality_score, n.entry_price,
-                   n.take_profit, n.stop_loss, n.expires_at, n.full_details, n.metadata, n.viewed, n.viewed_at,
-                   n.clicked, n.clicked_at, array_agg(n.user_id) AS user_ids, array_agg(n.created_at) AS created_ats
-              FROM new_rows n
-             GROUP BY n.signal_id, n.tier, n.symbol, n.signal_type, n.confidence, n.quality_score, n.entry_price,
-                      n.take_profit, n.stop_loss, n.expires_at, n.full_details, n.metadata, n.viewed, n.viewed_at,
-                      n.clicked, n.clicked_at) g;
-    IF rows IS NULL THEN
+    SELECT @copied_columns@
+      INTO first FROM new_rows n LIMIT 1;
+    IF NOT FOUND THEN
         RETURN NULL;
+    END IF;
+    -- The rows of a batch differ in nothing but whose they are and when they were written: then they go
+    -- as one. Compared with one of them, since grouping would compare each with many.
+    IF NOT EXISTS (SELECT FROM new_rows n WHERE ROW(@copied_columns@) IS DISTINCT FROM first) THEN
+        SELECT jsonb_build_array(to_jsonb(first) || jsonb_build_object(
+                   'user_ids', array_agg(n.user_id), 'created_ats', array_agg(n.created_at)))
+          INTO rows FROM new_rows n;
+    ELSE
+        SELECT jsonb_agg(to_jsonb(g)) INTO rows
+          FROM (SELECT @copied_columns@,
+                       ARRAY[n.user_id] AS user_ids, ARRAY[n.created_at] AS created_ats
+                  FROM new_rows n) g;
     END IF;
     EXECUTE format('SELECT %I.signal_hub_write_copies($1, $2, $3, $4)', TG_TABLE_SCHEMA)
       USING target, TG_OP, nullif(TG_ARGV[1], ''), rows;
