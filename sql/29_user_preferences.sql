@@ -33,7 +33,8 @@ CREATE TABLE @extschema@.user_preferences (
 );
 COMMENT ON TABLE @extschema@.user_preferences IS
     'what a subscriber wants of the signals that their tier entitles them to; one row each, theirs to change. Without '
-    'a row, and where a column is null, they receive all. A fan-out goes by what is set when it begins';
+    'a row, and where a column is null, they receive all. A change while a signal is on its way counts for those whom '
+    'it has yet to reach';
 COMMENT ON COLUMN @extschema@.user_preferences.user_id IS
     'the subscriber; the row stays when their subscription is deleted';
 COMMENT ON COLUMN @extschema@.user_preferences.only_symbols IS 'symbols to receive; null takes all';
