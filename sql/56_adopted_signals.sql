@@ -40,7 +40,8 @@ BEGIN
         RETURN NULL;
     END IF;
     -- The rows of a batch differ in nothing but whose they are and when they were written: then they go
-    -- as one. Compared with one of them, since grouping would compare each with many.
+    -- as one. Compared with one of them, since grouping would compare each with many; an UPDATE of rows
+    -- of several signals is grouped, as a row of JSON for each of a million would be too large.
     IF NOT EXISTS (SELECT FROM new_rows n WHERE ROW(@copied_columns@) IS DISTINCT FROM first) THEN
         SELECT jsonb_build_array(to_jsonb(first) || jsonb_build_object(
                    'user_ids', array_agg(n.user_id), 'created_ats', array_agg(n.created_at)))
@@ -48,8 +49,9 @@ BEGIN
     ELSE
         SELECT jsonb_agg(to_jsonb(g)) INTO rows
           FROM (SELECT @copied_columns@,
-                       ARRAY[n.user_id] AS user_ids, ARRAY[n.created_at] AS created_ats
-                  FROM new_rows n) g;
+                       array_agg(n.user_id) AS user_ids, array_agg(n.created_at) AS created_ats
+                  FROM new_rows n
+                 GROUP BY @copied_columns@) g;
     END IF;
     EXECUTE format('SELECT %I.signal_hub_write_copies($1, $2, $3, $4)', TG_TABLE_SCHEMA)
       USING target, TG_OP, nullif(TG_ARGV[1], ''), rows;
