@@ -69,7 +69,12 @@ fn kill(victim: Victim, times: usize, subscribers: u32, servers: &mut Servers, r
         lasts.get_or_insert_with(|| began.elapsed().as_secs_f64());
         // Rows are visible once a signal is called delivered. The primary key is of user and
         // signal, so none is there twice.
-        let there: i64 = servers.admin.one("SELECT count(*) FROM user_signals");
+        let there = eventually(AGAIN, "all nodes are back", || {
+            let counted = servers
+                .admin
+                .try_list::<i64>("SELECT count(*) FROM user_signals");
+            counted.ok()?.pop()
+        });
         assert_eq!(there, rows, "{victim:?} number {struck}, seed {seed}");
         let on_record: i64 = servers.admin.one(&format!(
             "SELECT sum(deliveries)::bigint FROM (SELECT * FROM signals ORDER BY signal_id DESC LIMIT {FLIPPED}) s
