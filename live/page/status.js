@@ -39,10 +39,12 @@ export function nextRunText(health, now) {
   return isPast(health.next_run, now) ? 'due' : `in ${countdown(Date.parse(health.next_run) - now)}`;
 }
 
-/** What the generator does now: at the time of a run it looks at the market. */
-export function activityText(health, now) {
+/** What the generator does now: at the time of a run it looks at the market. Without reports nobody knows. */
+export function activityText(health, now, isHeard = true) {
   const text = nextRunText(health, now);
-  return text === 'due' && health.healthy ? 'looking at the market' : text;
+  if (text !== 'due') return text;
+  if (!isHeard) return 'not known';
+  return health.healthy ? 'looking at the market' : text;
 }
 
 export class Status {
@@ -61,16 +63,19 @@ export class Status {
     setText(this.#at('connection-attempt'), attemptText(connection, localNow));
     setAttribute(this.#at('connection-attempt-line'), 'hidden', connection.phase !== 'waiting');
     this.#showLastSignal(lastSignalAt(state), now);
-    const generator = generatorText(health, now, connection.phase === 'live' || Boolean(connection.polling));
+    const isHeard = connection.phase === 'live' || Boolean(connection.polling);
+    const generator = generatorText(health, now, isHeard);
     setAttribute(this.#at('generator'), 'data-mood', generator.mood);
     setText(this.#at('generator-state'), generator.text);
     // While it is healthy, the message is only the outcome of the last run.
     const isNews = health !== null && !health.healthy;
     setText(this.#at('generator-message'), isNews ? `Generator: ${health.message}` : '');
     setAttribute(this.#at('generator-message'), 'hidden', !isNews);
-    setText(this.#at('next-run'), activityText(health, now));
+    setText(this.#at('next-run'), activityText(health, now, isHeard));
     setText(this.#at('connection-held'), state.held);
-    showStanding(this.#at('standing'), state.standing, Object.keys(state.signals).length > 0);
+    // That signals are paused is said once.
+    const isSaid = isNews && health.state === 'paused' && state.standing?.reason === 'paused';
+    showStanding(this.#at('standing'), isSaid ? null : state.standing, Object.keys(state.signals).length > 0);
   }
 
   #showLastSignal(time, now) {

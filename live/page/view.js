@@ -60,7 +60,8 @@ export class View {
   render(state, now, localNow) {
     // The first read brings old signals.
     const isFresh = (this.#shown?.watermark ?? null) !== null;
-    const hasChanged = this.#shown?.signals !== state.signals || this.#shown.outcomes !== state.outcomes || this.#shown.older !== state.older;
+    const hasChanged = this.#shown?.signals !== state.signals || this.#shown.outcomes !== state.outcomes || this.#shown.older !== state.older
+      || this.#shown.standing?.entitled !== state.standing?.entitled;
     const arePricesNew = this.#shown?.prices !== state.prices;
     this.#shown = state;
     this.#now = now;
@@ -176,8 +177,9 @@ export class View {
 
   /** What is listed, of what, and whether there is more. */
   #showEnd(listed, known) {
-    const { hasMore, older } = this.#shown;
+    const { hasMore, older, standing } = this.#shown;
     setAttribute(this.#at('empty'), 'hidden', known > 0);
+    setText(this.#at('empty'), `No signal yet${standing?.entitled === false ? ', and none comes at present: the reason is above.' : '. The next one appears here by itself.'}`);
     setAttribute(this.#at('browse'), 'hidden', known === 0);
     setAttribute(this.#at('no-match'), 'hidden', listed > 0 || known === 0 || hasMore);
     this.#filters.count(listed, known, hasMore);

@@ -117,10 +117,15 @@ test('a market moves: signals come by themselves, and generator, next run and la
     await eventually('a signal', async () => (await shown(page)).length > 0, 30_000);
     await eventually('running', async () => (await page.locator('#generator-state').innerText()) === 'running');
     await eventually('a countdown', async () => /^in [1-5] s$/.test(await page.locator('#next-run').innerText()));
+    await eventually('a run', async () => (await page.locator('#next-run').innerText()) === 'looking at the market');
     assert.match(await page.locator('#last-signal').innerText(), /just now|s ago/);
     await stage.sql("SELECT pause_signals('maintenance')");
     await eventually('paused', async () => /paused/.test(await page.locator('#generator').innerText()), SOON);
     assert.match(await page.locator('#generator-message').innerText(), /^Generator: Signals are paused\.$/);
+    const standing = page.waitForResponse(/api\/status/);
+    await page.reload();
+    assert.equal((await (await standing).json()).reason, 'paused');
+    await eventually('it is said once', async () => await page.locator('#generator-message').isVisible() && await page.locator('#standing').isHidden());
   } finally {
     for (const setting of ['enabled', 'interval', 'exchange_url']) await stage.sql(`ALTER SYSTEM RESET signal_hub.${setting}`);
     await stage.sql('SELECT resume_signals()');

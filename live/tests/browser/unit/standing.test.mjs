@@ -20,6 +20,7 @@ test('at the time of a run the page says that the market is looked at, unless al
   assert.equal(activityText(health(), now), 'looking at the market');
   assert.equal(activityText(health({ healthy: false }), now), 'due');
   assert.equal(activityText(health(), now - 12_000), 'in 12 s');
+  assert.deepEqual([now, now - 12_000].map((time) => activityText(health(), time, false)), ['not known', 'in 12 s'], 'without a connection');
 });
 
 test('the connection is told as a time and a number of returns', () => {
