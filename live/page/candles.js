@@ -95,7 +95,9 @@ export class Candles {
     })));
     // All of it, from its first size on and at every other.
     const scale = this.#chart.timeScale();
-    scale.subscribeSizeChange(() => scale.fitContent());
+    // With room for the names of marks at both ends.
+    const room = Math.max(1, Math.ceil(candles.length * 0.08));
+    scale.subscribeSizeChange(() => scale.setVisibleLogicalRange({ from: -room, to: candles.length - 1 + room }));
   }
 
   /** What is put into the page. */

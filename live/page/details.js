@@ -14,7 +14,7 @@ const COPIED = 1_500;
 
 export class Details {
   #signal;
-  #became;
+  #became = element('p', { class: 'became' }, element('span'), element('span', { class: 'percent' }));
   /** Names and values of the outcome. */
   #facts;
   /** Values of what follows from the price of now; none of a signal that was over. */
@@ -37,7 +37,6 @@ export class Details {
   constructor(signal, isOver, on) {
     this.#signal = signal;
     this.#on = on;
-    this.#became = element('p', { class: 'became' });
     const closing = element('button', { type: 'button', class: 'close' }, 'Close');
     closing.addEventListener('click', on.close);
     this.#button.addEventListener('click', () => (this.#chartBox.hidden ? this.#openChart() : this.closeChart()));
@@ -50,16 +49,16 @@ export class Details {
     const since = openSince(signal);
     this.elements = [
       element('header', {}, element('h3', {}, `${signal.signal_type} ${signal.symbol}`), closing),
-      copies(signal),
       this.#became,
       element('p', { class: 'why' }, why ?? ''),
       since === null ? null : element('p', { class: 'why' }, `It came late: it had been open since ${wholeTime(since)}, and the price may be far from its entry.`),
-      ...(levelsOf(signal) === null ? [] : [plot(signal), element('p', {}, this.#button), this.#chartBox]),
+      ...(levelsOf(signal) === null ? [copies(signal)] : [plot(signal), copies(signal, this.#button), this.#chartBox]),
       isOver ? null : element('dl', { class: 'facts now' }, ...lines.map(([name], i) => element('div', {}, element('dt', {}, name), this.#now[i]))),
       element('dl', { class: 'scores' },
         score('Strength of the move', signal.confidence, 'not a chance of profit'),
         score('Quality', signal.quality_score, 'how tradable it was')),
       element('dl', { class: 'facts' }, ...factsOf(signal).map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value)))),
+      element('h4', {}, 'Settlement, with returns after fees'),
       element('dl', { class: 'facts outcomes' }, ...rows),
     ].filter((part) => part !== null);
   }
@@ -103,7 +102,8 @@ export class Details {
     this.#outcome = outcome;
     const { kind, text, percent } = resultOf(this.#signal, outcome, now);
     setAttribute(this.#became, 'data-kind', kind);
-    setText(this.#became, `Outcome: ${text}${percent && `, ${percent} after fees`}`);
+    setText(this.#became.firstChild, `Outcome: ${text}${percent && ', '}`);
+    setText(this.#became.lastChild, percent && `${percent} after fees`);
     outcomeFacts(this.#signal, outcome).forEach(({ name, value }, i) => {
       setText(this.#facts[i][0], name);
       setText(this.#facts[i][1], value);
@@ -111,13 +111,14 @@ export class Details {
   }
 }
 
-/** Buttons that copy the signal for use elsewhere: exactly as it came, whatever form numbers have here. */
-function copies(signal) {
+/** Buttons that copy the signal for use elsewhere, exactly as it came, whatever form numbers have here; beside others. */
+function copies(signal, ...others) {
   const link = () => `${location.origin}${location.pathname}#signal=${signal.signal_id}`;
   const levels = () => levelsOf(signal).map(({ name, price }) => `${name} ${price}`).join('\n');
   return element('p', { class: 'copies' },
-    copy('Copy link', link),
-    levelsOf(signal) === null ? null : copy('Copy levels', () => `${signal.signal_type} ${signal.symbol}\n${levels()}`));
+    ...others,
+    ...(levelsOf(signal) === null ? [] : [copy('Copy levels', () => `${signal.signal_type} ${signal.symbol}\n${levels()}`)]),
+    copy('Copy link', link));
 }
 
 function copy(name, text) {
@@ -145,7 +146,7 @@ function bar(value) {
 function factsOf(signal) {
   const facts = [];
   const ratio = levelsOf(signal) === null ? null : rewardToRisk(signal);
-  if (ratio !== null) facts.push(['Last target : stop', `${decimal(ratio.toFixed(1))} : 1`]);
+  if (ratio !== null) facts.push(['Reward : risk, last target', `${decimal(ratio.toFixed(1))} : 1`]);
   const change = Number(plain(signal.metadata?.changePercent) ?? NaN);
   if (!Number.isNaN(change)) facts.push(['Change in 24 hours', percentText(change)]);
   const reason = plain(signal.metadata?.reason);

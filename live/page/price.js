@@ -61,7 +61,7 @@ export function nowFacts(signal, latest, now) {
   return [
     ['Price now', price],
     ['Since the entry', stands === null ? NONE : percentText(stands.gain)],
-    ['From it to the stop', stands === null ? NONE : left(stands.stop)],
+    ['To the stop', stands === null ? NONE : left(stands.stop)],
     [count > 1 ? 'To the targets' : 'To the target', stands === null ? NONE : stands.targets.map(left).join(', ')],
   ];
 }

@@ -155,6 +155,21 @@ test('nothing moves when an outcome comes, on an open card either', async () => 
   }
 });
 
+test('beside the list a long outcome stands above the reason, not on it', async () => {
+  const someone = await stage.subscriber({ viewport: { width: 1280, height: 800 } });
+  const page = await someone.open();
+  const [id] = await receive(someone, {});
+  await shows(page, [id]);
+  await update(id, "best_target = 1, first_touch = 'target', target_at = ARRAY[signal_at + interval '130 minutes'], ended = 'stop', stop_at = signal_at + interval '4 hours 50 minutes'");
+  await says(page, id, 'Outcome open; provisional: target 1 seen after 2 h 10 min, stop seen after 4 h 50 min');
+  await opener(page, id).click();
+  const details = card(page, id).locator('.details');
+  assert.ok(await details.evaluate((one) => one.scrollHeight > one.clientHeight), 'there is more than the window has room for');
+  const cut = await details.locator('> *').evaluateAll((parts) => parts.filter((part) => part.scrollHeight > part.clientHeight + 1).map((part) => part.textContent));
+  assert.deepEqual(cut, []);
+  await someone.leave();
+});
+
 test('a screen reader hears a settlement once, and nothing of what is provisional', async () => {
   const someone = await stage.subscriber();
   const page = await someone.open();

@@ -41,7 +41,7 @@ test('an open signal shows the price, what it has gained and how far stop and ta
   assert.equal(await card(page, long).locator('.strip .now').getAttribute('x'), '57.3');
   const [latest, ...rest] = await facts(page, long);
   assert.match(latest, /^Price now101\.5 \(\d+ s ago\)$|^Price now101\.5 \(just now\)$/);
-  assert.deepEqual(rest, ['Since the entry+1.50 %', 'From it to the stop3.45 %', 'To the targets0.49 %, 2.46 %']);
+  assert.deepEqual(rest, ['Since the entry+1.50 %', 'To the stop3.45 %', 'To the targets0.49 %, 2.46 %']);
   // Nothing of what is withheld can be worked out.
   await opener(theirs, withheld).click();
   assert.equal((await facts(theirs, withheld)).length, 1);
@@ -52,7 +52,7 @@ test('an open signal shows the price, what it has gained and how far stop and ta
   await price('BTCUSDT', '97');
   await says(page, long, '97, -3.00 % now;');
   await says(second, long, '97, -3.00 % now;');
-  assert.deepEqual((await facts(page, long)).slice(1), ['Since the entry-3.00 %', 'From it to the stopreached', 'To the targets5.15 %, 7.22 %']);
+  assert.deepEqual((await facts(page, long)).slice(1), ['Since the entry-3.00 %', 'To the stopreached', 'To the targets5.15 %, 7.22 %']);
   await stage.sql('DELETE FROM signal_prices');
   await someone.leave();
   await plain.leave();
