@@ -46,7 +46,7 @@ export function chart(days) {
   const x = (i) => (points.length > 1 ? (i / (points.length - 1)) * WIDTH : WIDTH / 2);
   const line = (kind) => svgElement('path', { class: `line ${kind}`, d: pathOf(points.map((point, i) => [x(i), y(point[kind])])) });
   const rule = (value) => svgElement('path', { class: value === 0 ? 'rule zero' : 'rule', d: `M0 ${y(value)} H${WIDTH}` });
-  const ends = points.length > 1 ? [points[0], points[Math.floor((points.length - 1) / 2)], points.at(-1)] : points;
+  const ends = points.length > 2 ? [points[0], points[Math.floor((points.length - 1) / 2)], points.at(-1)] : points;
   return element('figure', { class: 'chart' },
     element('figcaption', {}, 'One unit on each signal, left at target 1, after fees: the sum of all returns by UTC day'),
     legend(points.at(-1)),

@@ -27,7 +27,8 @@ const facts = (pairs) => element('dl', { class: 'facts' }, ...pairs.map(([name, 
 export function healthOf({ health, pause, clients, reach }) {
   return [
     element('p', { class: 'state', 'data-mood': health.healthy ? 'good' : 'bad' }, health.state),
-    element('p', {}, health.message),
+    // The line below says the same.
+    pause !== null && health.state === 'paused' ? null : element('p', {}, health.message),
     pause === null ? null : element('p', {}, `Paused ${when(pause.paused_at)} by ${pause.paused_by}: ${pause.reason ?? 'no reason given'}`),
     facts([
       ['Last run', when(health.last_run)], ['Next run', when(health.next_run)], ['Worker', health.worker_pid], ['Worker since', when(health.started_at)],
@@ -68,9 +69,10 @@ export function deliveriesOf(runs) {
 export function uptimeOf(days) {
   if (days.length === 0) return [element('p', {}, 'There is no day yet.')];
   const share = (percent) => (percent === null ? '-' : `${percent} %`);
+  const seconds = (interval) => interval?.replace(/\.\d+$/, '');
   return [table('The last 30 days', ['Day', 'Good', 'Due', 'Made', 'Failed', 'Missed', 'Longest gap', 'Paused', 'Switched off'],
     days.map((day) => [day.day, { text: share(day.good_percent), mood: day.good_percent !== null && day.good_percent < 99 ? 'bad' : null },
-      count(day.due), count(day.made), count(day.failed), count(day.missed), day.longest_gap, day.paused, day.disabled]))];
+      count(day.due), count(day.made), count(day.failed), count(day.missed), seconds(day.longest_gap), seconds(day.paused), seconds(day.disabled)]))];
 }
 
 /**

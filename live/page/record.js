@@ -7,7 +7,7 @@ import { count, dayText, gain, gainRange, ratio, share, shareRange } from './num
 
 /** What the verdicts of signal_track_record() mean. Others are shown as they come. */
 const VERDICTS = {
-  'too few': ['Too few signals to judge', 'There must be 28 days, and as many signals as say what 100 independent ones would. Until then no number here says much.'],
+  'too few': ['Too few signals to judge', 'That takes 28 days, and signals that are worth 100 independent ones. Until then no number here says much.'],
   'no edge shown': ['No edge shown', 'By these numbers the signals cannot be told from a coin flip at the same moments.'],
   'worse than a coin flip': ['Worse than a coin flip', 'The opposite of each signal, at the same moment, would have returned more.'],
   'edge shown': ['Edge shown', 'The signals did better than a coin flip at the same moments, also after allowing for how many rules were tried. What comes may differ.'],
@@ -82,10 +82,12 @@ function facts(total) {
 }
 
 function groups(title, rows) {
+  // Where nothing is settled there is neither.
+  const within = (value, range) => (range === '-' ? value : `${value} (${range})`);
   const cells = rows.map(([name, row]) => [
-    name, row.verdict, count(row.settled), `${share(row.target1_rate)} (${shareRange(row.target1_low, row.target1_high)})`,
-    `${share(row.stop_first_rate)} (${shareRange(row.stop_first_low, row.stop_first_high)})`,
-    `${gain(row.mean_percent)} (${gainRange(row.mean_low, row.mean_high)})`, `${gain(row.edge_percent)} (${gainRange(row.edge_low, row.edge_high)})`,
+    name, row.verdict, count(row.settled), within(share(row.target1_rate), shareRange(row.target1_low, row.target1_high)),
+    within(share(row.stop_first_rate), shareRange(row.stop_first_low, row.stop_first_high)),
+    within(gain(row.mean_percent), gainRange(row.mean_low, row.mean_high)), within(gain(row.edge_percent), gainRange(row.edge_low, row.edge_high)),
   ]);
   const head = ['', 'Verdict', 'Settled', 'Target 1', 'Stop first', 'Mean return', 'Edge'];
   // It may be wider than the window; then it scrolls by itself, also by keyboard.

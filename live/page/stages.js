@@ -6,6 +6,8 @@ import { decimal, time } from './format.js';
 
 const WIDTH = 600;
 const HEIGHT = 200;
+/** So many bars fill the width; fewer stand at its right end, where the last one is. */
+const FEWEST = 20;
 /** Between two bars, as a share of the room of one. */
 const GAP = 0.2;
 const STAGES = [['fetch', 'Fetch'], ['judge', 'Judge'], ['record', 'Record'], ['deliver', 'Deliver']];
@@ -21,8 +23,9 @@ const total = (run) => stagesOf(run).reduce((sum, ms) => sum + (ms ?? 0), 0);
 export function stages(runs) {
   const scale = scaleOf(runs.map(total));
   const high = (ms) => (ms / scale[0]) * HEIGHT;
-  const room = WIDTH / Math.max(runs.length, 20);
-  const box = (kind, i, y, height) => svgElement('rect', { class: kind, x: (i * room).toFixed(1), y: y.toFixed(1), width: (room * (1 - GAP)).toFixed(1), height: height.toFixed(1) });
+  const places = Math.max(runs.length, FEWEST);
+  const room = WIDTH / places;
+  const box = (kind, i, y, height) => svgElement('rect', { class: kind, x: ((places - runs.length + i) * room).toFixed(1), y: y.toFixed(1), width: (room * (1 - GAP)).toFixed(1), height: height.toFixed(1) });
   const bars = runs.flatMap((run, i) => {
     let y = HEIGHT;
     const parts = stagesOf(run).map((ms, stage) => {
@@ -31,7 +34,7 @@ export function stages(runs) {
     });
     return run.status === 'failed' ? [box('failed', i, 0, HEIGHT), ...parts] : parts;
   });
-  const ends = runs.length > 1 ? [runs[0], runs.at(-1)] : runs;
+  const ends = [runs.length < places ? '' : clock(runs[0].started_at), clock(runs.at(-1).started_at)];
   return element('figure', { class: 'chart stages' },
     element('figcaption', {}, 'Milliseconds of each run, by stage'),
     element('ul', { class: 'legend' }, ...[...STAGES, ['failed', 'Failed']].map(([kind, name]) => element('li', {},
@@ -40,7 +43,7 @@ export function stages(runs) {
       element('div', { class: 'scale', 'aria-hidden': 'true' }, ...scale.map((value) => element('span', {}, `${decimal(value)} ms`))),
       svgElement('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': describe(runs) },
         ...scale.map((value) => svgElement('path', { class: value === 0 ? 'rule zero' : 'rule', d: `M0 ${HEIGHT - high(value)} H${WIDTH}` })), ...bars),
-      element('div', { class: 'days', 'aria-hidden': 'true' }, ...ends.map((run) => element('span', {}, clock(run.started_at))))));
+      element('div', { class: 'days', 'aria-hidden': 'true' }, ...ends.map((time) => element('span', {}, time)))));
 }
 
 function describe(runs) {

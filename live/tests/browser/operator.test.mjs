@@ -35,9 +35,25 @@ test('an operator sees health and runs, runs, pauses with a reason, resumes, and
     await reads(page, 'done', /^Done: /);
     await reads(page, 'runs', /ok, by hand/);
     assert.ok(await page.getByRole('img', { name: /^\d+ runs, 0 of them failed/ }).isVisible());
+    await reads(page, 'runs', /Fetch\s+Judge\s+Record\s+Deliver[\s\S]*\d ms\s+\d\S* ms/);
+    await reads(page, 'uptime', /The last 30 days[\s\S]*\d{4}-\d\d-\d\d/);
+    await reads(page, 'record-shown', /Too few signals|No edge|coin flip|Edge shown/);
+    await reads(page, 'progress', /No fan-out is under way/);
     await page.getByRole('button', { name: 'Why does each not signal?' }).click();
     await reads(page, 'preview-said', /As of now/);
     await reads(page, 'symbols', /First gate that is closed/);
+    // A fan-out that is under way: a real one would be over before it is looked at.
+    await page.route('**/api/operator', async (route) => {
+      const response = await route.fetch();
+      const at = new Date().toISOString();
+      const progress = [{ signal_id: 7, symbol: 'BTCUSDT', started_at: at, delivered: 1_200_000, expected: 3_000_000, rows_per_second: 81_234.5, estimated_end: at }];
+      const deliveries = [{ started_at: at, run_id: 12, signals_generated: 1, deliveries: 1_200_000, delivery_failures: 3, finished_at: null, deliver_ms: null }];
+      await route.fulfill({ response, json: { ...await response.json(), progress, deliveries } });
+    });
+    await reads(page, 'progress', /7\s+BTCUSDT\s[\s\S]*\s1,200,000\s+3,000,000\s+81,23[45]\s/);
+    await reads(page, 'deliveries', /12\s+1\s+1,200,000\s+3\s+under way/);
+    await isUsable(page, 'amid a fan-out');
+    await page.unroute('**/api/operator');
     await page.getByLabel('Reason').fill('a <b>new</b> rule');
     await page.getByRole('button', { name: 'Pause' }).click();
     await reads(page, 'done', /^Paused/);
