@@ -37,6 +37,11 @@ impl Logs {
                 let Some((_, insert)) = plan.split_once("\tInsert on user_signals_") else {
                     continue;
                 };
+                // Citus hands a statement about some users to the shards of others, too, as one
+                // that has nothing to do.
+                if insert.contains("One-Time Filter: (false") {
+                    continue;
+                }
                 let shard = insert.chars().take_while(char::is_ascii_digit).collect();
                 for never in ["intermediate_result", "Seq Scan on user_", "Custom Scan"] {
                     assert!(!insert.contains(never), "{never}:\n{plan}");
@@ -92,7 +97,7 @@ fn a_batch_is_one_insert_from_an_index_on_each_shard() {
     servers.turn();
     servers.wait_for_signals(2);
     for plan in logs.one_on_each_shard(&servers, BY_TIER) {
-        assert!(plan.contains("user_preferences_pkey_"), "{plan}");
+        assert!(plan.contains(" on user_preferences_"), "{plan}");
         assert!(plan.contains("user_signals_pkey_"), "{plan}");
     }
     servers.everybody_has_each_once(3_000, 1);
