@@ -147,9 +147,7 @@ BEGIN
         RETURN;
     END IF;
     -- Rows on a node that does not answer would be waited for. signal_health.nodes says so of it.
-    EXECUTE format('SELECT %I.signal_hub_nodes()', (SELECT n.nspname FROM pg_class c
-                                                      JOIN pg_namespace n ON n.oid = c.relnamespace
-                                                     WHERE c.oid = reach)) INTO nodes;
+    EXECUTE format('SELECT %I.signal_hub_nodes()', (@own_schema@)) INTO nodes;
     IF nodes LIKE '%does not answer%' THEN
         unreached := false;
         RETURN;
