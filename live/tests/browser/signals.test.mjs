@@ -93,7 +93,8 @@ test('a thousand signals at once: the page has the newest 200 to 250, builds tho
   await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
   await eventually('the oldest of them', async () => {
     const ids = await shown(page);
-    return ids.at(-1) === last - known + 1 && ids.length < 100;
+    // Then older ones are read, too.
+    return ids.at(-1) <= last - known + 1 && ids.length < 100;
   });
   const tick = await page.evaluate(() => new Promise((resolve) => {
     const began = performance.now();
