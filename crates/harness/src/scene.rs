@@ -7,8 +7,8 @@ use serde_json::Value;
 use signal_hub_simulator::{Dialect, Fault, Simulator, SimulatorOptions, Times};
 use std::time::Duration;
 
-/// Long enough for anything that takes seconds, even on a busy machine.
-pub const SOON: Duration = Duration::from_secs(20);
+/// Long enough for anything that takes seconds, even on a slow and busy machine.
+pub const SOON: Duration = Duration::from_secs(60);
 
 /// An exchange whose prices only change when a test sets them.
 pub fn flat_market() -> Simulator {
