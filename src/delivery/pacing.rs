@@ -5,7 +5,7 @@
 //! behind it. The last row of the fan-out itself reaches them no later when it is written no
 //! faster than they take it.
 
-use crate::postgres::statements::read_catalogs;
+use crate::postgres::statements::{read_catalogs, read_catalogs_with};
 use crate::postgres::transaction::idle;
 use crate::postgres::{Failure, Scope};
 use std::time::{Duration, Instant};
@@ -14,10 +14,22 @@ use std::time::{Duration, Instant};
 const NEAR: i64 = 512 * 1024;
 /// Longest wait per batch: who is slower than that is not waited for.
 const LONGEST_WAIT: Duration = Duration::from_millis(10);
+/// Longest wait for those who are served first to have their rows.
+const LONGEST_HEAD_START: Duration = Duration::from_millis(250);
 /// Bytes of WAL that a follower takes in a millisecond, about: how soon to look again.
 const BYTES_PER_MS: i64 = 100 * 1024;
 /// Time between two looks for followers while there are none.
 const LOOK_FOR_FOLLOWERS: Duration = Duration::from_millis(50);
+
+/// Where the log on disk ends, in bytes.
+const END_OF_LOG: &str = "SELECT pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint";
+/// How many bytes the last of this database's followers is behind a place in the log, or its end;
+/// null when nobody follows.
+const BEHIND: &str = "
+    SELECT max(coalesce($1, pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint)
+               - pg_wal_lsn_diff(r.sent_lsn, '0/0')::bigint)
+      FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid
+     WHERE s.slot_type = 'logical' AND s.database = current_database()";
 
 /// What is known of the followers.
 pub struct Pace {
@@ -38,13 +50,25 @@ impl Pace {
         if !self.followed && self.looked.elapsed() < LOOK_FOR_FOLLOWERS {
             return Ok(());
         }
+        self.wait(None, NEAR, LONGEST_WAIT)
+    }
+
+    /// Called after rows that are to be on their way to the followers before any other is written.
+    pub fn let_catch_up(&mut self) -> Result<(), Failure> {
+        let end = watching(|| read_catalogs(END_OF_LOG))?;
+        self.wait(end, 0, LONGEST_HEAD_START)
+    }
+
+    /// Waits until the followers are at most this many bytes behind a place in the log, or else its
+    /// end at each look.
+    fn wait(&mut self, place: Option<i64>, bytes: i64, longest: Duration) -> Result<(), Failure> {
         let began = Instant::now();
         loop {
-            let behind = behind()?;
+            let behind = watching(|| read_catalogs_with(BEHIND, &[place.into()]))?;
             self.followed = behind.is_some();
             self.looked = Instant::now();
-            let too_far = behind.unwrap_or(0) - NEAR;
-            if too_far <= 0 || began.elapsed() >= LONGEST_WAIT {
+            let too_far = behind.unwrap_or(0_i64) - bytes;
+            if too_far <= 0 || began.elapsed() >= longest {
                 return Ok(());
             }
             let look_again = (too_far / BYTES_PER_MS).clamp(1, LONGEST_WAIT.as_millis() as i64);
@@ -53,14 +77,6 @@ impl Pace {
     }
 }
 
-/// How many bytes of WAL the last of this database's followers is behind; `None` when nobody
-/// follows.
-fn behind() -> Result<Option<i64>, Failure> {
-    Scope::Worker.atomically(c"signal_hub: delivering, waiting for replication", || {
-        read_catalogs(
-            "SELECT max(pg_wal_lsn_diff(pg_current_wal_flush_lsn(), r.sent_lsn))::bigint
-               FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid
-              WHERE s.slot_type = 'logical' AND s.database = current_database()",
-        )
-    })
+fn watching<T>(look: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    Scope::Worker.atomically(c"signal_hub: delivering, waiting for replication", look)
 }

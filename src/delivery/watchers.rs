@@ -75,7 +75,8 @@ impl FanOut {
             for some in self.watchers.0.chunks(batch) {
                 let written = delivering(role, &self.activity, |db| {
                     let written = self.write_for(db, &tier, some)?;
-                    db.commit_without_waiting_for_disk();
+                    // Followers are sent what is on disk.
+                    db.commit_waiting_for_own_disk();
                     Ok(written)
                 });
                 match written {
@@ -88,7 +89,8 @@ impl FanOut {
                 pace.keep()?;
             }
         }
-        Ok(())
+        // Rows of all others would take the processors from those who pass these on.
+        pace.let_catch_up()
     }
 
     fn write_for(&self, db: &Db, tier: &Range, some: &[Uuid]) -> Result<i64, Failure> {

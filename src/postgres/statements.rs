@@ -13,6 +13,7 @@ use pgrx::spi::{OwnedPreparedStatement, SpiClient, SpiError, SpiHeapTupleData, q
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::ffi::CStr;
 
 thread_local! {
     /// By their text. There are some dozens, and they are never given back: at the end of a
@@ -29,7 +30,7 @@ pub struct Db {
     extension: pg_sys::Oid,
     quoted_schema: String,
     layout: Layout,
-    need_not_wait_for_disk: Cell<bool>,
+    synchronous_commit: Cell<Option<&'static CStr>>,
 }
 
 impl Db {
@@ -38,7 +39,7 @@ impl Db {
             extension,
             quoted_schema: quote_identifier(schema),
             layout,
-            need_not_wait_for_disk: Cell::new(false),
+            synchronous_commit: Cell::new(None),
         }
     }
 
@@ -201,12 +202,24 @@ impl Db {
     /// commits after it takes it along. A crash may undo it, as a whole. Where rows are on other
     /// servers it has to wait: they would outlast the cursor.
     pub fn commit_without_waiting_for_disk(&self) {
-        self.need_not_wait_for_disk
-            .set(self.layout == Layout::OneServer);
+        self.set_synchronous_commit(c"off");
     }
 
-    pub(super) fn need_not_wait_for_disk(&self) -> bool {
-        self.need_not_wait_for_disk.get()
+    /// Lets the worker's transaction end as soon as its commit is on the disk of this server, from
+    /// which followers are sent it, without waiting for a standby.
+    pub fn commit_waiting_for_own_disk(&self) {
+        self.set_synchronous_commit(c"local");
+    }
+
+    fn set_synchronous_commit(&self, to: &'static CStr) {
+        if self.layout == Layout::OneServer {
+            self.synchronous_commit.set(Some(to));
+        }
+    }
+
+    /// How the transaction is to end, where that is not as usual.
+    pub(super) fn synchronous_commit(&self) -> Option<&'static CStr> {
+        self.synchronous_commit.get()
     }
 
     pub(super) fn with_schema(&self, statement: &str) -> String {

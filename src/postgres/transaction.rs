@@ -80,8 +80,8 @@ pub fn as_owner<T>(
             trust::ensure_trusted(&db)?;
             with_identity(installation.owner(), || work(&db))
         })?;
-        if db.need_not_wait_for_disk() {
-            set_for_transaction(c"synchronous_commit", c"off");
+        if let Some(waits_for) = db.synchronous_commit() {
+            set_for_transaction(c"synchronous_commit", waits_for);
         }
         Ok(value)
     });
