@@ -96,7 +96,7 @@ BEGIN
                     AND NOT a.attisdropped AND a.attname <> 'source');
         EXECUTE format('GRANT EXECUTE ON FUNCTION %1$I.signals_since(text, integer), '
                        '%1$I.signal_hub_transactions(), %1$I.signal_worker_status(), '
-                       '%1$I.signal_worker_history(), %1$I.signal_hub_reach(), %1$I.signal_hub_replication(), '
+                       '%1$I.signal_worker_history(), %1$I.signal_hub_reach(text), %1$I.signal_hub_replication(), '
                        '%1$I.signal_hub_is_node(), %1$I.signal_hub_nodes(), '
                        '%1$I.signal_hub_open_signals(), %1$I.signal_hub_shows_prices(), '
                        '%1$I.verify_track_record(bytea), %1$I.track_record_digest(date), '

@@ -119,7 +119,8 @@ COMMENT ON COLUMN @extschema@.signal_reach.unreached IS
     'either';
 COMMENT ON COLUMN @extschema@.signal_reach.message IS 'the cause in words, with the remedy; null when signals arrive';
 
-CREATE OR REPLACE FUNCTION @extschema@.signal_hub_reach(OUT unreached boolean, OUT message text) RETURNS record
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_reach(IN nodes text, OUT unreached boolean, OUT message text)
+    RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
     AS $$
@@ -138,7 +139,6 @@ DECLARE
           JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
          WHERE e.extname = 'signal_hub' AND d.deptype = 'e' AND c.relname = 'signal_hub_missed');
     arrive boolean;
-    nodes text;
 BEGIN
     IF NOT has_table_privilege(reach, 'SELECT') THEN
         unreached := false;
@@ -147,7 +147,6 @@ BEGIN
         RETURN;
     END IF;
     -- Rows on a node that does not answer would be waited for. signal_health.nodes says so of it.
-    EXECUTE format('SELECT %I.signal_hub_nodes()', (@own_schema@)) INTO nodes;
     IF nodes LIKE '%does not answer%' THEN
         unreached := false;
         RETURN;
@@ -167,6 +166,6 @@ EXCEPTION WHEN OTHERS THEN
     unreached := false;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.signal_hub_reach() IS
-    'what signal_health shows of signal_reach; when that cannot be read unreached is false, and message says so where '
+COMMENT ON FUNCTION @extschema@.signal_hub_reach(text) IS
+    'what signal_health shows of signal_reach, while its column nodes says this; when that cannot be read unreached is false, and message says so where '
     'a right is missing';

@@ -17,7 +17,10 @@
 --   unsettled         an outcome has been due for more than a day while runs are good
 --   running           all is well
 CREATE OR REPLACE VIEW @extschema@.signal_health AS
-WITH facts AS (
+WITH asked AS MATERIALIZED (
+    -- Once: each node is asked by a connection of its own.
+    SELECT @extschema@.signal_hub_nodes() AS nodes
+), facts AS (
     SELECT w.*, h.died_at, h.died_of, h.waits_for,
            EXISTS (SELECT FROM pg_catalog.pg_database d
                     WHERE d.datname = pg_catalog.current_database()
@@ -31,7 +34,7 @@ WITH facts AS (
            (SELECT count(*) FROM @extschema@.signal_runs f
              WHERE f.status = 'failed' AND f.trigger = 'worker' AND f.run_id > coalesce(s.last_success_id, 0)
            ) AS consecutive_failures,
-           b.blind_runs, b.blind_since, l.symbols_judged * 2 < l.symbols_watched AS half_blind,
+           a.nodes, b.blind_runs, b.blind_since, l.symbols_judged * 2 < l.symbols_watched AS half_blind,
            c.unreached, c.message AS reach,
            f.error, f.failed_at, k.skipped_in_a_row, k.skipped_since, k.skipped_because,
            (SELECT count(*) FROM @extschema@.signals g
@@ -45,7 +48,8 @@ WITH facts AS (
            p.paused_at, p.paused_by, p.reason AS pause_reason, u.given_up, u.given_up_why,
            o.outcomes_open, o.outcomes_void, o.outcomes - o.outcomes_open - o.outcomes_void AS outcomes_settled,
            x.due_signal, x.listed_due_since, clock_timestamp() - x.due_since AS oldest_due_settlement
-      FROM @extschema@.signal_worker_status() w
+      FROM asked a
+     CROSS JOIN @extschema@.signal_worker_status() w
      CROSS JOIN @extschema@.signal_worker_history() h
       LEFT JOIN LATERAL (SELECT r.*
                            FROM (@runs_that_count@) r
@@ -67,7 +71,7 @@ WITH facts AS (
                                    FROM (SELECT * FROM @extschema@.signal_runs
                                           WHERE status = 'ok' ORDER BY run_id DESC LIMIT 100) r) j
                           WHERE j.blind) b ON true
-      CROSS JOIN @extschema@.signal_hub_reach() c
+      CROSS JOIN @extschema@.signal_hub_reach(a.nodes) c
       LEFT JOIN @extschema@.signal_pause p ON true
       -- Rows given up stay a trouble until a later signal reaches everybody.
       LEFT JOIN LATERAL (SELECT coalesce(r.delivery_failures, g.delivery_failures) AS given_up, r.error AS given_up_why
@@ -154,8 +158,11 @@ SELECT judged.*,
                            ': no background worker process is free; raise max_worker_processes and restart the server'
                        ELSE ': the launcher starts one as soon as it can, see the server log if it does not' END
            WHEN 'stalled' THEN
-               format('worker %s has not beaten for %s s: look at it in pg_stat_activity', worker_pid,
-                      round(extract(epoch FROM heartbeat_age)))
+               format('worker %s has not beaten for %s s: ', worker_pid, round(extract(epoch FROM heartbeat_age)))
+               || CASE WHEN nodes LIKE '%does not answer%'
+                       THEN format('a node of Citus does not answer, and is waited for until it does or is '
+                                   'stopped (%s)', nodes)
+                       ELSE 'look at it in pg_stat_activity' END
            WHEN 'blocked' THEN
                format('%s runs in a row were skipped since %s: %s; see pg_locks for who holds the extension',
                       skipped_in_a_row, skipped_since::timestamptz(0), skipped_because)
@@ -216,7 +223,7 @@ SELECT state IN ('running', 'starting', 'standby', 'node') AS healthy,
        outcomes_settled,
        outcomes_void,
        oldest_due_settlement,
-       @extschema@.signal_hub_nodes() AS nodes
+       nodes
   FROM worded;
 COMMENT ON VIEW @extschema@.signal_health IS 'one row: is all well, and if not, what is wrong and what to do';
 COMMENT ON COLUMN @extschema@.signal_health.healthy IS

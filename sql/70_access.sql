@@ -17,7 +17,7 @@ REVOKE ALL ON FUNCTION @extschema@.start_signal_worker() FROM PUBLIC;
 -- Process ids and times of the server's processes.
 REVOKE ALL ON FUNCTION @extschema@.signal_worker_status() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_worker_history() FROM PUBLIC;
-REVOKE ALL ON FUNCTION @extschema@.signal_hub_reach() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_reach(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_is_node() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_is_sharded() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_nodes() FROM PUBLIC;
@@ -172,7 +172,7 @@ GRANT EXECUTE ON FUNCTION @extschema@.dump_user_additions() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_keep_watchers(name, uuid[], uuid[], uuid[], uuid[]) TO pg_monitor;
 GRANT SELECT ON @extschema@.signal_hub_shipped_parts TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_worker_history() TO pg_monitor;
-GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_reach() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_reach(text) TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_is_node() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_nodes() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.signal_hub_transactions_for(uuid) TO pg_monitor;

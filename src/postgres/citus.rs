@@ -11,14 +11,16 @@ use pgrx::spi::SpiClient;
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
+/// A node that hangs takes connections and says nothing.
+const PATIENT_WITH_NODES: (&CStr, &CStr) = (c"citus.node_connection_timeout", c"5s");
+
 /// Plans are made with the values of a statement in them: Citus finds the shards by these, and
 /// refuses plans that are made once for all values.
 const FOR_SHARDS: &[(&CStr, &CStr)] = &[
     (c"plan_cache_mode", c"force_custom_plan"),
     (c"max_parallel_workers_per_gather", c"0"),
     (c"jit", c"off"),
-    // A node that hangs takes connections and says nothing.
-    (c"citus.node_connection_timeout", c"5s"),
+    PATIENT_WITH_NODES,
 ];
 
 /// Longest wait for rows that are prepared on the nodes to become visible.
@@ -139,12 +141,20 @@ const PREPARED: &str = r"
      CROSS JOIN LATERAL unnest(CASE WHEN a.success THEN string_to_array(a.result, ' ')
          ELSE ARRAY[format('!%s:%s: %s', a.nodename, a.nodeport, a.result)] END) g (gid)";
 
+/// Runs `work`, which asks each node by a connection of its own, as the process itself: the owner of
+/// the tables need not be a superuser.
+fn asking_nodes<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    with_identity(pg_sys::BOOTSTRAP_SUPERUSERID.into(), || {
+        with_settings(&[PATIENT_WITH_NODES], work)
+    })
+}
+
 /// Whether all nodes answer now.
 ///
 /// # Errors
 /// What asking them raises.
 pub fn all_nodes_answer() -> Result<bool, Failure> {
-    with_identity(pg_sys::BOOTSTRAP_SUPERUSERID.into(), || {
+    asking_nodes(|| {
         let answer = Spi::get_one::<bool>(
             "SELECT coalesce(bool_and(r.success), true) FROM pg_catalog.run_command_on_workers('SELECT 1') r",
         )?;
@@ -159,8 +169,7 @@ pub fn all_nodes_answer() -> Result<bool, Failure> {
 /// That a node does not answer, or that rows are still pending after five seconds.
 pub fn make_all_visible() -> Result<(), Failure> {
     let began = Instant::now();
-    // As the process itself: the owner of the tables need not be a superuser.
-    with_identity(pg_sys::BOOTSTRAP_SUPERUSERID.into(), || {
+    asking_nodes(|| {
         let mut pending = prepared()?;
         while !pending.is_empty() {
             if began.elapsed() > PATIENCE {

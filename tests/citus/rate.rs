@@ -9,12 +9,8 @@ use std::time::Duration;
 
 /// Subscribers, and signals to each.
 const CASES: [(u32, i64); 3] = [(1_000, 10), (100_000, 10), (1_000_000, 3)];
-const SETTINGS: [(&str, &str); 4] = [
-    ("shared_buffers", "512MB"),
-    ("max_wal_size", "8GB"),
-    ("checkpoint_timeout", "1h"),
-    ("autovacuum", "off"),
-];
+/// Subscribers in a batch, as set; several servers take more by themselves.
+const BATCH: &str = "1000";
 
 /// Seconds of a fan-out, and of the processors of the coordinator and of all nodes.
 struct Measured {
@@ -25,8 +21,15 @@ struct Measured {
 
 /// Signals, one after the other, to this many subscribers on this many nodes; on 0 the tables stay
 /// where they are.
-fn measure(nodes: usize, subscribers: u32, signals: i64) -> Option<Measured> {
-    let mut servers = Servers::with(nodes.max(1), &SETTINGS)?;
+fn measure(nodes: usize, subscribers: u32, signals: i64, batch: &str) -> Option<Measured> {
+    let settings = [
+        ("shared_buffers", "512MB"),
+        ("max_wal_size", "8GB"),
+        ("checkpoint_timeout", "1h"),
+        ("autovacuum", "off"),
+        ("signal_hub.delivery_batch", batch),
+    ];
+    let mut servers = Servers::with(nodes.max(1), &settings)?;
     if nodes > 0 {
         servers.shard();
     }
@@ -95,7 +98,7 @@ fn what_a_fan_out_costs_on_several_servers() {
     println!("nodes | subscribers | s | rows/s | processor s of coordinator | of nodes");
     for nodes in [0, 1, 2, 4] {
         for (subscribers, signals) in CASES {
-            let Some(it) = measure(nodes, subscribers, signals) else {
+            let Some(it) = measure(nodes, subscribers, signals, BATCH) else {
                 return;
             };
             let rows = f64::from(subscribers) * signals as f64;
@@ -107,5 +110,19 @@ fn what_a_fan_out_costs_on_several_servers() {
                 it.nodes
             );
         }
+    }
+}
+
+#[test]
+#[ignore = "a measurement, to be run alone"]
+fn which_batch_is_best_on_one_server() {
+    let (subscribers, signals) = CASES[1];
+    println!("batch | {subscribers} x {signals}, s | rows/s");
+    for batch in ["250", "500", "1000", "2000", "5000", "20000", "100000"] {
+        let Some(it) = measure(0, subscribers, signals, batch) else {
+            return;
+        };
+        let rows = f64::from(subscribers) * signals as f64;
+        println!("{batch} | {:.2} | {:.0}", it.seconds, rows / it.seconds);
     }
 }

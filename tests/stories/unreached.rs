@@ -77,7 +77,7 @@ fn who_may_read_health_alone_is_told_which_right_is_missing() {
     session.run(
         "CREATE ROLE reader;
          GRANT SELECT ON signal_health TO reader;
-         GRANT EXECUTE ON FUNCTION signal_worker_status(), signal_worker_history(), signal_hub_reach(),
+         GRANT EXECUTE ON FUNCTION signal_worker_status(), signal_worker_history(), signal_hub_reach(text),
                                    signal_hub_replication(), signal_hub_is_node(), signal_hub_nodes() TO reader;
          SET ROLE reader",
     );
