@@ -167,5 +167,5 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.signal_hub_reach(text) IS
-    'what signal_health shows of signal_reach, while its column nodes says this; when that cannot be read unreached is false, and message says so where '
-    'a right is missing';
+    'what signal_health shows of signal_reach, while its column nodes says this; when that cannot be read unreached '
+    'is false, and message says so where a right is missing';

@@ -91,4 +91,29 @@ fn a_dump_of_the_coordinator_is_restored_on_one_server_which_delivers_on() {
     });
     // Nothing of what several servers need is left to be in the way.
     session.run("DROP EXTENSION signal_hub");
+
+    // Of the whole database, which names Citus, and so is not without an error where that is missing.
+    let dump = servers.coordinator.folder().join("whole");
+    succeed(
+        servers
+            .coordinator
+            .tool("pg_dump")
+            .args(["--format=custom", "--file"])
+            .arg(&dump)
+            .arg(POSTGRES),
+    );
+    let mut session = new.create_database("whole");
+    let restored = new
+        .tool("pg_restore")
+        .arg("--dbname=whole")
+        .arg(&dump)
+        .output()
+        .expect("it runs");
+    let errors = String::from_utf8_lossy(&restored.stderr);
+    let others = errors
+        .lines()
+        .filter(|line| line.contains("error:") && !line.contains("citus"));
+    assert_eq!(others.count(), 0, "{errors}");
+    assert_eq!(rows(&mut session), before);
+    session.run("DROP EXTENSION signal_hub");
 }

@@ -9,7 +9,7 @@ DECLARE
     shipped aclitem[];
 BEGIN
     FOREACH called IN ARRAY ARRAY['@extschema@.signal_worker_history()'::regprocedure,
-                                  '@extschema@.signal_hub_reach()'::regprocedure,
+                                  '@extschema@.signal_hub_reach(text)'::regprocedure,
                                   '@extschema@.signal_hub_is_node()'::regprocedure,
                                   '@extschema@.signal_hub_nodes()'::regprocedure]
     LOOP
