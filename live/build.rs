@@ -1,5 +1,5 @@
 //! Prepares the files of the pages, which are part of the program: they are as in `page/`, except
-//! that the modules are joined into one script for each page. Those in `vendor/` are of others, and
+//! that the modules are joined into one or two scripts for each page. Those in `vendor/` are of others, and
 //! are served as they were published.
 
 use signal_hub_bundler::{Modules, bundle};
@@ -9,8 +9,9 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::{env, fs};
 
-/// The modules that start a page. The script with all modules that it needs has its name.
-const FIRSTS: [&str; 2] = ["app.js", "operator.js"];
+/// By page: the modules that start its scripts, which have their names. `start.js` asks for the stream while
+/// the browser still loads the rest.
+const PAGES: [&[&str]; 2] = [&["start.js", "app.js"], &["operator.js"]];
 /// A program of its own, not a module of the page.
 const WORKER: &str = "sw.js";
 
@@ -33,12 +34,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             files.insert(name.to_owned(), path);
         }
     }
-    let scripts = bundle(&modules, &FIRSTS).map_err(|error| format!("live/page/{error}"))?;
-    for (first, script) in FIRSTS.iter().zip(scripts) {
+    let scripts = bundle(&modules, &PAGES).map_err(|error| format!("live/page/{error}"))?;
+    for (first, script) in PAGES.concat().into_iter().zip(scripts) {
         let joined = out.join(first);
-        let head = "// Made of the modules in live/page.";
+        let head = "// Made of the modules in live/page.\n'use strict';";
         fs::write(&joined, format!("{head}\n{script}"))?;
-        files.insert((*first).to_owned(), joined);
+        files.insert(first.to_owned(), joined);
     }
 
     let mut list = String::from("&[\n");

@@ -10,11 +10,12 @@ import { Preferences } from './preferences.js';
 import { Push } from './push.js';
 import { recordOf } from './record.js';
 import { Renewal } from './renewal.js';
-import { Session, readToken, takeTokenFromAddress } from './session.js';
+import { Session, readToken, storage, takeTokenFromAddress } from './session.js';
 import { Settings } from './settings.js';
 import { SettingsView } from './settings_view.js';
 import { Shell } from './shell.js';
 import { Sound } from './sound.js';
+import { takeBegun } from './start.js';
 import { Subscriber } from './subscriber.js';
 import { View } from './view.js';
 import { Views } from './views.js';
@@ -23,15 +24,6 @@ const at = (id) => document.getElementById(id);
 /** After the start, a page with a session learns how that is renewed. */
 const RENEWAL_AFTER = 500;
 const isVisible = () => !document.hidden;
-
-/** A browser that may store nothing throws when its storage is only named. */
-const storage = (() => {
-  try {
-    return localStorage;
-  } catch {
-    return null;
-  }
-})();
 
 class App {
   #session = new Session(storage);
@@ -201,7 +193,7 @@ class App {
     const api = new Api(this.#session.token);
     this.#views.enter(api);
     this.#push.enter(this.#shownId, api);
-    const parts = { session: this.#session, storage, view: this.#view, notifier: this.#notifier, sound: this.#sound, isVisible };
+    const parts = { session: this.#session, storage, view: this.#view, notifier: this.#notifier, sound: this.#sound, isVisible, begun: takeBegun(this.#session.token) };
     this.#subscriber = new Subscriber(parts, {
       refused: (error) => this.#refused(error),
       connected: () => this.#shell.check(),

@@ -3,8 +3,9 @@
 
 import { Details } from './details.js';
 import { element, setAttribute, setText, svgElement } from './dom.js';
+import { isFinal } from './final.js';
 import { decimal } from './format.js';
-import { isFinal, resultOf } from './outcome.js';
+import { resultOf } from './outcome.js';
 import { levelsOf, placeOnStrip, strip } from './plot.js';
 import { nowText, priceNow } from './price.js';
 import { age, expiry, isPast, openSince, wholeTime } from './time.js';

@@ -1,7 +1,8 @@
 // Which signals are listed, and in which order: a pure function of all that is known and a filter, which
 // the address holds.
 
-import { isFinal, resultOf } from './outcome.js';
+import { isFinal } from './final.js';
+import { resultOf } from './outcome.js';
 import { isPast } from './time.js';
 
 /** Lists everything, the newest first. */

@@ -12,6 +12,8 @@
 // Written by hand because the browser's locks do nearly all of it; libraries
 // elect by messages, which takes longer and can end with two leaders.
 
+import { lockOf, noteLead } from './lock.js';
+
 /** Between two questions whether the leader is alive, from a tab that is shown. */
 const ASK_EVERY = 10_000;
 const ANSWER_WITHIN = 2_000;
@@ -19,6 +21,7 @@ const ANSWER_WITHIN = 2_000;
 const OF_LEADERS = ['state', 'actions', 'alive'];
 
 export class Tabs {
+  #userId;
   #name;
   #locks;
   #channel;
@@ -33,7 +36,7 @@ export class Tabs {
   #asking = null;
 
   /**
-   * @param {string} name of the subscriber: tabs of other subscribers do not count
+   * @param {string} userId of the subscriber: tabs of other subscribers do not count
    * @param {object} on
    * @param {() => void} on.lead this tab leads from now on
    * @param {() => void} on.follow this tab does not lead any more
@@ -42,8 +45,9 @@ export class Tabs {
    * @param {() => void} on.beside a tab beside this one, which leads, is shown
    * @param {() => boolean} isVisible
    */
-  constructor(name, on, isVisible, locks = navigator.locks, channel = new BroadcastChannel(`signal_hub.${name}`)) {
-    this.#name = `signal_hub.${name}`;
+  constructor(userId, on, isVisible, locks = navigator.locks, channel = new BroadcastChannel(lockOf(userId))) {
+    this.#userId = userId;
+    this.#name = lockOf(userId);
     this.#on = on;
     this.#isVisible = isVisible;
     this.#locks = locks;
@@ -55,27 +59,28 @@ export class Tabs {
     return this.#leads;
   }
 
-  /** Queues for the lead. */
-  join() {
+  /** Queues for the lead, unless `begun` is it, see lock.js. */
+  join(begun) {
     if (!this.#locks) {
       this.#lead();
       return;
     }
-    this.resume();
+    this.resume(begun);
     this.#asking = setInterval(() => this.ask(), ASK_EVERY);
   }
 
   /** Gives up the lead: the browser is about to freeze this tab, and others must not wait for it. */
   pause() {
     if (!this.#locks) return;
+    noteLead(this.#userId, this.#leads);
     this.#giveUp();
     this.#follow();
   }
 
   /** Queues for the lead, and asks the leader, if there is one, for its state. */
-  resume() {
+  resume(begun) {
     if (!this.#locks || this.#isOver) return;
-    this.#contend(false);
+    this.#contend(false, begun);
     this.send({ type: 'ask', wants: 'state', isShown: this.#isVisible() });
   }
 
@@ -119,10 +124,21 @@ export class Tabs {
     this.#unanswered = null;
   }
 
-  async #contend(isTaken) {
+  async #contend(isTaken, begun) {
     this.#place.abort();
     const { signal } = (this.#place = new AbortController());
     try {
+      const held = await begun ?? null;
+      if (signal.aborted) {
+        held?.release();
+        return;
+      }
+      if (held !== null) {
+        this.#release = held.release;
+        this.#lead();
+        await held.ended;
+        return;
+      }
       await this.#locks.request(this.#name, isTaken ? { steal: true } : { signal }, () => {
         if (signal.aborted) return undefined;
         this.#lead();

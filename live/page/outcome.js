@@ -1,14 +1,10 @@
 // What became of a signal, in words. While it is open, what is known comes from the last prices that
 // were asked for, so it is called provisional; what is settled comes from candles.
 
+import { isFinal } from './final.js';
 import { decimal } from './format.js';
 import { percentText } from './plot.js';
 import { duration, isPast } from './time.js';
-
-/** Whether it never changes again. */
-export function isFinal(outcome) {
-  return outcome !== undefined && outcome.state !== 'open';
-}
 
 /**
  * The outcome in a line. `kind` is open, provisional, target, stop, expired or void; `percent` is the

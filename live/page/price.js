@@ -1,8 +1,8 @@
 // The price of now beside the levels of a signal. What follows from the levels is shown to those who have
 // them; the price alone is known to everybody.
 
+import { isFinal } from './final.js';
 import { decimal } from './format.js';
-import { isFinal } from './outcome.js';
 import { digitsOf, levelsOf, percentText } from './plot.js';
 import { age, isPast } from './time.js';
 

@@ -6,6 +6,15 @@
 
 const KEY = 'signal_hub.token';
 
+/** Where the page keeps things; null where the browser may store nothing, which throws when its storage is only named. */
+export const storage = (() => {
+  try {
+    return localStorage;
+  } catch {
+    return null;
+  }
+})();
+
 /** The token of `#token=...`, removed from the address bar and the history entry; null without one. */
 export function takeTokenFromAddress(location, history) {
   const token = new URLSearchParams(location.hash.slice(1)).get('token');

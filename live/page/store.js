@@ -7,7 +7,7 @@
 // Written by hand because these rules are nearly all of it; a library would add
 // only the frame around them.
 
-import { isFinal } from './outcome.js';
+import { isFinal } from './final.js';
 
 /** How many of the newest signals are kept; at times up to SPARE more. */
 export const KEPT = 200;

@@ -41,6 +41,8 @@ export class Stream {
   #opened;
   #backoff;
   #polling;
+  /** See start.js; null when it is in use. */
+  #begun;
 
   #running = null;
   #attempt = null;
@@ -65,8 +67,9 @@ export class Stream {
    * @param {() => boolean} options.isVisible whether this tab is shown
    * @param {(stream: number | undefined) => void} options.opened a stream is open, and its number where the service gave one
    * @param {Backoff} [options.backoff]
+   * @param {import('./start.js').Begun | null} [options.begun] the first attempt, which is under way
    */
-  constructor({ api, watermark, open, emit, refused, isVisible, opened, backoff = new Backoff() }) {
+  constructor({ api, watermark, open, emit, refused, isVisible, opened, backoff = new Backoff(), begun = null }) {
     this.#api = api;
     this.#watermark = watermark;
     this.#open = open;
@@ -75,6 +78,7 @@ export class Stream {
     this.#isVisible = isVisible;
     this.#opened = opened;
     this.#backoff = backoff;
+    this.#begun = begun;
     this.#polling = new Polling(api, watermark, open, { actions: emit, refused, ended: (succeeded) => this.#polled(succeeded) });
   }
 
@@ -110,12 +114,15 @@ export class Stream {
 
   async #run(stopped) {
     while (!stopped.aborted) {
-      this.#attempt = new AbortController();
+      // It was given up where this tab did not have the lock at once.
+      const begun = this.#begun?.attempt.signal.aborted ? null : this.#begun;
+      this.#begun = null;
+      this.#attempt = begun?.attempt ?? new AbortController();
       this.#why = undefined;
       this.#startPolling();
       const began = Date.now();
       // The request goes out before the page is told, because painting takes time.
-      const attempt = this.#once(this.#attempt);
+      const attempt = this.#once(this.#attempt, begun?.stream);
       this.#connect({ phase: 'connecting' });
       const reason = await attempt.then(
         () => this.#why ?? 'the service closed the stream',
@@ -141,16 +148,15 @@ export class Stream {
   }
 
   /** From the opening of a stream to its end. */
-  async #once(attempt) {
+  async #once(attempt, begun) {
     const patience = setTimeout(() => this.#end('the service did not answer in time'), HELLO_WITHIN);
     try {
       if (this.#watermark() === null) this.#emit(actionsOfPage(await this.#api.signals(null, [], PAGE, attempt.signal)));
-      const response = await this.#api.stream(this.#watermark(), this.#open(), attempt.signal);
-      const reader = response.body.getReader();
+      const { reader, first } = (await begun) ?? await this.#ask(attempt);
       const decoder = new TextDecoder();
       const parser = new EventParser();
-      for (;;) {
-        const { done, value } = await reader.read();
+      for (let next = first; ; next = reader.read()) {
+        const { done, value } = await next;
         if (done) return;
         this.#lastHeard = Date.now();
         const events = parser.feed(decoder.decode(value, { stream: true }));
@@ -162,6 +168,12 @@ export class Stream {
       // Ends the reading if an error came from elsewhere.
       attempt.abort();
     }
+  }
+
+  async #ask(attempt) {
+    const response = await this.#api.stream(this.#watermark(), this.#open(), attempt.signal);
+    const reader = response.body.getReader();
+    return { reader, first: reader.read() };
   }
 
   #take(event, patience) {

@@ -4,9 +4,10 @@ import { Api } from './api.js';
 import { Archive } from './archive.js';
 import { Cache } from './cache.js';
 import { ConnectionLog } from './connection_log.js';
+import { isFinal } from './final.js';
 import { Tabs } from './leader.js';
 import { MarkSaver } from './marks.js';
-import { isFinal, outcomeSentence } from './outcome.js';
+import { outcomeSentence } from './outcome.js';
 import { Presence } from './presence.js';
 import { Standing } from './standing.js';
 import { reduce, unsettled } from './store.js';
@@ -40,22 +41,24 @@ export class Subscriber {
   /** False until enter() has waited; nothing is shown before. */
   #isShown = false;
   #becameLive = () => {};
+  #begun;
   #timer = null;
 
   /**
-   * @param {object} parts session, storage, view, notifier, sound, isVisible
+   * @param {object} parts session, storage, view, notifier, sound, isVisible, and `begun`, see start.js
    * @param {object} on
    * @param {(error: import('./api.js').Refused) => void} on.refused the service does not accept the token
    * @param {() => void} on.connected a stream is live, in this tab or the leading one
    */
-  constructor({ session, storage, view, notifier, sound, isVisible }, on) {
+  constructor({ session, storage, view, notifier, sound, isVisible, begun }, on) {
     this.#view = view;
     this.#notifier = notifier;
     this.#sound = sound;
     this.#on = on;
+    this.#begun = begun;
     const api = this.#api = new Api(session.token);
     this.#cache = new Cache(storage, session.userId);
-    this.#state = this.#cache.read();
+    this.#state = begun?.state ?? this.#cache.read();
     this.#archive = new Archive(api, () => this.#state, { changed: () => this.#render(), refused: (error) => this.#isOver || on.refused(error) });
     this.#standing = new Standing(api, {
       changed: () => this.#render(),
@@ -71,6 +74,7 @@ export class Subscriber {
       refused: on.refused,
       isVisible,
       opened: (stream) => this.#presence.opened(stream),
+      begun,
     });
     this.#tabs = new Tabs(session.userId, {
       lead: () => this.#lead(),
@@ -95,7 +99,7 @@ export class Subscriber {
       this.#becameLive = resolve;
       setTimeout(resolve, LIVE_WITHIN);
     });
-    this.#tabs.join();
+    this.#tabs.join(this.#begun?.lock);
     await live;
     if (this.#isOver) return;
     this.#isShown = true;

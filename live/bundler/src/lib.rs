@@ -6,6 +6,9 @@
 //! its file and line, so that a bundle is whole or is not built. Comments that have a line of
 //! their own are left out: browsers need not load them.
 //!
+//! A page may have several scripts, which it loads one after the other: the constants of the first,
+//! which is a classic script, are known in the later ones.
+//!
 //! Written by hand because a bundler from npm would make Node a requirement of every build.
 #![forbid(unsafe_code)]
 
@@ -28,28 +31,32 @@ pub struct Unjoinable {
     what: String,
 }
 
-/// Joins, for each of `firsts`, the modules that it imports, in their order, with itself as the last.
+/// Joins the modules of each page. A page is named by the modules that start its scripts, in the order in
+/// which it loads them; a module is in the first script that needs it. The result has the scripts of all
+/// pages in that order.
 ///
 /// # Errors
 /// When a form of import or export is unknown, an imported module or name does not exist, modules
 /// import each other in a circle, or a module is not imported by any other.
-pub fn bundle(modules: &Modules, firsts: &[&str]) -> Result<Vec<String>, Unjoinable> {
+pub fn bundle(modules: &Modules, pages: &[&[&str]]) -> Result<Vec<String>, Unjoinable> {
     let mut used = BTreeSet::new();
     let mut scripts = Vec::new();
-    for first in firsts {
+    for page in pages {
         let mut bundle = Bundle {
             modules,
             exports: BTreeMap::new(),
             open: Vec::new(),
             script: String::new(),
         };
-        let start = Place {
-            file: first,
-            line: 1,
-        };
-        bundle.join(first, &start)?;
+        for first in *page {
+            let start = Place {
+                file: first,
+                line: 1,
+            };
+            bundle.join(first, &start)?;
+            scripts.push(std::mem::take(&mut bundle.script));
+        }
         used.extend(bundle.exports.into_keys());
-        scripts.push(bundle.script);
     }
     let unused = modules.keys().find(|name| !used.contains(name.as_str()));
     match unused {
@@ -64,7 +71,7 @@ pub fn bundle(modules: &Modules, firsts: &[&str]) -> Result<Vec<String>, Unjoina
 
 struct Bundle<'a> {
     modules: &'a Modules,
-    /// What each module that is in the script exports.
+    /// What each module that is in a script of the page exports.
     exports: BTreeMap<&'a str, Vec<String>>,
     /// Modules whose imports are being joined.
     open: Vec<String>,
@@ -87,7 +94,7 @@ impl Place<'_> {
 }
 
 impl<'a> Bundle<'a> {
-    /// Appends a module, after those that it imports, unless it is in the script already.
+    /// Appends a module, after those that it imports, unless it is in a script already.
     fn join(&mut self, name: &str, asked: &Place) -> Result<(), Unjoinable> {
         if self.exports.contains_key(name) {
             return Ok(());

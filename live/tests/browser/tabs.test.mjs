@@ -72,6 +72,29 @@ test('what the last leading tab passed on to some of the others alone, the next 
   await someone.leave();
 });
 
+test('a leading tab that is loaded again goes on, or follows the one that took over, with one connection', async () => {
+  const someone = await stage.subscriber();
+  const leader = await someone.open();
+  const ids = await someone.receive({});
+  await shows(leader, ids);
+  const pages = [leader];
+  // Alone, then beside another, which takes over meanwhile; then the new leader, too.
+  for (const loaded of [() => leader, () => leader, () => pages[1]]) {
+    await loaded().reload();
+    for (const page of pages) await live(page);
+    ids.push(...await someone.receive({}));
+    for (const page of pages) await shows(page, ids);
+    await eventually('one connection', async () => (await streams()) === 1);
+    if (pages.length === 1) pages.push(await someone.openAnother());
+    for (const page of pages) await live(page);
+  }
+  await pages[1].close();
+  await live(leader);
+  ids.push(...await someone.receive({}));
+  await shows(leader, ids);
+  await someone.leave();
+});
+
 test('when the leading tab crashes another takes over', async () => {
   const someone = await stage.subscriber();
   const [leader, other] = [await someone.open(), await someone.openAnother()];

@@ -10,13 +10,13 @@ fn modules(files: &[(&str, &str)]) -> Modules {
 }
 
 fn error(files: &[(&str, &str)]) -> String {
-    bundle(&modules(files), &["app.js"])
+    bundle(&modules(files), &[&["app.js"]])
         .expect_err("it is refused")
         .to_string()
 }
 
 fn joined(files: &[(&str, &str)]) -> String {
-    let scripts = bundle(&modules(files), &["app.js"]).expect("joined");
+    let scripts = bundle(&modules(files), &[&["app.js"]]).expect("joined");
     scripts.concat()
 }
 
@@ -122,10 +122,39 @@ fn each_page_has_a_script_of_what_it_needs() {
         ("operator.js", "import { b } from './b.js';\n"),
         ("b.js", "export const b = 2;\n"),
     ];
-    let scripts = bundle(&modules(&files), &["app.js", "operator.js"]).expect("joined");
+    let scripts = bundle(&modules(&files), &[&["app.js"], &["operator.js"]]).expect("joined");
     let has = |script: &str| ["$a", "$b"].map(|name| script.contains(name));
     let of_each: Vec<_> = scripts.iter().map(|script| has(script)).collect();
     assert_eq!(of_each, [[true, false], [false, true]]);
+}
+
+#[test]
+fn a_later_script_of_a_page_uses_what_an_earlier_one_has() {
+    let files = [
+        (
+            "start.js",
+            "import { a } from './a.js';\nexport const begun = a();\n",
+        ),
+        ("a.js", "export const a = () => 1;\n"),
+        (
+            "b.js",
+            "import { a } from './a.js';\nexport const b = a();\n",
+        ),
+        (
+            "app.js",
+            "import { a } from './a.js';\nimport { b } from './b.js';\nimport { begun } from './start.js';\na(b, begun);\n",
+        ),
+    ];
+    let scripts = bundle(&modules(&files), &[&["start.js", "app.js"]]).expect("joined");
+    assert_eq!(
+        scripts,
+        [
+            "const $a = (() => {\nconst a = () => 1;\nreturn { a };\n})();\n\
+             const $start = (() => {\nconst { a } = $a;\nconst begun = a();\nreturn { begun };\n})();\n",
+            "const $b = (() => {\nconst { a } = $a;\nconst b = a();\nreturn { b };\n})();\n\
+             const $app = (() => {\nconst { a } = $a;\nconst { b } = $b;\nconst { begun } = $start;\na(b, begun);\nreturn {  };\n})();\n",
+        ]
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isFinal, outcomeFacts, outcomeSentence, resultOf } from '../../../page/outcome.js';
+import { isFinal } from '../../../page/final.js';
+import { outcomeFacts, outcomeSentence, resultOf } from '../../../page/outcome.js';
 
 const ENTRY = Date.parse('2026-11-22T01:00:00Z');
 const at = (minutes) => new Date(ENTRY + minutes * 60_000).toISOString();
