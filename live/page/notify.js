@@ -2,6 +2,9 @@
 
 import { decimal } from './format.js';
 
+/** A page that is loaded again is mostly live by then. */
+const ASK_AFTER = 100;
+
 /** The worker shows texts as they come. */
 function inReadersForm(signal) {
   const form = (price) => (price === null ? null : decimal(price));
@@ -25,8 +28,8 @@ export class Notifier {
       this.#show();
       asked();
     });
-    // Later, because the browser takes milliseconds to answer what is allowed.
-    setTimeout(() => this.#show());
+    // Later, because the browser takes milliseconds to answer what is allowed, and nothing that is painted first waits for it.
+    setTimeout(() => this.#show(), ASK_AFTER);
   }
 
   /** @param {object[]} signals new ones that have not expired */

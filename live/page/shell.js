@@ -2,6 +2,8 @@
 
 /** The check runs this long after the page is live, so that nothing waits for it. */
 const DELAY = 2_000;
+/** A page that has its worker already looks this long after the start whether it is the present one. */
+const REGISTER_AFTER = 500;
 
 /** Starts the service worker, and offers a newer version of the page when there is one. */
 export class Shell {
@@ -22,9 +24,11 @@ export class Shell {
   /** @param {(id: number) => void} open the subscriber clicked the notification of a signal */
   start(open) {
     if (!this.#workers) return;
-    this.#workers.register('sw.js').catch(() => {
+    const register = () => this.#workers.register('sw.js').catch(() => {
       // Without it the page still works while the service can be reached.
     });
+    if (this.#workers.controller === null) register();
+    else setTimeout(register, REGISTER_AFTER);
     this.#workers.addEventListener('message', ({ data }) => {
       if (data.type === 'open') open(data.id);
       if (data.type === 'renewed') this.#renewed();

@@ -15,7 +15,7 @@ import { Stream } from './stream.js';
 import { isPast } from './time.js';
 
 /** How long the page waits for the stream to be live before it builds the cached signals. */
-const LIVE_WITHIN = 20;
+const LIVE_WITHIN = 40;
 
 export class Subscriber {
   #state;
@@ -286,6 +286,7 @@ export class Subscriber {
 
   #render() {
     if (this.#isShown) this.#view.render(this.#shown(), this.#now(), Date.now());
+    else this.#view.showStatus(this.#shown(), this.#now(), Date.now());
   }
 
   /** Runs once a second, at the full second of the server's clock. */

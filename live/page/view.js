@@ -17,6 +17,7 @@ const READ_ALOUD = 2;
 
 export class View {
   #document;
+  #head;
   #status;
   #seen;
   #list;
@@ -37,6 +38,7 @@ export class View {
   constructor(document, on) {
     this.#document = document;
     this.#on = on;
+    this.#head = document.querySelector('.top');
     this.#status = new Status((id) => document.getElementById(id));
     this.#seen = new Seen((element) => on.viewed(Number(element.dataset.signalId)));
     this.#list = new List(
@@ -51,9 +53,19 @@ export class View {
     this.#at('older-again').addEventListener('click', () => on.nearEnd());
     document.addEventListener('keydown', (event) => event.key === 'Escape' && this.#openId !== null && this.#close());
     // What lies below the head, which grows when it has something to say.
-    new ResizeObserver(([head]) => {
-      document.documentElement.style.setProperty('--head', `${head.borderBoxSize[0].blockSize}px`);
-    }).observe(document.querySelector('.top'));
+    new ResizeObserver(() => this.#measureHead()).observe(this.#head);
+  }
+
+  /** Every element is styled again when this changes, so it is known before there are rows. */
+  #measureHead() {
+    const height = `${this.#head.getBoundingClientRect().height}px`;
+    const { style } = this.#document.documentElement;
+    if (style.getPropertyValue('--head') !== height) style.setProperty('--head', height);
+  }
+
+  /** Shows the state without its signals, which take longer. @param {number} now by the server's clock */
+  showStatus(state, now, localNow) {
+    this.#status.show(state, now, localNow);
   }
 
   /** @param {number} now by the server's clock */
@@ -63,8 +75,13 @@ export class View {
     const hasChanged = this.#shown?.signals !== state.signals || this.#shown.outcomes !== state.outcomes || this.#shown.older !== state.older
       || this.#shown.standing?.entitled !== state.standing?.entitled;
     const arePricesNew = this.#shown?.prices !== state.prices;
+    const isFirst = this.#shown === null;
     this.#shown = state;
     this.#now = now;
+    if (isFirst) {
+      this.#status.show(state, now, localNow);
+      this.#measureHead();
+    }
     if (hasChanged) this.#renderCards(isFresh);
     if (arePricesNew) for (const [id, card] of this.#list.built) card.showPrice(this.#price(id), now);
     // Read on until nothing is missing in what is asked for.
