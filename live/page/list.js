@@ -25,6 +25,8 @@ export class List {
   #openExtra = 0;
   #frame = null;
   #later = null;
+  /** Where the view was when it was last looked at: how far below the beginning of the list, and how high. */
+  #view = null;
   #isPrinting = false;
   #sizes;
 
@@ -38,11 +40,10 @@ export class List {
   constructor({ list, before, after }, { make, removed, nearEnd }) {
     [this.#list, this.#before, this.#after, this.#make, this.#removed] = [list, before, after, make, removed];
     addEventListener('scroll', () => this.#isNearEnd() && nearEnd(), { passive: true });
-    const soon = () => { this.#frame ??= requestAnimationFrame(() => this.#refresh()); };
-    addEventListener('scroll', soon, { passive: true });
-    addEventListener('resize', soon);
+    addEventListener('scroll', () => this.#soon(), { passive: true });
+    addEventListener('resize', () => this.#soon());
     // The height of an open row changes with the width of the window, and rows with the size of letters.
-    this.#sizes = new ResizeObserver(soon);
+    this.#sizes = new ResizeObserver(() => this.#soon());
     addEventListener('beforeprint', () => this.#print(true));
     addEventListener('afterprint', () => this.#print(false));
   }
@@ -60,7 +61,14 @@ export class List {
   set(ids) {
     this.#ids = ids;
     this.#indexes = new Map(ids.map((id, index) => [id, index]));
-    this.#refresh(this.#built.size === 0);
+    // Where the view was at the last frame is good enough until the next one looks: to measure now would lay out
+    // the page twice.
+    if (this.#built.size > 0 && this.#view !== null && !this.#isHidden()) {
+      this.#show(this.#place());
+      this.#soon();
+    } else {
+      this.#refresh(this.#built.size === 0);
+    }
   }
 
   has(id) {
@@ -82,7 +90,8 @@ export class List {
     const index = this.#indexes.get(id);
     if (index === undefined) return;
     this.#measure();
-    const top = this.#top();
+    this.#look();
+    const { top } = this.#view;
     const y = offsetOf(index, this.#place());
     const head = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
     const isInView = y >= top + head && y + this.#rowHeight <= top + innerHeight;
@@ -95,12 +104,22 @@ export class List {
     clearTimeout(this.#later);
     this.#later = null;
     this.#openId = null;
+    this.#view = null;
     this.#ids = [];
     this.#indexes.clear();
     this.#space(0, 0);
   }
 
+  #isHidden() {
+    return this.#list.closest('[hidden]') !== null;
+  }
+
+  #soon() {
+    this.#frame ??= requestAnimationFrame(() => this.#refresh());
+  }
+
   #isNearEnd() {
+    this.#look();
     const { top, height, row } = this.#place();
     return top + height > this.#ids.length * row - NEAR * height;
   }
@@ -109,9 +128,13 @@ export class List {
     return -(this.#before.offsetHeight > 0 ? this.#before : this.#list).getBoundingClientRect().top;
   }
 
+  #look() {
+    this.#view = { top: this.#top(), height: innerHeight };
+  }
+
   #place() {
     const open = this.#openId === null ? -1 : (this.#indexes.get(this.#openId) ?? -1);
-    return { top: this.#top(), height: innerHeight, row: this.#rowHeight || 48, open, extra: this.#openExtra };
+    return { ...this.#view, row: this.#rowHeight || 48, open, extra: this.#openExtra };
   }
 
   #measure() {
@@ -135,9 +158,15 @@ export class List {
   #refresh(isFirst = false) {
     if (this.#frame !== null) cancelAnimationFrame(this.#frame);
     this.#frame = null;
-    if (this.#list.closest('[hidden]') !== null && this.#built.size > 0) return;
-    if (!isFirst) this.#measure();
-    const place = isFirst ? { top: 0, height: 0, row: this.#rowHeight || 48 } : this.#place();
+    if (this.#isHidden() && this.#built.size > 0) return;
+    if (!isFirst) {
+      this.#measure();
+      this.#look();
+    }
+    this.#show(isFirst ? { top: 0, height: 0, row: this.#rowHeight || 48 } : this.#place(), isFirst);
+  }
+
+  #show(place, isFirst = false) {
     let { from, to, before, after } = windowOf(this.#ids.length, place);
     if (this.#isPrinting) [from, to, before, after] = [0, Math.min(PRINTED, this.#ids.length), 0, 0];
     if (isFirst && to > AT_ONCE) {

@@ -14,6 +14,8 @@ import { isPast } from './time.js';
 
 /** If more new signals than this come at once, only their number is read aloud. */
 const READ_ALOUD = 2;
+/** The title changes after the frame that shows a signal: to tell the browser takes milliseconds. */
+const TITLE_AFTER = 100;
 
 export class View {
   #document;
@@ -25,6 +27,7 @@ export class View {
   #shown = null;
   #isFresh = false;
   #openId = null;
+  #title = null;
   #now = 0;
   #on;
 
@@ -96,7 +99,7 @@ export class View {
     if (this.#filters.current.state !== '') this.#renderCards(false);
     for (const card of this.#list.built.values()) card.tick(now);
     this.#status.show(state, now, localNow);
-    this.#showTitle(state, now);
+    if (this.#title === null) this.#showTitle(state, now);
   }
 
   /** Reads new signals aloud, once. */
@@ -189,7 +192,8 @@ export class View {
     this.#isFresh = false;
     this.#filters.offer(known.map((id) => this.#signal(id).symbol));
     this.#showEnd(ids.length, known.length);
-    this.#showTitle(this.#shown, this.#now);
+    if (isFresh) this.#title ??= setTimeout(() => this.#showTitle(this.#shown, this.#now), TITLE_AFTER);
+    else this.#showTitle(this.#shown, this.#now);
   }
 
   /** What is listed, of what, and whether there is more. */
@@ -254,6 +258,8 @@ export class View {
   }
 
   #showTitle(state, now) {
+    this.#title = null;
+    if (state === null) return;
     const count = Object.values(state.signals).filter((signal) => !signal.viewed && !isPast(signal.expires_at, now)).length;
     const title = count > 0 ? `(${count}) Signals` : 'Signals';
     if (this.#document.title !== title) this.#document.title = title;
