@@ -159,6 +159,8 @@ impl Worker {
             .as_mut()
             .is_some_and(|schedule| schedule.take_beat(beat))
         {
+            // A run may take long, and whoever asks meanwhile is told of the one after it.
+            self.publish_next_run();
             if settings::enabled() {
                 self.run_cycle(beat);
                 slots::mark_worked();
