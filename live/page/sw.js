@@ -213,11 +213,20 @@ function show(title, text, tag, data = {}) {
   return self.registration.showNotification(title, { body: text, tag, icon: 'icon.svg', data: { id: null, ...data } });
 }
 
-function body({ entry_price, stop_loss, take_profit, confidence }) {
+function body(signal) {
+  const { entry_price, stop_loss, take_profit, confidence } = signal;
+  const since = openSince(signal);
+  const late = since === null ? '' : `It came late: open since ${since}. `;
   const prices = entry_price === null
     ? 'Prices are withheld.'
     : `Entry ${entry_price}, stop ${stop_loss}, targets ${take_profit.join(', ')}.`;
-  return `${prices} Strength of the move ${Math.round(Number(confidence))} of 100.`;
+  return `${late}${prices} Strength of the move ${Math.round(Number(confidence))} of 100.`;
+}
+
+/** Since when a signal was open that came late, in the browser's own words for a time; null for others. */
+function openSince({ metadata }) {
+  const since = new Date(metadata?.late === true ? metadata.openSince : NaN);
+  return Number.isNaN(since.getTime()) ? null : since.toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });
 }
 
 self.addEventListener('notificationclick', (event) => {

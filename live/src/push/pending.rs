@@ -114,11 +114,21 @@ fn signal_of(row: &Row, now: SystemTime) -> Option<(Signal, SystemTime)> {
     let id = row.get(Column::SignalId)?.parse().ok()?;
     let mut json = Vec::new();
     row.write_notice(&mut json);
-    let json = serde_json::from_slice(&json).ok()?;
+    let mut json: Value = serde_json::from_slice(&json).ok()?;
+    if let Some(mark) = mark_of_late(row) {
+        json["metadata"] = mark;
+    }
     let written = row.get(Column::CreatedAt).and_then(time);
     let latest = written.map_or(now, |written| written.min(now)) + LONGEST;
     let expires = row.get(Column::ExpiresAt).and_then(time).unwrap_or(latest);
     (expires > now).then(|| (Signal { id, json }, expires.min(latest)))
+}
+
+/// Of a signal that was open for a while when it came, that and since when. All of `metadata` would
+/// be too long for a message.
+fn mark_of_late(row: &Row) -> Option<Value> {
+    let metadata: Value = serde_json::from_str(row.get(Column::Metadata)?).ok()?;
+    (metadata["late"] == true).then(|| json!({"late": true, "openSince": metadata["openSince"]}))
 }
 
 /// `2026-11-22 01:11:05.564569+00`; `None` for infinity.
@@ -148,6 +158,22 @@ mod tests {
         }
         row.set(Column::CreatedAt, written);
         row
+    }
+
+    #[test]
+    fn that_a_signal_came_late_is_told_and_nothing_else_of_its_metadata() {
+        let told = |metadata| {
+            let mut row = row("1", "infinity", None);
+            row.set(Column::Metadata, metadata);
+            let (signal, _) = signal_of(&row, SystemTime::now()).expect("it is open");
+            signal.json["metadata"].clone()
+        };
+        let late = r#"{"why": "x", "late": true, "openSince": "2026-11-22T01:11:05.564Z"}"#;
+        let mark = json!({"late": true, "openSince": "2026-11-22T01:11:05.564Z"});
+        assert_eq!(told(Some(late)), mark);
+        for other in [None, Some(r#"{"why": "x"}"#), Some(r#"{"late": "true"}"#)] {
+            assert_eq!(told(other), Value::Null);
+        }
     }
 
     #[test]

@@ -133,14 +133,21 @@ describe('push', () => {
     await client.push((await eventually('a message', () => messages(endpoint).length === 1 && messages(endpoint)))[0]);
     await eventually('a notification', async () => (await client.notifications()).length === 1);
     assert.match((await client.notifications())[0].body, /^Prices are withheld\./);
+    // One that was open before they were entitled to it is no news, and says so.
+    await client.within(async () => { for (const shown of await self.registration.getNotifications()) shown.close(); });
+    await someone.receive({ metadata: `'{"late": true, "openSince": "2026-11-22T01:11:05.564Z", "why": "x"}'` });
+    await client.push((await eventually('the next', () => messages(endpoint).length === 2 && messages(endpoint)))[1]);
+    await eventually('its notification', async () => (await client.notifications()).length === 1);
+    assert.match((await client.notifications())[0].body, /^It came late: open since Nov 2\d, 2026, .*\. Entry 26\.73/);
+    await client.within(async () => { for (const shown of await self.registration.getNotifications()) shown.close(); });
     await someone.receive({}, {}, {}, {}, {});
-    const told = () => messages(endpoint).slice(1).map((text) => JSON.parse(text));
+    const told = () => messages(endpoint).slice(2).map((text) => JSON.parse(text));
     await eventually('all', () => told().reduce((sum, { count }) => sum + count, 0) === 5);
-    for (const text of messages(endpoint).slice(1)) await client.push(text);
-    await eventually('one for all', async () => (await client.notifications())[0]?.title === '6 new signals');
+    for (const text of messages(endpoint).slice(2)) await client.push(text);
+    await eventually('one for all', async () => (await client.notifications())[0]?.title === '5 new signals');
     assert.equal((await client.notifications()).length, 1);
     await client.push('no message of the service');
-    await eventually('one more', async () => (await client.notifications())[0].title === '7 new signals');
+    await eventually('one more', async () => (await client.notifications())[0].title === '6 new signals');
     // A page that is open and not in view has told of them already.
     await client.within(async () => {
       for (const shown of await self.registration.getNotifications()) shown.close();

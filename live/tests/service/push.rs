@@ -154,6 +154,7 @@ fn answers_of_push_services_are_obeyed_and_a_slow_one_delays_no_stream() {
     for (number, path, answer, after) in [
         (1, "/slow", "201 Created", slow),
         (2, "/gone", "410 Gone", Duration::ZERO),
+        (2, "/unknown", "404 Not Found", Duration::ZERO),
         (2, "/busy", "429 Too Many\r\nRetry-After: 3", Duration::ZERO),
         (2, "/broken", "503 Not Now", Duration::ZERO),
         (
@@ -200,7 +201,7 @@ fn answers_of_push_services_are_obeyed_and_a_slow_one_delays_no_stream() {
         (now == wanted).then_some(())
     });
     assert_eq!(service.metric("push_sent_total"), 3.0);
-    assert_eq!(service.metric("push_forgotten_total"), 1.0);
+    assert_eq!(service.metric("push_forgotten_total"), 2.0);
     assert_eq!(service.metric("push_failed_total"), 2.0);
 }
 
