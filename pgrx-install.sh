@@ -20,9 +20,9 @@ Usage: ./pgrx-install.sh [COMMAND] [OPTIONS]
   help      print this text
 
 One test of each kind:
-  ./pgrx-install.sh test unit -- strategy::episode
+  ./pgrx-install.sh test unit -- episode::
   ./pgrx-install.sh test stories -- updates::
-  ./pgrx-install.sh test faults -- clocks::
+  ./pgrx-install.sh test faults -- clock::
   ./pgrx-install.sh test realtime -- slots::
   ./pgrx-install.sh test live -- killed::
   ./pgrx-install.sh test browser -- --unit

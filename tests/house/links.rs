@@ -117,3 +117,39 @@ fn every_alert_is_in_the_page_on_operating() {
         }
     }
 }
+
+/// Every state that the service's webhook adds to those of `signal_health` is there, too.
+#[test]
+fn every_state_of_the_webhook_is_in_the_page_on_operating() {
+    let page = read("docs/operating.md");
+    let source = read("live/src/alerts/mod.rs");
+    let places = source.split("Condition::bad(").skip(1);
+    let states: Vec<&str> = places.filter_map(|rest| rest.split('"').nth(1)).collect();
+    assert!(states.len() >= 3, "{states:?}");
+    for state in states {
+        assert!(page.contains(&format!("| `{state}`, ")), "{state}");
+    }
+}
+
+/// A newcomer who copies the call of one test runs at least one.
+#[test]
+fn the_calls_of_one_test_name_tests() {
+    let help = read("pgrx-install.sh");
+    let calls = help.split("./pgrx-install.sh test ").skip(1);
+    let calls = calls.filter_map(|call| call.lines().next()?.split_once(" -- "));
+    let named: Vec<(&str, &str)> = calls
+        .filter_map(|(check, name)| Some((check, name.strip_suffix("::")?)))
+        .collect();
+    assert!(named.len() >= 5, "{named:?}");
+    for (check, name) in named {
+        let folder = match check {
+            "unit" => "crates",
+            "live" => "live/tests/service",
+            _ => &format!("tests/{check}"),
+        };
+        let of_it = [format!("/{name}.rs"), format!("/{name}/mod.rs")];
+        let mut tests = files(folder, &[".rs"]).into_iter();
+        let has_it = tests.any(|path| of_it.iter().any(|end| path.ends_with(end)));
+        assert!(has_it, "{folder} has no {name}");
+    }
+}

@@ -19,7 +19,7 @@ mod turns;
 mod watchers;
 
 pub use connections::{PATIENCE, SEARCH_PATH, SESSION_OPTIONS, session_config};
-pub use hosts::{host_and_port, primary};
+pub use hosts::{host_and_port, place, primary};
 pub use nodes::{Node, NodeLog};
 pub use operators::Order;
 pub use prices::Prices;

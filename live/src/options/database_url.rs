@@ -50,11 +50,17 @@ impl TypedValueParser for DatabaseUrl {
     }
 }
 
+/// What an address looks like.
+const FORM: &str = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE";
+/// How to write what has a meaning of its own there.
+const ESCAPES: &str = "in the password of a URL, write @ as %40, % as %25, / as %2F and : as %3A";
+
 fn parse(url: &str) -> Result<DatabaseAddress, String> {
     let (rest, given) = take_parameters(url)?;
-    let mut config: Config = rest
-        .parse()
-        .map_err(|error: tokio_postgres::Error| database_error(&error))?;
+    let mut config: Config = rest.parse().map_err(|error: tokio_postgres::Error| {
+        let why = database_error(&error);
+        format!("{why}: an address is {FORM}; {ESCAPES}")
+    })?;
     let (hosts, ports) = (config.get_hosts().len(), config.get_ports().len());
     let sockets = config.get_hosts().iter().filter(|host| !is_tcp(host));
     let sockets = sockets.count();
@@ -67,6 +73,8 @@ fn parse(url: &str) -> Result<DatabaseAddress, String> {
         "put the address into host, not hostaddr"
     } else if hosts == 0 {
         "it must name a host"
+    } else if config.get_hosts().iter().any(has_an_at) {
+        return Err(format!("it has more than one @: {ESCAPES}"));
     } else if ports > 1 && ports != hosts {
         "give one port for all hosts, or one for each"
     } else if sockets > 0 && hosts > 1 {
@@ -98,6 +106,11 @@ fn parse(url: &str) -> Result<DatabaseAddress, String> {
 
 fn is_tcp(host: &Host) -> bool {
     matches!(host, Host::Tcp(_))
+}
+
+/// No host has one: it is the end of a password.
+fn has_an_at(host: &Host) -> bool {
+    matches!(host, Host::Tcp(name) if name.contains('@'))
 }
 
 fn may_be_primary(config: &Config) -> bool {
@@ -155,6 +168,10 @@ mod tests {
         }
         for (bad, why) in [
             ("user=hub dbname=mydb", "must name a host"),
+            ("mydb", "an address is postgresql://USER"),
+            ("127.0.0.1:5432/mydb", "an address is postgresql://USER"),
+            ("http://u@h/d", "an address is postgresql://USER"),
+            ("postgresql://u:a@b@h/d", "write @ as %40"),
             (
                 "host=one,two,three port=1,2 user=hub",
                 "one port for all hosts",

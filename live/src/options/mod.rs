@@ -85,7 +85,7 @@ pub struct Source {
     /// Server, database and login: postgresql://USER:PASSWORD@HOST:PORT/DATABASE (as a variable,
     /// other users of this machine do not see it)
     #[arg(long = "database-url", env = "DATABASE_URL", value_name = "URL")]
-    #[arg(hide_env_values = true, value_parser = DatabaseUrl("DATABASE_URL"))]
+    #[arg(hide_env_values = true, value_parser = DatabaseUrl("--database-url (DATABASE_URL)"))]
     pub database: DatabaseAddress,
     /// The same database with a login for the transactions of subscribers, which should have no
     /// other rights than those of their role
@@ -113,7 +113,7 @@ pub struct Serve {
     pub source: Source,
     /// Address to listen on; port 0 takes any free port
     #[arg(long, env = "SIGNAL_HUB_LIVE_LISTEN", value_name = "ADDRESS:PORT")]
-    #[arg(default_value = "127.0.0.1:8080")]
+    #[arg(default_value = "127.0.0.1:8080", value_parser = listen_address)]
     pub listen: SocketAddr,
     /// Publication that enable_realtime() made
     #[arg(long, env = "SIGNAL_HUB_LIVE_PUBLICATION", value_name = "NAME")]
@@ -212,6 +212,12 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
             false => arg,
         })
         .mut_subcommands(without_empty_variables)
+}
+
+/// Where to listen; names are not looked up, as one may stand for several addresses.
+fn listen_address(text: &str) -> Result<SocketAddr, &'static str> {
+    let why = "an IP address and a port are needed, such as 127.0.0.1:8080 or [::1]:8080";
+    text.parse().map_err(|_| why)
 }
 
 /// A name that needs no quotes anywhere.

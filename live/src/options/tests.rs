@@ -82,6 +82,10 @@ fn wrong_options_are_refused_and_a_password_is_not_repeated() {
         ),
         (&["create-slot", "--slot", ""], ErrorKind::ValueValidation),
         (
+            &["serve", "--listen", "localhost:80"],
+            ErrorKind::ValueValidation,
+        ),
+        (
             &["create-slot", "--listen", "x"],
             ErrorKind::UnknownArgument,
         ),

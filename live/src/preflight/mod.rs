@@ -6,7 +6,9 @@ pub mod slot;
 
 pub use nodes::check as check_node;
 
-use crate::database::{Node, PATIENCE, SEARCH_PATH, Statement, publication, session_config, tls};
+use crate::database::{
+    Node, PATIENCE, SEARCH_PATH, Statement, place, publication, session_config, tls,
+};
 use crate::error::{Failure, database_error};
 use crate::options::{DatabaseAddress, Serve, Source};
 use postgres_protocol::escape::{escape_identifier, escape_literal};
@@ -63,7 +65,13 @@ async fn connect(source: &Source) -> Result<Client, Failure> {
 }
 
 async fn connect_to(database: &DatabaseAddress) -> Result<Client, Failure> {
-    let failed = |words: String| Failure::Other(format!("cannot connect to the database: {words}"));
+    let failed = |words: String| {
+        let (place, user) = (place(&database.config), database.config.get_user());
+        let user = user.unwrap_or_default();
+        Failure::Other(format!(
+            "cannot connect to the database at {place} as {user}: {words}"
+        ))
+    };
     let config = session_config(&database.config);
     let connector = MakeRustlsConnect::new(tls::client_config(&database.encryption)?);
     // The limit in the configuration covers the network's part only.

@@ -80,7 +80,7 @@ pub async fn drop_by_command(source: &Source) -> Result<(), Failure> {
 pub fn farewell(source: &Source) -> String {
     let slot = &source.slot;
     format!(
-        "slot \"{slot}\" stays and keeps WAL until the service runs again; if it will not run again: signal_hub_live drop-slot --slot {slot}"
+        "slot \"{slot}\" stays and keeps WAL until the service runs again; if it will not run again: signal_hub_live drop-slot --slot {slot}, with the options of this service"
     )
 }
 
@@ -112,7 +112,10 @@ pub async fn wait_until_free(client: &Client, options: &Serve) -> Result<(), Fai
     if slot.is_lost {
         return Err(Failure::refused(
             format!("slot \"{name}\" is lost: it fell further behind than max_slot_wal_keep_size"),
-            "signal_hub_live drop-slot, then create-slot. Clients catch up by themselves.",
+            format!(
+                "signal_hub_live drop-slot --slot {name}, then create-slot --slot {name}, with the \
+                 options of this service. Clients catch up by themselves."
+            ),
         ));
     }
     slot.check_kind()

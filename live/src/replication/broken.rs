@@ -41,14 +41,14 @@ impl Broken {
 /// What to do about errors that waiting does not cure.
 fn hint(error: &str) -> &'static str {
     if error.contains("SQLSTATE 55000") {
-        "; HINT: if the slot is lost: signal_hub_live drop-slot, then create-slot. Clients catch up by themselves"
+        "; HINT: if the slot is lost: signal_hub_live drop-slot, then create-slot, with the options of this service. Clients catch up by themselves"
     } else if !error.contains("SQLSTATE 42704") {
         ""
     } else if error.contains("publication") {
         // The log is decoded by the catalog as it was when the log was written, when there was no
         // publication.
-        "; HINT: when it exists again: signal_hub_live drop-slot, then create-slot. Clients catch up by themselves"
+        "; HINT: when it exists again: signal_hub_live drop-slot, then create-slot, with the options of this service. Clients catch up by themselves"
     } else {
-        "; HINT: signal_hub_live create-slot. Clients catch up by themselves"
+        "; HINT: signal_hub_live create-slot, with the options of this service. Clients catch up by themselves"
     }
 }
