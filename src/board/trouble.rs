@@ -20,6 +20,8 @@ pub enum Work {
     Settling,
     /// Putting failed calls by hand on record.
     RecordingCalls,
+    /// Looking at adopted subscriptions that ended.
+    Adopting,
     /// The purge of the history of runs.
     PurgingRuns,
     /// The purge of signals.
@@ -28,7 +30,7 @@ pub enum Work {
 
 impl Work {
     /// All kinds; the first that is in trouble is shown first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Configuring,
         Self::Preparing,
         Self::Reading,
@@ -36,6 +38,7 @@ impl Work {
         Self::Delivering,
         Self::Settling,
         Self::RecordingCalls,
+        Self::Adopting,
         Self::PurgingRuns,
         Self::PurgingSignals,
     ];
@@ -50,6 +53,7 @@ impl Work {
             Self::Delivering => "delivering",
             Self::Settling => "settling outcomes",
             Self::RecordingCalls => "recording calls by hand",
+            Self::Adopting => "following adopted subscriptions",
             Self::PurgingRuns => "purging runs",
             Self::PurgingSignals => "purging signals",
         }

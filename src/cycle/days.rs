@@ -2,7 +2,7 @@
 //! them is enabled.
 
 use crate::settings::Configured;
-use market::{Candle, CandleQuery, Client, Interval, MarketError, UnixMillis};
+use market::{Candle, CandleQuery, Client, Endpoint, Interval, MarketError, UnixMillis};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -27,6 +27,8 @@ pub struct Days {
     pub trouble: Option<String>,
     /// The exchange says stop.
     pub stop: Option<MarketError>,
+    /// Symbols that there was no time to ask for, or no sense in it.
+    not_asked: Vec<String>,
 }
 
 /// The symbols to ask for now, of those that lack yesterday's candle. They count as asked for.
@@ -41,20 +43,34 @@ pub fn to_ask(lacking: &[String]) -> Vec<String> {
     })
 }
 
-/// Asks for the finished days of these symbols. Blocks; for the helper thread. A failure costs only
-/// the symbols that are still to be asked for.
-pub fn fetch(exchange: &Configured, symbols: Vec<String>, now: UnixMillis) -> Days {
+/// Those that were not asked for after all are due at the next run.
+pub fn put_off(days: &Days) {
+    ASKED.with_borrow_mut(|asked| {
+        asked.retain(|symbol, _| !days.not_asked.contains(symbol));
+    });
+}
+
+/// Asks for the finished days of these symbols until `until`. Blocks; for the helper thread. What is
+/// wrong with one symbol costs the others nothing; after any other failure none is asked for.
+pub fn fetch(exchange: &Configured, symbols: Vec<String>, now: UnixMillis, until: Instant) -> Days {
     let mut days = Days::default();
+    let mut has_failed = false;
     for symbol in symbols {
-        match fetch_one(exchange, &symbol, now) {
+        let left = until.saturating_duration_since(Instant::now());
+        // Half of the time is enough for an exchange that is well.
+        if has_failed || left < exchange.endpoint.timeout / 2 {
+            days.not_asked.push(symbol);
+            continue;
+        }
+        match fetch_one(exchange, &symbol, now, left) {
             Ok(candles) => days.candles.push((symbol, candles)),
             Err(error) => {
                 days.trouble = Some(format!(
                     "daily candles of {symbol} are missing: {}",
                     error.message()
                 ));
+                has_failed = !error.is_of_the_request();
                 days.stop = Some(error).filter(MarketError::is_stop);
-                break;
             }
         }
     }
@@ -65,6 +81,7 @@ fn fetch_one(
     asked: &Configured,
     symbol: &str,
     now: UnixMillis,
+    timeout: Duration,
 ) -> Result<Vec<Candle>, MarketError> {
     let query = CandleQuery {
         symbol: symbol.to_owned(),
@@ -72,6 +89,10 @@ fn fetch_one(
         from: now.saturating_sub(ASKED_DAYS * Interval::Day.millis()),
         until: now,
     };
-    let client = Client::new(&asked.endpoint)?;
+    let endpoint = Endpoint {
+        timeout,
+        ..asked.endpoint.clone()
+    };
+    let client = Client::new(&endpoint)?;
     Ok(asked.exchange.candles(&client, &query)?.rows)
 }

@@ -179,13 +179,14 @@ fn nothing_asked() -> Answers {
 fn ask(scope: Scope, plan: &Plan, now: UnixMillis) -> Result<(Answers, Days), Failure> {
     let request = exchanges::request(scope, plan);
     let lacking_days = days::to_ask(&plan.lacking_days);
-    interrupt::run_on_helper(
+    let until = Instant::now() + request.timeout;
+    let fetched = interrupt::run_on_helper(
         move || {
             let mut answers = asking::ask(&request);
             let place = answers.served.as_ref().map(|served| served.place);
             let days = place
                 .and_then(|place| request.exchanges.get(place))
-                .map(|exchange| days::fetch(exchange, lacking_days, now));
+                .map(|exchange| days::fetch(exchange, lacking_days, now, until));
             let days = days.unwrap_or_default();
             if let Some((place, stop)) = place.zip(days.stop.clone()) {
                 answers.note(place, Said::Failed(stop));
@@ -196,5 +197,7 @@ fn ask(scope: Scope, plan: &Plan, now: UnixMillis) -> Result<(Answers, Days), Fa
             slots::record_heartbeat(Stage::Fetching);
             make_way_for_drop_database(scope)
         },
-    )
+    )?;
+    days::put_off(&fetched.1);
+    Ok(fetched)
 }

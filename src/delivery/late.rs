@@ -16,7 +16,6 @@ use super::{Delivered, Role, delivering};
 use crate::postgres::process::now;
 use crate::postgres::{Db, Failure};
 use pgrx::datum::{TimestampWithTimeZone, Uuid};
-use pgrx::prelude::*;
 use std::cell::RefCell;
 use std::ffi::CStr;
 
@@ -90,7 +89,14 @@ pub fn serve(role: Role, done: &mut Delivered) {
     if done.incomplete {
         return;
     }
-    match serve_all(role, &mut done.rows) {
+    let mut served = Served::default();
+    let looked = serve_all(role, &mut served);
+    done.rows += served.rows;
+    // Not given up: the next look begins no later than this one, and serves them when it can.
+    if let Some(refusal) = served.refusal {
+        done.error.get_or_insert(refusal);
+    }
+    match looked {
         Ok(()) => {}
         Err(failure) if role != Role::Caller && failure.is_lock_not_available() => {
             done.waits_for = Some(failure);
@@ -101,7 +107,16 @@ pub fn serve(role: Role, done: &mut Delivered) {
     }
 }
 
-fn serve_all(role: Role, rows: &mut i64) -> Result<(), Failure> {
+/// What came of one look.
+#[derive(Default)]
+struct Served {
+    /// Rows written.
+    rows: i64,
+    /// Why the first subscriber whose row was refused has none.
+    refusal: Option<Failure>,
+}
+
+fn serve_all(role: Role, served: &mut Served) -> Result<(), Failure> {
     // What a caller has seen may be rolled back.
     let since = match role {
         Role::Caller => None,
@@ -119,10 +134,10 @@ fn serve_all(role: Role, rows: &mut i64) -> Result<(), Failure> {
             };
             after = *last;
             let users: Vec<Uuid> = found.iter().map(|(_, user_id)| *user_id).collect();
-            *rows += serve_some(role, &users)?;
+            serve_some(role, &users, served)?;
         }
     }
-    if role != Role::Caller {
+    if role != Role::Caller && served.refusal.is_none() {
         LOOKS.with_borrow_mut(|looks| looks.made(&look));
     }
     Ok(())
@@ -180,25 +195,30 @@ fn candidates(
 }
 
 /// Serves some, in one transaction. When it is refused because of a row it is done again in
-/// halves; who is refused alone is left out, with a line in the log.
-fn serve_some(role: Role, users: &[Uuid]) -> Result<i64, Failure> {
+/// halves; who is refused alone is left out for now.
+fn serve_some(role: Role, users: &[Uuid], served: &mut Served) -> Result<(), Failure> {
     match delivering(role, ACTIVITY, |db| write_all(db, users)) {
+        Ok(rows) => served.rows += rows,
         Err(refusal) if refusal.is_of_the_row() => match users {
-            [] => Ok(0),
+            [] => {}
             [user] => {
-                log!(
-                    "signal_hub: could not deliver open signals to subscriber {user}: {}",
-                    refusal.message
-                );
-                Ok(0)
+                served.refusal.get_or_insert_with(|| Failure {
+                    message: format!(
+                        "could not deliver open signals to subscriber {user}: {}",
+                        refusal.message
+                    ),
+                    ..refusal
+                });
             }
             _ => {
                 let (one, other) = users.split_at(users.len() / 2);
-                Ok(serve_some(role, one)? + serve_some(role, other)?)
+                serve_some(role, one, served)?;
+                serve_some(role, other, served)?;
             }
         },
-        written => written,
+        Err(failure) => return Err(failure),
     }
+    Ok(())
 }
 
 fn write_all(db: &Db, users: &[Uuid]) -> Result<i64, Failure> {

@@ -2,12 +2,16 @@
 //! then on. Whatever the application writes is followed by triggers, and needs no worker.
 
 use super::chores;
+use super::this_slot::{recovered, report};
 use crate::board::slots;
-use pgrx::prelude::*;
+use crate::board::trouble::Work;
 use std::time::{Duration, Instant};
 
 /// Time between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// Time until the next one after a failure, so that a remedy shows.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// Time for one look; what is left goes on with the next cycle.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -40,11 +44,14 @@ impl Adopted {
                     slots::mark_worked();
                     continue;
                 }
-                Ok(None) => {}
-                Err(failure) => log!(
-                    "signal_hub: could not look at adopted subscriptions that ended: {}",
-                    failure.line()
-                ),
+                Ok(None) => recovered(Work::Adopting),
+                // Somebody has the table locked: at the next look.
+                Err(failure) if failure.is_lock_not_available() => {}
+                Err(failure) => {
+                    report(Work::Adopting, &failure);
+                    self.due_at = began + LOOK_AGAIN;
+                    return;
+                }
             }
             self.due_at = began + LOOK_EVERY;
             return;

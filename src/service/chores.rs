@@ -30,13 +30,15 @@ pub fn wait_before_first_run() -> Result<Duration, Failure> {
 }
 
 /// The process that is still at restoring a dump into this database: the session that created the
-/// extension, or another one of pg_restore. Whoever is no superuser and not the same role as that
+/// extension, until it has done nothing for five minutes, as a psql that was left open; or another
+/// one of pg_restore. Whoever is no superuser and not the same role as that
 /// session only claims to be pg_restore.
 pub fn restores(restorer: Restorer) -> Result<Option<i32>, Failure> {
     Scope::Worker.atomically(c"signal_hub: waiting for a restore", || {
         read_catalogs_with(
             "SELECT a.pid FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid
               WHERE a.pid = $1
+                AND NOT (a.state = 'idle' AND a.state_change < clock_timestamp() - interval '5 minutes')
                  OR a.datname = current_database() AND a.application_name = 'pg_restore'
                 AND (a.usesysid = $2 OR r.rolsuper)
               ORDER BY a.pid <> $1 LIMIT 1",

@@ -2,8 +2,8 @@
 
 use signal_hub_harness::cluster::POSTGRES;
 use signal_hub_harness::scene::{
-    SOON, by_itself, flat_market, generate, installed_by_hand, rising_market, subscribe, user,
-    wait_for_deliveries, wait_for_good_run,
+    SOON, by_itself, flat_market, generate, installed_by_hand, rising_market, runs, subscribe,
+    user, wait_for_deliveries, wait_for_good_run,
 };
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
@@ -185,5 +185,38 @@ fn a_row_that_is_refused_costs_only_its_late_joiner() {
     eventually(SOON, "the others have it", || {
         session.list::<String>("SELECT user_id::text FROM user_signals ORDER BY 1")
             == [user(1), user(3)]
+    });
+    let state = "SELECT state || ' ' || message FROM signal_health";
+    eventually(SOON, "health names who has none", || {
+        let said: String = session.one(state);
+        said.starts_with("failing") && said.contains(&user(2)) && said.contains("not_this_one")
+    });
+}
+
+#[test]
+fn whoever_was_refused_for_long_is_served_once_their_row_is_taken() {
+    let market = rising_market();
+    let cluster = by_itself(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run(&format!("CREATE EXTENSION signal_hub; {LATE}"));
+    subscribe(&mut session, "MAX", 1, 1);
+    wait_for_deliveries(&mut session, 1);
+    session.run(&format!(
+        "ALTER TABLE user_signals ADD CONSTRAINT not_this_one CHECK (user_id <> '{}');
+         INSERT INTO user_subscriptions (user_id, tier, created_at, updated_at)
+         SELECT '{0}', 'MAX', came, came FROM (SELECT clock_timestamp() - interval '50 seconds' AS came) s",
+        user(2)
+    ));
+    // A look goes back a minute at most from an earlier one, so they are behind it by then.
+    let since = runs(&mut session);
+    eventually(SOON, "fifteen runs later", || {
+        runs(&mut session) >= since + 15
+    });
+    assert!(received(&mut session, 2).is_empty());
+    session.run("ALTER TABLE user_signals DROP CONSTRAINT not_this_one");
+    wait_for_deliveries(&mut session, 2);
+    assert_eq!(received(&mut session, 2), ["BTCUSDT late"]);
+    eventually(SOON, "all is well again", || {
+        session.one::<bool>("SELECT state = 'running' FROM signal_health")
     });
 }

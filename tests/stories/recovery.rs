@@ -1,5 +1,6 @@
 //! Interrupted work goes on where it stopped, and what was configured is restored.
 
+use signal_hub_harness::clocks::Clocks;
 use signal_hub_harness::cluster::binaries::{output, succeed};
 use signal_hub_harness::cluster::{Cluster, POSTGRES};
 use signal_hub_harness::scene::{
@@ -221,6 +222,28 @@ fn a_dump_restores_into_a_server_that_generates_signals() {
         "one episode, one signal, also across the move"
     );
     assert_eq!(session.one::<i64>("SELECT count(*) FROM user_signals"), 3);
+}
+
+#[test]
+fn a_session_that_restored_a_dump_and_was_left_open_holds_runs_up_for_five_minutes() {
+    const FASTER: u32 = 60;
+    let market = rising_market();
+    let clocks = Clocks::faster(FASTER);
+    let cluster = clocks.of(by_itself(&market)).start();
+    let mut session = cluster.session(POSTGRES);
+    let mut restorer = cluster.session(POSTGRES);
+    // What a dump begins with.
+    restorer.run("SET row_security = off; SET check_function_bodies = off");
+    restorer.run("CREATE EXTENSION signal_hub");
+    let said = "SELECT state || ' ' || message FROM signal_health";
+    eventually(SOON, "health names the session", || {
+        session
+            .one::<String>(said)
+            .contains("which restores a dump")
+    });
+    assert_eq!(runs(&mut session), 0);
+    eventually(SOON, "runs begin", || runs(&mut session) > 0);
+    assert!(restorer.one::<bool>("SELECT true"), "it is still there");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Strategies are rows of signal_rules: which are there, and what becomes of one that is enabled.
 
-use signal_hub_harness::scene::{flat_market, generate, installed_by_hand, rising_market};
-use signal_hub_simulator::RecordedCandle;
+use signal_hub_harness::cluster::POSTGRES;
+use signal_hub_harness::scene::{by_hand, flat_market, generate, installed_by_hand, rising_market};
+use signal_hub_simulator::{CandleFault, Fault, RecordedCandle, Times};
+use std::time::Duration;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -86,6 +88,49 @@ fn thirty_days(now: i64) -> Vec<RecordedCandle> {
         quote_volume: number("100000000"),
     };
     (today - 30..=today).map(day).collect()
+}
+
+#[test]
+fn a_symbol_without_daily_candles_costs_those_after_it_nothing() {
+    let market = flat_market();
+    let (_cluster, mut session) = installed_by_hand(&market);
+    // The first in alphabetical order is not listed, so the exchange refuses to give its candles.
+    session.run(
+        "INSERT INTO signal_symbols (symbol) VALUES ('AAAUSDT');
+         UPDATE signal_rules SET enabled = strategy = 'tsmom'",
+    );
+    for _ in 0..3 {
+        generate(&mut session);
+    }
+    let lacking: Vec<String> = session
+        .list("SELECT symbol FROM signal_symbols EXCEPT SELECT symbol FROM signal_daily_candles");
+    assert_eq!(lacking, ["AAAUSDT"]);
+}
+
+#[test]
+fn daily_candles_take_no_longer_than_a_fetch_may_and_go_on_at_the_next_run() {
+    let market = flat_market();
+    let cluster = by_hand(&market)
+        .set("signal_hub.http_timeout", "2s")
+        .start();
+    let mut session = cluster.session(POSTGRES);
+    session.run(
+        "CREATE EXTENSION signal_hub;
+         UPDATE signal_symbols SET enabled = symbol IN ('BTCUSDT', 'ETHUSDT', 'SOLUSDT');
+         UPDATE signal_rules SET enabled = strategy = 'tsmom'",
+    );
+    let late = CandleFault::Reply(Fault::Late(Duration::from_millis(1500)));
+    market.inject_on_candles(late, Times::Forever);
+    generate(&mut session);
+    let fetch_ms: f64 = session.one("SELECT max(fetch_ms)::float8 FROM signal_runs");
+    assert!(fetch_ms < 3000.0, "{fetch_ms} ms");
+    market.clear_faults();
+    generate(&mut session);
+    let known: i64 = session.one("SELECT count(DISTINCT symbol) FROM signal_daily_candles");
+    assert!(
+        known >= 2,
+        "those that were not asked for are asked now: {known}"
+    );
 }
 
 #[test]

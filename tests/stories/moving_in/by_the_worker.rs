@@ -26,6 +26,40 @@ fn with_a_worker(market: &Simulator) -> (Cluster, Session) {
 }
 
 #[test]
+fn an_adopted_table_that_cannot_be_looked_at_is_named_by_health_until_it_can() {
+    let market = flat_market();
+    let cluster = by_itself(&market).start();
+    let mut session = cluster.session(POSTGRES);
+    session.run(OLD_STACK);
+    session.run(&format!("BEGIN; {INSTALL}; COMMIT"));
+    // The first look after the start of the worker meets what the application did before it.
+    session.run(
+        "SELECT signal_hub.pause_signals('moving');
+         SELECT signal_hub.adopt_subscriptions('public.user_subscriptions');
+         UPDATE public.user_subscriptions SET current_period_end = clock_timestamp() + interval '1 second';
+         ALTER TABLE public.user_subscriptions RENAME current_period_end TO ends_at",
+    );
+    eventually(SOON, "they have ended", || {
+        session.one::<bool>(
+            "SELECT bool_and(current_period_end < clock_timestamp()) FROM signal_hub.user_subscriptions",
+        )
+    });
+    session.run("SELECT pg_terminate_backend(worker_pid) FROM signal_hub.signal_health");
+    let said = "SELECT last_error FROM signal_hub.signal_health WHERE NOT healthy";
+    session.run("SELECT signal_hub.resume_signals()");
+    eventually(SOON, "health names it", || {
+        let said: Vec<Option<String>> = session.list(said);
+        said.iter()
+            .flatten()
+            .any(|said| said.contains("current_period_end"))
+    });
+    session.run("ALTER TABLE public.user_subscriptions RENAME ends_at TO current_period_end");
+    eventually(SOON, "all is well again", || {
+        session.one::<bool>("SELECT healthy FROM signal_hub.signal_health")
+    });
+}
+
+#[test]
 fn a_role_that_may_only_read_the_applications_table_holds_up_no_signal() {
     let market = flat_market();
     let (cluster, mut session) = with_a_worker(&market);
