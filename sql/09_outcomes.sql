@@ -51,6 +51,7 @@ CREATE TABLE @extschema@.signal_outcomes (
     settled_at             timestamptz,
     opened_position        bigint      NOT NULL,
     opened_at              timestamptz NOT NULL,
+    nonce                  uuid        NOT NULL,
     opened_digest          bytea       NOT NULL,
     settled_position       bigint,
     digest                 bytea,
@@ -84,7 +85,7 @@ A row that is settled or void never changes and none is ever deleted: triggers r
 'finds what was changed with the triggers off. While a row is open, the columns best_target, first_touch, ended, '
 'target_at, stop_at, ended_at, high_seen and low_seen are provisional: they say what the last prices showed that '
 'were asked for. What is settled comes from candles.
-Columns without a price can be published to clients, see enable_realtime(); user_signal_outcomes is the view for '
+Columns that tell no level can be published to clients, see enable_realtime(); user_signal_outcomes is the view for '
 'subscribers';
 COMMENT ON COLUMN @extschema@.signal_outcomes.signal_id IS 'the signal, see signals, from which it may be purged';
 COMMENT ON COLUMN @extschema@.signal_outcomes.strategy IS 'strategy that decided';
@@ -158,6 +159,9 @@ COMMENT ON COLUMN @extschema@.signal_outcomes.opened_position IS
     'place in the chain of the row as it was opened: 1, 2 and so on, without gaps, shared with settled_position';
 COMMENT ON COLUMN @extschema@.signal_outcomes.opened_at IS
     'when the row was opened, by the server''s clock; much later than signal_at where an update opened it';
+COMMENT ON COLUMN @extschema@.signal_outcomes.nonce IS
+    'random, and part of the canonical row as opened: without it opened_digest does not tell whether a guess of the '
+    'prices is right';
 COMMENT ON COLUMN @extschema@.signal_outcomes.opened_digest IS
     'sha256(digest of the place before || canonical row as opened), see signal_outcome_opened()';
 COMMENT ON COLUMN @extschema@.signal_outcomes.settled_position IS

@@ -103,7 +103,8 @@ BEGIN
         END IF;
     END LOOP;
 
-    -- One row for each signal, without prices; who follows it may know only what all may know.
+    -- One row for each signal, without prices and what leads to them; who follows it may know only
+    -- what all may know.
     SELECT c.oid::regclass, c.relowner INTO STRICT target, outcomes_owner
       FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
       JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid

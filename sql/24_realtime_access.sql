@@ -47,7 +47,7 @@ BEGIN
                        'ON %I.user_push_subscriptions TO %I', hub, subscribers);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %I.subscriber_status() TO %I', hub, subscribers);
         EXECUTE format('GRANT SELECT ON %I.signal_prices TO %I', hub, subscribers);
-        -- No price: whose rows have prices, the view above decides.
+        -- No price, and nothing that leads to one: whose rows have these, the view above decides.
         EXECUTE format('GRANT SELECT (@outcome_columns@) ON %I.signal_outcomes TO %I', hub, subscribers);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %1$I.signals_since(text, integer), '
                        '%1$I.signal_hub_transactions(), %1$I.signal_hub_open_signals(), '

@@ -9,6 +9,9 @@
 -- where nothing stands before place 1. Whoever changes, adds or takes away a row in between has to
 -- make every digest after it anew, the last one included, which may have been published.
 --
+-- Digests are for everybody, also while prices are withheld: a random nonce in the row as opened
+-- keeps them from telling whether a guess of the prices is right.
+--
 -- docs/track-record.md has the canonical rows for those who check the chain themselves.
 
 -- The order and the form of the values never change: digests of years depend on it.
@@ -22,7 +25,7 @@ COMMENT ON FUNCTION @extschema@.signal_outcome_opened(@extschema@.signal_outcome
 'the canonical row of an outcome as it was opened: a JSON array with ", " between its values, of
 "opened", signal_id, strategy, symbol, signal_type, reason, signal_at, expires_at, entry_price, stop_loss, '
 'take_profit, stop_loss_percent, take_profit_percents, confidence, quality_score, price_change_percent, '
-'range_percent, forecast_target, forecast_stop, source, withheld_by, opened_at.
+'range_percent, forecast_target, forecast_stop, source, withheld_by, opened_at, nonce.
 Numbers with a fraction are strings with all their digits, lists of them {1.5,3}; times are UTC as '
 '2026-01-31T23:59:59.000000Z';
 
@@ -69,12 +72,12 @@ BEGIN
                OLD.entry_price, OLD.stop_loss, OLD.take_profit, OLD.stop_loss_percent, OLD.take_profit_percents,
                OLD.confidence, OLD.quality_score, OLD.price_change_percent, OLD.range_percent,
                OLD.forecast_target, OLD.forecast_stop, OLD.source, OLD.withheld_by,
-               OLD.opened_position, OLD.opened_at, OLD.opened_digest)::record
+               OLD.opened_position, OLD.opened_at, OLD.nonce, OLD.opened_digest)::record
            *<> ROW(NEW.signal_id, NEW.strategy, NEW.symbol, NEW.signal_type, NEW.reason, NEW.signal_at, NEW.expires_at,
                    NEW.entry_price, NEW.stop_loss, NEW.take_profit, NEW.stop_loss_percent, NEW.take_profit_percents,
                    NEW.confidence, NEW.quality_score, NEW.price_change_percent, NEW.range_percent,
                    NEW.forecast_target, NEW.forecast_stop, NEW.source, NEW.withheld_by,
-                   NEW.opened_position, NEW.opened_at, NEW.opened_digest)::record
+                   NEW.opened_position, NEW.opened_at, NEW.nonce, NEW.opened_digest)::record
            OR OLD.superseded_at IS NOT NULL AND OLD.superseded_at IS DISTINCT FROM NEW.superseded_at THEN
             RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
                 MESSAGE = format('what the outcome of signal %s was opened with never changes', OLD.signal_id),
@@ -110,6 +113,7 @@ BEGIN
     END LOOP;
     IF TG_OP = 'INSERT' THEN
         NEW.opened_at := clock_timestamp();
+        NEW.nonce := gen_random_uuid();
         NEW.opened_position := coalesce(head_position, 0) + 1;
         NEW.opened_digest := sha256(coalesce(head_digest, '') || convert_to(@outcome_opened@, 'UTF8'));
     ELSE

@@ -8,4 +8,5 @@ json_build_array(
     outcome.price_change_percent::text, outcome.range_percent::text,
     outcome.forecast_target::text, outcome.forecast_stop::text,
     outcome.source, outcome.withheld_by,
-    to_char(outcome.opened_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))::text
+    to_char(outcome.opened_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    outcome.nonce::text)::text

@@ -94,7 +94,7 @@ fn results(session: &mut Session) -> Vec<String> {
     session.list(
         "SELECT (jsonb_build_object('by', 'settlement') || to_jsonb(o)
                  - ARRAY['signal_id', 'opened_at', 'opened_digest', 'opened_position', 'settled_at', 'settled_position',
-                         'digest', 'source', 'high_seen', 'low_seen'])::text
+                         'digest', 'nonce', 'source', 'high_seen', 'low_seen'])::text
            FROM signal_outcomes o ORDER BY signal_at, symbol",
     )
 }

@@ -109,6 +109,12 @@ fn no_client_reads_a_price_or_changes_an_outcome() {
             "high_seen",
             "low_seen",
             "source",
+            "stop_loss_percent",
+            "take_profit_percents",
+            "range_percent",
+            "forecast_target",
+            "forecast_stop",
+            "nonce",
             "*",
         ] {
             let error = client.error(&format!("SELECT {column} FROM signal_outcomes"));
@@ -138,6 +144,91 @@ fn no_client_reads_a_price_or_changes_an_outcome() {
     let leaked = shop.cluster.log();
     assert_eq!(leaked.matches("leaked signal 1 of").count(), 3);
     assert_eq!(leaked.matches("leaked signal 2 of").count(), 2);
+}
+
+/// All that a client reads of outcomes, of the view and of the table, as JSON by signal.
+fn all_that_is_read(admin: &mut Session, client: &mut Session) -> String {
+    let granted: String = admin.one(
+        "SELECT string_agg(attname, ', ') FROM pg_attribute
+          WHERE attrelid = 'signal_outcomes'::regclass AND attnum > 0
+            AND has_column_privilege('authenticated', attrelid, attnum, 'SELECT')",
+    );
+    client.one(&format!(
+        "SELECT json_agg(to_jsonb(v) || to_jsonb(t))::text
+           FROM user_signal_outcomes v JOIN (SELECT {granted} FROM signal_outcomes) t USING (signal_id)"
+    ))
+}
+
+/// The entries that digests show to be those of open outcomes, to who reads this of outcomes and
+/// of `head` and guesses the rest: that the entry is one of 20,001 prices about the market's, and
+/// all else as it is. What is random cannot be guessed.
+fn entries_found(admin: &mut Session, read: &str, head: &str) -> Vec<String> {
+    admin.list(&format!(
+        "WITH read AS (
+             SELECT r FROM json_array_elements('{read}'::json) AS r
+         ), digest AS (
+             SELECT (r ->> 'opened_digest')::bytea AS digest FROM read
+              UNION SELECT (r ->> 'digest')::bytea FROM read
+              UNION SELECT '{head}'::bytea UNION SELECT ''::bytea
+         ), guess AS MATERIALIZED (
+             -- Levels are in proportion to the entry, which is where the search passes it.
+             SELECT (o).entry_price + n * 0.01 AS entry, sha256(d.digest || convert_to(signal_outcome_opened(
+                        jsonb_populate_record(o, jsonb_build_object(
+                            'nonce', r -> 'nonce', 'entry_price', (o).entry_price + n * 0.01,
+                            'stop_loss', (o).stop_loss + n * 0.01))), 'UTF8')) AS digest
+               FROM read JOIN signal_outcomes AS o ON o.signal_id = (r ->> 'signal_id')::bigint AND o.state = 'open'
+              CROSS JOIN digest d CROSS JOIN generate_series(-10000, 10000) AS n
+         )
+         SELECT DISTINCT entry::text FROM guess JOIN digest USING (digest)"
+    ))
+}
+
+#[test]
+fn digests_of_an_open_outcome_do_not_tell_whether_a_guess_of_its_prices_is_right() {
+    let mut shop = shop();
+    let head = "SELECT track_record_digest(current_date)::text";
+    let head: String = shop.admin.one(head);
+    let mut free = shop.client(10);
+    let read = all_that_is_read(&mut shop.admin, &mut free);
+    assert_eq!(
+        entries_found(&mut shop.admin, &read, &head),
+        Vec::<String>::new()
+    );
+    // The search is a good one: with the missing part it finds the entry, and no other.
+    let whole: String = shop
+        .admin
+        .one("SELECT json_agg(to_jsonb(o))::text FROM signal_outcomes o");
+    let entry: Vec<String> = shop
+        .admin
+        .list("SELECT entry_price::text FROM signal_outcomes WHERE state = 'open'");
+    assert_eq!(entries_found(&mut shop.admin, &whole, &head), entry);
+}
+
+#[test]
+fn what_leads_to_the_levels_is_withheld_with_the_prices_until_it_is_settled() {
+    let mut shop = shop();
+    let shown = "SELECT format('%s %s', signal_id, concat_ws(' ',
+                            CASE num_nulls(stop_loss_percent, take_profit_percents, range_percent)
+                                WHEN 0 THEN 'distances' WHEN 3 THEN '-' END, 'nonce ' || nonce))
+                   FROM user_signal_outcomes ORDER BY signal_id";
+    let nonce: String = shop
+        .admin
+        .one("SELECT nonce::text FROM signal_outcomes WHERE signal_id = 1");
+    let with_nonce = format!("1 distances nonce {nonce}");
+    assert_eq!(
+        shop.client(1).list::<String>(shown),
+        [&with_nonce, "2 distances"]
+    );
+    assert_eq!(
+        shop.client(10).list::<String>(shown),
+        ["1 distances", "2 -"]
+    );
+    assert_eq!(shop.client(20).list::<String>(shown), [with_nonce]);
+    assert_eq!(
+        shop.admin
+            .one::<i64>("SELECT count(DISTINCT nonce) FROM signal_outcomes"),
+        2
+    );
 }
 
 #[test]
@@ -188,11 +279,17 @@ fn outcomes_are_published_without_prices() {
         hidden,
         [
             "entry_price",
+            "forecast_stop",
+            "forecast_target",
             "high_seen",
             "low_seen",
+            "nonce",
+            "range_percent",
             "source",
             "stop_loss",
-            "take_profit"
+            "stop_loss_percent",
+            "take_profit",
+            "take_profit_percents"
         ]
     );
     shop.admin
