@@ -171,7 +171,7 @@ fn entries_found(admin: &mut Session, read: &str, head: &str) -> Vec<String> {
               UNION SELECT (r ->> 'digest')::bytea FROM read
               UNION SELECT '{head}'::bytea UNION SELECT ''::bytea
          ), guess AS MATERIALIZED (
-             -- Levels are in proportion to the entry, which is where the search passes it.
+             -- The stop moves along with the entry, so that both are right at once.
              SELECT (o).entry_price + n * 0.01 AS entry, sha256(d.digest || convert_to(signal_outcome_opened(
                         jsonb_populate_record(o, jsonb_build_object(
                             'nonce', r -> 'nonce', 'entry_price', (o).entry_price + n * 0.01,
