@@ -119,18 +119,26 @@ fn daily_candles_take_no_longer_than_a_fetch_may_and_go_on_at_the_next_run() {
          UPDATE signal_symbols SET enabled = symbol IN ('BTCUSDT', 'ETHUSDT', 'SOLUSDT');
          UPDATE signal_rules SET enabled = strategy = 'tsmom'",
     );
-    let late = CandleFault::Reply(Fault::Late(Duration::from_millis(1500)));
-    market.inject_on_candles(late, Times::Forever);
+    let late = CandleFault::Reply(Fault::Late(Duration::from_millis(1200)));
+    market.inject_on_candles(late, Times::Once);
+    let asked_for = || -> Vec<&str> {
+        let requests = market.requests();
+        let is_asked = |symbol: &&str| {
+            requests
+                .iter()
+                .any(|r| r.contains("kline") && r.contains(*symbol))
+        };
+        ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+            .into_iter()
+            .filter(is_asked)
+            .collect()
+    };
     generate(&mut session);
+    assert_eq!(asked_for(), ["BTCUSDT"], "no time was left for the others");
     let fetch_ms: f64 = session.one("SELECT max(fetch_ms)::float8 FROM signal_runs");
     assert!(fetch_ms < 3000.0, "{fetch_ms} ms");
-    market.clear_faults();
     generate(&mut session);
-    let known: i64 = session.one("SELECT count(DISTINCT symbol) FROM signal_daily_candles");
-    assert!(
-        known >= 2,
-        "those that were not asked for are asked now: {known}"
-    );
+    assert_eq!(asked_for(), ["BTCUSDT", "ETHUSDT", "SOLUSDT"]);
 }
 
 #[test]
