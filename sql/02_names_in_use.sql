@@ -1,16 +1,17 @@
 -- Part: once
 -- An application that had its own tables before finds some of ours under the same names. They are
--- told now, with the way to go on, and not by the first CREATE TABLE that fails.
+-- told now, with the way to go on, and not by the first CREATE TABLE that fails. A type is in the
+-- way of a table or view, too.
 DO $$
 DECLARE
     taken text[];
 BEGIN
-    SELECT array_agg(c.relname::text ORDER BY n.place) INTO taken
-      FROM unnest(ARRAY[
-               'user_subscriptions', 'user_signals', 'signals', 'user_preferences', 'signal_symbols', 'signal_rules',
-               'signal_runs', 'signal_outcomes', 'signal_prices', 'signal_health', 'signal_stats'])
-           WITH ORDINALITY AS n (name, place)
-      JOIN pg_class c ON c.relname = n.name AND c.relnamespace = '@extschema@'::regnamespace;
+    SELECT array_agg(n.name ORDER BY n.place) INTO taken
+      FROM unnest('@new_relations@'::text[]) WITH ORDINALITY AS n (name, place)
+     WHERE EXISTS (SELECT FROM pg_class c
+                    WHERE c.relname = n.name AND c.relnamespace = '@extschema@'::regnamespace)
+        OR EXISTS (SELECT FROM pg_type t
+                    WHERE t.typname = n.name AND t.typnamespace = '@extschema@'::regnamespace);
     IF taken IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_table',
             MESSAGE = format('relation "%s" already exists', taken[1]),

@@ -15,9 +15,22 @@ CREATE INDEX signals_expires_at_idx ON @extschema@.signals (expires_at);
 COMMENT ON INDEX @extschema@.signals_expires_at_idx IS 'the signals that are open';
 
 -- The time of the statement, not of its transaction, which may have begun long before: runs look
--- for who is new by these times.
-ALTER TABLE @extschema@.user_subscriptions ALTER COLUMN created_at SET DEFAULT statement_timestamp(),
-                                           ALTER COLUMN updated_at SET DEFAULT statement_timestamp();
+-- for who is new by these times. Where a user changed a default, it stays as it is.
+DO $$
+DECLARE
+    column_name name;
+BEGIN
+    FOR column_name IN
+        SELECT a.attname
+          FROM pg_attribute a JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+         WHERE a.attrelid = '@extschema@.user_subscriptions'::regclass AND a.attname IN ('created_at', 'updated_at')
+           AND pg_get_expr(d.adbin, d.adrelid) = 'now()'
+    LOOP
+        EXECUTE format('ALTER TABLE @extschema@.user_subscriptions ALTER COLUMN %I SET DEFAULT statement_timestamp()',
+                       column_name);
+    END LOOP;
+END
+$$;
 
 -- Who holds a stream of the live service: they are served first. Lost in a crash, which costs
 -- nothing but that: the service writes it again.

@@ -63,6 +63,36 @@ BEGIN
 END
 $$;
 
+-- Where the tables belong to a role of their own, so do those that are new, or a run, which acts as
+-- the owner of user_signals, could not use them; and the views that are new, where all others do.
+DO $$
+DECLARE
+    keeper oid;
+    before jsonb := nullif(current_setting('signal_hub_update.members'), '')::jsonb;
+    target record;
+BEGIN
+    SELECT c.relowner INTO keeper FROM pg_class c WHERE c.oid = '@extschema@.user_signals'::regclass;
+    FOR target IN
+        SELECT c.oid::regclass AS name
+          FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+          JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+         WHERE e.extname = 'signal_hub' AND d.deptype = 'e' AND c.relowner <> keeper
+           AND (c.relkind IN ('r', 'p')
+                OR c.relkind = 'v' AND (SELECT bool_and(b.owner = keeper)
+                                          FROM jsonb_to_recordset(before) AS b (kind text, owner oid)
+                                         WHERE b.kind = 'VIEW'))
+           -- A view that was there was given its owner above.
+           AND NOT EXISTS (SELECT FROM jsonb_to_recordset(before) AS b (catalog oid, oid oid, kind text, name name)
+                            WHERE b.catalog = d.classid
+                              AND (b.oid = c.oid OR b.kind = 'VIEW' AND c.relkind = 'v' AND b.name = c.relname))
+         ORDER BY c.oid
+    LOOP
+        -- The sequences of its columns go along.
+        EXECUTE format('ALTER TABLE %s OWNER TO %s', target.name, keeper::regrole);
+    END LOOP;
+END
+$$;
+
 -- What users put on our tables works again as it did, unless it went with its table.
 DO $$
 DECLARE

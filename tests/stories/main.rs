@@ -60,6 +60,7 @@ mod told_to_stop;
 mod track_record;
 mod trust;
 mod unreached;
+mod update_meets_users;
 mod update_respects_users;
 mod updates;
 mod uptime;

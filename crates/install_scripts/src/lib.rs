@@ -3,13 +3,14 @@
 //!
 //! [`token`] and [`statement`] take SQL apart, [`subject`] says what a statement is about,
 //! [`part`] reads a file and holds it against the rules of its kind, [`sources`] reads the folder,
-//! [`scripts`] puts the parts together, and [`build`] computes the number that tells one state of
+//! [`names`] collects what a script creates, [`scripts`] puts the parts together, and [`build`] computes the number that tells one state of
 //! the parts from another.
 
 #![forbid(unsafe_code)]
 
 pub mod build;
 pub mod fault;
+pub mod names;
 pub mod part;
 pub mod scripts;
 pub mod sources;

@@ -2,10 +2,11 @@
 
 use crate::build;
 use crate::fault::Fault;
+use crate::names::Names;
 use crate::part::{Kind, Part};
 use crate::sources::{Frozen, Sources, Update};
 use crate::statement::{self, Statement};
-use crate::subject::{Hanging, Object, Subject};
+use crate::subject::{self, Hanging, Object, Subject};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A script as PostgreSQL is to find it.
@@ -27,13 +28,15 @@ pub fn all(sources: &Sources, version: &str) -> Result<Vec<Script>, Fault> {
             text: self::update(sources, update, version)?,
         });
     }
-    scripts.extend(sources.frozen.iter().map(|frozen| Script {
-        name: frozen.name.clone(),
-        text: match frozen.is_update() {
-            true => shielded(sources, &frozen.text),
-            false => frozen.text.clone(),
-        },
-    }));
+    for frozen in &sources.frozen {
+        scripts.push(Script {
+            name: frozen.name.clone(),
+            text: match frozen.updates_from() {
+                Some(from) => shielded(sources, from, frozen)?,
+                None => frozen.text.clone(),
+            },
+        });
+    }
     Ok(scripts)
 }
 
@@ -53,7 +56,8 @@ pub fn install(sources: &Sources) -> String {
             Kind::EveryScript | Kind::Once { .. } | Kind::Access => text += &as_it_stands(part),
         }
     }
-    finished(sources, &text)
+    let names = names(sources.parts.iter().flat_map(|part| &part.statements));
+    finished(sources, &names.put_into(&text, &Names::default()))
 }
 
 /// A script behind ALTER EXTENSION UPDATE: the parts of the update, and of the others what makes
@@ -70,17 +74,19 @@ pub fn update(sources: &Sources, update: &Update, version: &str) -> Result<Strin
     let frozen = sources.frozen.iter().find(|frozen| frozen.name == script);
     let frozen = frozen
         .ok_or_else(|| Fault::in_file(&update.folder, format!("there is no releases/{script}")))?;
-    let change = Change::new(sources, update, &Release::read(frozen)?);
+    let shipped = frozen_statements(frozen)?;
+    let change = Change::new(sources, update, &Release::of(&shipped));
 
     // At the same number, what changes tables comes before what is said of them.
     let mut parts: Vec<&Part> = update.parts.iter().chain(&sources.parts).collect();
     parts.sort_by_key(|part| part.number);
-    let text: String = parts.into_iter().map(|part| change.of(part)).collect();
-    Ok(finished(sources, &text))
+    let text: String = parts.iter().map(|part| change.of(part)).collect();
+    let made = names(parts.iter().flat_map(|part| &part.statements));
+    Ok(finished(sources, &made.put_into(&text, &names(&shipped))))
 }
 
 /// A shipped update script between the parts that protect every update.
-fn shielded(sources: &Sources, script: &str) -> String {
+fn shielded(sources: &Sources, from: &str, update: &Frozen) -> Result<String, Fault> {
     let parts = |kinds: &[Kind]| -> String {
         let parts = sources.parts.iter();
         let wanted = parts.filter(|part| kinds.contains(&part.kind));
@@ -88,7 +94,13 @@ fn shielded(sources: &Sources, script: &str) -> String {
     };
     let begin = parts(&[Kind::EveryScript, Kind::UpdateBegins]);
     let end = parts(&[Kind::UpdateEnds]);
-    finished(sources, &format!("{begin}\n{script}{end}"))
+    let text = format!("{begin}\n{}{end}", update.text);
+    let install = format!("signal_hub--{from}.sql");
+    let before = sources.frozen.iter().find(|frozen| frozen.name == install);
+    let before = before.map(frozen_statements).transpose()?;
+    let made = names(&frozen_statements(update)?);
+    let text = made.put_into(&text, &names(before.iter().flatten()));
+    Ok(finished(sources, &text))
 }
 
 /// What an update has to do.
@@ -150,7 +162,11 @@ impl<'a> Change<'a> {
     fn of_statement(&self, kind: &Kind, statement: &Statement) -> Option<String> {
         let whole = || format!("{}{}", statement.before, statement.text);
         match Subject::of(statement) {
-            Subject::Comment => (!self.known_comments.contains(&statement.essence())).then(whole),
+            Subject::Comment if self.known_comments.contains(&statement.essence()) => None,
+            Subject::Comment => Some(match subject::commented_index(statement) {
+                Some(index) => where_it_is(&index, statement),
+                None => whole(),
+            }),
             _ if matches!(kind, Kind::Once { .. }) => None,
             Subject::Access(object) => object
                 .is_some_and(|object| self.new_objects.contains(&object))
@@ -181,12 +197,6 @@ struct Release {
 }
 
 impl Release {
-    fn read(frozen: &Frozen) -> Result<Self, Fault> {
-        let (statements, _) = statement::split(&frozen.text)
-            .map_err(|malformed| Fault::at(&frozen.file, malformed.line, malformed.message))?;
-        Ok(Self::of(&statements))
-    }
-
     fn of<'s>(statements: impl IntoIterator<Item = &'s Statement>) -> Self {
         let mut release = Self::default();
         for statement in statements {
@@ -209,6 +219,20 @@ impl Release {
     }
 }
 
+fn frozen_statements(frozen: &Frozen) -> Result<Vec<Statement>, Fault> {
+    let (statements, _) = statement::split(&frozen.text)
+        .map_err(|malformed| Fault::at(&frozen.file, malformed.line, malformed.message))?;
+    Ok(statements)
+}
+
+fn names<'s>(statements: impl IntoIterator<Item = &'s Statement>) -> Names {
+    let mut names = Names::default();
+    statements
+        .into_iter()
+        .for_each(|statement| names.add(statement));
+    names
+}
+
 fn as_it_stands(part: &Part) -> String {
     let mut text = String::new();
     for statement in &part.statements {
@@ -217,6 +241,15 @@ fn as_it_stands(part: &Part) -> String {
     }
     text.push('\n');
     text
+}
+
+/// A comment on an index that users may have dropped.
+fn where_it_is(index: &str, statement: &Statement) -> String {
+    let Statement { before, text, .. } = statement;
+    format!(
+        "{before}DO $comment$\nBEGIN\n    IF to_regclass('@extschema@.{index}') IS NOT NULL THEN\n{text}\n    \
+         END IF;\nEND\n$comment$;"
+    )
 }
 
 /// In the install script an object that is there already must make it fail.

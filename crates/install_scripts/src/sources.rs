@@ -43,9 +43,10 @@ pub struct Frozen {
 }
 
 impl Frozen {
-    /// Whether it takes one release to another, rather than installing one.
-    pub fn is_update(&self) -> bool {
-        self.name.matches("--").count() == 2
+    /// The release that it takes to another; `None` when it installs one.
+    pub fn updates_from(&self) -> Option<&str> {
+        let (_, versions) = self.name.split_once("--")?;
+        Some(versions.split_once("--")?.0)
     }
 }
 

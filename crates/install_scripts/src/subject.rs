@@ -93,6 +93,15 @@ impl Subject {
     }
 }
 
+/// The index that a comment is about.
+pub fn commented_index(statement: &Statement) -> Option<String> {
+    let tokens = statement.tokens();
+    let mut words = Words(&tokens);
+    (words.skip("COMMENT") && words.skip("ON") && words.skip("INDEX"))
+        .then(|| words.name())
+        .flatten()
+}
+
 /// What is left of a statement.
 struct Words<'t, 'a>(&'t [Token<'a>]);
 

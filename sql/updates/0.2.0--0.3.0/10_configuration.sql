@@ -44,8 +44,18 @@ ALTER TABLE @extschema@.signal_rules
     ALTER COLUMN renew SET DEFAULT false,
     ALTER COLUMN cooldown_flips SET DEFAULT true,
     ALTER COLUMN max_spread_percent SET DEFAULT 0.5,
-    ALTER COLUMN cooldown DROP NOT NULL,
-    ALTER COLUMN cooldown DROP DEFAULT;
+    ALTER COLUMN cooldown DROP NOT NULL;
+-- Where a user changed the default, it stays as it is.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute a JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+                WHERE a.attrelid = '@extschema@.signal_rules'::regclass AND a.attname = 'cooldown'
+                  AND pg_get_expr(d.adbin, d.adrelid) = $shipped$'00:30:00'::interval$shipped$)
+    THEN
+        ALTER TABLE @extschema@.signal_rules ALTER COLUMN cooldown DROP DEFAULT;
+    END IF;
+END
+$$;
 UPDATE @extschema@.signal_rules SET renew = false, cooldown = NULL, cooldown_flips = true, max_spread_percent = 0.5
  WHERE strategy = 'momentum' AND shipped AND enabled
    AND enter_change_percent = 2 AND exit_change_percent = 1 AND min_quote_volume = 1000000

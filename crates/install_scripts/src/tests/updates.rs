@@ -157,6 +157,63 @@ COMMENT ON TABLE @extschema@.u IS 'new';
 }
 
 #[test]
+fn scripts_know_the_names_that_are_new_in_them() {
+    let check = "-- Part: every script\nSELECT '@new_relations@', '@new_columns@';\n";
+    let tables = "-- Part: once\nCREATE TABLE @extschema@.t (n int);\n";
+    let new = "-- Part: once, since 2.0
+CREATE UNLOGGED TABLE @extschema@.u (n int);
+CREATE UNIQUE INDEX u_idx ON @extschema@.u (n);
+ALTER TABLE @extschema@.t ADD COLUMN o int, ADD CONSTRAINT c CHECK (true), ADD COLUMN p int;
+";
+    let views = "-- Part: replaceable
+CREATE OR REPLACE VIEW @extschema@.old AS SELECT 1;
+CREATE OR REPLACE VIEW @extschema@.v WITH (security_invoker) AS SELECT 1;
+";
+    let parts = [
+        ("02_check.sql", check),
+        ("10_tables.sql", tables),
+        ("11_new.sql", new),
+        ("20_views.sql", views),
+    ];
+    let added = (
+        "10_tables.sql",
+        "ALTER TABLE @extschema@.t ADD COLUMN n int;\n",
+    );
+    let shipped = "CREATE TABLE @extschema@.t (); CREATE VIEW @extschema@.old AS SELECT 1;";
+    let script = update(&parts, &[added], shipped);
+    assert!(
+        script.contains("SELECT '{u,u_idx,v}', '{t.n,t.o,t.p}';"),
+        "{script}"
+    );
+    let install = scripts::install(&sources(&parts, &[added], shipped));
+    assert!(
+        install.contains("SELECT '{t,u,u_idx,old,v}', "),
+        "{install}"
+    );
+}
+
+#[test]
+fn a_comment_on_an_index_that_was_there_is_given_where_it_still_is() {
+    let tables = "-- Part: once
+CREATE TABLE @extschema@.t ();
+-- Why.
+COMMENT ON INDEX @extschema@.t_idx IS 'new';
+";
+    assert_eq!(
+        update(&[("10_tables.sql", tables)], &[NOTHING], ""),
+        "SELECT 'checked';\n\
+         -- Why.\n\
+         DO $comment$\n\
+         BEGIN\n    \
+             IF to_regclass('@extschema@.t_idx') IS NOT NULL THEN\n\
+         COMMENT ON INDEX @extschema@.t_idx IS 'new';\n    \
+             END IF;\n\
+         END\n\
+         $comment$;"
+    );
+}
+
+#[test]
 fn an_update_to_another_release_is_refused() {
     let sources = sources(&[], &[NOTHING], "");
     let fault = scripts::update(&sources, &sources.updates[0], "3.0").unwrap_err();
