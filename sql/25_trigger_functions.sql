@@ -58,7 +58,11 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation',
             MESSAGE = format('tier "%s" is not in signal_tiers', tier),
             DETAIL = format('The tiers are %s.', known),
-            HINT = 'Name one of them in the same spelling, or add a row to signal_tiers.',
+            -- Jobs of pg_restore copy tables in any order.
+            HINT = CASE current_setting('application_name')
+                       WHEN 'pg_restore' THEN 'Restore with --section=data and without --jobs, so that the tiers come '
+                                              'before their subscribers.'
+                       ELSE 'Name one of them in the same spelling, or add a row to signal_tiers.' END,
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = 'tier',
             CONSTRAINT = 'user_subscriptions_tier_fkey';
     END IF;
@@ -69,14 +73,27 @@ COMMENT ON FUNCTION @extschema@.signal_hub_tier_exists() IS
     'refuses a tier that is not in signal_tiers, and says which ones are';
 
 -- A dump holds the shipped rows as their owner changed them; on restore
--- CREATE EXTENSION has put the shipped ones there before.
+-- CREATE EXTENSION has put the shipped ones there before. They are changed in place, as
+-- subscribers of a tier may be there before it; the key stays, so that nobody has to wait.
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_replace_shipped_row() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
     AS $$
+DECLARE
+    columns text;
+    replaced bigint;
 BEGIN
-    EXECUTE format('DELETE FROM %I.%I WHERE shipped AND %I = $1', TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_ARGV[0])
-      USING to_jsonb(NEW) ->> TG_ARGV[0];
+    SELECT string_agg(format('%1$I = ($1).%1$I', a.attname), ', ' ORDER BY a.attnum) INTO columns
+      FROM pg_attribute a
+     WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> TG_ARGV[0]
+       AND a.attgenerated = '' AND a.attidentity <> 'a';
+    EXECUTE format('UPDATE %I.%I t SET %s WHERE t.shipped AND t.%I = ($1).%4$I',
+                   TG_TABLE_SCHEMA, TG_TABLE_NAME, columns, TG_ARGV[0])
+      USING NEW;
+    GET DIAGNOSTICS replaced = ROW_COUNT;
+    IF replaced > 0 THEN
+        RETURN NULL;
+    END IF;
     RETURN NEW;
 END
 $$;

@@ -46,6 +46,7 @@ mod recovery;
 mod reference;
 mod renamed_schema;
 mod replay;
+mod restored_in_any_order;
 mod retrying;
 mod rows_out_of_range;
 mod rule_versions;
