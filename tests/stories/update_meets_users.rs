@@ -60,6 +60,52 @@ fn checks_indexes_and_defaults_that_users_dropped_or_changed_stay_so() {
     );
 }
 
+#[test]
+fn what_users_renamed_keeps_its_name_and_takes_what_is_new() {
+    let cluster = Options::not_preloaded().start();
+    let mut session = since_0_2_0(&cluster, "renamed");
+    let renamed: Vec<String> = session.list(
+        "SELECT format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', k.conrelid::regclass, k.conname, 'my ' || k.conname)
+           FROM pg_constraint k JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = k.conrelid AND d.deptype = 'e'
+          UNION ALL
+         SELECT format('ALTER INDEX %s RENAME TO %I', i.indexrelid::regclass, 'my ' || i.indexrelid::regclass)
+           FROM pg_index i JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = i.indrelid AND d.deptype = 'e'
+          WHERE NOT i.indisprimary
+          UNION ALL
+         SELECT format('ALTER TRIGGER %I ON %s RENAME TO %I', t.tgname, t.tgrelid::regclass, 'my ' || t.tgname)
+           FROM pg_trigger t JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = t.tgrelid AND d.deptype = 'e'
+          WHERE NOT t.tgisinternal
+          UNION ALL
+         SELECT format('ALTER POLICY %I ON %s RENAME TO %I', p.polname, p.polrelid::regclass, 'my ' || p.polname)
+           FROM pg_policy p JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = p.polrelid AND d.deptype = 'e'",
+    );
+    assert!(renamed.len() > 40, "{renamed:?}");
+    session.run(&renamed.join(";"));
+    session.run(
+        "ALTER EXTENSION signal_hub UPDATE;
+         INSERT INTO signal_symbols (symbol, status) VALUES (repeat('X', 50), 'MISSING')",
+    );
+    for refused in [
+        "INSERT INTO signal_symbols (symbol) VALUES (repeat('X', 51))",
+        "INSERT INTO signal_symbols (symbol) VALUES (E'X\\\\Y')",
+        "UPDATE signal_symbols SET status = 'GONE'",
+    ] {
+        assert_eq!(session.error(refused).code().code(), "23514", "{refused}");
+    }
+    let names: Vec<String> = session.list(
+        "SELECT conname::text FROM pg_constraint WHERE contype = 'c' AND conrelid = 'signal_symbols'::regclass ORDER BY 1",
+    );
+    assert_eq!(
+        names,
+        [
+            "my signal_symbols_status_check",
+            "my signal_symbols_symbol_check",
+            "my signal_symbols_tick_size_check",
+            "signal_symbols_tick_size_usable"
+        ]
+    );
+}
+
 /// Tables, views and indexes of the extension whose names it gives itself: PostgreSQL takes another
 /// name for a key or the sequence of a column where one is taken.
 const RELATIONS: &str =

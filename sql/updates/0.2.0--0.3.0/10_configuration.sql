@@ -2,14 +2,19 @@ LOCK TABLE @extschema@.signal_symbols, @extschema@.signal_rules, @extschema@.sig
     IN ACCESS EXCLUSIVE MODE;
 
 -- Longer symbols. And where CREATE EXTENSION ran with standard_conforming_strings = off, the CHECK
--- lets a backslash through. Rows that have one stay. Where a user dropped it, it stays dropped.
+-- lets a backslash through. Rows that have one stay. Where a user dropped it, it stays dropped, and
+-- where they renamed it, it keeps that name; so with the checks below.
 DO $$
+DECLARE
+    check_name name;
 BEGIN
-    IF EXISTS (SELECT FROM pg_constraint k
-                WHERE k.conrelid = '@extschema@.signal_symbols'::regclass
-                  AND k.conname = 'signal_symbols_symbol_check')
-    THEN
-        ALTER TABLE @extschema@.signal_symbols DROP CONSTRAINT signal_symbols_symbol_check;
+    SELECT k.conname INTO check_name
+      FROM pg_constraint k
+     WHERE k.conrelid = '@extschema@.signal_symbols'::regclass AND k.contype = 'c'
+       AND (k.conname = 'signal_symbols_symbol_check'
+            OR pg_get_constraintdef(k.oid) LIKE 'CHECK (((symbol = upper(symbol)) AND %(length(symbol) <= 40))))');
+    IF check_name IS NOT NULL THEN
+        EXECUTE format('ALTER TABLE @extschema@.signal_symbols DROP CONSTRAINT %I', check_name);
         ALTER TABLE @extschema@.signal_symbols ADD CONSTRAINT signal_symbols_symbol_check
             CHECK (symbol = upper(symbol) AND symbol !~ E'[][:space:]"\\\\,[]' AND length(symbol) BETWEEN 1 AND 50)
             NOT VALID;
@@ -18,6 +23,10 @@ BEGIN
         EXCEPTION WHEN check_violation THEN
             NULL;
         END;
+        IF check_name <> 'signal_symbols_symbol_check' THEN
+            EXECUTE format('ALTER TABLE @extschema@.signal_symbols RENAME CONSTRAINT signal_symbols_symbol_check TO %I',
+                           check_name);
+        END IF;
     END IF;
 END
 $$;
@@ -65,9 +74,21 @@ UPDATE @extschema@.signal_rules SET renew = false, cooldown = NULL, cooldown_fli
    AND max_ticker_age = interval '5 minutes' AND max_signals_per_run = 10;
 ALTER TABLE @extschema@.signal_episodes ADD COLUMN expires_at timestamptz;
 -- Strategies are files of the library; a row of another name costs only itself.
-ALTER TABLE @extschema@.signal_rules
-    DROP CONSTRAINT IF EXISTS signal_rules_strategy_check,
-    ADD CONSTRAINT "strategy must not be empty" CHECK (strategy <> '');
+DO $$
+DECLARE
+    check_name name;
+BEGIN
+    FOR check_name IN
+        SELECT k.conname FROM pg_constraint k
+         WHERE k.conrelid = '@extschema@.signal_rules'::regclass AND k.contype = 'c'
+           AND (k.conname = 'signal_rules_strategy_check'
+                OR pg_get_constraintdef(k.oid) = $shipped$CHECK ((strategy = 'momentum'::text))$shipped$)
+    LOOP
+        EXECUTE format('ALTER TABLE @extschema@.signal_rules DROP CONSTRAINT %I', check_name);
+    END LOOP;
+END
+$$;
+ALTER TABLE @extschema@.signal_rules ADD CONSTRAINT "strategy must not be empty" CHECK (strategy <> '');
 UPDATE @extschema@.signal_rules SET description =
     'Follows a 24h change beyond a threshold. No edge was shown: on recorded candles of twelve pairs (2020-12 to '
     '2021-07) its signals return what a coin flip at the same moments does.'

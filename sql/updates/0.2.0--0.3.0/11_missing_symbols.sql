@@ -1,15 +1,18 @@
--- A reply that lacks the row of a symbol does not say that the exchange does not list it. Where a user
--- dropped the check, it stays dropped.
+-- A reply that lacks the row of a symbol does not say that the exchange does not list it.
 DO $$
+DECLARE
+    check_name name;
 BEGIN
-    IF EXISTS (SELECT FROM pg_constraint k
-                WHERE k.conrelid = '@extschema@.signal_symbols'::regclass
-                  AND k.conname = 'signal_symbols_status_check')
-    THEN
-        ALTER TABLE @extschema@.signal_symbols
-            DROP CONSTRAINT signal_symbols_status_check,
-            ADD CONSTRAINT signal_symbols_status_check
-                CHECK (status IN ('TRADING', 'HALTED', 'STALE', 'INVALID', 'UNKNOWN', 'MISSING'));
-    END IF;
+    FOR check_name IN
+        SELECT k.conname FROM pg_constraint k
+         WHERE k.conrelid = '@extschema@.signal_symbols'::regclass AND k.contype = 'c'
+           AND (k.conname = 'signal_symbols_status_check'
+                OR pg_get_constraintdef(k.oid) = 'CHECK ((status = ANY (ARRAY[''TRADING''::text, ''HALTED''::text, '
+                   '''STALE''::text, ''INVALID''::text, ''UNKNOWN''::text])))')
+    LOOP
+        EXECUTE format('ALTER TABLE @extschema@.signal_symbols DROP CONSTRAINT %1$I, ADD CONSTRAINT %1$I
+                            CHECK (status IN (''TRADING'', ''HALTED'', ''STALE'', ''INVALID'', ''UNKNOWN'', ''MISSING''))',
+                       check_name);
+    END LOOP;
 END
 $$;
