@@ -49,7 +49,9 @@ COMMENT ON COLUMN @extschema@.user_preferences.quiet_from IS
     'from when on there are no notifications, by the time of day in time_zone; signals are delivered all the same';
 COMMENT ON COLUMN @extschema@.user_preferences.quiet_until IS
     'until when, not included; before quiet_from it is on the next day';
-COMMENT ON COLUMN @extschema@.user_preferences.time_zone IS 'zone of the quiet hours, such as Europe/Berlin';
+COMMENT ON COLUMN @extschema@.user_preferences.time_zone IS
+    'zone of the quiet hours, such as Europe/Berlin; one that this server does not know, as after a restore, is kept, '
+    'and there are no quiet hours';
 COMMENT ON COLUMN @extschema@.user_preferences.updated_at IS 'when the row last changed; set by a trigger';
 -- What a fan-out reads, and no more: whoever has only quiet hours is in neither.
 CREATE INDEX user_preferences_filters_idx ON @extschema@.user_preferences (user_id) WHERE @has_filters@;

@@ -77,6 +77,7 @@ REVOKE ALL ON FUNCTION @extschema@.subscriber_status(uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.subscriber_status() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_read_subscriber(
     uuid, regclass, regclass, regclass, regclass, bigint, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_time_of_day(timestamptz, text) FROM PUBLIC;
 -- It decides who is served first.
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_in_restricted_operation() FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_keep_watchers(name, uuid[], uuid[], uuid[], uuid[]) FROM PUBLIC;

@@ -1,6 +1,7 @@
 //! What subscribers want of the signals that they are entitled to, and the least time between two
 //! that a tier sets.
 
+use signal_hub_harness::cluster::binaries::succeed;
 use signal_hub_harness::cluster::{Cluster, POSTGRES};
 use signal_hub_harness::scene::{
     FLIPS_AT_ONCE, by_hand, by_itself, flat_market, generate, installed_by_hand, subscribe, user,
@@ -208,6 +209,97 @@ fn subscribers_keep_their_own_row_and_no_other() {
     session.run("SET ROLE anon");
     let error = session.error("SELECT FROM user_preferences");
     assert_eq!(error.code().code(), "42501");
+}
+
+/// A zone may be unknown to another server, or after an upgrade of the operating system.
+#[test]
+fn a_time_zone_that_is_gone_costs_nothing_but_quiet_hours() {
+    let market = flat_market();
+    let (cluster, mut session) = installed_by_hand(&market);
+    subscribe(&mut session, "MAX", 1, 3);
+    let quiet = |number: u32, zone: &str| {
+        format!(
+            "INSERT INTO user_preferences (user_id, quiet_from, quiet_until, time_zone, updated_at)
+             SELECT '{0}', t::time, (t + interval '2 hours')::time, '{zone}', '2026-01-02 03:04:05Z'
+               FROM (SELECT now() AT TIME ZONE 'UTC' - interval '1 hour') q (t);
+             INSERT INTO user_push_subscriptions (user_id, endpoint, p256dh, auth)
+             VALUES ('{0}', 'https://push.example/{number}', 'B{1}', '{2}')",
+            user(number),
+            "A".repeat(86),
+            "c".repeat(22)
+        )
+    };
+    session.run(&format!(
+        "ALTER TABLE user_preferences DISABLE TRIGGER check_preferences; {}; {};
+         ALTER TABLE user_preferences ENABLE TRIGGER check_preferences",
+        quiet(1, "US/Gone"),
+        quiet(2, "UTC")
+    ));
+    let state = format!(
+        "SELECT concat_ws(' ', p.endpoint, s.quiet, s.reason, t.endpoint)
+           FROM user_push_subscriptions p
+          CROSS JOIN subscriber_status(p.user_id) s
+           LEFT JOIN signal_hub_push_targets('{{{},{}}}') t USING (user_id)
+          ORDER BY p.user_id",
+        user(1),
+        user(2)
+    );
+    let expected = [
+        "https://push.example/1 f no_signal https://push.example/1",
+        "https://push.example/2 t no_signal",
+    ];
+    assert_eq!(session.list::<String>(&state), expected);
+
+    let all = "SELECT p::text FROM user_preferences p ORDER BY 1";
+    let before: Vec<String> = session.list(all);
+    for (name, form) in [("copied", "--format=plain"), ("inserted", "--inserts")] {
+        let dump = cluster.folder().join(name);
+        succeed(
+            cluster
+                .tool("pg_dump")
+                .args([form, "--file"])
+                .arg(&dump)
+                .arg(POSTGRES),
+        );
+        let mut restored = cluster.create_database(name);
+        let told = succeed(
+            cluster
+                .tool("psql")
+                .args([
+                    "--set=ON_ERROR_STOP=1",
+                    "--no-psqlrc",
+                    "--quiet",
+                    "--dbname",
+                    name,
+                    "--file",
+                ])
+                .arg(&dump),
+        );
+        assert!(
+            String::from_utf8_lossy(&told.stderr)
+                .contains("WARNING:  time zone \"US/Gone\" is not known")
+        );
+        assert_eq!(restored.list::<String>(all), before);
+        assert_eq!(restored.list::<String>(&state), expected);
+    }
+    // What else they change is theirs to change; the zone is not theirs to choose again.
+    session.run("UPDATE user_preferences SET sides = '{LONG}'");
+    assert!(
+        session.one::<bool>("SELECT bool_and(updated_at > '2026-02-01') FROM user_preferences")
+    );
+    // One of the two settings is no restore.
+    session.run("SET check_function_bodies = off");
+    let error = session.error(&quiet(3, "US/Gone"));
+    assert_eq!(error.code().code(), "22023", "{error}");
+    // With both, whom row-level security binds writes nothing.
+    session.run(&format!(
+        "CREATE ROLE authenticated; SELECT grant_realtime_access();
+         SELECT set_config('request.jwt.claims', '{{\"sub\": \"{}\"}}', false);
+         SET ROLE authenticated; SET row_security = off",
+        user(3)
+    ));
+    let error = session.error(&quiet(3, "US/Gone"));
+    assert_eq!(error.code().code(), "42501", "{error}");
 }
 
 #[test]
