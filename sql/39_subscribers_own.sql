@@ -121,6 +121,10 @@ CREATE OR REPLACE FUNCTION @extschema@.subscriber_status(
                    least((a.tier).daily_quota, (a.preferences).max_per_day) AS daily_limit,
                    (a.preferences).max_per_day, (a.preferences).time_zone, (a.preferences).quiet_from,
                    (a.preferences).quiet_until, (a.subscription).tier IS NOT NULL AS subscribes, d.today,
+                   -- To the millisecond, as times of signals are.
+                   CASE WHEN (a.subscription).tier IS NOT NULL
+                        THEN date_trunc('milliseconds', greatest((a.subscription).updated_at,
+                                                                 (a.preferences).updated_at)) END AS as_it_is_since,
                    a.preferences, a.received_today, a.last_id, a.last_received_at,
                    (SELECT s.created_at FROM @extschema@.signals s WHERE s.signal_id = a.last_id) AS last_of_theirs_at
               FROM (SELECT date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC') AS today) d
@@ -141,7 +145,8 @@ CREATE OR REPLACE FUNCTION @extschema@.subscriber_status(
                                   WHERE s.withheld_by IS NULL AND s.delivered_at IS NOT NULL
                                   ORDER BY s.signal_id DESC LIMIT 1) a ON true
              CROSS JOIN LATERAL (
-                 -- Of the last hundred signals those after the last one that they received.
+                 -- Of the last hundred signals those after the last one that they received, made while
+                 -- subscription and preferences were what they are.
                  SELECT count(*)::integer AS missed,
                         count(*) FILTER (WHERE NOT (@preferences_allow@))::integer AS filtered,
                         concat_ws(', ',
@@ -151,13 +156,14 @@ CREATE OR REPLACE FUNCTION @extschema@.subscriber_status(
                             CASE WHEN bool_or(g.strategy <> ALL (p.strategies)) THEN 'strategies' END,
                             CASE WHEN bool_or(g.confidence < p.min_confidence) THEN 'least confidence' END,
                             CASE WHEN bool_or(g.quality_score < p.min_quality) THEN 'least quality' END) AS by
-                   FROM (SELECT s.signal_id, s.symbol, s.signal_type, s.strategy, s.confidence, s.quality_score
+                   FROM (SELECT s.signal_id, s.symbol, s.signal_type, s.strategy, s.confidence, s.quality_score,
+                                s.created_at
                            FROM @extschema@.signals s
                           WHERE s.withheld_by IS NULL AND s.delivered_at IS NOT NULL
                             AND s.created_at > clock_timestamp() - interval '7 days'
                           ORDER BY s.signal_id DESC LIMIT 100) g
                   CROSS JOIN LATERAL (SELECT (r.preferences).*) p
-                  WHERE g.signal_id > coalesce(r.last_id, 0)) m
+                  WHERE g.signal_id > coalesce(r.last_id, 0) AND g.created_at >= r.as_it_is_since) m
         ), judged AS (
             SELECT m.*,
                    CASE
@@ -185,9 +191,12 @@ CREATE OR REPLACE FUNCTION @extschema@.subscriber_status(
                    WHEN 'no_subscription' THEN 'You have no subscription, so no signals come'
                    WHEN 'status' THEN format('Your subscription is %s; signals come while it is active',
                                              replace(j.status, '_', ' '))
-                   WHEN 'period_ended' THEN format('Your subscription ended on %s; signals come once it is renewed',
-                                                   to_char(j.current_period_end AT TIME ZONE 'UTC',
-                                                           'YYYY-MM-DD "at" HH24:MI "UTC"'))
+                   -- An end that no calendar has, such as -infinity, is only a way to say that it is over.
+                   WHEN 'period_ended' THEN format(
+                       'Your subscription %s; signals come once it is renewed',
+                       CASE WHEN j.current_period_end >= '0001-01-01 00:00Z'
+                            THEN to_char(j.current_period_end AT TIME ZONE 'UTC',
+                                         '"ended on" YYYY-MM-DD "at" HH24:MI "UTC"') ELSE 'has ended' END)
                    WHEN 'tier_disabled' THEN format('Signals of the tier %s are switched off at present', j.tier)
                    WHEN 'no_quota' THEN format('The tier %s has no signals', j.tier)
                    WHEN 'own_limit' THEN
@@ -218,14 +227,14 @@ CREATE OR REPLACE FUNCTION @extschema@.subscriber_status(
 COMMENT ON FUNCTION @extschema@.subscriber_status(uuid) IS
 'whether signals reach a subscriber, and why not. entitled: whether the subscription lets the next signal through; '
 'reason: no_subscription, status, period_ended, tier_disabled, no_quota, own_limit or quota_used (not entitled), '
-'paused, filtered (all signals since the last one received were left out by their preferences), min_gap, no_signal '
-'(none for a day) or ok; message: the same in one sentence, written for the subscriber; tier, status, '
+'paused, filtered (all of missed_signals were left out by their preferences), min_gap, no_signal (none for a day) '
+'or ok; message: the same in one sentence, written for the subscriber; tier, status, '
 'current_period_end, full_details: of the subscription; daily_limit: most signals of a UTC day, by tier and '
 'preferences, null is no limit; received_today: signals received of this UTC day; resets_at: when the next begins; '
 'next_possible_at: when min_gap of the tier lets the next signal through, null for at once; last_received_at; '
-'last_signal_at: when the last signal was made for anybody; missed_signals: how many since the last one received, of '
-'the last hundred and seven days; filtered_signals: how many of these their preferences left out; quiet: whether '
-'their quiet hours keep notifications back now';
+'last_signal_at: when the last signal was made for anybody; missed_signals: how many since the last one received and '
+'since subscription and preferences were last changed, of the last hundred and seven days; filtered_signals: how many '
+'of these their preferences left out; quiet: whether their quiet hours keep notifications back now';
 
 CREATE OR REPLACE FUNCTION @extschema@.subscriber_status(
     OUT entitled boolean, OUT reason text, OUT message text, OUT tier text, OUT status text,

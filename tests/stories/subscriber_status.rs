@@ -60,6 +60,18 @@ fn every_cause_is_told_in_one_sentence() {
             "Your subscription ended on 2026-01-02 at 03:04 UTC",
         ),
         (
+            "UPDATE user_subscriptions SET current_period_end = '-infinity'".to_owned(),
+            false,
+            "period_ended",
+            "Your subscription has ended; signals come once it is renewed",
+        ),
+        (
+            "UPDATE user_subscriptions SET current_period_end = '0044-03-15 BC'".to_owned(),
+            false,
+            "period_ended",
+            "Your subscription has ended; signals come once it is renewed",
+        ),
+        (
             "UPDATE signal_tiers SET enabled = false".to_owned(),
             false,
             "tier_disabled",
@@ -142,6 +154,55 @@ fn every_cause_is_told_in_one_sentence() {
         "SELECT quiet FROM subscriber_status('{}')",
         user(1)
     )));
+}
+
+/// What somebody wants is no reason why they lack what was made before they wanted it.
+#[test]
+fn preferences_answer_only_for_signals_made_since() {
+    let market = rising_market();
+    let (_cluster, mut session) = installed_by_hand(&market);
+    subscribe(&mut session, "MAX", 9, 9);
+    generate(&mut session);
+    let prefers_solana = |number: u32| {
+        format!(
+            "INSERT INTO user_preferences (user_id, only_symbols) VALUES ('{}', '{{SOLUSDT}}')",
+            user(number)
+        )
+    };
+    // Preferences first, as a page may ask for them before it sells a subscription.
+    session.run(&prefers_solana(1));
+    subscribe(&mut session, "MAX", 1, 2);
+    session.run(&prefers_solana(2));
+    let mut missed = |number: u32| -> (String, i32, i32) {
+        let row = session
+            .rows(&format!(
+                "SELECT reason, missed_signals, filtered_signals FROM subscriber_status('{}')",
+                user(number)
+            ))
+            .remove(0);
+        (row.get(0), row.get(1), row.get(2))
+    };
+    for number in [1, 2] {
+        assert_eq!(missed(number), ("ok".to_owned(), 0, 0), "{number}");
+    }
+    assert_eq!(missed(3), ("no_subscription".to_owned(), 0, 0));
+    market.set_change("ETHUSDT", "4");
+    generate(&mut session);
+    for number in [1, 2] {
+        let (entitled, reason, message) = status(&mut session, number);
+        assert_eq!((entitled, reason.as_str()), (true, "filtered"), "{message}");
+        assert!(message.starts_with("The last signal was left out"));
+    }
+    // A change of what they want ends the blame, and so does one of the subscription.
+    session.run(&format!(
+        "UPDATE user_preferences SET only_symbols = '{{BTCUSDT}}' WHERE user_id = '{}';
+         UPDATE user_subscriptions SET tier = 'MAX' WHERE user_id = '{}'",
+        user(1),
+        user(2)
+    ));
+    for number in [1, 2] {
+        assert_eq!(status(&mut session, number).1, "ok");
+    }
 }
 
 #[test]
