@@ -16,6 +16,24 @@ COMMENT ON FUNCTION @extschema@.signal_hub_run_as(oid, text, text, text) IS
     'search_path; $1 in it is the argument. Returns the first column of its first row, a text. Role 0 is the owner of '
     'the tables of the extension: then nothing runs while these use code of others. For adopted tables';
 
+-- Before a table is read that was altered since. A column of another type would bring code of its own.
+CREATE OR REPLACE FUNCTION @extschema@.signal_hub_refuse_lost_column(source regclass, mapping jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    lost text := (@lost_column@);
+BEGIN
+    IF lost IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('table %s has no longer the %s by which signal_hub follows it', source, lost),
+            HINT = 'Call adopt_subscriptions() with the columns that there are, or abandon_table().';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.signal_hub_refuse_lost_column(regclass, jsonb) IS
+    'raises where an adopted table has lost a column by which it is followed, or given it another type';
+
 -- The subscriptions of these users once more. Returns what was found.
 CREATE OR REPLACE FUNCTION @extschema@.signal_hub_take_over(source regclass, mapping jsonb, users uuid[]) RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
@@ -146,14 +164,7 @@ BEGIN
             format('DELETE FROM %s.user_subscriptions', '@' || 'extschema@'), ''::text;
         RETURN NULL;
     END IF;
-    -- A column of another type would bring code of its own.
-    IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = TG_RELID AND a.attname = mapping ->> 'user_id'
-                                                AND a.atttypid = 'uuid'::regtype AND NOT a.attisdropped) THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('table %s has no longer the column %s of type uuid by which signal_hub follows it',
-                             TG_RELID::regclass, quote_ident(mapping ->> 'user_id')),
-            HINT = 'Call adopt_subscriptions() with the columns that there are, or abandon_table().';
-    END IF;
+    EXECUTE format('SELECT %I.signal_hub_refuse_lost_column($1, $2)', hub) USING TG_RELID::regclass, mapping;
     EXECUTE format(
         'SELECT array_agg(DISTINCT c.id ORDER BY c.id) FROM (%s) c (id) WHERE c.id IS NOT NULL',
         concat_ws(' UNION ALL ',
@@ -199,6 +210,7 @@ DECLARE
     event text;
     other regclass;
     is_known boolean;
+    lost text;
     after uuid;
     users uuid[];
     seen uuid[] := '{}'::uuid[];
@@ -241,22 +253,13 @@ BEGIN
             DETAIL = 'What is written to one of these tables by its own name would not be noticed.',
             HINT = 'Name a plain table, such as one that triggers of yours keep in step with it.';
     END IF;
-    FOR unknown IN
-        SELECT c.name, c.allowed
-          FROM (VALUES (1, user_id, '{uuid}'::text[]), (2, tier, NULL), (3, status, NULL),
-                       (4, current_period_end, '{timestamptz,timestamp}')) AS c (place, name, allowed)
-         WHERE c.name IS NOT NULL
-           AND NOT EXISTS (SELECT FROM pg_attribute a
-                            WHERE a.attrelid = source AND a.attname = c.name AND a.attnum > 0 AND NOT a.attisdropped
-                              AND (c.allowed IS NULL OR a.atttypid::regtype = ANY (c.allowed::regtype[])))
-         ORDER BY c.place
-    LOOP
+    lost := (@lost_column@);
+    IF lost IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_column',
-            MESSAGE = format('table %s has no column %I%s', source, unknown.name,
-                             coalesce(' of type ' || array_to_string(unknown.allowed, ' or '), '')),
+            MESSAGE = format('table %s has no %s', source, lost),
             HINT = 'Name the columns, as in adopt_subscriptions(''' || source || ''', user_id => ''owner_id'', '
                    'current_period_end => NULL).';
-    END LOOP;
+    END IF;
     SELECT t.tgrelid INTO other
       FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
      WHERE NOT t.tgisinternal AND p.proname = 'signal_hub_follow_subscriptions' AND n.nspname = hub

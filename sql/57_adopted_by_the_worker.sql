@@ -49,6 +49,7 @@ BEGIN
         RETURN NULL;
     END IF;
     EXECUTE format('SELECT %I.signal_hub_lock_adopted($1, $2)', hub) USING source::oid, false;
+    EXECUTE format('SELECT %I.signal_hub_refuse_lost_column($1, $2)', hub) USING source, mapping;
     EXECUTE format('SELECT %I.signal_hub_take_over($1, $2, $3)', hub)
       USING source, mapping, ARRAY(SELECT jsonb_array_elements_text(ended -> 'users')::uuid);
     RETURN ended ->> 'last';

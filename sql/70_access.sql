@@ -93,6 +93,7 @@ REVOKE ALL ON FUNCTION @extschema@.signal_hub_replace_push(regclass, boolean, uu
     FROM PUBLIC;
 -- These read and write tables of others, and decide who receives.
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_run_as(oid, text, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.signal_hub_refuse_lost_column(regclass, jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_take_over(regclass, jsonb, uuid[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_renew_adopted(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.signal_hub_lock_adopted(oid, boolean) FROM PUBLIC;

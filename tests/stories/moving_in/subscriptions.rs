@@ -190,6 +190,57 @@ fn a_subscription_that_ends_by_time_gives_way_to_the_next_best() {
     });
 }
 
+/// An application that renames a column is told what to do, whichever of them it is.
+#[test]
+fn a_column_that_is_gone_is_named_and_the_table_adopted_again() {
+    let market = flat_market();
+    let (_cluster, mut session) = beside_the_application(&market);
+    let adopt = "SELECT signal_hub.adopt_subscriptions('user_subscriptions')";
+    session.run(adopt);
+    for (change, lost) in [
+        ("RENAME user_id TO x", "column user_id of type uuid"),
+        ("ALTER user_id TYPE text", "column user_id of type uuid"),
+        ("RENAME tier TO x", "column tier"),
+        ("DROP status", "column status"),
+        (
+            "RENAME current_period_end TO x",
+            "column current_period_end of type timestamptz or timestamp",
+        ),
+        (
+            "ALTER current_period_end TYPE date",
+            "column current_period_end of type timestamptz or timestamp",
+        ),
+    ] {
+        session.run(&format!("BEGIN; ALTER TABLE user_subscriptions {change}"));
+        session.run("SAVEPOINT altered");
+        for write in [
+            "UPDATE user_subscriptions SET stripe_customer_id = 'x'",
+            "DELETE FROM user_subscriptions",
+            "SELECT signal_hub.signal_hub_renew_adopted()",
+        ] {
+            session.run("UPDATE signal_hub.user_subscriptions SET current_period_end = '2020-01-01', status = 'active'");
+            let error = session.error(write);
+            assert_eq!(error.code().code(), "55000", "{change}: {error}");
+            assert_eq!(
+                error.message(),
+                format!(
+                    "table public.user_subscriptions has no longer the {lost} by which signal_hub follows it"
+                )
+            );
+            let hint = error.hint().unwrap_or_default();
+            assert!(hint.starts_with("Call adopt_subscriptions()"), "{hint}");
+            session.run("ROLLBACK TO altered");
+        }
+        session.run("ROLLBACK");
+    }
+    session.run(
+        "ALTER TABLE user_subscriptions RENAME tier TO plan;
+         SELECT signal_hub.adopt_subscriptions('user_subscriptions', tier => 'plan');
+         UPDATE user_subscriptions SET plan = 'PRO' WHERE plan = 'MAX'",
+    );
+    assert_eq!(subscribers(&mut session)[0], "1 PRO active");
+}
+
 #[test]
 fn what_cannot_be_adopted_is_refused_with_what_to_do() {
     let market = flat_market();
