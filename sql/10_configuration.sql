@@ -18,7 +18,9 @@ CREATE TABLE @extschema@.signal_tiers (
 COMMENT ON TABLE @extschema@.signal_tiers IS
     'subscription tiers: who receives signals, how many a day, and with which details';
 COMMENT ON COLUMN @extschema@.signal_tiers.tier IS 'name of the tier';
-COMMENT ON COLUMN @extschema@.signal_tiers.enabled IS 'whether active subscribers of the tier receive signals';
+COMMENT ON COLUMN @extschema@.signal_tiers.enabled IS
+    'whether active subscribers of the tier receive signals; a shipped row that is deleted or renamed instead comes '
+    'back with a restored dump, MAX enabled';
 COMMENT ON COLUMN @extschema@.signal_tiers.daily_quota IS
     'most signals a subscriber receives in one UTC day; 0 means no signals, null no limit';
 COMMENT ON COLUMN @extschema@.signal_tiers.full_details IS
@@ -107,7 +109,9 @@ COMMENT ON TABLE @extschema@.signal_rules IS 'parameters of the strategies, one 
 COMMENT ON COLUMN @extschema@.signal_rules.strategy IS
     'name of the strategy: breakout, momentum, reversal or tsmom, each a file of crates/strategy/src/strategies; of '
     'any other there are no signals, and signal_health says so';
-COMMENT ON COLUMN @extschema@.signal_rules.enabled IS 'whether runs judge by it';
+COMMENT ON COLUMN @extschema@.signal_rules.enabled IS
+    'whether runs judge by it; a shipped row that is deleted or renamed instead comes back with a restored dump, '
+    'momentum enabled';
 COMMENT ON COLUMN @extschema@.signal_rules.enter_change_percent IS
     'momentum: a 24h change strictly above this is LONG, strictly below its negative SHORT; reversal: strictly below '
     'its negative is LONG; breakout and tsmom do not use it; percent';
