@@ -134,7 +134,14 @@ DECLARE
     user_type text;
     signal_type text;
     conflict text;
+    missing text := (@missing_columns@);
 BEGIN
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('table %s lacks columns that signals are copied to: %s', target, missing),
+            HINT = 'Give them their names again, or call abandon_table() with the table: until then nothing is '
+                   'delivered.';
+    END IF;
     SELECT c.relowner, format('pg_catalog, %s, pg_temp', c.relnamespace::regnamespace) INTO owner, path
       FROM pg_class c WHERE c.oid = target;
     SELECT max(format_type(a.atttypid, -1)) FILTER (WHERE a.attname = 'user_id'),
@@ -228,10 +235,7 @@ BEGIN
             MESSAGE = format('%s is not a table of an application', target),
             HINT = 'Name the table from which the application reads signals.';
     END IF;
-    SELECT string_agg(c.name, ', ') INTO missing
-      FROM unnest('{user_id,signal_id,symbol,signal_type}'::text[]) AS c (name)
-     WHERE NOT EXISTS (SELECT FROM pg_attribute a
-                        WHERE a.attrelid = target AND a.attname = c.name AND a.attnum > 0 AND NOT a.attisdropped);
+    missing := (@missing_columns@);
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_column',
             MESSAGE = format('table %s lacks columns that a signal has: %s', target, missing),

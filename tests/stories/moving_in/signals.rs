@@ -125,6 +125,30 @@ fn a_row_that_the_application_refuses_costs_only_itself_and_is_told() {
     assert_eq!(session.one::<i64>(rows), 33);
 }
 
+/// Rather than rows that are nobody's, or of no symbol.
+#[test]
+fn a_column_that_is_gone_is_told_and_the_rows_come_once_it_is_back() {
+    let market = rising_market();
+    let (_cluster, mut session) = beside_the_application(&market);
+    moved_in(&mut session);
+    session.run(
+        "ALTER TABLE user_signals ALTER symbol DROP NOT NULL;
+         ALTER TABLE user_signals RENAME symbol TO pair",
+    );
+    let error = session.error("SELECT signal_hub.generate_signals_now()");
+    assert!(
+        error
+            .message()
+            .contains("user_signals lacks columns that signals are copied to: symbol"),
+        "{error}"
+    );
+    let rows = "SELECT count(*) FROM user_signals WHERE metadata ? 'copiedBy'";
+    assert_eq!(session.one::<i64>(rows), 0);
+    session.run("ALTER TABLE user_signals RENAME pair TO symbol");
+    run(&mut session);
+    assert_eq!(session.one::<i64>(rows), 1);
+}
+
 #[test]
 fn tables_of_other_shapes_are_copied_into_or_refused() {
     let market = rising_market();
