@@ -10,7 +10,7 @@ pub mod track_record;
 pub mod unread;
 
 use crate::auth::Keys;
-use crate::database::{Database, LogReport, Node, Prices};
+use crate::database::{Database, LogReport, Node, Prices, Refusal};
 use crate::fan_out::FanOut;
 use crate::options::Serve;
 use crate::push::Push;
@@ -102,6 +102,14 @@ impl App {
             *known = nodes;
             changed
         });
+    }
+
+    /// Notes that the database did not do what a client asked. Whether it is away is found out at
+    /// once: while that is known, clients do not ask.
+    pub fn note_failure(&self, why: &Refusal) {
+        if matches!(why, Refusal::Away(_)) && *self.database_is.borrow() == UP {
+            self.ask_now.notify_one();
+        }
     }
 
     /// Waits until the service is ending.

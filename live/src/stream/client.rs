@@ -2,6 +2,7 @@
 
 use super::Refused;
 use super::progress::{Progress, Step};
+use super::turn::Turn;
 use crate::app::health::{self, Health};
 use crate::app::{App, unread};
 use crate::auth::Subscriber;
@@ -24,8 +25,6 @@ const ROWS_PER_PAGE: i32 = 200;
 const PIECE: usize = 64 * 1024;
 /// A century is as good as never, and does not overflow.
 const NEVER: Duration = Duration::from_secs(3_000_000_000);
-/// Pause before the next reading after the database failed.
-const READ_AGAIN: Duration = Duration::from_secs(1);
 /// Reports of health and resume points, which nobody waits for, are spread over half a second:
 /// a thousand clients at once would delay a signal that comes at that time.
 const SPREAD: u64 = 64;
@@ -39,7 +38,7 @@ pub struct Client {
     resume: String,
     progress: Progress,
     /// When to read from there.
-    read_at: Option<Instant>,
+    turn: Turn,
     /// While the database refuses that.
     refused: Option<unread::Refused>,
     /// The last reading ended within its rows.
@@ -88,6 +87,7 @@ impl Client {
         let left = subscriber.expires.duration_since(SystemTime::now());
         let left = left.unwrap_or_default().min(NEVER);
         let now = Instant::now();
+        let turn = Turn::new(&app.fan_out, &app.database_is, subscription.number());
         let mut client = Self {
             prices: app.prices.subscribe(),
             prices_sent: Prices::new(),
@@ -96,7 +96,7 @@ impl Client {
             shutdown: app.shutdown.subscribe(),
             resume: since.clone().unwrap_or_else(|| page.watermark.clone()),
             progress: Progress::Reading,
-            read_at: None,
+            turn,
             refused: None,
             is_half_read: false,
             outcomes_read: HashMap::new(),
@@ -152,7 +152,7 @@ impl Client {
 
     /// Waits until something happens, and writes the events that follow from it.
     async fn wait(&mut self) {
-        let due = self.read_at.unwrap_or(self.expires);
+        let due = self.turn.at().unwrap_or(self.expires);
         let due = due.min(self.health_at).min(self.expires);
         let due = due.min(self.watermark_at.unwrap_or(due));
         let due = due.min(self.prices_at.unwrap_or(due));
@@ -166,6 +166,7 @@ impl Client {
                 None => self.finish(self.subscription.end_reason()),
             },
             () = self.timer.as_mut() => self.do_what_is_due().await,
+            () = self.turn.changed() => self.turn.note_change(),
             changed = self.prices.changed() => {
                 if changed.is_ok() {
                     self.prices_at.get_or_insert(self.spread_out());
@@ -199,7 +200,7 @@ impl Client {
                 Message::Gap => {
                     self.progress = Progress::Reading;
                     self.is_half_read = false;
-                    self.read_at = Some(Instant::now());
+                    self.turn.in_turn();
                 }
             }
             next = (self.out.len() < PIECE)
@@ -222,7 +223,7 @@ impl Client {
         if self.watermark_at.take_if(|due| *due <= now).is_some() {
             event::write_watermark(&mut self.out, &self.resume);
         }
-        if self.read_at.is_some_and(|due| due <= now) {
+        if self.turn.has_come() {
             self.read().await;
         }
     }
@@ -238,11 +239,9 @@ impl Client {
             self.outcomes_read
                 .retain(|signal, _| open.binary_search(signal).is_ok());
         }
-        let database = &self.app.database;
-        let asked = database
-            .signals_since(&self.subscriber, Some(&self.resume), ROWS_PER_PAGE, &open)
-            .await;
-        match asked {
+        let (database, resume) = (&self.app.database, Some(self.resume.as_str()));
+        let asked = database.signals_since(&self.subscriber, resume, ROWS_PER_PAGE, &open);
+        match asked.await {
             Ok(page) => {
                 self.write_page(&page);
                 self.write_outcomes(&page);
@@ -253,7 +252,8 @@ impl Client {
             }
             // The stream stays: rows that come meanwhile are sent, the resume point does not move.
             Err(why) => {
-                self.read_at = Some(Instant::now() + READ_AGAIN);
+                self.app.note_failure(&why);
+                self.turn.note_failure();
                 if self.refused.is_none() {
                     self.refused = unread::Refused::new(&self.app, &why);
                     if self.refused.is_some() {
@@ -269,7 +269,7 @@ impl Client {
             self.progress = Progress::Reading;
         }
         self.is_half_read = page.more;
-        self.read_at = page.more.then(Instant::now);
+        self.turn.note_success(page.more);
         if page.more {
             return;
         }
@@ -282,7 +282,7 @@ impl Client {
     fn take_ended(&mut self, ended: Ended) {
         match self.progress.take(ended) {
             Step::Wait => self.subscription.request_resume_point(),
-            Step::Read => self.read_at = Some(Instant::now()),
+            Step::Read => self.turn.now(),
             Step::Move(number) => self.move_resume_point(number),
             Step::Nothing => {}
         }

@@ -14,6 +14,7 @@
 
 mod client;
 mod progress;
+mod turn;
 
 use crate::app::App;
 use crate::auth::Subscriber;

@@ -7,8 +7,9 @@ use crate::service::open;
 use crate::shop::{Shop, import};
 use crate::wait::eventually;
 use std::collections::BTreeSet;
+use std::net::TcpListener;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const CLIENTS: u32 = 50;
 /// Enough for a burst on a busy machine.
@@ -86,6 +87,53 @@ fn the_database_restarts_and_clients_stay_and_miss_nothing() {
     shop.admin.run(&import(2, 2000));
     stream.expect_signal(2000);
     stream.settle();
+}
+
+/// A server that starts again after a crash makes a process for each attempt to connect: were there as
+/// many as there are clients, again and again, it would not get on.
+#[test]
+fn while_the_database_is_away_clients_do_not_besiege_it_and_read_soon_after() {
+    let (mut shop, service) = open();
+    let mut streams: Vec<Stream> = (1..=CLIENTS)
+        .map(|number| Stream::open(&service, number, None))
+        .collect();
+    let port: u16 = shop.admin.one::<String>("SHOW port").parse().expect("one");
+    shop.cluster.stop(Stop::Immediate);
+    let door = TcpListener::bind(("127.0.0.1", port)).expect("nobody is there");
+    door.set_nonblocking(true).expect("a socket");
+    let came = |time: Duration| {
+        let end = Instant::now() + time;
+        let mut count = 0;
+        while Instant::now() < end {
+            match door.accept() {
+                Ok(_) => count += 1,
+                Err(_) => thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        count
+    };
+    // Those of the service itself are among them: its monitor, prices, replication and watchers.
+    let (first, then) = (came(Duration::from_secs(5)), came(Duration::from_secs(10)));
+    assert!(first < 40 && then < 40, "{first}, {then}");
+    drop(door);
+    shop.cluster.start();
+    eventually(SOON, "the service has its database", || {
+        service.get("/healthz", None).status() == 200
+    });
+    let back = Instant::now();
+    shop.admin = shop.cluster.session(POSTGRES);
+    for number in 1..=CLIENTS {
+        shop.admin.run(&import(number, 1000 + i64::from(number)));
+    }
+    for (number, stream) in (1..).zip(&mut streams) {
+        stream.expect_signal(1000 + number);
+        stream.settle();
+    }
+    assert!(
+        back.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        back.elapsed()
+    );
 }
 
 fn drop_slot(shop: &mut Shop) {
