@@ -27,8 +27,8 @@ const WAITING: usize = 20_000;
 const WAITING_AGAIN: usize = 5_000;
 /// While none of those that wait gets its turn for so long, further ones are lost.
 const FOR_ROOM: Duration = Duration::from_secs(5);
-/// How many times a message is sent, while its signal is open.
-const ATTEMPTS: u32 = 8;
+/// Why messages to a subscription wait.
+const TOO_MANY: &str = "status 429";
 /// Hosts of a push service that are known one by one; all others together are one.
 const MOST_HOSTS: usize = 256;
 
@@ -45,6 +45,8 @@ pub struct Job {
     pub is_noted: bool,
     /// How many times it was sent.
     pub attempts: u32,
+    /// Why it was not accepted the last time.
+    pub why: Option<String>,
 }
 
 /// See the head of this file.
@@ -65,6 +67,8 @@ struct Host {
     /// One that was left alone is asked one question at a time until it works.
     probe: Semaphore,
     trouble: Mutex<Trouble>,
+    /// What failed last.
+    why: Mutex<String>,
 }
 
 impl Host {
@@ -73,6 +77,7 @@ impl Host {
             room: Semaphore::new(at_once),
             probe: Semaphore::new(1),
             trouble: Mutex::new(Trouble::new(Instant::now())),
+            why: Mutex::default(),
         })
     }
 
@@ -86,6 +91,7 @@ impl Host {
     }
 
     fn note_failure(&self, wait: Option<Duration>, why: &str, address: &Uri) {
+        why.clone_into(&mut self.why.lock().unwrap_or_else(PoisonError::into_inner));
         if self.with_trouble(|trouble| trouble.grow(Instant::now(), wait)) {
             let host = address.host().unwrap_or_default();
             warn!("push service {host} does not work, and is left alone for a while: {why}");
@@ -105,6 +111,12 @@ impl Host {
 
     fn is_in_trouble(&self) -> bool {
         self.with_trouble(|trouble| trouble.is_there())
+    }
+
+    /// Why it was left alone, while nothing was accepted since.
+    fn why(&self) -> Option<String> {
+        let why = || self.why.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_in_trouble().then(|| why().clone())
     }
 }
 
@@ -128,13 +140,17 @@ impl Lane {
 
     /// Sends a message once it is its turn. Waits for a place among those that wait; a message that
     /// finds none for long is lost, and counted.
-    pub async fn add(self: &Arc<Self>, job: Job, shared: &Arc<Shared>) {
+    pub async fn add(self: &Arc<Self>, mut job: Job, shared: &Arc<Shared>) {
         if let Some(until) = shared.rests(&job.endpoint) {
+            job.why = Some(TOO_MANY.to_owned());
             return self.add_later(job, until, shared);
         }
         match self.place().await {
             Some(place) => self.start(job, place, None, shared),
-            None => shared.numbers.count(&shared.numbers.failed),
+            None => {
+                job.why = self.host(&job.address).why();
+                give_up(job, shared);
+            }
         }
     }
 
@@ -160,7 +176,7 @@ impl Lane {
         let place = Arc::clone(&self.again).try_acquire_owned();
         match (place, in_time.is_ok_and(|left| wait < left)) {
             (Ok(place), true) => self.start(job, place, Some(at), shared),
-            _ => shared.numbers.count(&shared.numbers.failed),
+            _ => give_up(job, shared),
         }
     }
 
@@ -230,8 +246,8 @@ impl Lane {
 
     async fn deliver(self: &Arc<Self>, mut job: Job, host: &Host, shared: &Arc<Shared>) {
         if job.expires <= SystemTime::now() {
-            shared.numbers.count(&shared.numbers.failed);
-            return;
+            job.why = job.why.or_else(|| host.why());
+            return give_up(job, shared);
         }
         job.attempts += 1;
         let letter = Letter {
@@ -259,12 +275,14 @@ impl Lane {
             Answer::TooMany(wait) => {
                 let until = Instant::now() + pause(job.attempts, wait);
                 shared.rest(&job.endpoint, until);
-                self.again(job, until, "status 429".to_owned(), shared);
+                job.why = Some(TOO_MANY.to_owned());
+                self.add_later(job, until, shared);
             }
             Answer::Broken(why, wait) => {
                 let until = Instant::now() + pause(job.attempts, wait);
                 host.note_failure(wait, &why, &job.address);
-                self.again(job, until, why, shared);
+                job.why = Some(why);
+                self.add_later(job, until, shared);
             }
             Answer::Refused(why) => {
                 host.note_success();
@@ -279,12 +297,12 @@ impl Lane {
             }
         }
     }
+}
 
-    fn again(self: &Arc<Self>, job: Job, at: Instant, why: String, shared: &Arc<Shared>) {
-        if job.attempts < ATTEMPTS {
-            return self.add_later(job, at, shared);
-        }
-        shared.numbers.count(&shared.numbers.failed);
+/// What was never tried, nor waited for a host that fails, says nothing about its browser.
+fn give_up(job: Job, shared: &Shared) {
+    shared.numbers.count(&shared.numbers.failed);
+    if let Some(why) = job.why {
         shared.report(job.user, job.endpoint, why);
     }
 }

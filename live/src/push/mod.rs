@@ -234,6 +234,7 @@ impl Push {
             expires: news.expires,
             is_noted: target.is_noted,
             attempts: 0,
+            why: None,
             endpoint: target.endpoint,
         };
         self.lanes[place].add(job, &self.shared).await;

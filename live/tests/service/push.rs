@@ -294,3 +294,52 @@ fn a_browser_moves_by_its_secret_and_only_push_services_are_taken() {
     assert_eq!(service.stop().code(), Some(0));
     assert_eq!(push.sent("/new").len(), 2);
 }
+
+#[test]
+fn what_push_services_do_not_take_in_time_is_on_record() {
+    let (mut shop, service, push) = open();
+    let broken = ["/a", "/b", "/c"];
+    for path in broken {
+        push.answer(path, "503 Not Now", Duration::ZERO);
+        add(&service, &push, 2, path);
+    }
+    let much = "429 Too Many\r\nRetry-After: 3600";
+    push.answer("/busy", much, Duration::ZERO);
+    add(&service, &push, 3, "/busy");
+    add(&service, &push, 4, "/waits");
+    let mut send = |number: u32, expires: &str| {
+        shop.admin.run(&format!(
+            "INSERT INTO user_signals (user_id, signal_id, tier, symbol, signal_type, confidence, quality_score,
+                                       expires_at, full_details, metadata)
+             VALUES ('{}', {number}, 'MAX', 'BTCUSDT', 'LONG', 50, 50, now() + interval '{expires}', false, '{{}}')",
+            user(number)
+        ));
+    };
+    send(3, "1 minute");
+    send(2, "6 seconds");
+    eventually(SOON, "the push service is tried again", || {
+        broken
+            .iter()
+            .map(|path| push.sent(path).len())
+            .sum::<usize>()
+            > broken.len()
+    });
+    // It is left alone for eight seconds or more.
+    send(4, "4 seconds");
+    eventually(SOON, "all is on record", || {
+        let now: Vec<String> = shop.admin.list(
+            "SELECT concat_ws(' ', substring(endpoint FROM '[^/]+$'), failing_since IS NOT NULL, last_failure)
+               FROM user_push_subscriptions ORDER BY 1",
+        );
+        let wanted = [
+            "a t status 503",
+            "b t status 503",
+            "busy t status 429",
+            "c t status 503",
+            "waits t status 503",
+        ];
+        (now == wanted).then_some(())
+    });
+    assert!(push.sent("/waits").is_empty(), "nothing was sent in time");
+    assert_eq!(service.metric("push_failed_total"), 5.0);
+}
