@@ -4,9 +4,10 @@ use crate::app::{AWAY, App};
 use crate::database::Metric;
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::Mutex;
+use tokio::sync::Mutex as AsyncMutex;
+use tracing::warn;
 
 /// They are read again when somebody asks after this time: `/metrics` needs no token, and must not
 /// be a way to make the database work.
@@ -15,38 +16,67 @@ const KEPT: Duration = Duration::from_secs(1);
 /// after ten seconds.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Whether they are there.
+const READ: &str = "\
+# HELP signal_hub_live_database_metrics_read Whether the numbers of the database are here, too.
+# TYPE signal_hub_live_database_metrics_read gauge
+signal_hub_live_database_metrics_read {}
+";
+
+/// The numbers, or why there are none.
+type Answer = Result<String, String>;
+
 /// See the head of this file.
 #[derive(Default)]
-pub struct DatabaseMetrics(Arc<Mutex<Option<(Instant, String)>>>);
+pub struct DatabaseMetrics {
+    last: Arc<AsyncMutex<Option<(Instant, Answer)>>>,
+    /// Why they could not be read the last time; empty when they could.
+    last_failure: Mutex<String>,
+}
 
 impl DatabaseMetrics {
-    /// The numbers in the format of Prometheus; nothing while the database does not answer in time,
-    /// which the numbers of the service say.
+    /// The numbers in the format of Prometheus, and whether they are there: without them, no alert on
+    /// them fires. While the database is away, the numbers of the service say that.
     pub async fn text(&self, app: &Arc<App>) -> String {
-        if *app.database_is.borrow() == AWAY {
-            return String::new();
-        }
-        let read = tokio::time::timeout(PATIENCE, self.read(app)).await;
-        read.unwrap_or_default()
+        let is_away = *app.database_is.borrow() == AWAY;
+        let answer = match is_away {
+            // The monitor says why.
+            true => Err(String::new()),
+            false => (tokio::time::timeout(PATIENCE, self.read(app)).await)
+                .unwrap_or_else(|_| Err(format!("no answer within {PATIENCE:?}"))),
+        };
+        self.warn_once(answer.as_ref().err().map_or("", String::as_str));
+        let is_read = u8::from(answer.is_ok());
+        answer.unwrap_or_default() + &READ.replace("{}", &is_read.to_string())
     }
 
-    async fn read(&self, app: &Arc<App>) -> String {
-        let mut last = Arc::clone(&self.0).lock_owned().await;
-        if let Some((read, text)) = &*last
+    /// Says what is wrong when it was not so the last time.
+    fn warn_once(&self, failure: &str) {
+        let mut last = (self.last_failure.lock()).unwrap_or_else(PoisonError::into_inner);
+        if failure != *last && !failure.is_empty() {
+            warn!("the metrics of the database cannot be read: {failure}");
+        }
+        failure.clone_into(&mut last);
+    }
+
+    async fn read(&self, app: &Arc<App>) -> Answer {
+        let mut last = Arc::clone(&self.last).lock_owned().await;
+        if let Some((read, answer)) = &*last
             && read.elapsed() < KEPT
         {
-            return text.clone();
+            return answer.clone();
         }
         // Who asks may leave before the answer comes. The question goes on, and holds the lock until
         // its answer is kept: the next one waits for it instead of asking as well.
         let app = Arc::clone(app);
         let asking = tokio::spawn(async move {
-            let metrics = app.database.metrics().await.unwrap_or_default();
-            let text = text(&metrics);
-            *last = Some((Instant::now(), text.clone()));
-            text
+            let metrics = app.database.metrics().await;
+            let answer = metrics.map(|metrics| text(&metrics));
+            let answer = answer.map_err(|why| why.to_string());
+            *last = Some((Instant::now(), answer.clone()));
+            answer
         });
-        asking.await.unwrap_or_default()
+        asking.await.unwrap_or_else(|why| Err(why.to_string()))
     }
 }
 

@@ -99,6 +99,37 @@ fn health_and_numbers_are_those_of_the_database_and_the_service() {
     });
 }
 
+#[test]
+fn that_the_numbers_of_the_database_cannot_be_read_is_a_number_and_in_the_log() {
+    let (mut shop, service) = open();
+    let is_read = || service.metric("database_metrics_read");
+    assert_eq!(is_read(), 1.0);
+    for (wrong, words) in [
+        ("SELECT 1 AS one FROM the_real_ones", "does not exist"),
+        (
+            "SELECT m.* FROM (SELECT pg_sleep(4)) s, the_real_ones m",
+            "no answer within 3s",
+        ),
+    ] {
+        shop.admin.run(&format!(
+            "ALTER VIEW signal_metrics RENAME TO the_real_ones; CREATE VIEW signal_metrics AS {wrong}"
+        ));
+        eventually(SOON, "it is a number", || is_read() == 0.0);
+        let said = service.said();
+        let warnings = said
+            .lines()
+            .filter(|line| line.contains("metrics of the database"));
+        let warnings: Vec<&str> = warnings.collect();
+        assert!(
+            warnings.last().is_some_and(|last| last.contains(words)),
+            "{warnings:?}"
+        );
+        shop.admin
+            .run("DROP VIEW signal_metrics; ALTER VIEW the_real_ones RENAME TO signal_metrics");
+        eventually(SOON, "they are read again", || is_read() == 1.0);
+    }
+}
+
 /// Numbers need no token.
 #[test]
 fn who_asks_for_numbers_and_leaves_makes_the_database_work_no_more_than_who_waits() {

@@ -200,6 +200,21 @@ fn each_rule_fires_by_its_fault() {
     );
     faults.push((&["SignalHubDeliveryStuck"], before, during));
 
+    let (before, during) = plant.fault(
+        |plant| {
+            plant
+                .admin
+                .run("ALTER VIEW signal_metrics RENAME TO elsewhere")
+        },
+        |_, now| now.get("signal_hub_live_database_metrics_read") == 0.0,
+        |plant| {
+            plant
+                .admin
+                .run("ALTER VIEW elsewhere RENAME TO signal_metrics")
+        },
+    );
+    faults.push((&["SignalHubMetricsUnread"], before, during));
+
     let sent = "signal_hub_live_commit_to_sent_seconds_count";
     let (before, during) = plant.fault(
         |plant| {
