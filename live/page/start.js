@@ -15,8 +15,29 @@ import { unsettled } from './store.js';
  * @property {Promise<{release: () => void, ended: Promise<void>} | null>} lock see lock.js
  * @property {AbortController} attempt ends the request
  * @property {Promise<{reader: ReadableStreamDefaultReader, first: Promise<object>} | null>} stream from the resume point of
- * the state, with its first piece; null without the lock
+ * the state, with its first piece; null without the lock, or when the token was not accepted
  */
+
+/** This long after a load, newer files are asked for: whatever of the page failed, this script has run. */
+const RENEW_AFTER = 5_000;
+
+/** Files that do not start, of a version with a fault, are replaced as soon as there are others. */
+function mend(workers) {
+  if (!workers) return;
+  setTimeout(() => workers.controller?.postMessage({ type: 'renew' }), RENEW_AFTER);
+  workers.addEventListener('message', ({ data }) => {
+    // The last statement of app.js sets it.
+    if (data.type === 'renewed' && globalThis.signalHub === undefined) location.reload();
+  });
+}
+
+mend(navigator.serviceWorker);
+
+/** Whoever takes it over can ask for another token. */
+function unlessRefused(error) {
+  if (error.status === 401) return null;
+  throw error;
+}
 
 function begin() {
   const { token, userId } = new Session(storage);
@@ -38,7 +59,7 @@ function begin() {
   // Whoever takes it over hears of a failure.
   early?.catch(() => {});
   const stream = lock.then((held) => {
-    if (held !== null) return early ?? ask();
+    if (held !== null) return (early ?? ask()).catch(unlessRefused);
     attempt.abort();
     return null;
   });

@@ -2,14 +2,19 @@
 // without the service; and shows notifications, those of the page and those that come by
 // Web Push while no page is open. Answers of /api/ are never kept here.
 //
-// The page asks from time to time whether there is a newer set of files, which is
-// used from the next load on.
+// Whether there is a newer set of files, which is used from the next load on, is looked for after each load
+// and whenever the page asks.
 
 /** Name of the set of kept files. */
 const SET = 'signal_hub.shell';
 /** What this browser's push subscription is known by, see push.js; it is needed while nobody is signed in. */
 const PUSH_SET = 'signal_hub.push';
 const ROOT = new URL('./', self.registration.scope);
+/** The service names in every file the set that it belongs to. */
+const NAME = 'Page-Set';
+/** It says who may show the page in a frame, which changes without the files. */
+const POLICY = 'Content-Security-Policy';
+const FRAMES = ['iframe', 'frame', 'embed', 'object'];
 
 /** More new signals than this at once are one notification. */
 const SINGLE = 3;
@@ -18,57 +23,76 @@ self.addEventListener('install', (event) => {
   // Browsers that know static routes fetch from the service and from the kept files without starting this worker.
   const routed = event.addRoutes?.([
     { condition: { urlPattern: { pathname: `${ROOT.pathname}api/*` } }, source: 'network' },
+    ...FRAMES.map((requestDestination) => ({ condition: { requestDestination }, source: 'fetch-event' })),
     { condition: { urlPattern: { pathname: `${ROOT.pathname}*`, search: '' }, requestMethod: 'GET' }, source: { cacheName: SET } },
   ]).catch(() => {});
-  event.waitUntil(Promise.all([fetchAll().then(keep), routed]).then(() => self.skipWaiting()));
+  event.waitUntil(Promise.all([fetchPage().then(fetchAll).then(keep), routed]).then(() => self.skipWaiting()));
 });
 
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
 
 self.addEventListener('fetch', (event) => {
-  const { method, url } = event.request;
-  if (method === 'GET' && !url.startsWith(`${ROOT}api/`)) event.respondWith(file(event.request));
+  const { method, url, mode, destination } = event.request;
+  if (method !== 'GET' || url.startsWith(`${ROOT}api/`)) return;
+  const answer = FRAMES.includes(destination) ? framed(event.request) : file(event.request);
+  event.respondWith(answer);
+  // A page that does not start asks for nothing. Browsers with static routes come here for few: see start.js.
+  if (mode === 'navigate') event.waitUntil(answer.then(announceRenewal));
 });
 
+const keptOf = (request) => caches.match(request, { cacheName: SET, ignoreSearch: true }).catch(() => undefined);
+
 async function file(request) {
-  const kept = await caches.match(request, { cacheName: SET, ignoreSearch: true }).catch(() => undefined);
-  return kept ?? fetch(request);
+  return (await keptOf(request)) ?? fetch(request);
 }
 
-/** The page and every file that it names, by address. */
-async function fetchAll() {
-  const page = await fetchNew(ROOT.href);
+/** The kept page, with the present word on who may show it. */
+async function framed(request) {
+  const [kept, present] = await Promise.all([keptOf(request), fetch(request).catch(() => undefined)]);
+  if (kept === undefined) return present ?? Response.error();
+  if (!present?.headers.has(NAME)) return kept;
+  const headers = new Headers(kept.headers);
+  headers.set(POLICY, present.headers.get(POLICY) ?? '');
+  return new Response(kept.body, { headers });
+}
+
+const fetchPage = () => fetchNew(ROOT.href);
+
+/** The page and every file that it names, by address; the page last. */
+async function fetchAll(page) {
+  const set = page.headers.get(NAME);
   const names = (await page.clone().text()).matchAll(/ (?:href|src)="([^#"]+)"/g);
   const files = [...names].map(async ([, name]) => {
     const url = new URL(name, ROOT).href;
-    return [url, await fetchNew(url)];
+    return [url, await fetchNew(url, set)];
   });
-  return [[ROOT.href, page], ...await Promise.all(files)];
+  return [...await Promise.all(files), [ROOT.href, page]];
 }
 
-async function fetchNew(url) {
-  const response = await fetch(url, { cache: 'no-cache' });
-  if (!response.ok) throw new Error(`${url}: status ${response.status}`);
+/** Only what the service serves has a set: no form to sign in, and no other page, of a proxy. */
+async function fetchNew(url, set) {
+  const response = await fetch(url, { cache: 'no-cache', redirect: 'error' });
+  const its = response.headers.get(NAME);
+  if (!response.ok || its === null || its !== (set ?? its)) throw new Error(`${url}: status ${response.status}, set ${its}, not ${set}`);
   return response;
 }
 
-/** While the set is incomplete, missing files come from the service, which has the same version: no page is made of two versions. */
+/** The page is there when everything else is: what was interrupted is done again. */
 async function keep(files) {
   await caches.delete(SET);
   const set = await caches.open(SET);
-  await Promise.all(files.map(([url, response]) => set.put(url, response)));
+  const page = files.pop();
+  await Promise.all(files.map((one) => set.put(...one)));
+  await set.put(...page);
 }
 
-/** Fetches a newer set if there is one; returns whether there was. */
+/** Fetches the set of the service if it is another; returns whether it was. */
 async function renew() {
-  const [set, files] = await Promise.all([caches.open(SET), fetchAll()]);
-  const same = await Promise.all(files.map(async ([url, response]) => {
-    const kept = await set.match(url);
-    return kept !== undefined && (await kept.text()) === (await response.clone().text());
-  }));
-  if (same.every(Boolean)) return false;
-  await keep(files);
-  return true;
+  const [kept, page] = await Promise.all([keptOf(ROOT.href), fetchPage()]);
+  const isSame = (name) => kept?.headers.get(name) === page.headers.get(name);
+  if (isSame(NAME) && isSame(POLICY)) return false;
+  await keep(await fetchAll(page));
+  return !isSame(NAME);
 }
 
 self.addEventListener('message', (event) => {

@@ -3,21 +3,32 @@
 use super::UNFRAMED;
 use crate::app::App;
 use axum::Router;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use ring::digest::{SHA256, digest};
+use ring::digest::{Context, Digest, SHA256, digest};
 use std::fmt::Write;
 use std::sync::Arc;
 
 /// Name and contents of each file of `page/`.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/page_files.rs"));
 
+/// What names the set of files that a file belongs to: a browser keeps no page of two versions, which two
+/// services behind one address may serve for a while, nor what somebody on the way answers.
+const SET: HeaderName = HeaderName::from_static("page-set");
+
 /// An address for each file; / is index.html.
 pub fn routes() -> Router<Arc<App>> {
+    let set = set(FILES);
     FILES.iter().fold(Router::new(), |router, (name, bytes)| {
-        let tag = tag(bytes);
-        let file = get(move |headers: HeaderMap| async move { serve(name, bytes, &tag, &headers) });
+        let (tag, set) = (
+            format!("\"{}\"", short(&digest(&SHA256, bytes))),
+            set.clone(),
+        );
+        let file =
+            get(
+                move |headers: HeaderMap| async move { serve(name, bytes, [&tag, &set], &headers) },
+            );
         match *name {
             "index.html" => router.route("/", file.clone()).route("/index.html", file),
             name => router.route(&format!("/{name}"), file),
@@ -25,12 +36,13 @@ pub fn routes() -> Router<Arc<App>> {
     })
 }
 
-fn serve(name: &str, bytes: &'static [u8], tag: &str, request: &HeaderMap) -> Response {
+fn serve(name: &str, bytes: &'static [u8], [tag, set]: [&str; 2], request: &HeaderMap) -> Response {
     let headers = [
         (header::CONTENT_TYPE, content_type(name)),
         // The browser asks each time, and is mostly answered that its copy is current.
         (header::CACHE_CONTROL, "no-cache"),
         (header::ETAG, tag),
+        (SET, set),
     ];
     let known = request.get(header::IF_NONE_MATCH);
     let mut response = if known.is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
@@ -61,12 +73,41 @@ fn content_type(name: &str) -> &'static str {
     }
 }
 
-fn tag(bytes: &[u8]) -> String {
-    let hash = digest(&SHA256, bytes);
-    let mut tag = String::from("\"");
+/// One name for all files: it changes when any of them does.
+fn set(files: &[(&str, &[u8])]) -> String {
+    let mut context = Context::new(&SHA256);
+    for (name, bytes) in files {
+        context.update(digest(&SHA256, name.as_bytes()).as_ref());
+        context.update(digest(&SHA256, bytes).as_ref());
+    }
+    short(&context.finish())
+}
+
+fn short(hash: &Digest) -> String {
+    let mut text = String::new();
     for byte in &hash.as_ref()[..12] {
         // Writing to a string does not fail.
-        let _ = write!(tag, "{byte:02x}");
+        let _ = write!(text, "{byte:02x}");
     }
-    tag + "\""
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::set;
+
+    #[test]
+    fn a_change_of_any_file_is_another_set() {
+        let was = set(&[("a", b"x"), ("b", b"y")]);
+        assert_eq!(was, set(&[("a", b"x"), ("b", b"y")]));
+        let others: [&[(&str, &[u8])]; 4] = [
+            &[("a", b"x"), ("b", b"z")],
+            &[("a", b"x"), ("c", b"y")],
+            &[("a", b"xb"), ("b", b"y")],
+            &[("a", b"x")],
+        ];
+        for other in others {
+            assert_ne!(was, set(other), "{other:?}");
+        }
+    }
 }
