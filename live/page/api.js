@@ -14,10 +14,14 @@ const PATIENCE = 10_000;
 
 export class Api {
   #token;
+  #another;
 
-  /** @param {string} token of the subscriber who makes the requests */
-  constructor(token) {
-    this.#token = token;
+  /**
+   * @param {string} token of the subscriber who makes the requests
+   * @param {(refused: string) => Promise<string | null>} another a token of the same subscriber in place of one that is not accepted; null if there is none
+   */
+  constructor(token, another = async () => null) {
+    [this.#token, this.#another] = [token, another];
   }
 
   /** Further requests are made with this token, of the same subscriber. */
@@ -103,15 +107,19 @@ export class Api {
   }
 
   async #fetch(path, options) {
-    const response = await fetch(path, {
-      ...options,
-      cache: 'no-store',
-      headers: { ...options.headers, Authorization: `Bearer ${this.#token}` },
-    });
+    const token = this.#token;
+    let response = await ask(path, options, token);
+    // Asked for once: if the other one is not accepted either, the sign-in is over.
+    const other = response.status === 401 ? await this.#another(token) : null;
+    if (other !== null) response = await ask(path, options, other);
     if (response.ok) return response;
     const body = await response.json().catch(() => ({}));
     throw new Refused(response.status, body.error ?? `status ${response.status}`);
   }
+}
+
+function ask(path, options, token) {
+  return fetch(path, { ...options, cache: 'no-store', headers: { ...options.headers, Authorization: `Bearer ${token}` } });
 }
 
 function from(since, open) {

@@ -28,6 +28,8 @@ const isVisible = () => !document.hidden;
 class App {
   #session = new Session(storage);
   #subscriber = null;
+  /** Of whom is signed in. */
+  #api = null;
   /** Whose signals are shown. */
   #shownId = null;
   #link = new LinkSignIn(
@@ -152,8 +154,8 @@ class App {
 
   /** The same subscriber has another token. */
   #renewed() {
-    this.#subscriber.renew(this.#session.token);
-    this.#views.renew(this.#session.token);
+    this.#api.renew(this.#session.token);
+    this.#subscriber.retry();
   }
 
   #signOut() {
@@ -163,10 +165,13 @@ class App {
     this.#show('');
   }
 
-  /** The service does not accept the token. */
+  /** The service does not accept the token, and there is no other of this subscriber. */
   #refused(error) {
+    const other = this.#renewal.foundOfAnother(this.#session.userId);
     this.#session.forget();
-    this.#show(`The service refused the sign-in: ${error.message}.`);
+    // The application is used by somebody else by now.
+    if (other !== null) this.#link.take(other);
+    else this.#show(`The service refused the sign-in: ${error.message}.`);
   }
 
   /** Shows the signals of the subscriber who is signed in, else the form; nothing of another subscriber stays. */
@@ -190,10 +195,10 @@ class App {
       if (problem) at('token').focus();
       return;
     }
-    const api = new Api(this.#session.token);
+    const api = this.#api = new Api(this.#session.token, (refused) => this.#renewal.another(refused));
     this.#views.enter(api);
     this.#push.enter(this.#shownId, api);
-    const parts = { session: this.#session, storage, view: this.#view, notifier: this.#notifier, sound: this.#sound, isVisible, begun: takeBegun(this.#session.token) };
+    const parts = { session: this.#session, api, storage, view: this.#view, notifier: this.#notifier, sound: this.#sound, isVisible, begun: takeBegun(this.#session.token) };
     this.#subscriber = new Subscriber(parts, {
       refused: (error) => this.#refused(error),
       connected: () => this.#shell.check(),

@@ -1,5 +1,6 @@
-// Fresh tokens before the present one expires: from a path of the host application, or from the page that
-// shows this one in a frame. If none comes, the reader is told before the session ends.
+// Fresh tokens before the present one expires, and in place of one that is not accepted: from a path of the
+// host application, or from the page that shows this one in a frame. If none comes, the reader is told before
+// the session ends.
 
 import { setAttribute, setText } from './dom.js';
 import { readToken } from './session.js';
@@ -11,6 +12,8 @@ const ASK_EVERY = 30_000;
 /** Before the end the reader is told, if no token has come. */
 const TELL_BEFORE = 120_000;
 const TICK = 1_000;
+/** How long those wait whose token is not accepted: less than a request may take. */
+const ANSWER_WITHIN = 8_000;
 
 /** What is to be done at a time: nothing, ask for a token, or ask and tell. */
 export function stepOf(expiresAt, now) {
@@ -31,6 +34,12 @@ export class Renewal {
   #options = { embed_origins: [], login_url: null, refresh_path: null };
   #asked = 0;
   #told = null;
+  #learning = null;
+  /** The search for a token in place of one that is not accepted, and who waits for the token of the page around this one. */
+  #search = null;
+  #arrived = () => {};
+  /** What came while the last search was under way. */
+  #found = null;
 
   /**
    * @param {import('./session.js').Session} session
@@ -47,10 +56,49 @@ export class Renewal {
   }
 
   /** Learns from the service how tokens come, and listens. */
-  async start() {
+  start() {
+    this.#learning ??= this.#learn();
+    return this.#learning;
+  }
+
+  /**
+   * A token of the same subscriber in place of one that is not accepted; null if none comes. It is
+   * asked for once, for all requests that need it.
+   * @param {string} refused
+   */
+  async another(refused) {
+    if (this.#session.token === refused) {
+      this.#search ??= this.#find().finally(() => { this.#search = null; });
+      await this.#search;
+    }
+    const { token, userId } = this.#session;
+    return token !== refused && userId === readToken(refused)?.userId ? token : null;
+  }
+
+  /** The token that the last search brought of somebody else than the user of an id; null if none. */
+  foundOfAnother(userId) {
+    return this.#found !== null && readToken(this.#found)?.userId !== userId ? this.#found : null;
+  }
+
+  async #find() {
+    this.#found = null;
+    await this.start();
+    const isFramed = parent !== window && this.#options.embed_origins.length > 0;
+    const arrived = new Promise((resolve) => {
+      this.#arrived = resolve;
+      if (isFramed) setTimeout(resolve, ANSWER_WITHIN);
+    });
+    const found = this.#ask(this.#on.now() ?? 0);
+    if (isFramed) await Promise.race([arrived, found.then((isFound) => isFound || arrived)]);
+    else await found;
+  }
+
+  async #learn() {
     addEventListener('message', (event) => {
       const token = tokenOf(event, this.#options.embed_origins, parent === window ? null : parent);
-      if (token !== null) this.#on.token(token);
+      if (token === null) return;
+      this.#take(token);
+      this.#arrived();
     });
     try {
       const response = await fetch('api/page', { cache: 'no-store' });
@@ -81,19 +129,29 @@ export class Renewal {
     this.#on.ending(`Your sign-in ends in ${countdown(left)}. Signals come no more until you sign in again.`);
   }
 
+  /** Returns whether the application gave one. */
   async #ask(now) {
     this.#asked = now;
     this.#send('signal_hub.renew');
-    if (this.#options.refresh_path === null) return;
+    if (this.#options.refresh_path === null) return false;
     const before = this.#session.token;
     try {
-      const response = await fetch(this.#options.refresh_path, { method: 'POST', credentials: 'same-origin', cache: 'no-store', redirect: 'error' });
+      const signal = AbortSignal.timeout(ANSWER_WITHIN);
+      const response = await fetch(this.#options.refresh_path, { method: 'POST', credentials: 'same-origin', cache: 'no-store', redirect: 'error', signal });
       const { token } = response.ok ? await response.json() : {};
       // Somebody may have signed out or in meanwhile.
-      if (typeof token === 'string' && this.#session.token === before) this.#on.token(token);
+      if (typeof token !== 'string' || this.#session.token !== before) return false;
+      this.#take(token);
+      return true;
     } catch {
       // It is asked again until the end.
+      return false;
     }
+  }
+
+  #take(token) {
+    if (this.#search !== null) this.#found = token;
+    this.#on.token(token);
   }
 
   #send(type) {

@@ -1,6 +1,5 @@
 // Everything that runs while a subscriber is signed in: joins stream, store, view, cache and the other tabs.
 
-import { Api } from './api.js';
 import { Archive } from './archive.js';
 import { Cache } from './cache.js';
 import { ConnectionLog } from './connection_log.js';
@@ -45,18 +44,18 @@ export class Subscriber {
   #timer = null;
 
   /**
-   * @param {object} parts session, storage, view, notifier, sound, isVisible, and `begun`, see start.js
+   * @param {object} parts session, api, storage, view, notifier, sound, isVisible, and `begun`, see start.js
    * @param {object} on
    * @param {(error: import('./api.js').Refused) => void} on.refused the service does not accept the token
    * @param {() => void} on.connected a stream is live, in this tab or the leading one
    */
-  constructor({ session, storage, view, notifier, sound, isVisible, begun }, on) {
+  constructor({ session, api, storage, view, notifier, sound, isVisible, begun }, on) {
     this.#view = view;
     this.#notifier = notifier;
     this.#sound = sound;
     this.#on = on;
     this.#begun = begun;
-    const api = this.#api = new Api(session.token);
+    this.#api = api;
     this.#cache = new Cache(storage, session.userId);
     this.#state = begun?.state ?? this.#cache.read();
     this.#archive = new Archive(api, () => this.#state, { changed: () => this.#render(), refused: (error) => this.#isOver || on.refused(error) });
@@ -133,11 +132,6 @@ export class Subscriber {
   /** The connection in numbers, for whoever looks into a problem. */
   get numbers() {
     return { ...this.#log.numbers(Date.now()), leads: this.#tabs.leads, signals: Object.keys(this.#state.signals).length, clockOffset: this.#state.clockOffset };
-  }
-
-  /** Goes on with another token of the same subscriber. */
-  renew(token) {
-    this.#api.renew(token);
   }
 
   /** Asks again whether signals come: preferences have changed. */

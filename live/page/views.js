@@ -32,11 +32,6 @@ export class Views {
     this.route();
   }
 
-  /** Goes on with another token of the same subscriber. */
-  renew(token) {
-    this.#api?.renew(token);
-  }
-
   /** Nobody is signed in. */
   leave() {
     this.#api = null;

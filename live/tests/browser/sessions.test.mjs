@@ -104,6 +104,82 @@ describe('with an application that subscribers sign in to', () => {
     await tab.close();
   });
 
+  /** A new visit with a token that has expired meanwhile. */
+  const visitLate = async (someone) => {
+    const page = await someone.open();
+    const expired = stage.service.token(someone.userId, -60);
+    await page.goto('about:blank');
+    await someone.context.addInitScript((token) => {
+      if (location.origin === 'null' || sessionStorage.isLate) return;
+      sessionStorage.isLate = 'true';
+      localStorage['signal_hub.token'] = token;
+    }, expired);
+    await page.goto(stage.gateway.url);
+    return page;
+  };
+
+  test('a visit after the end of the session asks the application once, and goes on', async () => {
+    const someone = await stage.subscriber();
+    const ids = await someone.receive({});
+    const fresh = stage.service.token(someone.userId);
+    let asked = 0;
+    await someone.context.route('**/auth/refresh', async (route) => {
+      asked += 1;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return route.fulfill({ json: { token: fresh } });
+    });
+    const page = await visitLate(someone);
+    await page.evaluate(() => { location.hash = 'view=record'; });
+    await live(page);
+    assert.equal(await kept(page), fresh);
+    assert.equal(asked, 1, 'for all requests that were refused');
+    assert.ok(await page.getByLabel('Token').isHidden());
+    await eventually('the record', () => page.locator('#record-shown > *').first().isVisible());
+    await page.evaluate(() => { location.hash = 'view=signals'; });
+    await shows(page, ids);
+    await someone.leave();
+  });
+
+  test('a visit after the end of the session ends at the form where the application gives no token, or one that is not accepted', async () => {
+    const answers = [{ status: 401, json: {} }, null];
+    for (const answer of answers) {
+      const someone = await stage.subscriber();
+      let asked = 0;
+      await someone.context.route('**/auth/refresh', (route) => {
+        asked += 1;
+        return route.fulfill(answer ?? { json: { token: stage.service.token(someone.userId, -50) } });
+      });
+      const page = await visitLate(someone);
+      await eventually('the form', () => page.getByLabel('Token').isVisible());
+      await stays('signed out', async () => (await kept(page)) === undefined, 500);
+      assert.match(await page.locator('#problem').innerText(), /^The service refused the sign-in: /);
+      assert.ok(asked >= 1 && asked <= 2, `${asked} times`);
+      await someone.leave();
+    }
+  });
+
+  test('in a frame, a session that ended goes on with the token of the page around it, also of somebody else', async () => {
+    const [someone, other] = [await stage.subscriber(), await stage.subscriber()];
+    const page = await someone.context.newPage();
+    await page.addInitScript(() => {
+      addEventListener('message', ({ data, source }) => data.type === 'signal_hub.renew' && source.postMessage({ type: 'signal_hub.token', token: localStorage.present }, '*'));
+    });
+    const framed = () => eventually('the frame', async () => {
+      const frame = page.frames().find((one) => one.url().startsWith(stage.gateway.url));
+      return (await frame?.evaluate(() => globalThis.signalHub !== undefined)) && frame;
+    });
+    await page.goto(hostUrl);
+    for (const { userId, token } of [someone, other]) {
+      await (await framed()).evaluate((expired) => { localStorage['signal_hub.token'] = expired; }, stage.service.token(someone.userId, -60));
+      await page.evaluate((present) => { localStorage.present = present; }, token);
+      await page.reload();
+      const frame = await framed();
+      await live(frame, 15_000);
+      assert.equal(await frame.evaluate(() => JSON.parse(atob(localStorage['signal_hub.token'].split('.')[1])).sub), userId);
+    }
+    await Promise.all([someone.context.close(), other.leave()]);
+  });
+
   test('a page around this one signs in and renews by messages; another subscriber is offered, not taken', async () => {
     const [someone, other] = [await stage.subscriber(), await stage.subscriber()];
     const ids = await someone.receive({});
