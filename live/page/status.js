@@ -75,7 +75,7 @@ export class Status {
     setText(this.#at('connection-held'), state.held);
     // That signals are paused is said once.
     const isSaid = isNews && health.state === 'paused' && state.standing?.reason === 'paused';
-    showStanding(this.#at('standing'), isSaid ? null : state.standing, Object.keys(state.signals).length > 0);
+    showStanding(this.#at('standing'), isSaid ? null : state.standing, Object.keys(state.signals).length > 0, now);
   }
 
   #showLastSignal(time, now) {

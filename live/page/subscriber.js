@@ -8,13 +8,16 @@ import { Tabs } from './leader.js';
 import { MarkSaver } from './marks.js';
 import { outcomeSentence } from './outcome.js';
 import { Presence } from './presence.js';
-import { Standing } from './standing.js';
+import { Standing, isQuiet } from './standing.js';
 import { reduce, unsettled } from './store.js';
 import { Stream } from './stream.js';
 import { isPast } from './time.js';
 
 /** How long the page waits for the stream to be live before it builds the cached signals. */
 const LIVE_WITHIN = 40;
+
+/** Whether the service answers: a stream is live, or the last read without one succeeded. */
+const isReached = ({ connection: { phase, polling } }) => phase === 'live' || polling;
 
 export class Subscriber {
   #state;
@@ -232,16 +235,15 @@ export class Subscriber {
       this.#announceNew(before);
       this.#announceSettled(before);
     }
+    if (!isReached(before) && isReached(this.#state)) this.#standing.readSoon();
     if (before.connection.phase !== 'live' && this.#state.connection.phase === 'live') {
       this.#becameLive();
-      this.#standing.readSoon();
       this.#on.connected();
     }
     if (share) this.#tabs.send({ type: 'actions', actions });
     if (!this.#tabs.leads) return;
     this.#cache.write(this.#state);
-    const { phase, polling } = this.#state.connection;
-    if (phase === 'live' || polling) this.#saver.save();
+    if (isReached(this.#state)) this.#saver.save();
   }
 
   #announceNew(before) {
@@ -254,10 +256,10 @@ export class Subscriber {
     if (fresh.length === 0) return;
     this.#view.announce(fresh);
     this.#standing.readSoon();
-    // Quiet hours are the subscriber's, on every device.
-    if (!this.#tabs.leads || this.#standing.status?.quiet) return;
-    this.#notifier.offer(fresh);
-    this.#sound.play();
+    this.#notify(() => {
+      this.#notifier.offer(fresh);
+      this.#sound.play();
+    });
   }
 
   #announceSettled(before) {
@@ -266,7 +268,14 @@ export class Subscriber {
     const settled = Object.keys(outcomes).filter((id) => isFinal(outcomes[id]) && id in before.signals && !isFinal(before.outcomes[id]));
     if (settled.length === 0) return;
     this.#view.announceSettled(settled.map((id) => [signals[id], outcomes[id]]), this.#now());
-    if (this.#tabs.leads && !this.#standing.status?.quiet) this.#notifier.offerSettled(settled.map((id) => ({ id: Number(id), words: outcomeSentence(signals[id], outcomes[id], this.#now()) })));
+    const words = settled.map((id) => ({ id: Number(id), words: outcomeSentence(signals[id], outcomes[id], this.#now()) }));
+    this.#notify(() => this.#notifier.offerSettled(words));
+  }
+
+  /** Once for all tabs, and not in quiet hours, which are the subscriber's on every device. Until these are known it waits. */
+  async #notify(tell) {
+    await this.#standing.known;
+    if (!this.#isOver && this.#tabs.leads && !isQuiet(this.#standing.status, this.#now())) tell();
   }
 
   #now() {

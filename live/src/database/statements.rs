@@ -114,9 +114,14 @@ statements! { |schema|
         schema = escape_identifier(schema),
     ),
 
-    /// Whether signals reach a subscriber, and why not, as a JSON object.
+    /// Whether signals reach a subscriber, and why not, as a JSON object; with their quiet hours, which begin
+    /// and end before it is read again.
     SubscriberStatus => format!(
-        "SELECT pg_catalog.to_jsonb(s)::pg_catalog.text AS status FROM {schema}.subscriber_status() s",
+        "SELECT (pg_catalog.to_jsonb(s) OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('quiet_hours',
+                    (SELECT pg_catalog.jsonb_build_object('from', p.quiet_from, 'until', p.quiet_until,
+                                                          'time_zone', p.time_zone)
+                       FROM {schema}.user_preferences p WHERE p.quiet_from IS NOT NULL)))::pg_catalog.text AS status
+           FROM {schema}.subscriber_status() s",
         schema = escape_identifier(schema),
     ),
 

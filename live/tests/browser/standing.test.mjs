@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stage } from './stage/shared.mjs';
 import { live, lost, shows } from './stage/stage.mjs';
-import { eventually } from './stage/wait.mjs';
+import { eventually, stays } from './stage/wait.mjs';
 
 const standing = (page, wanted) => eventually(String(wanted), async () => {
   const words = await page.locator('#standing').textContent();
@@ -92,5 +92,33 @@ test('in quiet hours signals come and nothing sounds', async () => {
   const ids = await someone.receive({});
   await shows(page, [...first, ...ids]);
   assert.equal(await page.evaluate(() => globalThis.tones), 0);
+  await someone.leave();
+});
+
+test('quiet hours end at their minute, though the page has read nothing since, and nothing sounds before it knows of them', async () => {
+  const someone = await stage.subscriber();
+  await subscribe(someone);
+  await stage.sql(`INSERT INTO user_preferences (user_id, quiet_from, quiet_until, time_zone)
+    SELECT '${someone.userId}', (t - interval '1 hour')::time, (t + interval '15 seconds')::time, 'Asia/Kolkata' FROM (SELECT date_trunc('second', now() AT TIME ZONE 'Asia/Kolkata')) x (t)`);
+  const until = Date.now() + 15_000;
+  await someone.context.addInitScript(() => {
+    if (location.origin !== 'null') localStorage.setItem('signal_hub.settings', '{"sound":true}');
+    globalThis.tones = 0;
+    const node = { connect: (next) => next, frequency: {}, gain: { setValueAtTime() {}, linearRampToValueAtTime() {} }, start() { globalThis.tones += 1; }, stop() {} };
+    globalThis.AudioContext = class { state = 'running'; currentTime = 0; resume() {} createOscillator() { return node; } createGain() { return node; } };
+  });
+  stage.gateway.hold(/GET \/api\/status/);
+  const page = await someone.open();
+  const tones = () => page.evaluate(() => globalThis.tones);
+  await someone.receive({});
+  await stays('silent', async () => (await tones()) === 0, 1_000);
+  stage.gateway.hold(null);
+  await live(page, 30_000);
+  await eventually('it is known', async () => /your|next signal/i.test(await page.locator('#standing').textContent()), 10_000);
+  await someone.receive({});
+  assert.equal(await tones(), 0);
+  await eventually('the end', () => Date.now() > until, 15_000);
+  await someone.receive({});
+  await eventually('a tone', async () => (await tones()) > 0, 1_000);
   await someone.leave();
 });

@@ -34,6 +34,9 @@ fn a_subscriber_learns_why_nothing_comes_and_changes_what_they_want() {
         assert_eq!(&kept[name], value, "{name}");
     }
     assert_eq!(service.json("/api/preferences", &token), kept);
+    let hours = json!({"from": "22:00:00", "until": "07:00:00", "time_zone": "Europe/Berlin"});
+    assert_eq!(status(&token)["quiet_hours"], hours);
+    assert!(status(&service.token(3))["quiet_hours"].is_null());
     let others = service.json("/api/preferences", &service.token(3));
     assert!(others["not_symbols"].is_null(), "theirs alone: {others}");
 

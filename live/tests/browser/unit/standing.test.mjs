@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConnectionLog } from '../../../page/connection_log.js';
 import { fieldsOf, preferencesOf } from '../../../page/preferences.js';
-import { standingText } from '../../../page/standing.js';
+import { Standing, isQuiet, standingText } from '../../../page/standing.js';
 import { activityText } from '../../../page/status.js';
 
 test('the head says why nothing comes, and nothing where signals come', () => {
@@ -12,6 +12,33 @@ test('the head says why nothing comes, and nothing where signals come', () => {
   assert.equal(standingText(status('ok'), false), 'In words.', 'who has no signal yet wants to know that one will come');
   assert.equal(standingText(status('ok', { quiet: true }), true), 'your quiet hours keep notifications back.');
   for (const reason of ['quota_used', 'filtered', 'no_subscription', 'no_signal']) assert.equal(standingText(status(reason), true), 'In words.');
+});
+
+test('quiet hours begin and end at their minute, between two readings of the status', () => {
+  const quiet_hours = { from: '22:00:00', until: '07:30:00', time_zone: 'Europe/Berlin' };
+  const at = (time, more) => isQuiet({ quiet: false, quiet_hours, ...more }, Date.parse(time));
+  // Berlin is two hours ahead in summer, one in winter.
+  assert.deepEqual(['2026-07-01T19:59:59Z', '2026-07-01T20:00:00Z', '2026-07-02T05:29:59Z', '2026-07-02T05:30:00Z'].map((time) => at(time)), [false, true, true, false]);
+  assert.deepEqual(['2026-12-01T20:59:59Z', '2026-12-01T21:00:00Z', '2026-12-01T23:00:00Z', '2026-12-02T06:30:00Z'].map((time) => at(time)), [false, true, true, false]);
+  const noon = { from: '12:00:00', until: '13:00:00', time_zone: 'UTC' };
+  assert.deepEqual(['11:59:59', '12:00:00', '12:59:59', '13:00:00', '00:00:00'].map((time) => at(`2026-07-01T${time}Z`, { quiet: true, quiet_hours: noon })), [false, true, true, false, false]);
+  assert.equal(isQuiet({ quiet: true, quiet_hours: { ...noon, time_zone: 'posix/Nowhere' } }, 0), true, 'a zone that the browser does not know');
+  assert.equal(isQuiet({ quiet: false, quiet_hours: null }, 0), false);
+  assert.equal(standingText({ reason: 'ok', message: '', quiet: false, quiet_hours: noon }, true, Date.parse('2026-07-01T12:30:00Z')), 'your quiet hours keep notifications back.');
+});
+
+test('until the first status is read it is asked for again, as nothing is announced before', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
+  const answers = [() => { throw new TypeError('not reached'); }, () => ({ reason: 'ok', quiet: false, quiet_hours: null })];
+  const standing = new Standing({ status: async () => answers.shift()() }, { changed: () => {}, refused: () => {}, isNeeded: () => true });
+  let isKnown = false;
+  standing.known.then(() => { isKnown = true; });
+  await standing.read();
+  assert.equal(isKnown, false);
+  t.mock.timers.tick(5_000);
+  await standing.known;
+  assert.equal(standing.status.reason, 'ok');
+  standing.stop();
 });
 
 test('at the time of a run the page says that the market is looked at, unless all is not well', () => {
