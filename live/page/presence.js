@@ -41,7 +41,7 @@ export class Presence {
 
   /** A tab beside this one is shown, or is no more. */
   beside(isShown) {
-    this.#besideAt = isShown ? Date.now() : -Infinity;
+    this.#besideAt = isShown ? performance.now() : -Infinity;
     this.look();
   }
 
@@ -49,7 +49,8 @@ export class Presence {
   async look() {
     const view = this.#view;
     if (view === null || view.isAsking) return;
-    const now = Date.now();
+    // The clock of the machine may be set.
+    const now = performance.now();
     const isSeen = this.#isVisible() || now - this.#besideAt < BESIDE;
     if (isSeen === view.said && !(isSeen && now - view.at >= SAY_EVERY)) return;
     view.isAsking = true;

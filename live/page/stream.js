@@ -241,9 +241,11 @@ export class Stream {
 
   #tick() {
     const now = Date.now();
-    const late = now - this.#lastTick - TICK;
+    const passed = now - this.#lastTick;
     this.#lastTick = now;
-    if (late > SLEPT && this.#isVisible()) this.suspect('this machine slept');
+    // Set back, it cannot tell for how long nothing was heard.
+    if (passed < 0) this.suspect('the clock of this machine was set back');
+    else if (passed - TICK > SLEPT && this.#isVisible()) this.suspect('this machine slept');
     else if (this.#connection.phase === 'live') this.check();
   }
 

@@ -215,6 +215,20 @@ test('a clock that is three hours off, either way, changes no age and no expiry'
   }
 });
 
+test('a connection that died while the clock was set back is noticed', async () => {
+  const someone = await stage.subscriber();
+  const page = await someone.openWithClock();
+  await page.clock.runFor(2_000);
+  await stage.gateway.swallow();
+  await page.clock.setSystemTime(Date.now() - 3_600_000);
+  await page.clock.runFor(2_000);
+  await lost(page);
+  stage.gateway.heal();
+  await page.clock.runFor(35_000);
+  await live(page);
+  await someone.leave();
+});
+
 test('where streams are blocked, signals are read every 5 s; with a stream nothing is read', async () => {
   const someone = await stage.subscriber();
   const page = await someone.openWithClock();

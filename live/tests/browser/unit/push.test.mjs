@@ -53,6 +53,7 @@ test('the service is told when somebody begins to look and when nobody does, for
 
 test('that somebody looks is said again every 20 seconds, one request after the other', async (t) => {
   t.mock.timers.enable({ apis: ['Date', 'setInterval'], now: 1_000_000 });
+  t.mock.method(performance, 'now', () => Date.now());
   const told = [];
   let isShown = true;
   let answer = () => {};
