@@ -24,8 +24,8 @@ BEGIN
             NULL;
         END;
         IF check_name <> 'signal_symbols_symbol_check' THEN
-            EXECUTE format('ALTER TABLE @extschema@.signal_symbols RENAME CONSTRAINT signal_symbols_symbol_check TO %I',
-                           check_name);
+            EXECUTE format('ALTER TABLE @extschema@.signal_symbols
+                                RENAME CONSTRAINT signal_symbols_symbol_check TO %I', check_name);
         END IF;
     END IF;
 END

@@ -11,7 +11,8 @@ BEGIN
                    '''STALE''::text, ''INVALID''::text, ''UNKNOWN''::text])))')
     LOOP
         EXECUTE format('ALTER TABLE @extschema@.signal_symbols DROP CONSTRAINT %1$I, ADD CONSTRAINT %1$I
-                            CHECK (status IN (''TRADING'', ''HALTED'', ''STALE'', ''INVALID'', ''UNKNOWN'', ''MISSING''))',
+                            CHECK (status IN (''TRADING'', ''HALTED'', ''STALE'', ''INVALID'', ''UNKNOWN'',
+                                              ''MISSING''))',
                        check_name);
     END LOOP;
 END
