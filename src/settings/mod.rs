@@ -321,7 +321,7 @@ pub fn define() {
         GucRegistry::define_string_guc_with_hooks(
             c"signal_hub.signal_retention",
             c"Age at which signals and their deliveries are purged: a number with a unit (ms, s, min, h, d).",
-            c"At least a day; 0 keeps them for ever. The worker purges in small batches. Age is measured by the last time at which the exchange's clock agreed with this server's.",
+            c"At least a day; 0 keeps them for ever. Give it longer than your signals live (lifetime in signal_rules), or those that are still valid go, too. The worker purges in small batches. Age is measured by the last time at which the exchange's clock agreed with this server's.",
             &SIGNAL_RETENTION,
             GucContext::Sighup,
             GucFlags::default(),
