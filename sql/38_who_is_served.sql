@@ -26,8 +26,8 @@ BEGIN
          WHERE a.attrelid = '@extschema@.user_subscriptions'::regclass AND a.attname IN ('created_at', 'updated_at')
            AND pg_get_expr(d.adbin, d.adrelid) = 'now()'
     LOOP
-        EXECUTE format('ALTER TABLE @extschema@.user_subscriptions ALTER COLUMN %I SET DEFAULT statement_timestamp()',
-                       column_name);
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT statement_timestamp()',
+                       '@extschema@.user_subscriptions'::regclass, column_name);
     END LOOP;
 END
 $$;

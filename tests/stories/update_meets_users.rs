@@ -1,7 +1,9 @@
 //! An update comes upon what users changed, and upon their own objects under names that are new.
 
 use signal_hub_harness::cluster::{Cluster, Options, POSTGRES};
-use signal_hub_harness::scene::{by_hand, generate, rising_market, subscribe, user};
+use signal_hub_harness::scene::{
+    by_hand, generate, installed_by_hand, rising_market, subscribe, user,
+};
 use signal_hub_harness::session::Session;
 
 fn since_0_2_0(cluster: &Cluster, database: &str) -> Session {
@@ -256,4 +258,23 @@ fn where_all_tables_belong_to_a_role_of_their_own_those_that_are_new_do_too() {
         );
         session.run("SET ROLE pg_monitor; TABLE signal_health; TABLE signal_metrics; TABLE signal_exchanges");
     }
+}
+
+#[test]
+fn an_update_goes_well_in_a_schema_whose_name_would_be_a_format() {
+    let market = rising_market();
+    let (cluster, mut session) = installed_by_hand(&market);
+    session.run("CREATE DATABASE other");
+    let mut session = cluster.session("other");
+    session.run(
+        r#"CREATE SCHEMA "My %s Signals"; CREATE ROLE reader;
+           CREATE EXTENSION signal_hub SCHEMA "My %s Signals" VERSION '0.2.0';
+           SET search_path = "My %s Signals", public;
+           GRANT SELECT ON signal_health TO reader;
+           ALTER TABLE signal_symbols RENAME CONSTRAINT signal_symbols_symbol_check TO "mine %s";
+           ALTER EXTENSION signal_hub UPDATE"#,
+    );
+    subscribe(&mut session, "MAX", 1, 1);
+    let run = generate(&mut session);
+    assert_eq!(run["deliveries"], 1, "{run}");
 }

@@ -117,10 +117,11 @@ statements! { |schema|
     /// Whether signals reach a subscriber, and why not, as a JSON object; with their quiet hours, which begin
     /// and end before it is read again.
     SubscriberStatus => format!(
-        "SELECT (pg_catalog.to_jsonb(s) OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('quiet_hours',
+        "SELECT pg_catalog.jsonb_set_lax(pg_catalog.to_jsonb(s), '{{quiet_hours}}'::pg_catalog.text[],
                     (SELECT pg_catalog.jsonb_build_object('from', p.quiet_from, 'until', p.quiet_until,
                                                           'time_zone', p.time_zone)
-                       FROM {schema}.user_preferences p WHERE p.quiet_from IS NOT NULL)))::pg_catalog.text AS status
+                       FROM {schema}.user_preferences p WHERE p.quiet_from IS NOT NULL),
+                    true, 'use_json_null')::pg_catalog.text AS status
            FROM {schema}.subscriber_status() s",
         schema = escape_identifier(schema),
     ),

@@ -14,7 +14,7 @@ BEGIN
        AND (k.conname = 'signal_symbols_symbol_check'
             OR pg_get_constraintdef(k.oid) LIKE 'CHECK (((symbol = upper(symbol)) AND %(length(symbol) <= 40))))');
     IF check_name IS NOT NULL THEN
-        EXECUTE format('ALTER TABLE @extschema@.signal_symbols DROP CONSTRAINT %I', check_name);
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', '@extschema@.signal_symbols'::regclass, check_name);
         ALTER TABLE @extschema@.signal_symbols ADD CONSTRAINT signal_symbols_symbol_check
             CHECK (symbol = upper(symbol) AND symbol !~ E'[][:space:]"\\\\,[]' AND length(symbol) BETWEEN 1 AND 50)
             NOT VALID;
@@ -24,8 +24,8 @@ BEGIN
             NULL;
         END;
         IF check_name <> 'signal_symbols_symbol_check' THEN
-            EXECUTE format('ALTER TABLE @extschema@.signal_symbols
-                                RENAME CONSTRAINT signal_symbols_symbol_check TO %I', check_name);
+            EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT signal_symbols_symbol_check TO %I',
+                           '@extschema@.signal_symbols'::regclass, check_name);
         END IF;
     END IF;
 END
@@ -84,7 +84,7 @@ BEGIN
            AND (k.conname = 'signal_rules_strategy_check'
                 OR pg_get_constraintdef(k.oid) = $shipped$CHECK ((strategy = 'momentum'::text))$shipped$)
     LOOP
-        EXECUTE format('ALTER TABLE @extschema@.signal_rules DROP CONSTRAINT %I', check_name);
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', '@extschema@.signal_rules'::regclass, check_name);
     END LOOP;
 END
 $$;

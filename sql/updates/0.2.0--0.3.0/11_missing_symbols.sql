@@ -10,10 +10,10 @@ BEGIN
                 OR pg_get_constraintdef(k.oid) = 'CHECK ((status = ANY (ARRAY[''TRADING''::text, ''HALTED''::text, '
                    '''STALE''::text, ''INVALID''::text, ''UNKNOWN''::text])))')
     LOOP
-        EXECUTE format('ALTER TABLE @extschema@.signal_symbols DROP CONSTRAINT %1$I, ADD CONSTRAINT %1$I
+        EXECUTE format('ALTER TABLE %1$s DROP CONSTRAINT %2$I, ADD CONSTRAINT %2$I
                             CHECK (status IN (''TRADING'', ''HALTED'', ''STALE'', ''INVALID'', ''UNKNOWN'',
                                               ''MISSING''))',
-                       check_name);
+                       '@extschema@.signal_symbols'::regclass, check_name);
     END LOOP;
 END
 $$;

@@ -34,7 +34,7 @@ BEGIN
          WHERE c.oid = '@extschema@.signal_health'::regclass AND a.grantee <> c.relowner
            AND a.privilege_type = 'SELECT'
     LOOP
-        EXECUTE format('GRANT SELECT ON @extschema@.signal_reach TO %s', given.grantee);
+        EXECUTE format('GRANT SELECT ON %s TO %s', '@extschema@.signal_reach'::regclass, given.grantee);
     END LOOP;
     UPDATE pg_init_privs i SET initprivs = shipped
      WHERE i.classoid = 'pg_class'::regclass AND i.objsubid = 0 AND i.objoid = '@extschema@.signal_reach'::regclass
