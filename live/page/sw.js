@@ -90,9 +90,11 @@ async function keep(files) {
 async function renew() {
   const [kept, page] = await Promise.all([keptOf(ROOT.href), fetchPage()]);
   const isSame = (name) => kept?.headers.get(name) === page.headers.get(name);
-  if (isSame(NAME) && isSame(POLICY)) return false;
+  // The text, too: whatever became of what is kept, it is replaced.
+  const isSameSet = isSame(NAME) && (await kept?.text()) === (await page.clone().text());
+  if (isSameSet && isSame(POLICY)) return false;
   await keep(await fetchAll(page));
-  return !isSame(NAME);
+  return !isSameSet;
 }
 
 self.addEventListener('message', (event) => {

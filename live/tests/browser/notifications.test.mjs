@@ -130,7 +130,7 @@ test('a page of an older version offers the new one, and loads it', async () => 
   await page.evaluate(async () => {
     const cache = await caches.open((await caches.keys())[0]);
     const [url, kept] = ['./', await cache.match('./')];
-    await cache.put(url, new Response((await kept.text()).replace('<h1>Signals', '<h1>Older signals'), { headers: { ...Object.fromEntries(kept.headers), 'page-set': 'older' } }));
+    await cache.put(url, new Response((await kept.text()).replace('<h1>Signals', '<h1>Older signals'), { headers: kept.headers }));
   });
   await page.reload();
   await live(page);
