@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// The key that the service checks tokens with.
@@ -35,6 +35,8 @@ pub struct Service {
     /// Whether nobody reads its log any more.
     deaf: Arc<AtomicBool>,
     said: Arc<Mutex<String>>,
+    /// Reads its log, until the process has ended.
+    reader: Option<JoinHandle<()>>,
 }
 
 /// A shop that publishes, and a service that is started and follows it.
@@ -60,6 +62,7 @@ impl Service {
             files: None,
             deaf: Arc::default(),
             said: Arc::default(),
+            reader: None,
         }
     }
 
@@ -139,14 +142,14 @@ impl Service {
         let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
         let (said, deaf) = (Arc::clone(&self.said), Arc::clone(&self.deaf));
         said.lock().expect("no panic").clear();
-        thread::spawn(move || {
+        self.reader = Some(thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 *said.lock().expect("no panic") += &(line + "\n");
                 if deaf.load(Ordering::Relaxed) {
                     break;
                 }
             }
-        });
+        }));
         self.child = Some(child);
         self.address = eventually(SOON, "the service listens", || {
             let ended = self.child.as_mut().and_then(|c| c.try_wait().ok()?);
@@ -179,6 +182,14 @@ impl Service {
         let mut child = self.child.take().expect("the service runs");
         child.kill().expect("it is ours");
         child.wait().expect("it is ours");
+        self.hear_out();
+    }
+
+    /// Waits until all that the process said before its end was read.
+    fn hear_out(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("no panic");
+        }
     }
 
     /// Stops it with SIGTERM, as a service manager does, and returns its exit status.
@@ -186,10 +197,12 @@ impl Service {
         kill_process(self.process(), Signal::TERM).expect("it is ours");
         let mut child = self.child.take().expect("the service runs");
         let ended = within(Duration::from_secs(10), || child.try_wait().ok()?);
-        ended.unwrap_or_else(|| {
+        let status = ended.unwrap_or_else(|| {
             let _ = child.kill();
             panic!("the service did not stop: {}", self.said());
-        })
+        });
+        self.hear_out();
+        status
     }
 
     /// The URL of a path, which begins with a slash.
