@@ -27,7 +27,7 @@ pub struct Days {
     pub trouble: Option<String>,
     /// The exchange says stop.
     pub stop: Option<MarketError>,
-    /// Symbols that there was no time to ask for, or no sense in it.
+    /// Symbols that were not asked for: there was no time left, or the exchange had just failed.
     not_asked: Vec<String>,
 }
 

@@ -3,8 +3,8 @@
 //!
 //! [`token`] and [`statement`] take SQL apart, [`subject`] says what a statement is about,
 //! [`part`] reads a file and holds it against the rules of its kind, [`sources`] reads the folder,
-//! [`names`] collects what a script creates, [`scripts`] puts the parts together, and [`build`] computes the number that tells one state of
-//! the parts from another.
+//! [`names`] collects what a script creates, [`scripts`] puts the parts together, and [`build`]
+//! computes the number that tells one state of the parts from another.
 
 #![forbid(unsafe_code)]
 

@@ -13,8 +13,8 @@ const NAMED: usize = 3;
 /// Most subscribers for whom something waits.
 const MOST_SUBSCRIBERS: usize = 200_000;
 /// A message is not sent later than so long after its row was written, nor kept longer for a browser
-/// that is away. Quiet hours are looked up
-/// once, before it is sent: what is delayed comes at most so long after they began.
+/// that is away. Quiet hours are looked up once, before it is sent: what is delayed comes at most so
+/// long after they began.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
 /// What a subscriber is to be told.
