@@ -75,7 +75,7 @@ fn an_exchange_that_is_down_is_an_error_that_changes_nothing() {
     let market = flat_market();
     let (_cluster, mut session) = installed_by_hand(&market);
     subscribe(&mut session, "MAX", 1, 1);
-    drop(market);
+    market.go_down();
     let before = contents(&mut session);
     for call in [
         "SELECT generate_signals_now()",

@@ -8,7 +8,7 @@ use signal_hub_harness::scene::{
 };
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
-use signal_hub_simulator::{Corruption, Fault, Simulator, SimulatorOptions, Times};
+use signal_hub_simulator::{Corruption, Fault, Simulator, Times};
 use std::time::{Duration, Instant};
 
 /// How a run that meets a fault is recorded.
@@ -299,10 +299,9 @@ impl Written {
 
 #[test]
 fn an_exchange_that_is_gone_for_a_while_is_found_again() {
-    let market = rising_market();
-    let port = market.port();
+    let market = flat_market();
+    market.go_down();
     let cluster = by_itself(&market).start();
-    drop(market);
     let mut session = cluster.session(POSTGRES);
     session.run("BEGIN; CREATE EXTENSION signal_hub");
     subscribe(&mut session, "MAX", 1, 1);
@@ -310,12 +309,7 @@ fn an_exchange_that_is_gone_for_a_while_is_found_again() {
     eventually(SOON, "the failure is on record", || {
         session.one::<i64>("SELECT count(*) FROM signal_runs WHERE status = 'failed' AND sqlstate = '08001' AND error LIKE 'could not reach the exchange%'") > 0
     });
-    let options = SimulatorOptions {
-        port,
-        volatility: 0.0,
-        ..Default::default()
-    };
-    let market = Simulator::start(options).expect("its port is still free");
+    market.come_back();
     market.set_change("BTCUSDT", "3.5");
     eventually(SOON, "the signal arrives", || {
         session.one::<i64>("SELECT count(*) FROM user_signals") == 1

@@ -46,10 +46,11 @@ use clock::Clock;
 use instrument::decimal;
 use path::Hold;
 use rust_decimal::Decimal;
+use server::Server;
+use socket2::Socket;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use venue::Line;
 use world::{Driven, Listed, Trading, Volume, World};
 
 pub use candles::RecordedCandle;
@@ -94,8 +95,10 @@ impl Default for SimulatorOptions {
 /// Methods that take a symbol panic when it is not listed; methods that take a number as text
 /// panic when it is not a number or out of range. Both are mistakes in the calling test.
 pub struct Simulator {
-    line: Mutex<Line>,
+    // Dropped before the port is given up.
+    server: Mutex<Option<Server>>,
     port: u16,
+    _reserved: Socket,
     market: Arc<Mutex<Market>>,
     world: Arc<Mutex<World>>,
 }

@@ -40,7 +40,7 @@ struct Connections {
 }
 
 impl Server {
-    /// Listens on a port of 127.0.0.1; 0 takes a free one.
+    /// Listens on a port of 127.0.0.1.
     pub fn start(port: u16, handler: Box<Handler>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let address = listener.local_addr()?;
@@ -60,10 +60,6 @@ impl Server {
             shared,
             acceptor: Some(acceptor),
         })
-    }
-
-    pub fn port(&self) -> u16 {
-        self.address.port()
     }
 }
 

@@ -11,29 +11,26 @@ use super::world::World;
 use super::{Simulator, UnixMillis, lock};
 use rust_decimal::Decimal;
 use socket2::{Domain, Socket, Type};
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
-
-/// Whether the exchange can be reached.
-pub(super) enum Line {
-    /// Serves until this is dropped.
-    Up(#[expect(dead_code, reason = "held, not used")] Server),
-    /// Bound, but not listening: keeps the port from others.
-    Down(#[expect(dead_code, reason = "held, not used")] Socket),
-    /// Between the two.
-    Closed,
-}
+use std::time::{Duration, Instant};
+use std::{io, thread};
 
 /// Symbols are the simulator's own names, such as `BTCUSDT`, whatever the dialect. Methods that
 /// take a symbol panic when the market does not have it.
 impl Simulator {
     pub(super) fn open(dialect: Dialect, port: u16, world: Arc<Mutex<World>>) -> io::Result<Self> {
         let market = Arc::new(Mutex::new(Market::new(dialect, Arc::clone(&world))));
+        let reserved = reserve(port)?;
+        let port = reserved
+            .local_addr()?
+            .as_socket()
+            .map_or(port, |address| address.port());
         let server = serve(port, &market)?;
         Ok(Self {
-            port: server.port(),
-            line: Mutex::new(Line::Up(server)),
+            port,
+            _reserved: reserved,
+            server: Mutex::new(Some(server)),
             market,
             world,
         })
@@ -72,30 +69,20 @@ impl Simulator {
     }
 
     /// Ends its connections and refuses new ones, as a host does where nothing listens.
-    ///
-    /// # Panics
-    /// When somebody else takes the port at this very moment.
-    #[track_caller]
     pub fn go_down(&self) {
-        let mut line = lock(&self.line);
-        // The server has to leave the port before another socket can be bound to it.
-        *line = Line::Closed;
-        match reserve(self.port) {
-            Ok(socket) => *line = Line::Down(socket),
-            Err(error) => panic!("port {}: {error}", self.port),
-        }
+        *lock(&self.server) = None;
     }
 
     /// Listens again on the same port.
     ///
     /// # Panics
-    /// When somebody else takes the port at this very moment.
+    /// When it cannot.
     #[track_caller]
     pub fn come_back(&self) {
-        let mut line = lock(&self.line);
-        *line = Line::Closed;
+        let mut server = lock(&self.server);
+        *server = None;
         match serve(self.port, &self.market) {
-            Ok(server) => *line = Line::Up(server),
+            Ok(serving) => *server = Some(serving),
             Err(error) => panic!("port {}: {error}", self.port),
         }
     }
@@ -179,13 +166,27 @@ impl Simulator {
     }
 }
 
+/// Processes that are just being started hold what this one has open, for some milliseconds.
+const LEFT_OPEN: Duration = Duration::from_secs(10);
+
 fn serve(port: u16, market: &Arc<Mutex<Market>>) -> io::Result<Server> {
-    let market = Arc::clone(market);
-    let answer = move |method: &str, target: &str| lock(&market).answer(method, target);
-    Server::start(port, Box::new(answer))
+    let began = Instant::now();
+    loop {
+        let market = Arc::clone(market);
+        let answer = move |method: &str, target: &str| lock(&market).answer(method, target);
+        match Server::start(port, Box::new(answer)) {
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse && began.elapsed() < LEFT_OPEN =>
+            {
+                thread::sleep(Duration::from_millis(10));
+            }
+            served => return served,
+        }
+    }
 }
 
-/// Keeps a port without listening on it, so that connections are refused.
+/// Keeps a port from others, without listening on it; 0 takes a free one. Who asks for this port
+/// by its number and lets it be shared, as a server does, can listen on it.
 fn reserve(port: u16) -> io::Result<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.set_reuse_address(true)?;

@@ -1,22 +1,22 @@
 //! Private clusters: real servers on loopback that end with the test that started them.
 
 pub mod binaries;
+mod port;
 mod template;
 
 use crate::session::Session;
 use crate::wait::{eventually, within};
 use binaries::{Installation, as_server_user, succeed};
+use port::Port;
 use postgres::{Client, Config, NoTls};
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use template::{Template, make_cluster};
 
@@ -133,7 +133,7 @@ pub enum Stop {
 pub struct Cluster {
     installation: &'static Installation,
     folder: PathBuf,
-    port: u16,
+    port: Port,
     environment: Vec<(String, OsString)>,
     server: Option<Child>,
     // Dropped last, so that the template's folder is removed after the cluster's.
@@ -145,7 +145,7 @@ impl Cluster {
         Self {
             installation: Installation::under_test(),
             folder: template.new_folder(),
-            port: free_port(),
+            port: Port::reserve(),
             environment: Vec::new(),
             server: None,
             template,
@@ -183,7 +183,7 @@ impl Cluster {
             // Not in postgresql.conf, which a standby copies.
             .args(["-c", "listen_addresses=127.0.0.1"])
             .arg("-p")
-            .arg(self.port.to_string())
+            .arg(self.port.number().to_string())
             // With this, a panic has a backtrace: tests check that users never see one.
             .env("RUST_BACKTRACE", "1")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
@@ -299,7 +299,7 @@ impl Cluster {
         let mut config = Client::configure();
         config
             .host("127.0.0.1")
-            .port(self.port)
+            .port(self.port.number())
             .user("postgres")
             .dbname(database)
             .connect_timeout(Duration::from_secs(10));
@@ -311,7 +311,7 @@ impl Cluster {
         let mut command = self.installation.program(name);
         command
             .args(["--host=127.0.0.1", "--username=postgres", "--port"])
-            .arg(self.port.to_string())
+            .arg(self.port.number().to_string())
             .current_dir(&self.folder);
         command
     }
@@ -374,20 +374,4 @@ fn end_with_this_process(command: &mut Command) {
 /// Whether a process runs. A zombie, whose parent has yet to read its exit status, does not.
 fn is_alive(pid: i32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
-}
-
-/// A port that nobody listens on, below the range from which the system itself chooses.
-fn free_port() -> u16 {
-    const FIRST: u16 = 20_000;
-    const PORTS: u16 = 10_000;
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Test processes that run at the same time begin at different ports.
-    let begin = (std::process::id() * 61 % u32::from(PORTS)) as u16;
-    for _ in 0..PORTS {
-        let port = FIRST + begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("no port is free");
 }

@@ -34,12 +34,16 @@ export async function stays(what, look, forSo) {
   }
 }
 
+/** A port below the range from which the system itself chooses, so that nobody gets it by chance while its program is ended. */
 export async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (let port = 15_000 + Math.floor(Math.random() * 4_000); port < 20_000; port += 1) {
+    const server = createServer();
+    const isFree = await new Promise((resolve) => server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)));
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
+  throw new Error('no port is free');
 }
 
 /** Resolves when a child process has ended. */
