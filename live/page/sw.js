@@ -130,8 +130,13 @@ async function checkPush() {
   await movePush(subscription);
 }
 
+/** One move after the other: the browser's word of a replaced subscription and its regular look can come together. */
+function movePush(given) {
+  return navigator.locks.request(PUSH_SET, () => move(given));
+}
+
 /** Puts a subscription, else a new one, in the place of the one that the service knows. The secret of that one proves that this is the same browser. */
-async function movePush(given) {
+async function move(given) {
   const kept = await keptPush();
   if (kept === null) return;
   const { user, key, endpoint, auth } = kept;

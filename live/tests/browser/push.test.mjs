@@ -62,6 +62,11 @@ async function receiver(someone) {
     push: (data) => session.send('ServiceWorker.deliverPushMessage', { origin, registrationId, data }),
     sync: () => session.send('ServiceWorker.dispatchPeriodicSyncEvent', { origin, registrationId, tag: 'signal_hub' }),
     within: async (work, argument) => (await worker()).evaluate(work, argument),
+    // The worker hears of a page's end some time after it.
+    closed: async (page) => {
+      await page.close();
+      await eventually('no page is open', async () => (await worker()).evaluate(async () => (await self.clients.matchAll()).length === 0));
+    },
     notifications: async () => (await worker()).evaluate(async () => (await self.registration.getNotifications()).map(({ title, body, tag }) => ({ title, body, tag }))),
     installability: async () => session.send('Page.getInstallabilityErrors'),
   };
@@ -89,7 +94,7 @@ describe('push', () => {
     await someone.receive({});
     await stays('no message while the page is in view', () => messages(endpoint).length === 0, 1_700);
     const client = await receiver(someone);
-    await page.close();
+    await client.closed(page);
     const [id] = await someone.receive({ symbol: "'SOLUSDT'" });
     const [text] = await eventually('a message', () => messages(endpoint).length > 0 && messages(endpoint)).catch((error) => { throw new Error(`${error.message} ${service.refused}`); });
     assert.deepEqual(service.refused, []);
@@ -128,7 +133,7 @@ describe('push', () => {
     const endpoint = await subscribed(someone);
     await page.evaluate(() => navigator.serviceWorker.ready);
     const client = await receiver(someone);
-    await page.close();
+    await client.closed(page);
     await someone.receive({ entry_price: 'NULL', stop_loss: 'NULL', take_profit: 'NULL', full_details: 'false' });
     await client.push((await eventually('a message', () => messages(endpoint).length === 1 && messages(endpoint)))[0]);
     await eventually('a notification', async () => (await client.notifications()).length === 1);
@@ -184,6 +189,11 @@ describe('push', () => {
     const first = await subscribed(someone);
     await eventually('kept', () => page.evaluate(async () => (await caches.match('push', { cacheName: 'signal_hub.push' })) !== undefined));
     const client = await receiver(someone);
+    // On a busy machine it takes a while until the worker has kept what it moved to.
+    await client.within(() => {
+      const open = caches.open.bind(caches);
+      caches.open = async (name) => { await new Promise((resolve) => setTimeout(resolve, 300)); return open(name); };
+    });
     const replace = async (subscription, dispatch) => {
       await client.within((given) => {
         const made = { endpoint: given.endpoint, toJSON: () => ({ endpoint: given.endpoint, expirationTime: null, keys: given.keys }) };
@@ -199,7 +209,7 @@ describe('push', () => {
     await replace(service.subscribe(key), () => client.sync());
 
     const field = await settings(page);
-    assert.ok(await field.isChecked());
+    await eventually('it is on', () => field.isChecked());
     await field.uncheck();
     await eventually('no subscription', async () => (await page.evaluate(() => localStorage.getItem('test.subscription'))) === null);
     await field.check();
