@@ -34,7 +34,7 @@ in_workspace() { run_cargo "$1" --workspace --locked "${features[@]}" "${@:2}"; 
 check_lints() { in_workspace clippy --all-targets -- -D warnings; }
 
 # The libraries of all packages, and the tests of the crates; a new crate is in here by itself.
-check_unit() { in_workspace test --lib "${CRATE_TESTS[@]}" -- "$@"; }
+check_unit() { test_targets unit --lib "${CRATE_TESTS[@]}" -- "$@"; }
 
 check_house() { in_workspace test --test house -- "$@"; }
 
@@ -78,26 +78,22 @@ check_citus() {
 # The examples are programs that the tests start; cargo builds them as tests otherwise.
 test_on_servers() {
     in_workspace build --examples
-    test_suite "$@"
+    test_targets "$1" --test "$1" -- "${@:2}"
 }
 
-# test_suite NAME [ARGUMENT...]
-test_suite() {
-    local output="$results/output of suite $1" missed
-    ! in_workspace test --test "$1" -- "${@:2}" 2>&1 | tee "$output" || return 0
-    # A suite that did not come to its end has tests that did not run.
-    grep -q '^test result: FAILED' "$output" || return 1
+check_live() { test_targets live --test service --test bundle -- "$@"; }
+
+# test_targets NAME OPTION... -- [ARGUMENT...]: what cargo builds by these options, and runs.
+test_targets() {
+    local output="$results/output of $1's tests" targets=() missed
+    while [[ $2 != -- ]]; do targets+=("$2") && set -- "$1" "${@:3}"; done
+    ! in_workspace test --no-fail-fast "${targets[@]}" -- "${@:3}" 2>&1 | tee "$output" || return 0
+    # A program that did not come to its end has tests that did not run.
+    (($(grep -c '^running [0-9]* tests\?$' "$output") == $(grep -c '^test result: ' "$output"))) || return 1
     mapfile -t missed < <(sed -nE 's/^test (\S+) \.\.\. FAILED$/\1/p' "$output")
     are_few "${missed[@]}" || return 1
-    in_workspace test --test "$1" -- --exact --test-threads=1 "${missed[@]}" || return 1
+    in_workspace test "${targets[@]}" -- --exact --test-threads=1 "${missed[@]}" || return 1
     report_again "$1" "${missed[@]}"
-}
-
-check_live() {
-    local code=0
-    test_suite service "$@" || code=1
-    test_suite bundle "$@" || code=1
-    return "$code"
 }
 
 check_browser() {
