@@ -58,7 +58,10 @@ export class Notifier {
     if (!this.#isPossible()) return;
     try {
       const registration = await navigator.serviceWorker.getRegistration();
-      for (const shown of (await registration?.getNotifications()) ?? []) shown.close();
+      // The worker may be about to show one, see inTurn in sw.js.
+      await navigator.locks.request('signal_hub.notifications', async () => {
+        for (const shown of (await registration?.getNotifications()) ?? []) shown.close();
+      });
     } catch {
       // Service workers are forbidden, so there are no notifications.
     }

@@ -103,6 +103,8 @@ export class Renewal {
     try {
       const response = await fetch('api/page', { cache: 'no-store' });
       if (response.ok) this.#options = await response.json();
+      // Before that nobody could be asked.
+      this.#asked = 0;
       this.#on.learned(this.#options);
     } catch {
       // It is learned at the next load; until then nothing renews the session.

@@ -98,15 +98,15 @@ async function renew() {
 }
 
 self.addEventListener('message', (event) => {
-  if (event.data.type === 'signals') event.waitUntil(notify(event.data.signals));
-  if (event.data.type === 'settled') event.waitUntil(notifySettled(event.data.settled));
-  if (event.data.type === 'session') event.waitUntil(notifySession(event.data.words));
+  if (event.data.type === 'signals') event.waitUntil(inTurn(() => notify(event.data.signals)));
+  if (event.data.type === 'settled') event.waitUntil(inTurn(() => notifySettled(event.data.settled)));
+  if (event.data.type === 'session') event.waitUntil(inTurn(() => notifySession(event.data.words)));
   if (event.data.type === 'renew') event.waitUntil(announceRenewal());
   if (event.data.type === 'signed') event.waitUntil(keepSigned(event.data.isSignedIn));
   if (event.data.type === 'push') event.waitUntil(keepPush(event.data.push));
 });
 
-self.addEventListener('push', (event) => event.waitUntil(notifyPushed(event.data)));
+self.addEventListener('push', (event) => event.waitUntil(inTurn(() => notifyPushed(event.data))));
 
 // The browser or its push service replaced the subscription, or lost it.
 self.addEventListener('pushsubscriptionchange', (event) => event.waitUntil(movePush(event.newSubscription)));
@@ -156,6 +156,12 @@ async function announceRenewal() {
   // If the service is not reached, the page asks again later.
   if (!(await renew().catch(() => false))) return;
   for (const tab of await self.clients.matchAll({ type: 'window' })) tab.postMessage({ type: 'renewed' });
+}
+
+/** Each counts what is shown already. And a browser may forget a notification that it is about to show when it is asked
+ * meanwhile which there are, so the page, which removes them, does so under the same lock: see notify.js. */
+function inTurn(work) {
+  return navigator.locks.request('signal_hub.notifications', work);
 }
 
 /** The page says whether somebody is signed in, for all its tabs: the form shows no signals. */

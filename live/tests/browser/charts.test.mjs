@@ -8,7 +8,7 @@ import { isUsable, picture } from './stage/usable.mjs';
 import { eventually } from './stage/wait.mjs';
 
 const way = (symbol) => stage.sql(`INSERT INTO signal_price_path
-  SELECT '${symbol}', date_bin('5 minutes', now(), '2000-01-01') - interval '5 minutes' * (5 - n), 100 + n * 0.3, 100.6 + n * 0.3, 99.4 + n * 0.3, 100.3 + n * 0.3 FROM generate_series(0, 4) n`);
+  SELECT '${symbol}', date_bin('5 minutes', now(), '2000-01-01') - interval '5 minutes' * (4 - n), 100 + n * 0.3, 100.6 + n * 0.3, 99.4 + n * 0.3, 100.3 + n * 0.3 FROM generate_series(0, 4) n ON CONFLICT DO NOTHING`);
 const LEVELS = { entry_price: '100.00', stop_loss: '98.00', take_profit: "'{101.00,104.00}'" };
 
 test('the chart of a signal has its levels, and is loaded when it is asked for', async () => {

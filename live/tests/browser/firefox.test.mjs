@@ -58,7 +58,7 @@ test('in Firefox somebody signs in, has signals live in two tabs, also when the 
   const [four] = await someone.receive({});
   await has(second, [four, three, two, one]);
   await second.click(`li[data-signal-id="${four}"] h2 button`);
-  assert.ok(await second.evaluate(() => document.querySelector('.details:not([hidden]) .plot').getBoundingClientRect().height > 100));
+  await eventually('its plot', () => second.evaluate(() => document.querySelector('.details:not([hidden]) .plot').getBoundingClientRect().height > 100));
   assert.equal(await second.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth), true);
   assert.deepEqual(problems, []);
   await someone.leave();

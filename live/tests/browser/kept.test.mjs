@@ -75,7 +75,7 @@ const looked = async (page) => {
   asked = [];
   await page.reload();
   await live(page);
-  await eventually('it looks', () => asked.includes('/'), 10_000);
+  await eventually('it looks', () => asked.includes('/'), 20_000);
 };
 
 test('while two versions answer behind one address, no page is made of both; then the newer one is kept', async () => {
@@ -144,7 +144,7 @@ test('who may show the page in a frame is what the service says now, and what it
     assert.equal(await isShown(), options.length > 0);
     await live(page, 40_000);
     const wanted = options.length > 0 ? `frame-ancestors ${hostUrl}` : "frame-ancestors 'none'";
-    await eventually(wanted, async () => (await policy()).endsWith(wanted), 10_000);
+    await eventually(wanted, async () => (await policy()).endsWith(wanted), 20_000);
     assert.ok(await page.locator('#renewed').isHidden(), 'the page is the same');
   }
   host.close();

@@ -75,6 +75,7 @@ test('on a phone the details open below the row, and close with a button', async
   const ids = await someone.receive(...SOME);
   const page = await someone.open();
   await shows(page, ids);
+  await eventually('why nothing comes', () => page.getByText('You have no subscription').isVisible());
   await opener(page, ids.at(-2)).click();
   const [row, details, next] = await Promise.all([card(page, ids.at(-2)).locator('.row'), card(page, ids.at(-2)).locator('.details'), card(page, ids.at(-3))].map((one) => one.boundingBox()));
   assert.ok(details.y >= row.y + row.height && next.y >= details.y + details.height, JSON.stringify({ row, details, next }));

@@ -163,7 +163,7 @@ test('the keyboard reaches and opens everything, and shows where it is', async (
 
 test('a screen reader hears of a new signal and of the connection, and of nothing that ticks', async () => {
   const someone = await stage.subscriber();
-  const page = await someone.open();
+  const page = await someone.openWithClock();
   assert.deepEqual(await Promise.all(['banner', 'main', 'contentinfo'].map((role) => page.getByRole(role).count())), [1, 1, 1]);
   await page.evaluate(() => {
     globalThis.heard = [];
@@ -179,8 +179,12 @@ test('a screen reader hears of a new signal and of the connection, and of nothin
   stage.gateway.cut();
   await eventually('the loss', async () => (await heard()).includes('No connection'));
   await eventually('some seconds of waiting', async () => /in [3-9] s/.test(await page.locator('#connection-attempt').innerText()), 30_000);
+  // From here on nothing comes by itself.
+  await page.clock.pauseAt(Date.now() + 60_000);
+  await eventually('it waits', () => page.getByRole('button', { name: 'Try now' }).isVisible());
   stage.gateway.heal();
   await page.getByRole('button', { name: 'Try now' }).click();
+  await page.clock.resume();
   await live(page);
   const all = await heard();
   assert.deepEqual(all.slice(0, 2), [

@@ -8,7 +8,7 @@ import { eventually, stays } from './stage/wait.mjs';
 const phase = (tab) => tab.evaluate('document.getElementById("connection").dataset.phase');
 const cards = (tab) => tab.evaluate('document.querySelectorAll("#list > li").length');
 const notifications = async (tab) => JSON.parse(await tab.evaluate(`
-  navigator.serviceWorker.ready.then((registration) => registration.getNotifications())
+  navigator.serviceWorker.ready.then((registration) => navigator.locks.request('signal_hub.notifications', () => registration.getNotifications()))
     .then((all) => JSON.stringify(all.map(({ title, body, tag }) => ({ title, body, tag }))))`));
 
 async function open(someone, permissions) {
@@ -108,12 +108,13 @@ test('while the service is down the page opens with its last state, in a new tab
   const ids = await someone.receive({}, {});
   await shows(page, ids);
   await page.evaluate(() => navigator.serviceWorker.ready);
+  await eventually('they are kept', () => page.evaluate((id) => Object.values(localStorage).some((text) => text.includes(`"signal_id":${id}`)), ids.at(-1)));
   await stage.service.end();
   let another;
   try {
     await page.close();
     another = await someone.openAnother();
-    await shows(another, ids, 3_000);
+    await shows(another, ids);
     const kept = await another.evaluate(async () => (await (await caches.open((await caches.keys())[0])).keys()).map(({ url }) => new URL(url).pathname));
     assert.ok(kept.includes('/app.js') && kept.every((path) => !path.startsWith('/api/')), String(kept));
   } finally {
@@ -127,6 +128,8 @@ test('a page of an older version offers the new one, and loads it', async () => 
   const someone = await stage.subscriber();
   const page = await someone.open();
   await page.evaluate(() => navigator.serviceWorker.ready);
+  // What the first page looks for must not come between.
+  stage.gateway.hold(/^GET \/$/);
   await page.evaluate(async () => {
     const cache = await caches.open((await caches.keys())[0]);
     const [url, kept] = ['./', await cache.match('./')];
@@ -135,6 +138,7 @@ test('a page of an older version offers the new one, and loads it', async () => 
   await page.reload();
   await live(page);
   assert.equal(await page.locator('h1').textContent(), 'Older signals', 'it is served from what is kept');
+  stage.gateway.hold(null);
   await eventually('the offer', () => page.getByText('There is a new version').isVisible());
   await page.getByRole('button', { name: 'Load it' }).click();
   await eventually('the new one', async () => (await page.locator('h1').textContent()) === 'Signals');

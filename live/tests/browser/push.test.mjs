@@ -42,6 +42,9 @@ async function someoneWithPush() {
 
 const endpoints = async (someone) => (await stage.sql(`SELECT endpoint FROM user_push_subscriptions WHERE user_id = '${someone.userId}' ORDER BY created_at`)).split('\n').filter(Boolean);
 const subscribed = (someone) => eventually('subscribed', async () => (await endpoints(someone))[0]);
+/** Until the service knows whether somebody looks. */
+const inView = (someone, wanted) => eventually(`in view: ${wanted}`, async () => (await stage.sql(
+  `SELECT coalesce(bool_or(in_view), false) FROM signal_watchers WHERE user_id = '${someone.userId}'`)) === (wanted ? 't' : 'f'));
 const messages = (endpoint) => service.messages.filter(({ path }) => endpoint.endsWith(path)).map(({ text }) => text);
 const settings = async (page) => {
   await page.getByRole('link', { name: 'Settings' }).click();
@@ -66,8 +69,9 @@ async function receiver(someone) {
     closed: async (page) => {
       await page.close();
       await eventually('no page is open', async () => (await worker()).evaluate(async () => (await self.clients.matchAll()).length === 0));
+      await inView(someone, false);
     },
-    notifications: async () => (await worker()).evaluate(async () => (await self.registration.getNotifications()).map(({ title, body, tag }) => ({ title, body, tag }))),
+    notifications: async () => (await worker()).evaluate(async () => (await inTurn(() => self.registration.getNotifications())).map(({ title, body, tag }) => ({ title, body, tag }))),
     installability: async () => session.send('Page.getInstallabilityErrors'),
   };
 }
@@ -91,6 +95,7 @@ describe('push', () => {
     const page = await someone.open();
     const endpoint = await subscribed(someone);
     await page.evaluate(() => navigator.serviceWorker.ready);
+    await inView(someone, true);
     await someone.receive({});
     await stays('no message while the page is in view', () => messages(endpoint).length === 0, 1_700);
     const client = await receiver(someone);
@@ -115,7 +120,7 @@ describe('push', () => {
       const [notification] = await self.registration.getNotifications();
       const event = new NotificationEvent('notificationclick', { notification });
       self.dispatchEvent(event);
-      for (let turn = 0; opened === null && turn < 100; turn += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+      for (let turn = 0; opened === null && turn < 1_000; turn += 1) await new Promise((resolve) => setTimeout(resolve, 10));
       return opened;
     });
     assert.equal(opened, `./#signal=${id}`);
@@ -149,29 +154,34 @@ describe('push', () => {
     const told = () => messages(endpoint).slice(2).map((text) => JSON.parse(text));
     await eventually('all', () => told().reduce((sum, { count }) => sum + count, 0) === 5);
     for (const text of messages(endpoint).slice(2)) await client.push(text);
-    await eventually('one for all', async () => (await client.notifications())[0]?.title === '5 new signals');
-    assert.equal((await client.notifications()).length, 1);
+    await eventually('one for all', async () => (await client.notifications()).map(({ title }) => title).join() === '5 new signals');
     await client.push('no message of the service');
     await eventually('one more', async () => (await client.notifications())[0].title === '6 new signals');
     // A page that is open and not in view has told of them already.
     await client.within(async () => {
       for (const shown of await self.registration.getNotifications()) shown.close();
       const row = { signal_type: 'LONG', symbol: 'X', entry_price: null, confidence: '1' };
-      await notify([11, 12, 13, 14].map((signal_id) => ({ signal_id, ...row })));
+      await inTurn(() => notify([11, 12, 13, 14].map((signal_id) => ({ signal_id, ...row }))));
     });
     await client.push(JSON.stringify({ count: 4, signals: [14, 13, 12].map((signal_id) => ({ signal_id, signal_type: 'LONG', symbol: 'X' })) }));
     await stays('counted once', async () => (await client.notifications()).map(({ title }) => title).join() === '4 new signals', 500);
 
+    // Six come at once, as after a time without a network.
+    const one = (id) => JSON.stringify({ count: 1, signals: [{ signal_id: id, signal_type: 'LONG', symbol: 'X', entry_price: null, confidence: '1' }] });
+    await client.within(async () => { for (const shown of await self.registration.getNotifications()) shown.close(); });
+    await Promise.all([21, 22, 23, 24, 25, 26].map((id) => client.push(one(id))));
+    await eventually('each is counted', async () => (await client.notifications()).map(({ title }) => title).join() === '6 new signals');
+
     const open = await someone.openAnother();
     await live(open);
     await client.within(async () => { for (const shown of await self.registration.getNotifications()) shown.close(); });
-    await client.push(JSON.stringify({ count: 1, signals: [{ signal_id: 9, signal_type: 'LONG', symbol: 'X', entry_price: null, confidence: '1' }] }));
+    await client.push(one(9));
     await stays('nothing beside a page in view', async () => (await client.notifications()).length === 0, 500);
     // Neither the form to sign in nor the operator's view shows signals.
     await open.getByRole('button', { name: 'Sign out' }).click();
     await eventually('known', () => open.evaluate(async () => (await caches.match('signed-out', { cacheName: 'signal_hub.push' })) !== undefined));
     const notified = async (what, id) => {
-      await client.push(JSON.stringify({ count: 1, signals: [{ signal_id: id, signal_type: 'LONG', symbol: 'X', entry_price: null, confidence: '1' }] }));
+      await client.push(one(id));
       await eventually(what, async () => (await client.notifications()).some(({ tag }) => tag === `signal-${id}`));
     };
     await notified('beside the form', 10);
@@ -231,18 +241,22 @@ describe('push', () => {
     await isLive(tab);
     const told = (count) => eventually(`${count} messages`, () => messages(elsewhere.endpoint).length === count);
     await tab.hide(true);
+    await inView(someone, false);
     await someone.receive({});
     await told(1);
     await tab.hide(false);
+    await inView(someone, true);
     await someone.receive({});
     await stays('no message while it is in view', () => messages(elsewhere.endpoint).length === 1, 1_700);
     const beside = await tab.beside(stage.gateway.url);
     await isLive(beside);
     assert.ok(await tab.evaluate('document.hidden') && !(await beside.evaluate('document.hidden')));
     assert.ok(await tab.evaluate('signalHub.connection.leads'));
+    await inView(someone, true);
     await someone.receive({});
     await stays('no message while the tab beside it is in view', () => messages(elsewhere.endpoint).length === 1, 1_700);
     await beside.hide(true);
+    await inView(someone, false);
     await someone.receive({});
     await told(2);
     await tab.close();

@@ -68,7 +68,7 @@ describe('with an application that subscribers sign in to', () => {
     const ids = await someone.receive({});
     const page = await someone.openAnother();
     // The service grants 30 s for clocks that differ.
-    await page.getByLabel('Token').fill(stage.service.token(someone.userId, -26));
+    await page.getByLabel('Token').fill(stage.service.token(someone.userId, -18));
     await page.keyboard.press('Enter');
     await live(page);
     await someone.context.route('**/auth/refresh', (route) => route.fulfill({ json: { token: stage.service.token(someone.userId) } }));
@@ -99,7 +99,7 @@ describe('with an application that subscribers sign in to', () => {
     await tab.hide(true);
     await tab.evaluate('navigator.serviceWorker.ready.then(() => 1)');
     await tab.evaluate(`location.hash = 'token=${stage.service.token(someone.userId, 90)}'`);
-    const shown = () => tab.evaluate('navigator.serviceWorker.ready.then((one) => one.getNotifications()).then((all) => all.map(({ body }) => body).join())');
+    const shown = () => tab.evaluate('navigator.serviceWorker.ready.then((one) => navigator.locks.request('signal_hub.notifications', () => one.getNotifications())).then((all) => all.map(({ body }) => body).join())');
     await eventually('notified', async () => /^Your sign-in ends in .*until you sign in again\.$/.test(await shown()));
     await tab.close();
   });

@@ -64,8 +64,15 @@ test('a link to one signal and its levels are copied, and the link opens it', as
   const page = await someone.open();
   await opener(page, id).click();
   const copied = async (name) => {
+    // It is said for a second and a half, so the page itself looks.
+    await page.evaluate((of) => {
+      const isSaid = () => [...document.querySelectorAll(`li[data-signal-id="${of}"] button`)].some(({ textContent }) => textContent === 'Copied');
+      globalThis.said = new Promise((resolve) => {
+        new MutationObserver(() => isSaid() && resolve()).observe(document.getElementById('list'), { childList: true, characterData: true, subtree: true });
+      });
+    }, id);
     await card(page, id).getByRole('button', { name }).click();
-    await eventually('said', () => card(page, id).getByRole('button', { name: 'Copied' }).isVisible());
+    await page.evaluate(() => globalThis.said);
     return page.evaluate(() => navigator.clipboard.readText());
   };
   assert.equal(await copied('Copy levels'), 'LONG AVAXUSDT\nTarget 3 28.07\nTarget 2 27.53\nTarget 1 27.13\nEntry 26.73\nStop 26.33');
@@ -105,7 +112,7 @@ test('notifications come of the kinds that are chosen', async () => {
   await choose('set-signals');
   await choose('set-outcomes');
   await tab.hide(true);
-  const notifications = async () => JSON.parse(await tab.evaluate(`navigator.serviceWorker.ready.then((registration) => registration.getNotifications())
+  const notifications = async () => JSON.parse(await tab.evaluate(`navigator.serviceWorker.ready.then((registration) => navigator.locks.request('signal_hub.notifications', () => registration.getNotifications()))
     .then((all) => JSON.stringify(all.map(({ title, body }) => [title, body])))`));
   const [id] = await someone.receive({});
   await eventually('the signal', () => tab.evaluate(`JSON.stringify({ ...localStorage }).includes('AVAXUSDT')`));

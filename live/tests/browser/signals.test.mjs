@@ -49,15 +49,16 @@ test('a signal without prices says that they are withheld', async () => {
 test('age and expiry are updated, and an expired signal is marked as expired', async () => {
   const someone = await stage.subscriber();
   const page = await someone.openWithClock();
-  const [id] = await someone.receive({ expires_at: "now() + interval '30 seconds'" });
+  const [id] = await someone.receive({ expires_at: "now() + interval '30 minutes'" });
   await shows(page, [id]);
   const times = () => card(page, id).locator('.times').innerText();
   // The service would send the true time.
   await stage.gateway.swallow();
-  await page.clock.runFor(5_000);
-  assert.match(await times(), /[4-9] s ago\s*expires in 2\d s/);
-  await page.clock.runFor(28_000);
-  assert.match(await times(), /3\d s ago\s*expired \d s ago/);
+  // In minutes: the seconds that this machine takes count, too.
+  await page.clock.fastForward('05:00');
+  assert.match(await times(), /^5 min ago\s*expires in 24 min/);
+  await page.clock.fastForward('28:00');
+  assert.match(await times(), /^33 min ago\s*expired 3 min ago/);
   assert.ok(await card(page, id).locator('article.expired').isVisible());
   await someone.leave();
 });
@@ -98,11 +99,13 @@ test('a thousand signals at once: the page has the newest 200 to 250, builds tho
     // Then older ones are read, too.
     return ids.at(-1) <= last - known + 1 && ids.length < 100;
   });
-  const tick = await page.evaluate(() => new Promise((resolve) => {
-    const began = performance.now();
-    requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - began)));
-  }));
-  assert.ok(tick < 1_000, `a frame took ${tick} ms`);
+  const session = await page.context().newCDPSession(page);
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+  const worked = async () => (await session.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration').value;
+  const before = await worked();
+  await page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => setTimeout(resolve)); }));
+  const took = (await worked()) - before;
+  assert.ok(took < 1, `a frame took ${took} s of the processor`);
   await someone.leave();
 });
 
@@ -125,9 +128,11 @@ test('a market moves: signals come by themselves, and generator, next run and la
     await stage.sql("SELECT pause_signals('maintenance')");
     await eventually('paused', async () => /paused/.test(await page.locator('#generator').innerText()), SOON);
     assert.match(await page.locator('#generator-message').innerText(), /^Generator: Signals are paused\.$/);
-    const standing = page.waitForResponse(/api\/status/);
+    // The page that goes may ask, too, and after the reload its answer cannot be read.
+    const standing = page.waitForResponse(async (response) => /api\/status/.test(response.url())
+      && (await response.json().catch(() => ({}))).reason === 'paused');
     await page.reload();
-    assert.equal((await (await standing).json()).reason, 'paused');
+    await standing;
     await eventually('it is said once', async () => await page.locator('#generator-message').isVisible() && await page.locator('#standing').isHidden());
   } finally {
     for (const setting of ['enabled', 'interval', 'exchange_url']) await stage.sql(`ALTER SYSTEM RESET signal_hub.${setting}`);

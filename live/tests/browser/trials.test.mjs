@@ -48,8 +48,8 @@ test('a tab that was hidden for an hour has everything at once when it is looked
   }
   ids.push(...await someone.receive({}));
   await show(false);
-  await shows(page, ids, 3_000);
-  await live(page, 3_000);
+  await shows(page, ids);
+  await live(page);
   await someone.leave();
 });
 
