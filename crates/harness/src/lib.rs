@@ -22,6 +22,7 @@ pub mod cluster;
 pub mod frozen;
 pub mod nodes;
 pub mod numbers;
+mod port;
 pub mod scene;
 pub mod service;
 pub mod session;

@@ -3,6 +3,7 @@
 //! For tests and benchmarks of `signal_hub_live` only: cargo builds its program for them.
 
 use crate::cluster::{Cluster, POSTGRES};
+use crate::port::Port;
 use crate::scene::{SOON, user};
 use crate::session::Session;
 use crate::shop::Shop;
@@ -16,7 +17,6 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 /// The key that the service checks tokens with.
 pub const SECRET: &str = "a secret of these tests, and of nothing else";
@@ -29,6 +29,8 @@ pub struct Service {
     secret: PathBuf,
     /// Host and port that it listens on.
     address: String,
+    /// Kept as long as this: the service comes back to it after a restart.
+    _port: Port,
     child: Option<Child>,
     /// The most files that it may open; `None`: as many as this process.
     files: Option<u32>,
@@ -52,12 +54,14 @@ impl Service {
     /// A service for the database `postgres` of a cluster, not started yet.
     pub fn of(cluster: &Cluster, admin: &mut Session) -> Self {
         let port: String = admin.one("SHOW port");
+        let own_port = Port::reserve();
         let secret = cluster.folder().join("secret");
         fs::write(&secret, format!("{SECRET}\n")).expect("the folder is ours");
         Self {
             database: format!("postgresql://postgres@127.0.0.1:{port}/{POSTGRES}"),
             secret,
-            address: "127.0.0.1:0".to_owned(),
+            address: format!("127.0.0.1:{}", own_port.number()),
+            _port: own_port,
             child: None,
             files: None,
             deaf: Arc::default(),
@@ -129,7 +133,7 @@ impl Service {
         String::from_utf8(output.stderr).expect("text")
     }
 
-    /// Starts it, on the port that it listened on before if any, and waits until it is ready.
+    /// Starts it, each time on the same port, and waits until it is ready.
     pub fn start(&mut self, arguments: &[&str]) {
         assert!(self.child.is_none(), "the service is running");
         let mut child = self
@@ -196,7 +200,7 @@ impl Service {
     pub fn stop(&mut self) -> ExitStatus {
         kill_process(self.process(), Signal::TERM).expect("it is ours");
         let mut child = self.child.take().expect("the service runs");
-        let ended = within(Duration::from_secs(10), || child.try_wait().ok()?);
+        let ended = within(SOON, || child.try_wait().ok()?);
         let status = ended.unwrap_or_else(|| {
             let _ = child.kill();
             panic!("the service did not stop: {}", self.said());
@@ -242,11 +246,15 @@ impl Service {
         }
     }
 
-    /// Requests a path with GET and a token: the JSON of the reply.
+    /// Requests a path with GET and a token, again while the service is busy: the JSON of the
+    /// reply.
     pub fn json(&self, path: &str, token: &str) -> serde_json::Value {
-        let mut response = self.get(path, Some(token));
-        let text = response.body_mut().read_to_string().expect("text");
-        assert_eq!(response.status(), 200, "{path}: {text}");
+        let (status, text) = eventually(SOON, path, || {
+            let mut response = self.get(path, Some(token));
+            let text = response.body_mut().read_to_string().expect("text");
+            (response.status() != 503).then_some((response.status(), text))
+        });
+        assert_eq!(status, 200, "{path}: {text}");
         serde_json::from_str(&text).expect("JSON")
     }
 

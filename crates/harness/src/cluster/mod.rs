@@ -1,13 +1,12 @@
 //! Private clusters: real servers on loopback that end with the test that started them.
 
 pub mod binaries;
-mod port;
 mod template;
 
+use crate::port::Port;
 use crate::session::Session;
 use crate::wait::{eventually, within};
 use binaries::{Installation, as_server_user, succeed};
-use port::Port;
 use postgres::{Client, Config, NoTls};
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 use std::ffi::OsString;

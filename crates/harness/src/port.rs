@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 /// A port that no other test takes, of this process or of another, also while its server is
 /// stopped.
-pub(super) struct Port {
+pub(crate) struct Port {
     number: u16,
     // The number is reserved by whoever has it for UDP, which no server under test uses.
     _reserved: UdpSocket,
@@ -13,7 +13,7 @@ pub(super) struct Port {
 
 impl Port {
     /// One that nobody listens on, below the range from which the system itself chooses.
-    pub(super) fn reserve() -> Self {
+    pub(crate) fn reserve() -> Self {
         const FIRST: u16 = 20_000;
         const PORTS: u16 = 10_000;
         static NEXT: AtomicU16 = AtomicU16::new(0);
@@ -35,7 +35,7 @@ impl Port {
         panic!("no port is free");
     }
 
-    pub(super) fn number(&self) -> u16 {
+    pub(crate) fn number(&self) -> u16 {
         self.number
     }
 }
