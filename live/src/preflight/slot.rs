@@ -64,7 +64,7 @@ async fn create(client: &Client, name: &str) -> Result<(), Failure> {
 pub async fn drop_by_command(source: &Source) -> Result<(), Failure> {
     let name = &source.slot;
     for client in servers(source).await? {
-        let Some(slot) = find(&client, name).await? else {
+        let Some(slot) = find_unread(&client, name).await? else {
             info!("there is no slot \"{name}\"");
             continue;
         };
@@ -90,16 +90,7 @@ pub fn farewell(source: &Source) -> String {
 /// When another process reads it, or it is of another kind, lost or missing.
 pub async fn wait_until_free(client: &Client, options: &Serve) -> Result<(), Failure> {
     let name = &options.source.slot;
-    let mut found = find(client, name).await?;
-    // The server may not have noticed yet that a service was killed.
-    for _ in 0..50 {
-        if found.as_ref().is_none_or(|slot| slot.reader.is_none()) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        found = find(client, name).await?;
-    }
-    let Some(slot) = found else {
+    let Some(slot) = find_unread(client, name).await? else {
         if options.create_slot {
             return create(client, name).await;
         }
@@ -143,6 +134,20 @@ async fn find(client: &Client, name: &str) -> Result<Option<Slot>, Failure> {
         reader: row.try_get("reader")?,
         is_lost: row.try_get("is_lost")?,
     }))
+}
+
+/// The same, after a while if a process reads it: the server may not have noticed yet that a
+/// service was stopped or killed.
+async fn find_unread(client: &Client, name: &str) -> Result<Option<Slot>, Failure> {
+    let mut found = find(client, name).await?;
+    for _ in 0..50 {
+        if found.as_ref().is_none_or(|slot| slot.reader.is_none()) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        found = find(client, name).await?;
+    }
+    Ok(found)
 }
 
 impl Slot {
