@@ -38,8 +38,10 @@ fn the_service_is_killed_three_times_in_a_burst_and_every_client_ends_with_every
         }
     });
     for part in 1..=3 {
-        let enough = usize::try_from(part * SIGNALS / 4).expect("few");
-        eventually(LATER, "the burst goes on", || clients[0].count() >= enough);
+        let enough = usize::try_from(i64::from(part) * SIGNALS / 4).expect("few");
+        eventually(LATER, "the burst goes on, and all are back", || {
+            clients[0].count() >= enough && clients.iter().all(|client| client.streams() >= part)
+        });
         service.kill();
         service.start(&[]);
     }
@@ -129,18 +131,20 @@ fn while_the_database_is_away_clients_do_not_besiege_it_and_read_soon_after() {
         stream.expect_signal(1000 + number);
         stream.settle();
     }
+    // Who is not given a turn reads no sooner than after 30 seconds.
     assert!(
-        back.elapsed() < Duration::from_secs(10),
+        back.elapsed() < Duration::from_secs(25),
         "{:?}",
         back.elapsed()
     );
 }
 
 fn drop_slot(shop: &mut Shop) {
-    shop.admin.run(
-        "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'signal_hub_live'",
-    );
     eventually(SOON, "the slot is gone", || {
+        // Each time: the service soon takes the slot again.
+        shop.admin.run(
+            "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots WHERE slot_name = 'signal_hub_live'",
+        );
         shop.admin
             .try_list::<String>("SELECT pg_drop_replication_slot('signal_hub_live')::text")
             .is_ok()
