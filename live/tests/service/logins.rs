@@ -73,8 +73,9 @@ fn a_login_for_subscribers_that_is_refused_is_noticed_and_so_is_its_return() {
             let status = service.get("/api/signals", Some(&token)).status();
             status == 503 && service.health() == "away, streaming"
         });
-        let said = service.said();
-        assert!(said.contains("the database cannot be reached"), "{said}");
+        eventually(SOON, "the log says so", || {
+            service.said().contains("the database cannot be reached")
+        });
         shop.admin.run(admit);
         eventually(SOON, "it is well again", || service.health() == "ok");
         assert_eq!(service.get("/api/signals", Some(&token)).status(), 200);

@@ -54,11 +54,11 @@ fn a_missing_publication_is_reported_and_clients_still_get_every_row() {
         service.health() == "up, not published"
     });
     assert_eq!(service.metric("replication_connected"), 0.0);
-    assert!(
+    eventually(SOON, "the remedy is reported", || {
         service
             .said()
             .contains("HINT: SELECT \"public\".enable_realtime('signal_hub')")
-    );
+    });
 
     // The extension is dropped and created again, and is not published any more.
     shop.admin.run("DROP EXTENSION signal_hub CASCADE");

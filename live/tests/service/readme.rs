@@ -38,7 +38,7 @@ fn the_commands_of_the_readme_set_up_a_service_that_serves() {
         .collect();
     let script = format!(
         "set -eu\n{}\n\
-         for _ in $(seq 200); do ! grep -q 'listening on' log || break; sleep 0.05; done\n\
+         for _ in $(seq 1200); do ! grep -q 'listening on' log || break; sleep 0.05; done\n\
          kill $service\nwait $service\ncat log",
         commands.join("\n")
     );
