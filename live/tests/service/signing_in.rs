@@ -9,6 +9,8 @@ use ring::hmac;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A token made of any header and claims, signed with any secret.
@@ -214,14 +216,17 @@ fn a_request_without_its_body_is_ended() {
 #[test]
 fn a_stream_ends_with_the_token_that_opened_it() {
     let (_shop, service) = open();
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("after 1970");
-    // The clocks of others may differ by 30 seconds.
-    let claims = json!({"sub": user(2), "exp": now.as_secs() - 28});
-    let short = token(&json!({"alg": "HS256"}), &claims, SECRET);
-    let mut response = service.get("/api/stream", Some(&short));
-    assert_eq!(response.status(), 200);
+    // It is valid for little more than a second, in which a busy machine may open no stream.
+    let (short, mut response) = eventually(SOON, "a stream is opened in time", || {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("after 1970");
+        // The clocks of others may differ by 30 seconds.
+        let claims = json!({"sub": user(2), "exp": now.as_secs() - 28});
+        let short = token(&json!({"alg": "HS256"}), &claims, SECRET);
+        let response = service.get("/api/stream", Some(&short));
+        (response.status() == 200).then_some((short, response))
+    });
     let stream = response.body_mut().read_to_string().expect("its end comes");
     assert!(
         stream.ends_with("data: {\"reason\":\"expired\"}\n\n"),
@@ -296,16 +301,34 @@ fn a_subscriber_cannot_mark_without_limit() {
     shop.signal();
     let token = service.token(2);
     let began = std::time::Instant::now();
-    let statuses: Vec<u16> = (0..500)
-        .map(|i| {
-            let body = format!(r#"{{"viewed":{}}}"#, i % 2 == 0);
-            service.post("/api/signals/1", &token, &body).0
-        })
-        .collect();
-    let taken = statuses.iter().filter(|status| **status == 200).count();
+    let (taken, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let count = |number: &AtomicUsize| number.load(Ordering::Relaxed);
+    // Several at once and until one is refused: a busy machine may not be faster than the limit.
+    thread::scope(|crowd| {
+        for _ in 0..4 {
+            crowd.spawn(|| {
+                loop {
+                    let done = count(&taken) + count(&refused);
+                    if done >= 5000 || done >= 500 && count(&refused) > 0 {
+                        return;
+                    }
+                    let body = format!(r#"{{"viewed":{}}}"#, done % 2 == 0);
+                    let (status, said) = service.post("/api/signals/1", &token, &body);
+                    let number = match status {
+                        // Several of one subscriber may be in each other's way.
+                        200 | 503 => &taken,
+                        429 => &refused,
+                        _ => panic!("{status}: {said}"),
+                    };
+                    number.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let (taken, refused) = (count(&taken), count(&refused));
     let most = 300 + 10 * (began.elapsed().as_secs() as usize + 1);
     assert!((300..=most).contains(&taken), "{taken}, at most {most}");
-    assert!(statuses.contains(&429), "{statuses:?}");
+    assert!(refused > 0, "{taken} were taken");
     let (status, _) = service.post("/api/signals/1", &service.token(3), r#"{"viewed":true}"#);
     assert_eq!(status, 200, "others are not limited by it");
 }
