@@ -66,6 +66,10 @@ fn an_outcome_comes_to_those_who_hold_the_signal_and_to_nobody_else() {
     subscribe(admin, "FREE", 10, 10);
     let mut holder = Stream::open(&service, 1, None);
     let mut without_prices = Stream::open(&service, 10, None);
+    // A new client reads twice; the second reading would bring outcomes again.
+    for stream in [&mut holder, &mut without_prices] {
+        stream.expect("watermark");
+    }
     shop.signal();
     let admin = &mut shop.admin;
     subscribe(admin, "MAX", 20, 20);
