@@ -5,6 +5,7 @@ use crate::service::open;
 use crate::shop::import;
 use serde_json::json;
 use signal_hub_harness::session::Session;
+use std::time::Instant;
 
 fn set(admin: &mut Session, symbol: &str, price: &str) {
     admin.run(&format!(
@@ -35,6 +36,7 @@ fn prices_come_for_open_signals_only_and_a_storm_of_changes_is_one_event() {
     }
     assert_eq!(prices, json!({ "BTCUSDT": priced("67998.50") }));
 
+    let began = Instant::now();
     for step in 0..200 {
         set(admin, "BTCUSDT", &format!("67000.{step:03}"));
         set(admin, "ETHUSDT", &format!("9.{step:03}"));
@@ -42,7 +44,8 @@ fn prices_come_for_open_signals_only_and_a_storm_of_changes_is_one_event() {
     let mut events = 1;
     while stream.expect_prices() != json!({ "BTCUSDT": priced("67000.199") }) {
         events += 1;
-        assert!(events <= 5, "a price every two seconds");
+        let most = 3 + began.elapsed().as_secs() / 2;
+        assert!(events <= most, "a price every two seconds");
     }
 
     // Who comes back, or is another, gets what they hold.
