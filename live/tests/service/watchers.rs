@@ -128,6 +128,13 @@ fn whoever_comes_leaves_or_is_killed_everybody_has_each_signal_once() {
     let market = flat_market();
     let mut turns = Turns::default();
     let (cluster, mut admin, service) = crowded(&market);
+    // For fan-outs that are to be seen under way: they are slow until the worker is killed.
+    admin.run(
+        "CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql
+             AS 'BEGIN PERFORM pg_sleep(0.05); RETURN NULL; END';
+         CREATE TRIGGER take_time AFTER INSERT ON user_signals EXECUTE FUNCTION take_time();
+         ALTER TABLE user_signals DISABLE TRIGGER take_time",
+    );
     let stop = Arc::new(AtomicBool::new(false));
     let restless = {
         let stop = Arc::clone(&stop);
@@ -162,6 +169,9 @@ fn whoever_comes_leaves_or_is_killed_everybody_has_each_signal_once() {
         eventually(SOON, "somebody watches", || {
             watchers(&mut admin).len() > 100
         });
+        if number % 2 == 0 {
+            admin.run("ALTER TABLE user_signals ENABLE TRIGGER take_time");
+        }
         turns.turn(&market);
         if number % 2 == 0 {
             eventually(SOON, "the fan-out is under way", || {
@@ -178,6 +188,7 @@ fn whoever_comes_leaves_or_is_killed_everybody_has_each_signal_once() {
                 let client = cluster.config(POSTGRES).connect(postgres::NoTls);
                 client.ok().map(Session::new)
             });
+            admin.run("ALTER TABLE user_signals DISABLE TRIGGER take_time");
             eventually(LATER, "the service follows again", || {
                 service.health() == "ok"
             });
