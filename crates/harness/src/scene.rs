@@ -10,6 +10,9 @@ use std::time::Duration;
 /// Long enough for anything that takes seconds, even on a slow and busy machine.
 pub const SOON: Duration = Duration::from_secs(60);
 
+/// Longest time of one fetch: no answer of the simulator comes later, on a busy machine either.
+const FETCH_TIMEOUT: &str = "60s";
+
 /// An exchange whose prices only change when a test sets them.
 pub fn flat_market() -> Simulator {
     let options = SimulatorOptions {
@@ -36,6 +39,7 @@ pub fn by_itself(market: &Simulator) -> Options {
     Options::preloaded()
         .set("signal_hub.exchange_url", &market.url())
         .set("signal_hub.interval", "1s")
+        .set("signal_hub.http_timeout", FETCH_TIMEOUT)
 }
 
 /// What `signal_hub.exchanges` has to be for these exchanges, in the order of preference.
@@ -49,16 +53,21 @@ pub fn by_itself_at(markets: &[&Simulator]) -> Options {
     Options::preloaded()
         .set("signal_hub.exchanges", &in_order(markets))
         .set("signal_hub.interval", "1s")
+        .set("signal_hub.http_timeout", FETCH_TIMEOUT)
 }
 
 /// A server as of [`by_hand`], whose cycles ask the first of these exchanges while they can.
 pub fn by_hand_at(markets: &[&Simulator]) -> Options {
-    Options::not_preloaded().set("signal_hub.exchanges", &in_order(markets))
+    Options::not_preloaded()
+        .set("signal_hub.exchanges", &in_order(markets))
+        .set("signal_hub.http_timeout", FETCH_TIMEOUT)
 }
 
 /// A server without the library preloaded, where cycles only run when a session calls for one.
 pub fn by_hand(market: &Simulator) -> Options {
-    Options::not_preloaded().set("signal_hub.exchange_url", &market.url())
+    Options::not_preloaded()
+        .set("signal_hub.exchange_url", &market.url())
+        .set("signal_hub.http_timeout", FETCH_TIMEOUT)
 }
 
 /// A server as of [`by_hand`], and a session of its database, which has the extension.
@@ -78,9 +87,7 @@ pub fn generate(session: &mut Session) -> Value {
 /// A server whose worker waits for an exchange that accepts a request and never answers.
 pub fn waiting_behind_a_silent_exchange(market: &Simulator, times: Times) -> (Cluster, Session) {
     market.inject(Fault::Silence, times);
-    let cluster = by_itself(market)
-        .set("signal_hub.http_timeout", "60s")
-        .start();
+    let cluster = by_itself(market).start();
     let mut session = cluster.session(POSTGRES);
     session.run("CREATE EXTENSION signal_hub");
     eventually(SOON, "the exchange is asked", || {
