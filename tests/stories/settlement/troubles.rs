@@ -3,12 +3,14 @@
 use super::{DUE, HOUR, LIFETIME, MINUTE, SECOND, SETTLED_BY_SECONDS, Story};
 use signal_hub_harness::cluster::{Options, POSTGRES};
 use signal_hub_harness::scene::{SOON, flat_market, generate, worker_pid};
-use signal_hub_harness::wait::{eventually, within};
+use signal_hub_harness::wait::eventually;
 use signal_hub_simulator::{CandleFault, Fault, Times};
 use std::thread;
 use std::time::{Duration, Instant};
 
 const DAY: i64 = 24 * HOUR;
+/// Less than what a silent exchange is given, on a busy machine too: see [`Story::with`].
+const AT_ONCE: Duration = Duration::from_secs(8);
 
 impl Story {
     fn health(&mut self) -> String {
@@ -177,20 +179,21 @@ fn nothing_is_held_while_candles_are_waited_for_and_the_wait_ends_at_once() {
         let stage = "SELECT stage FROM signal_worker_status()";
         story.session.one::<String>(stage) == "settling"
     });
-    let holds: String = story.session.one(&format!(
-        "SELECT format('%s transactions, %s locks',
-                       (SELECT count(*) FROM pg_stat_activity
-                         WHERE pid = {worker} AND (xact_start, backend_xmin, backend_xid) IS DISTINCT FROM (NULL, NULL, NULL)),
-                       (SELECT count(*) FROM pg_locks WHERE pid = {worker}))"
-    ));
-    assert_eq!(holds, "0 transactions, 0 locks");
+    // Within the ten seconds of the wait. Every second it looks at the database for a moment.
+    let holds = format!(
+        "SELECT (SELECT count(*) FROM pg_stat_activity
+                  WHERE pid = {worker} AND (xact_start, backend_xmin, backend_xid) IS DISTINCT FROM (NULL, NULL, NULL))
+              + (SELECT count(*) FROM pg_locks WHERE pid = {worker})"
+    );
+    eventually(AT_ONCE, "no transaction and no lock is held", || {
+        story.session.one::<i64>(&holds) == 0
+    });
     story
         .session
         .run(&format!("SELECT pg_terminate_backend({worker})"));
-    let gone = within(Duration::from_secs(1), || {
+    eventually(AT_ONCE, "the wait ends", || {
         worker_pid(&mut story.session) != Some(worker)
     });
-    assert!(gone.is_some(), "the wait ends within a second");
     story.wait_until_none_is_open();
     assert_eq!(
         story.result("BTCUSDT"),
@@ -223,7 +226,7 @@ fn a_call_that_settles_ends_when_it_is_canceled() {
         .run(&format!("SELECT pg_cancel_backend({pid})"));
     let (code, ended) = call.join().expect("the call ends");
     assert_eq!(code, "57014");
-    assert!(ended - canceled < Duration::from_secs(1));
+    assert!(ended - canceled < AT_ONCE, "{:?}", ended - canceled);
     assert_eq!(story.count("state = 'open'"), 1);
     generate(&mut story.session);
     assert_eq!(story.count("state = 'settled'"), 1);
