@@ -4,13 +4,13 @@
 use serde_json::Value;
 use signal_hub_harness::cluster::POSTGRES;
 use signal_hub_harness::scene::{
-    flat_market, generate, installed_by_hand, rising_market, subscribe, wait_for_deliveries,
+    SOON, by_hand, flat_market, generate, installed_by_hand, rising_market, subscribe,
+    wait_for_deliveries,
 };
 use signal_hub_harness::wait::eventually;
 use signal_hub_simulator::{Fault, Times};
 use std::sync::Barrier;
 use std::thread;
-use std::time::Duration;
 
 #[test]
 fn eight_callers_at_once_make_one_signal() {
@@ -54,17 +54,21 @@ fn eight_callers_at_once_make_one_signal() {
 #[test]
 fn a_caller_is_told_when_another_cycle_is_running() {
     let market = flat_market();
-    let (cluster, mut session) = installed_by_hand(&market);
+    let cluster = by_hand(&market)
+        .set("signal_hub.http_timeout", "120s")
+        .start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
     market.inject(Fault::Silence, Times::Once);
+    let mut first = cluster.session(POSTGRES);
+    let pid: i32 = first.one("SELECT pg_backend_pid()");
     thread::scope(|scope| {
-        let slow = scope.spawn(|| {
-            let mut session = cluster.session(POSTGRES);
-            session.run("SET statement_timeout = '6s'");
-            session.error("SELECT generate_signals_now()")
+        let slow = scope.spawn(move || {
+            // Not for ever, should the test fail.
+            first.run("SET statement_timeout = '90s'");
+            first.error("SELECT generate_signals_now()")
         });
-        eventually(Duration::from_secs(5), "the first call waits", || {
-            market.request_count() == 1
-        });
+        eventually(SOON, "the first call waits", || market.request_count() == 1);
         let report = generate(&mut session);
         assert_eq!(report["success"], false);
         assert!(
@@ -73,6 +77,7 @@ fn a_caller_is_told_when_another_cycle_is_running() {
                 .is_some_and(|m| m.contains("another cycle")),
             "{report}"
         );
+        session.run(&format!("SELECT pg_cancel_backend({pid})"));
         assert_eq!(slow.join().expect("an error").code().code(), "57014");
     });
 }
