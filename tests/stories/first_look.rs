@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 #[test]
 fn create_extension_starts_signals_within_one_interval() {
     let market = rising_market();
-    let cluster = by_itself(&market).set("signal_hub.interval", "5s").start();
+    let cluster = by_itself(&market).set("signal_hub.interval", "60s").start();
     let mut shop = cluster.create_database("shop");
     shop.run(&format!(
         "BEGIN;
@@ -26,11 +26,9 @@ fn create_extension_starts_signals_within_one_interval() {
          COMMIT",
         user(1)
     ));
-    eventually(
-        Duration::from_secs(5),
-        "the subscriber has a signal",
-        || shop.one::<i64>("SELECT count(*) FROM user_signals") == 1,
-    );
+    eventually(SOON, "the subscriber has a signal", || {
+        shop.one::<i64>("SELECT count(*) FROM user_signals") == 1
+    });
     let signal = &shop.rows(
         "SELECT symbol, signal_type, tier, full_details AND num_nonnulls(entry_price, take_profit, stop_loss) = 3,
                 confidence::text, metadata ->> 'generatedBy'
@@ -104,7 +102,7 @@ fn drop_extension_ends_the_worker_and_create_extension_starts_it_again() {
     wait_for_good_run(&mut session);
 
     session.run("DROP EXTENSION signal_hub");
-    eventually(Duration::from_secs(6), "the worker leaves", || {
+    eventually(SOON, "the worker leaves", || {
         worker_pid(&mut session).is_none()
     });
 
@@ -134,9 +132,7 @@ fn a_new_interval_takes_effect_without_a_restart() {
     let before = runs(&mut session);
 
     cluster.configure("signal_hub.interval", "1s");
-    eventually(Duration::from_secs(10), "three more runs", || {
-        runs(&mut session) >= before + 3
-    });
+    eventually(SOON, "three more runs", || runs(&mut session) >= before + 3);
 
     cluster.configure("signal_hub.interval", "1h");
     // A run may have begun before the setting changed.
