@@ -292,7 +292,7 @@ fn a_fan_out_goes_on_while_somebody_locks_the_extension_and_its_owner_can_drop_i
     let mut owner = cluster.session(POSTGRES);
     std::thread::scope(|scope| {
         let dropping = scope
-            .spawn(move || owner.run("SET statement_timeout = '15s'; DROP EXTENSION signal_hub"));
+            .spawn(move || owner.run("SET statement_timeout = '60s'; DROP EXTENSION signal_hub"));
         eventually(SOON, "it waits", || {
             session.one::<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
         });
