@@ -111,7 +111,7 @@ fn a_symbol_without_daily_candles_costs_those_after_it_nothing() {
 fn daily_candles_take_no_longer_than_a_fetch_may_and_go_on_at_the_next_run() {
     let market = flat_market();
     let cluster = by_hand(&market)
-        .set("signal_hub.http_timeout", "2s")
+        .set("signal_hub.http_timeout", "10s")
         .start();
     let mut session = cluster.session(POSTGRES);
     session.run(
@@ -119,7 +119,7 @@ fn daily_candles_take_no_longer_than_a_fetch_may_and_go_on_at_the_next_run() {
          UPDATE signal_symbols SET enabled = symbol IN ('BTCUSDT', 'ETHUSDT', 'SOLUSDT');
          UPDATE signal_rules SET enabled = strategy = 'tsmom'",
     );
-    let late = CandleFault::Reply(Fault::Late(Duration::from_millis(1200)));
+    let late = CandleFault::Reply(Fault::Late(Duration::from_secs(6)));
     market.inject_on_candles(late, Times::Once);
     let asked_for = || -> Vec<&str> {
         let requests = market.requests();
@@ -136,7 +136,7 @@ fn daily_candles_take_no_longer_than_a_fetch_may_and_go_on_at_the_next_run() {
     generate(&mut session);
     assert_eq!(asked_for(), ["BTCUSDT"], "no time was left for the others");
     let fetch_ms: f64 = session.one("SELECT max(fetch_ms)::float8 FROM signal_runs");
-    assert!(fetch_ms < 3000.0, "{fetch_ms} ms");
+    assert!(fetch_ms < 15_000.0, "{fetch_ms} ms");
     // At the next run, or one more where the machine is slow.
     for _ in 0..5 {
         generate(&mut session);
