@@ -182,7 +182,10 @@ fn plant(session: &mut Session, names: &BTreeSet<String>) -> (i64, i64) {
 #[test]
 fn nothing_planted_under_a_name_in_the_sources_is_ever_called() {
     let market = rising_market();
-    let cluster = by_itself(&market).set("wal_level", "logical").start();
+    let cluster = by_itself(&market)
+        .set("wal_level", "logical")
+        .set("signal_hub.enabled", "off")
+        .start();
     let mut admin = cluster.create_database("shop");
     admin.run("CREATE ROLE authenticated; CREATE ROLE anon; CREATE ROLE service_role");
     let (functions, tables) = plant(&mut admin, &words());
@@ -199,6 +202,7 @@ fn nothing_planted_under_a_name_in_the_sources_is_ever_called() {
     let mut looker = cluster.session("shop");
     looker.run("SET search_path = pg_catalog, public");
     subscribe(&mut looker, "MAX", 1, 3);
+    cluster.configure("signal_hub.enabled", "on");
     wait_for_good_run(&mut looker);
     wait_for_deliveries(&mut looker, 3);
     // Every function that anybody can call, except the ones behind triggers.

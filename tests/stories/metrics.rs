@@ -21,9 +21,10 @@ fn a_monitor_reads_numbers_that_do_not_fall_when_runs_are_purged() {
         .set("signal_hub.run_retention", "1d")
         .start();
     let mut admin = cluster.session(POSTGRES);
-    admin
-        .run("CREATE EXTENSION signal_hub; CREATE ROLE monitor LOGIN; GRANT pg_monitor TO monitor");
+    admin.run("CREATE ROLE monitor LOGIN; GRANT pg_monitor TO monitor");
+    admin.run("BEGIN; CREATE EXTENSION signal_hub");
     subscribe(&mut admin, "MAX", 1, 3);
+    admin.run("COMMIT");
     // A year of a busy server, most of it purged within seconds.
     admin.run(
         "INSERT INTO signal_runs (trigger, status, started_at, finished_at, fetch_ms, signals_generated, deliveries)

@@ -65,11 +65,13 @@ fn health(session: &mut Session) -> (String, String) {
 fn names_and_texts(encoding: &str, tier: &str, symbol: &str, reason: &str, refusal: &str) {
     let (_market, cluster, mut session) = scene(encoding, symbol);
     session.run(&format!(
-        "INSERT INTO signal_tiers (tier, enabled, full_details, priority) VALUES ('{tier}', true, true, 40);
-         INSERT INTO signal_symbols (symbol) VALUES ('{symbol}')"
+        "INSERT INTO signal_tiers (tier, enabled, full_details, priority) VALUES ('{tier}', true, true, 40)"
     ));
     subscribe(&mut session, tier, 1, 2);
     subscribe(&mut session, "MAX", 3, 3);
+    session.run(&format!(
+        "INSERT INTO signal_symbols (symbol) VALUES ('{symbol}')"
+    ));
     eventually(SOON, "the symbol is signalled", || {
         session.one::<i64>(&format!(
             "SELECT count(*) FROM signals WHERE symbol = '{symbol}' AND delivered_at IS NOT NULL"
@@ -228,11 +230,9 @@ fn win1252_names_that_are_no_text_harm_nobody() {
 #[test]
 fn a_message_of_postgresql_is_recorded_as_the_database_writes_it() {
     let (_market, _cluster, mut session) = scene("LATIN1", "\u{c9}CUUSDT");
-    session.run(
-        "ALTER TABLE user_signals ADD CONSTRAINT \"pr\u{fc}fung\" CHECK (false) NOT VALID;
-         INSERT INTO signal_symbols (symbol) VALUES ('\u{c9}CUUSDT')",
-    );
+    session.run("ALTER TABLE user_signals ADD CONSTRAINT \"pr\u{fc}fung\" CHECK (false) NOT VALID");
     subscribe(&mut session, "MAX", 1, 1);
+    session.run("INSERT INTO signal_symbols (symbol) VALUES ('\u{c9}CUUSDT')");
     eventually(SOON, "the refusal is on record", || {
         session
             .list::<String>("SELECT error FROM signal_runs WHERE error IS NOT NULL")
@@ -247,10 +247,11 @@ fn a_schema_with_an_accent_is_found() {
     let cluster = by_itself(&market).encoding("LATIN1", "C").start();
     let mut session = cluster.session(POSTGRES);
     session.run(
-        "CREATE SCHEMA \"sch\u{e9}ma\"; CREATE EXTENSION signal_hub SCHEMA \"sch\u{e9}ma\";
+        "BEGIN; CREATE SCHEMA \"sch\u{e9}ma\"; CREATE EXTENSION signal_hub SCHEMA \"sch\u{e9}ma\";
          SET search_path = \"sch\u{e9}ma\"",
     );
     subscribe(&mut session, "MAX", 1, 1);
+    session.run("COMMIT");
     wait_for_deliveries(&mut session, 1);
     wait_for_good_run(&mut session);
 }

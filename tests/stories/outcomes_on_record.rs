@@ -144,8 +144,9 @@ fn purged_signals_leave_their_outcomes() {
     let market = rising_market();
     let cluster = by_itself(&market).start();
     let mut session = cluster.session(POSTGRES);
-    session.run("CREATE EXTENSION signal_hub");
+    session.run("BEGIN; CREATE EXTENSION signal_hub");
     subscribe(&mut session, "MAX", 1, 3);
+    session.run("COMMIT");
     wait_for_deliveries(&mut session, 3);
     session.run("UPDATE signals SET created_at = created_at - interval '2400 hours'");
     eventually(2 * SOON, "the signal is purged", || {

@@ -15,6 +15,15 @@ fn with_extension(cluster: &Cluster) -> Session {
     session
 }
 
+/// As above, with this many subscribers at the first run.
+fn with_subscribers(cluster: &Cluster, count: u32) -> Session {
+    let mut session = cluster.session(POSTGRES);
+    session.run("BEGIN; CREATE EXTENSION signal_hub");
+    subscribe(&mut session, "MAX", 1, count);
+    session.run("COMMIT");
+    session
+}
+
 #[track_caller]
 fn wait_for_message(session: &mut Session, part: &str) -> (String, String) {
     eventually(SOON, &format!("health says {part}"), || {
@@ -40,8 +49,7 @@ fn keeps_signals_with(retention: &str) {
         .set("signal_hub.signal_retention", retention)
         .set("signal_hub.run_retention", "30d")
         .start();
-    let mut session = with_extension(&cluster);
-    subscribe(&mut session, "MAX", 1, 2);
+    let mut session = with_subscribers(&cluster, 2);
     wait_for_deliveries(&mut session, 2);
     age(&mut session, "4000 days");
     eventually(SOON, "old runs are purged", || {
@@ -83,8 +91,7 @@ fn a_run_retention_that_cannot_be_read_keeps_the_history() {
     let cluster = by_itself(&market)
         .set("signal_hub.run_retention", "30 dayz")
         .start();
-    let mut session = with_extension(&cluster);
-    subscribe(&mut session, "MAX", 1, 1);
+    let mut session = with_subscribers(&cluster, 1);
     wait_for_deliveries(&mut session, 1);
     age(&mut session, "91 days");
     eventually(SOON, "old signals are purged", || {
@@ -131,8 +138,7 @@ fn a_retention_that_cannot_be_used_is_refused_where_it_is_set() {
 fn a_purge_leaves_one_line_in_the_log_with_what_it_removed() {
     let market = rising_market();
     let cluster = by_itself(&market).start();
-    let mut session = with_extension(&cluster);
-    subscribe(&mut session, "MAX", 1, 700);
+    let mut session = with_subscribers(&cluster, 700);
     wait_for_deliveries(&mut session, 700);
     age(&mut session, "91 days");
     let line = "purged 1 rows of signals, 700 of user_signals and 1 of signal_runs";

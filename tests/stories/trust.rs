@@ -93,7 +93,7 @@ fn good_runs(session: &mut Session) -> usize {
 #[test]
 fn what_the_owner_of_a_database_plants_never_runs_as_superuser() {
     let market = rising_market();
-    let cluster = by_itself(&market).start();
+    let cluster = by_itself(&market).set("signal_hub.enabled", "off").start();
     let mut session = cluster.session(POSTGRES);
     session.run("CREATE ROLE mallory");
     session.run("CREATE DATABASE shop OWNER mallory");
@@ -114,6 +114,7 @@ fn what_the_owner_of_a_database_plants_never_runs_as_superuser() {
         "INSERT INTO user_subscriptions (user_id, tier) VALUES ('{}', 'MAX')",
         user(1)
     ));
+    cluster.configure("signal_hub.enabled", "on");
     eventually(SOON, "several runs", || good_runs(&mut admin) >= 3);
 
     // What a superuser does with the extension, calling its functions by name.
