@@ -227,7 +227,7 @@ fn a_fan_out_that_met_a_lock_ends_by_itself_once_the_lock_is_gone() {
     });
     other.run("ROLLBACK");
     holder.run("COMMIT");
-    eventually(Duration::from_secs(5), "all have their row", || {
+    eventually(SOON, "all have their row", || {
         session.one::<i64>("SELECT count(*) FROM user_signals") == 100
     });
     wait_for_deliveries(&mut session, 100);
