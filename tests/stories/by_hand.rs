@@ -193,6 +193,9 @@ fn an_unknown_symbol_is_marked_and_costs_the_others_nothing() {
     let status = "SELECT status FROM signal_symbols WHERE symbol = 'NOSUCHUSDT'";
     assert_eq!(session.one::<String>(status), "UNKNOWN");
     let requests = market.request_count();
+    // After some seconds it would be asked for again.
+    session
+        .run("UPDATE signal_symbols SET checked_at = clock_timestamp() WHERE status = 'UNKNOWN'");
     generate(&mut session);
     assert_eq!(
         market.request_count(),

@@ -134,7 +134,11 @@ fn several_unknown_symbols_are_asked_for_again_by_one_list_of_all() {
     let (_cluster, mut session) = installed_by_hand(&market);
     session
         .run("INSERT INTO signal_symbols (symbol) VALUES ('NEWUSDT'), ('GONEUSDT'), ('AWAYUSDT')");
+    // After some seconds they are asked for again.
+    let just_checked =
+        "UPDATE signal_symbols SET checked_at = clock_timestamp() WHERE status = 'UNKNOWN'";
     generate(&mut session);
+    session.run(just_checked);
     generate(&mut session);
     assert_eq!(market.request_count(), 3, "left out of the second run");
     new_symbol(&market);
@@ -143,6 +147,7 @@ fn several_unknown_symbols_are_asked_for_again_by_one_list_of_all() {
     assert_eq!(report["signals_generated"], 1, "{report}");
     assert_eq!(market.request_count(), 4);
     assert_eq!(status(&mut session, "GONEUSDT").as_deref(), Some("UNKNOWN"));
+    session.run(just_checked);
     let report = generate(&mut session);
     assert_eq!(report["success"], true);
     assert_eq!(market.request_count(), 5, "the others are left out again");
