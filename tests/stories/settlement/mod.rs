@@ -259,6 +259,11 @@ fn requests_for_candles_are_rationed_and_the_oldest_signal_comes_first() {
     story
         .cluster
         .configure("signal_hub.settle_requests_per_run", "2");
+    eventually(SOON, "the setting has come", || {
+        let setting = "SELECT current_setting('signal_hub.settle_requests_per_run')";
+        story.session.one::<String>(setting) == "2"
+    });
+    story.wait_for_runs();
     story.rise(&["BTCUSDT", "ETHUSDT", "XRPUSDT"]);
     story.pass_to(DUE);
     story.wait_until_none_is_open();
