@@ -2,7 +2,7 @@
 //! primary comes back as a standby.
 
 use crate::ground::{
-    CROWD, Tide, cluster_for, slow_down, small_batches, wait_for_the_middle_of_a_fan_out,
+    CROWD, Tide, cluster_for, hurry, slow_down, small_batches, wait_for_the_middle_of_a_fan_out,
 };
 use crate::processes::{LAUNCHER, WORKER, pids};
 use signal_hub_harness::cluster::binaries::{as_server_user, program, succeed};
@@ -48,6 +48,7 @@ fn a_failover_in_the_middle_of_a_fan_out_and_the_way_back_cost_nobody_a_signal()
         session.one::<i64>("SELECT count(*) FROM user_signals") < i64::from(CROWD),
         "promoted too late to prove anything"
     );
+    hurry(&mut session);
     tide.everybody_has_everything_once(&mut session, CROWD);
     assert_eq!(
         session.one::<i64>("SELECT restarts FROM signal_health"),

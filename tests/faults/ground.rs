@@ -11,7 +11,7 @@ use std::time::Duration;
 pub const CROWD: u32 = 20_000;
 
 /// Long enough for some fan-outs to a crowd, even on a busy machine.
-pub const LATER: Duration = Duration::from_secs(60);
+pub const LATER: Duration = Duration::from_secs(120);
 
 /// A server that asks every second and delivers in batches of 250.
 pub fn small_batches(market: &Simulator) -> Options {
@@ -34,13 +34,25 @@ pub fn cluster_for(options: Options, subscribers: u32) -> (Cluster, Session) {
     (cluster, session)
 }
 
-/// Slows down every batch, so that a fault can strike during the fan-out on any machine.
+/// Slows down every batch, so that a fan-out to the crowd takes 8 s in one process: on any
+/// machine, a fault can strike in its middle.
 pub fn slow_down(session: &mut Session) {
-    session.run(
-        "CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql
-             AS 'BEGIN PERFORM pg_sleep(0.02); RETURN NULL; END';
-         CREATE TRIGGER take_time AFTER INSERT ON user_signals EXECUTE FUNCTION take_time()",
-    );
+    batches_take(session, 0.1);
+    session
+        .run("CREATE TRIGGER take_time AFTER INSERT ON user_signals EXECUTE FUNCTION take_time()");
+}
+
+/// Lets every batch take so much longer from now on, instead of what [`slow_down`] says.
+pub fn batches_take(session: &mut Session, seconds: f64) {
+    session.run(&format!(
+        "CREATE OR REPLACE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql
+             AS 'BEGIN PERFORM pg_sleep({seconds}); RETURN NULL; END'"
+    ));
+}
+
+/// Lets a fan-out end soon, when the fault has struck.
+pub fn hurry(session: &mut Session) {
+    batches_take(session, 0.0);
 }
 
 /// Waits for the middle of the fan-out of the last signal.

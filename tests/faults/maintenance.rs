@@ -2,7 +2,7 @@
 //! worker goes on.
 
 use crate::ground::{
-    CROWD, LATER, Tide, cluster_for, each_signal_once_each, slow_down, small_batches,
+    CROWD, Tide, batches_take, cluster_for, each_signal_once_each, hurry, slow_down, small_batches,
     wait_for_the_middle_of_a_fan_out,
 };
 use signal_hub_harness::cluster::{Cluster, POSTGRES};
@@ -11,8 +11,8 @@ use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
 use std::time::{Duration, Instant};
 
-/// Longest time for a command on a table with some ten thousand rows.
-const SOON_DONE: Duration = Duration::from_secs(10);
+/// Longest time for a command on a table with some ten thousand rows, on a busy machine.
+const SOON_DONE: Duration = Duration::from_secs(30);
 
 /// Runs each command in the middle of a fan-out of its own.
 fn in_the_middle_of_fan_outs(commands: &[&str]) -> (Cluster, Session, i64) {
@@ -25,12 +25,14 @@ fn in_the_middle_of_fan_outs(commands: &[&str]) -> (Cluster, Session, i64) {
     let mut administrator = cluster.session(POSTGRES);
     for command in commands {
         let undelivered = "SELECT count(*) FROM signals WHERE delivered_at IS NULL";
+        batches_take(&mut session, 0.1);
         tide.turn();
         wait_for_the_middle_of_a_fan_out(&mut session);
         let started = Instant::now();
         administrator.run(command);
         let took = started.elapsed();
         assert!(took < SOON_DONE, "{command} took {took:?}");
+        hurry(&mut session);
         eventually(SOON, &format!("the fan-out ends after {command}"), || {
             session.one::<i64>(undelivered) == 0
         });
@@ -84,6 +86,8 @@ fn emptying_the_tables_loses_what_was_in_them_and_no_more() {
 #[test]
 fn a_change_to_every_subscription_makes_no_fan_out_go_through_all_of_them_again_and_again() {
     const SUBSCRIBERS: u32 = 200_000;
+    /// Time to deliver to them, on a slow and busy machine.
+    const LATER: Duration = Duration::from_secs(300);
     let market = flat_market();
     let options = by_itself(&market).set("signal_hub.delivery_batch", "100000");
     let (_cluster, mut session) = cluster_for(options, SUBSCRIBERS);

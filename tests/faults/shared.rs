@@ -2,8 +2,8 @@
 //! once, and a refused row costs only its subscriber.
 
 use crate::ground::{
-    CROWD, LATER, Tide, cluster_for, each_signal_once_each, slow_down, small_batches,
-    wait_for_the_middle_of_a_fan_out,
+    CROWD, LATER, Tide, batches_take, cluster_for, each_signal_once_each, hurry, slow_down,
+    small_batches, wait_for_the_middle_of_a_fan_out,
 };
 use crate::processes::{WORKER, pids};
 use fastrand::Rng;
@@ -17,11 +17,13 @@ use std::time::{Duration, Instant};
 /// `backend_type` of a process that helps the worker.
 const HELPER: &str = "signal_hub delivery worker";
 
-/// A server where three processes share a slow fan-out.
+/// A server where three processes share a fan-out of half a second. Where something is to happen
+/// in its middle, [`batches_take`] lets it take longer.
 fn shared(market: &Simulator) -> (Cluster, Session) {
     let options = small_batches(market).set("signal_hub.delivery_workers", "3");
     let (cluster, mut session) = cluster_for(options, CROWD);
     slow_down(&mut session);
+    batches_take(&mut session, 0.02);
     (cluster, session)
 }
 
@@ -39,6 +41,7 @@ fn three_processes_share_a_long_fan_out_and_none_stays() {
     let mut tide = Tide::new(&market);
     let (cluster, mut session) = shared(&market);
     let mut watch = cluster.session(POSTGRES);
+    batches_take(&mut session, 0.5);
     tide.turn();
     wait_for_the_middle_of_a_fan_out(&mut session);
     eventually(SOON, "helpers are at work", || {
@@ -49,6 +52,7 @@ fn three_processes_share_a_long_fan_out_and_none_stays() {
         progress.starts_with("delivering signal 1 (BTCUSDT): "),
         "{progress}"
     );
+    hurry(&mut session);
     tide.everybody_has_everything_once(&mut session, CROWD);
     helpers_are_gone(&mut session);
     assert_eq!(pids(&mut session, WORKER).len(), 1);
@@ -132,10 +136,12 @@ fn a_call_by_hand_during_a_shared_fan_out_neither_waits_for_it_nor_doubles_anyth
     let (cluster, mut session) = shared(&market);
     let mut caller = cluster.session(POSTGRES);
     for _ in 0..4 {
+        batches_take(&mut session, 0.2);
         tide.turn();
         wait_for_the_middle_of_a_fan_out(&mut session);
         tide.turn();
         let outcome: String = caller.one("SELECT generate_signals_now()::text");
+        hurry(&mut session);
         assert!(
             outcome.contains("\"success\": true") || outcome.contains("another cycle"),
             "{outcome}"
@@ -173,6 +179,8 @@ fn settings_changed_during_a_shared_fan_out_count_from_the_next_batch_of_each_pr
                                         ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) AS each",
         )
     };
+    // There is time for each of them to be seen and to be told.
+    batches_take(&mut session, 1.0);
     tide.turn();
     eventually(SOON, "three processes deliver", || {
         batches_of_each(&mut session).len() == 3
@@ -180,6 +188,10 @@ fn settings_changed_during_a_shared_fan_out_count_from_the_next_batch_of_each_pr
     cluster.configure("signal_hub.delivery_batch", "50");
     // This fan-out still ends; another one would not begin.
     cluster.configure("signal_hub.enabled", "off");
+    eventually(SOON, "each delivers in smaller batches", || {
+        batches_of_each(&mut session) == ["from 250 to 50"; 3]
+    });
+    hurry(&mut session);
     tide.everybody_has_everything_once(&mut session, CROWD);
     assert_eq!(
         batches_of_each(&mut session),
@@ -198,10 +210,10 @@ fn who_waits_for_the_others_of_a_shared_fan_out_hardly_writes() {
     let options = small_batches(&market).set("signal_hub.delivery_workers", "2");
     let (_cluster, mut session) = cluster_for(options, CROWD);
     slow_down(&mut session);
-    // The row of the last subscriber takes 3 s.
+    // The row of the last subscriber takes long enough for this test to look at who waits.
     session.run(&format!(
         "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql
-             AS 'BEGIN PERFORM pg_sleep(3); RETURN NULL; END';
+             AS 'BEGIN PERFORM pg_sleep(15); RETURN NULL; END';
          CREATE TRIGGER linger AFTER INSERT ON user_signals FOR EACH ROW
              WHEN (NEW.user_id = '{}') EXECUTE FUNCTION linger()",
         user(CROWD)
@@ -266,6 +278,7 @@ fn subscribers_who_join_again_and_tiers_switched_off_and_on_during_a_fan_out_cos
         session
             .run("UPDATE signal_tiers SET enabled = true, daily_quota = NULL WHERE tier = 'PRO'");
         slow_down(&mut session);
+        batches_take(&mut session, 0.2);
         tide.turn();
         wait_for_the_middle_of_a_fan_out(&mut session);
         session.run("UPDATE signal_tiers SET enabled = false WHERE tier = 'MAX'");
@@ -277,6 +290,7 @@ fn subscribers_who_join_again_and_tiers_switched_off_and_on_during_a_fan_out_cos
              INSERT INTO user_subscriptions (user_id, tier) SELECT user_id, 'PRO' FROM gone",
         );
         session.run("UPDATE signal_tiers SET enabled = true WHERE tier = 'MAX'");
+        hurry(&mut session);
         tide.everybody_has_everything_once(&mut session, CROWD);
         let refused: i64 = session.one("SELECT sum(delivery_failures)::bigint FROM signals");
         assert_eq!(refused, 0, "{processes} processes");

@@ -2,7 +2,7 @@
 //! sent twice.
 
 use crate::ground::{
-    CROWD, Tide, cluster_for, each_signal_once_each, slow_down, small_batches,
+    CROWD, Tide, batches_take, cluster_for, each_signal_once_each, hurry, slow_down, small_batches,
     wait_for_the_middle_of_a_fan_out,
 };
 use crate::processes::processes_of;
@@ -14,13 +14,14 @@ use signal_hub_harness::wait::eventually;
 use signal_hub_simulator::{Fault, Times};
 use std::time::{Duration, Instant};
 
-/// Stops a server as by `pg_ctl stop -m fast`, which has to take less than 2 s.
+/// Stops a server as by `pg_ctl stop -m fast`, which must not wait until a fault is over: those
+/// last for a minute or for ever. Without one, a busy machine needs some seconds.
 #[track_caller]
 pub fn stops_at_once(cluster: &mut Cluster) {
     let started = Instant::now();
     let status = cluster.stop(Stop::Fast);
     let took = started.elapsed();
-    assert!(took < Duration::from_secs(2), "it took {took:?}");
+    assert!(took < Duration::from_secs(20), "it took {took:?}");
     assert!(status.success(), "{status}");
     assert_eq!(processes_of(cluster), [""; 0]);
 }
@@ -87,6 +88,7 @@ fn an_immediate_stop_in_the_middle_of_a_fan_out_leaves_no_process_and_costs_nobo
     let (mut cluster, mut session) = cluster_for(small_batches(&market), CROWD);
     slow_down(&mut session);
     for _ in 0..2 {
+        batches_take(&mut session, 0.1);
         tide.turn();
         wait_for_the_middle_of_a_fan_out(&mut session);
         drop(session);
@@ -100,6 +102,7 @@ fn an_immediate_stop_in_the_middle_of_a_fan_out_leaves_no_process_and_costs_nobo
                 < tide.turns() * i64::from(CROWD),
             "stopped too late to prove anything"
         );
+        hurry(&mut session);
         tide.everybody_has_everything_once(&mut session, CROWD);
     }
 }
@@ -113,11 +116,12 @@ fn a_postmaster_killed_in_the_middle_of_a_fan_out_leaves_no_process_and_costs_no
     drop(session);
     cluster.kill9();
     // Each process notices by itself that its parent is gone.
-    eventually(Duration::from_secs(5), "its processes are gone", || {
+    eventually(SOON, "its processes are gone", || {
         processes_of(&cluster).is_empty()
     });
     cluster.start();
     let mut session = cluster.session(POSTGRES);
+    hurry(&mut session);
     wait_for_deliveries(&mut session, CROWD.into());
     each_signal_once_each(&mut session, CROWD);
 }
