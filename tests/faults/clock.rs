@@ -2,12 +2,12 @@
 //! quotas count for the UTC day that the clock shows.
 
 use crate::ground::{
-    cluster_for, each_signal_once_each, each_signal_once_each_whatever_the_runs_say,
+    cluster_for, each_signal_once_each, each_signal_once_each_whatever_the_runs_say, in_a_hurry,
 };
 use signal_hub_harness::clocks::Clocks;
 use signal_hub_harness::scene::{SOON, by_itself, flat_market, wait_for_good_run, worker_pid};
 use signal_hub_harness::session::Session;
-use signal_hub_harness::wait::eventually;
+use signal_hub_harness::wait::{eventually, within};
 use signal_hub_simulator::{Simulator, UnixMillis};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -76,21 +76,27 @@ fn the_rate_is_kept(market: &Simulator) {
     };
     let began = Instant::now();
     let before = count();
-    // After a jump, the simulator computes a whole day for its reply, and counts the request
-    // late.
-    ask(before + 1);
-    let first = ask(before + 2);
-    let last = ask(before + 2 + INTERVALS);
-    let took = (last - first).as_secs_f64() / INTERVALS as f64;
+    let mut took = 0.0;
+    // A busy machine may skip a beat, or let this thread see a request late. No measurement would
+    // fit if the rate were wrong.
+    let fits = within(SOON, || {
+        let seen = count();
+        // After a jump, the simulator computes a whole day for its reply, and counts the request
+        // late.
+        ask(seen + 1);
+        let first = ask(seen + 2);
+        let last = ask(seen + 2 + INTERVALS);
+        took = (last - first).as_secs_f64() / INTERVALS as f64;
+        (0.7..3.0).contains(&took)
+    });
     let asked = count() - before;
     let in_all = began.elapsed();
+    // If beats followed the clock, there would be thousands of them.
     assert!(
         asked as f64 <= in_all.as_secs_f64() + 2.0,
         "{asked} requests in {in_all:?}"
     );
-    // A busy machine may skip a beat. If beats followed the clock, there would be thousands of
-    // them.
-    assert!((0.7..3.0).contains(&took), "{took} s from run to run");
+    assert!(fits.is_some(), "{took} s from run to run");
 }
 
 /// Signals on record of one symbol, in the order in which they were made.
@@ -146,12 +152,11 @@ fn a_wrong_clock_costs_no_run_and_sends_nothing_until_it_is_right_again() {
             session
                 .one::<bool>("SELECT state = 'blind' AND message LIKE '%clock%' FROM signal_health")
         });
-        let health = &session.rows(
-            "SELECT state, heartbeat_age < '5 s', next_run - clock_timestamp() < '2 s', uptime >= '0' FROM signal_health",
-        )[0];
-        for column in 1..=2 {
-            assert!(health.get::<_, bool>(column), "{ahead} s: column {column}");
-        }
+        eventually(SOON, &format!("{ahead} s: its times are right"), || {
+            session.one::<bool>(
+                "SELECT heartbeat_age < '5 s' AND next_run - clock_timestamp() < '2 s' FROM signal_health",
+            )
+        });
 
         clock.set_ahead(0);
         expected += 1;
@@ -256,7 +261,7 @@ fn history_goes_at_its_age_also_when_the_clock_jumps_and_nothing_else_goes() {
     const FASTER: u32 = 120;
     let market = flat_market();
     let clocks = Clocks::faster(FASTER);
-    let (_cluster, mut session) = cluster_for(clocks.of(by_itself(&market)), SUBSCRIBERS);
+    let (_cluster, mut session) = cluster_for(in_a_hurry(&market, &clocks), SUBSCRIBERS);
     session.run("UPDATE signal_rules SET max_ticker_age = '1000 days', lifetime = '1000 days'");
     // The first signal is made while the clock is wrong, and so expires in more than a year.
     clocks.set_ahead(YEAR);
@@ -331,7 +336,7 @@ fn a_clock_that_jumps_a_year_ahead_deletes_no_signal() {
     const FASTER: u32 = 120;
     let market = flat_market();
     let clocks = Clocks::faster(FASTER);
-    let (_cluster, mut session) = cluster_for(clocks.of(by_itself(&market)), SUBSCRIBERS);
+    let (_cluster, mut session) = cluster_for(in_a_hurry(&market, &clocks), SUBSCRIBERS);
     // Long for a clock that runs fast, and short for one that is a year ahead.
     session.run(
         "UPDATE signal_rules SET max_ticker_age = '30 days';

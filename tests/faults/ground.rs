@@ -1,5 +1,6 @@
 //! What most faults strike: a crowd of subscribers and a market that keeps moving.
 
+use signal_hub_harness::clocks::Clocks;
 use signal_hub_harness::cluster::{Cluster, Options, POSTGRES};
 use signal_hub_harness::scene::{FLIPS_AT_ONCE, SOON, Turns, by_itself, subscribe};
 use signal_hub_harness::session::Session;
@@ -16,6 +17,13 @@ pub const LATER: Duration = Duration::from_secs(120);
 /// A server that asks every second and delivers in batches of 250.
 pub fn small_batches(market: &Simulator) -> Options {
     by_itself(market).set("signal_hub.delivery_batch", "250")
+}
+
+/// A server whose clocks run fast. It waits for the exchange for some seconds of the machine's
+/// clock, as one with its clock does.
+pub fn in_a_hurry(market: &Simulator, clocks: &Clocks) -> Options {
+    let options = clocks.of(by_itself(market));
+    options.set("signal_hub.http_timeout", "300s")
 }
 
 /// Creates the extension with this many subscribers without a quota, and flips at once.

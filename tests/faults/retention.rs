@@ -1,9 +1,9 @@
 //! What is purged and what is not: what a longer retention keeps, and what somebody holds.
 
-use crate::ground::{CROWD, LATER, cluster_for};
+use crate::ground::{CROWD, LATER, cluster_for, in_a_hurry};
 use signal_hub_harness::clocks::Clocks;
 use signal_hub_harness::cluster::POSTGRES;
-use signal_hub_harness::scene::{SOON, by_itself, flat_market, user};
+use signal_hub_harness::scene::{SOON, flat_market, user};
 use signal_hub_harness::session::Session;
 use signal_hub_harness::wait::eventually;
 use signal_hub_simulator::Simulator;
@@ -29,7 +29,7 @@ fn signals_to_all(market: &Simulator, session: &mut Session, symbols: &[&str]) {
 fn a_row_that_somebody_keeps_or_holds_keeps_no_other_from_being_purged() {
     let market = flat_market();
     let clocks = Clocks::faster(FASTER);
-    let (cluster, mut session) = cluster_for(clocks.of(by_itself(&market)), CROWD);
+    let (cluster, mut session) = cluster_for(in_a_hurry(&market, &clocks), CROWD);
     signals_to_all(&market, &mut session, &["BTCUSDT", "ETHUSDT", "SOLUSDT"]);
     // One foreign key refers to a delivered row, one to a signal, and one delivered row is
     // locked.
@@ -72,15 +72,15 @@ fn a_row_that_somebody_keeps_or_holds_keeps_no_other_from_being_purged() {
 fn a_purge_under_way_keeps_what_a_longer_retention_is_to_keep() {
     let market = flat_market();
     let clocks = Clocks::faster(FASTER);
-    let (cluster, mut session) = cluster_for(clocks.of(by_itself(&market)), CROWD);
+    let (cluster, mut session) = cluster_for(in_a_hurry(&market, &clocks), CROWD);
     signals_to_all(&market, &mut session, &["BTCUSDT"]);
-    // Each step of a purge takes a tenth of a second by the machine's clock.
+    // Each step of a purge takes half a second by the machine's clock.
     session.run(&format!(
         "CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql
              AS 'BEGIN PERFORM pg_sleep({}); RETURN NULL; END';
          CREATE TRIGGER take_time AFTER DELETE ON user_signals EXECUTE FUNCTION take_time();
          UPDATE signals SET created_at = created_at - interval '91 days'",
-        FASTER / 10
+        FASTER / 2
     ));
     let left = |session: &mut Session| session.one::<i64>("SELECT count(*) FROM user_signals");
     eventually(SOON, "a purge is under way", || {
