@@ -21,8 +21,9 @@ impl SilentNameServer {
     /// rest of the machine nothing changes.
     fn for_this_thread(folder: &Path) -> Self {
         let configuration = folder.join("resolv.conf");
-        std::fs::write(&configuration, format!("nameserver {NAME_SERVER}\n"))
-            .expect("the folder is ours");
+        // The C library gives up after 150 s, long after the server has to have stopped.
+        let content = format!("nameserver {NAME_SERVER}\noptions timeout:30 attempts:5\n");
+        std::fs::write(&configuration, content).expect("the folder is ours");
         mount_bind(&configuration, "/etc/resolv.conf").expect("root may");
         let socket = UdpSocket::bind((NAME_SERVER, 53)).expect("root may");
         socket.set_nonblocking(true).expect("any socket can");

@@ -16,14 +16,14 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use template::{Template, make_cluster};
 
 /// The database every cluster has.
 pub const POSTGRES: &str = "postgres";
 
 /// Longest time for a server to start, recovery included, or to stop.
-const START_OR_STOP: Duration = Duration::from_secs(30);
+const START_OR_STOP: Duration = Duration::from_secs(60);
 
 /// What a cluster starts with; each method adds something.
 pub struct Options {
@@ -217,13 +217,20 @@ impl Cluster {
 
     /// Kills the postmaster with SIGKILL, and waits until its other processes have ended, too.
     pub fn kill9(&mut self) {
+        self.kill9_at();
+    }
+
+    /// Like `kill9`, and returns when the signal was sent.
+    pub fn kill9_at(&mut self) -> Instant {
         let mut session = self.session(POSTGRES);
         let children: Vec<i32> = session.list("SELECT pid FROM pg_stat_activity");
+        let killed_at = Instant::now();
         self.signal(Signal::KILL);
         self.wait_for_end();
         eventually(START_OR_STOP, "the postmaster's processes end", || {
             !children.iter().any(|pid| is_alive(*pid))
         });
+        killed_at
     }
 
     fn signal(&self, signal: Signal) {
