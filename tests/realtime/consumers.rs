@@ -27,7 +27,7 @@ const SIGNALS: usize = 18;
 const ROWS: usize = SIGNALS * CROWD as usize;
 
 /// Long enough for a program to start and to receive everything.
-const LATER: Duration = Duration::from_secs(40);
+const LATER: Duration = Duration::from_secs(120);
 
 /// The slot a program reads.
 const SLOT: &str = "follower";
@@ -56,14 +56,14 @@ impl Runs {
         }
     }
 
-    /// Kills it with SIGKILL, and starts it again.
-    fn kill_and_start(&mut self, follower: &Follower, cluster: &Cluster) {
-        self.end();
+    /// Starts it again after its end.
+    fn start_again(&mut self, follower: &Follower, cluster: &Cluster) {
         let (file, running) = start(follower, cluster, self.files.len());
         self.files.push(file);
         self.running = running;
     }
 
+    /// Kills it with SIGKILL.
     fn end(&mut self) {
         let _ = self.running.kill();
         let _ = self.running.wait();
@@ -108,6 +108,7 @@ fn follows(follower: &Follower) {
     let mut reader = shop.cluster.session(POSTGRES);
     let begun: String = reader.one("SELECT confirmed_flush_lsn::text FROM pg_replication_slots");
     let confirmed = format!("SELECT confirmed_flush_lsn > '{begun}' FROM pg_replication_slots");
+    let free = format!("SELECT NOT active FROM pg_replication_slots WHERE slot_name = '{SLOT}'");
     while_signals_flow(&mut shop, |cluster, killed_twice| {
         let mut runs = Runs::start(follower, cluster);
         for rows in [1, ROWS / 3] {
@@ -116,7 +117,10 @@ fn follows(follower: &Follower) {
             eventually(SOON, "the program receives rows", || {
                 runs.rows(follower).len() >= rows && (rows == 1 || reader.one::<bool>(&confirmed))
             });
-            runs.kill_and_start(follower, cluster);
+            runs.end();
+            // A slot that is in use refuses another reader.
+            eventually(SOON, "the server has noticed", || reader.one::<bool>(&free));
+            runs.start_again(follower, cluster);
         }
         killed_twice();
         eventually(LATER, "the program has every row as it is", || {
