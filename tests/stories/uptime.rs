@@ -65,15 +65,27 @@ fn a_day_without_trouble_has_all_its_runs_across_a_restart() {
     let mut session = with_extension(&cluster);
     let made = "SELECT coalesce(sum(made), 0)::bigint FROM signal_uptime";
     eventually(SOON, "some runs are made", || session.one::<i64>(made) >= 3);
-    assert_eq!(
-        session.one::<i64>("SELECT sum(missed + failed)::bigint FROM signal_uptime"),
-        0
-    );
-    assert!(session.one::<bool>("SELECT bool_and(good_percent = 100 AND longest_gap BETWEEN '0.5s' AND '3s') FROM signal_uptime"));
-    assert_eq!(
-        session.one::<i64>(made),
-        session.one::<i64>("SELECT count(*) FROM signal_runs")
-    );
+    // By the history, at the same moment: on a busy machine runs are late, and beats missed.
+    let says = &session.rows(
+        "WITH runs AS MATERIALIZED (
+             SELECT started_at, started_at - lag(started_at) OVER (ORDER BY run_id) AS gap FROM signal_runs
+         ), uptime AS MATERIALIZED (
+             SELECT sum(made) AS made, sum(failed) AS failed, sum(missed) AS missed, max(longest_gap) AS longest_gap,
+                    bool_and(good_percent = trunc(100.0 * made / nullif(due, 0), 3)) AS percents
+               FROM signal_uptime
+         ), history AS MATERIALIZED (
+             SELECT count(*) AS made, max(gap) AS gap, clock_timestamp() - max(started_at) AS since_the_last,
+                    floor(1.1 + extract(epoch FROM clock_timestamp() - min(started_at))) AS beats
+               FROM uptime CROSS JOIN runs
+         )
+         SELECT u.failed = 0 AND u.made = h.made AND u.missed BETWEEN 0 AND greatest(h.beats - h.made, 0)
+                    AND u.percents
+                    AND u.longest_gap BETWEEN h.gap - interval '10 ms'
+                                          AND greatest(h.gap, h.since_the_last) + interval '10 ms',
+                format('%s %s', u, h)
+           FROM uptime u CROSS JOIN history h",
+    )[0];
+    assert!(says.get::<_, bool>(0), "{}", says.get::<_, &str>(1));
     let before: i64 = session.one(made);
     cluster.restart();
     let mut session = cluster.session(POSTGRES);
@@ -133,6 +145,9 @@ fn days_of_a_pause_are_not_missed() {
     eventually(SOON, "the pause is noted", || {
         session.one::<i64>("SELECT count(*) FROM signal_run_days WHERE state = 'paused'") == 1
     });
+    // No machine is so late that a beat is missed; another name of the exchange
+    // brings one at once.
+    cluster.configure("signal_hub.interval", "1h");
     three_days_pass(&mut session);
     for _ in 0..2 {
         whole_days(&mut session, "paused", "1 day");
@@ -140,6 +155,7 @@ fn days_of_a_pause_are_not_missed() {
         whole_days(&mut session, "missed", "0");
         assert_eq!(day(&mut session, 1, "good_percent"), None);
         session.run("SELECT resume_signals()");
+        cluster.configure("signal_hub.exchange_url", &format!("{}/", market.url()));
         wait_for_run_today(&mut session);
     }
     assert_eq!(day(&mut session, 0, "missed").as_deref(), Some("0"));
@@ -195,7 +211,8 @@ fn days_are_kept_as_long_as_signals() {
     let mut session = with_extension(&cluster);
     wait_for_good_run(&mut session);
     session.run(
-        "INSERT INTO signal_run_days
+        "BEGIN;
+         INSERT INTO signal_run_days
          SELECT day - 80, due, made, failed, paused, disabled, longest_gap, state, accounted_until, last_good_at, run_interval
            FROM signal_run_days;
          INSERT INTO signal_run_days
@@ -203,7 +220,9 @@ fn days_are_kept_as_long_as_signals() {
            FROM signal_run_days",
     );
     assert_eq!(days(&mut session), 4);
-    eventually(SOON, "the day before the signals is purged", || {
+    // The first purge of the next worker is still to come.
+    session.run("SELECT pg_terminate_backend(worker_pid) FROM signal_worker_status(); COMMIT");
+    eventually(2 * SOON, "the day before the signals is purged", || {
         days(&mut session) == 3
     });
 }
