@@ -26,23 +26,18 @@ fn a_database_can_be_dropped_although_its_worker_is_connected() {
 
 #[test]
 fn a_silent_exchange_holds_up_nobodys_drop_database() {
+    /// Half of the time for which the exchange is waited for.
+    const AT_ONCE: Duration = Duration::from_secs(30);
     let market = flat_market();
     let (cluster, mut session) = waiting_behind_a_silent_exchange(&market, Times::Forever);
     drop(cluster.create_database("other"));
     let started = Instant::now();
-    eventually(
-        Duration::from_secs(5),
-        "the other database is dropped",
-        || {
-            // Its last connection may not have ended yet.
-            session.try_list::<i32>("DROP DATABASE other").is_ok()
-        },
-    );
-    assert!(
-        started.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        started.elapsed()
-    );
+    eventually(AT_ONCE, "the other database is dropped", || {
+        // Its last connection may not have ended yet.
+        session.try_list::<i32>("DROP DATABASE other").is_ok()
+    });
+    let took = started.elapsed();
+    assert!(took < AT_ONCE, "{took:?}");
     assert_eq!(market.request_count(), 1, "still the same fetch");
 }
 
@@ -56,6 +51,8 @@ fn a_database_can_be_dropped_from_under_its_worker() {
     shop.run("CREATE EXTENSION signal_hub");
     wait_for_good_run(&mut shop);
     drop(shop);
+    // While the server starts it says so to whoever connects, as FATAL.
+    let log_before = cluster.log().len();
     session.run("DROP DATABASE shop WITH (FORCE)");
     let before = runs(&mut session);
     eventually(SOON, "the other database's runs go on", || {
@@ -64,35 +61,34 @@ fn a_database_can_be_dropped_from_under_its_worker() {
     let log = cluster.log();
     assert!(!log.contains("terminating any other active server processes"));
     assert!(
-        log.matches("FATAL").count() <= 3,
+        log[log_before..].matches("FATAL").count() <= 3,
         "no loop of workers that find no database"
     );
 }
 
-/// PostgreSQL gives up after waiting five seconds for sessions to leave a database.
-const PATIENCE: Duration = Duration::from_secs(6);
-
 #[test]
 fn a_worker_makes_way_for_whoever_needs_its_database() {
     let market = flat_market();
-    make_way(&market, || {});
+    make_way(&market, |_| {});
 }
 
 #[test]
 fn a_worker_makes_way_also_while_the_exchange_is_silent() {
     let market = flat_market();
-    make_way(&market, || {
+    make_way(&market, |admin| {
         market.inject(Fault::Silence, Times::Forever);
-        let before = market.request_count();
         eventually(SOON, "each worker waits for the exchange", || {
-            market.request_count() >= before + 3
+            admin.one::<bool>(
+                "SELECT count(*) = 3 FROM pg_stat_activity
+                  WHERE backend_type = 'signal_hub worker' AND query = 'signal_hub: fetching tickers'",
+            )
         });
     });
 }
 
-fn make_way(market: &Simulator, beforehand: impl FnOnce()) {
+fn make_way(market: &Simulator, beforehand: impl FnOnce(&mut Session)) {
     let cluster = by_itself(market)
-        .set("signal_hub.http_timeout", "60s")
+        .set("signal_hub.http_timeout", "300s")
         .start();
     let mut admin = cluster.session(POSTGRES);
     for name in ["doomed", "misnamed", "model"] {
@@ -100,16 +96,15 @@ fn make_way(market: &Simulator, beforehand: impl FnOnce()) {
         session.run("CREATE EXTENSION signal_hub");
         wait_for_good_run(&mut session);
     }
-    beforehand();
+    beforehand(&mut admin);
     for statement in [
         "DROP DATABASE doomed",
         "ALTER DATABASE misnamed RENAME TO renamed",
         "CREATE DATABASE copied TEMPLATE model",
     ] {
-        let started = Instant::now();
-        admin.run(statement);
-        let took = started.elapsed();
-        assert!(took < PATIENCE, "{statement} took {took:?}");
+        // PostgreSQL gives up after waiting five seconds for sessions to leave a database, and a
+        // busy machine's worker may be late.
+        eventually(SOON, statement, || admin.try_list::<i32>(statement).is_ok());
     }
     market.clear_faults();
     // No statement may wait until the exchange answers.
@@ -186,9 +181,7 @@ fn twelve_databases_have_their_workers_soon_after_a_restart() {
     let (mut cluster, shops) = many_databases(options, 12, 0);
     cluster.restart();
     let mut session = cluster.session(POSTGRES);
-    eventually(Duration::from_secs(10), "twelve workers run", || {
-        served(&mut session) == shops
-    });
+    eventually(SOON, "twelve workers run", || served(&mut session) == shops);
     for name in &shops {
         wait_for_good_run(&mut cluster.session(name));
     }
@@ -211,7 +204,8 @@ fn fifty_databases_of_which_three_have_the_extension_hold_three_processes() {
         if served(&mut session) != shops {
             since = Instant::now();
         }
-        since.elapsed() > Duration::from_secs(2)
+        // Longer than a busy machine takes from one of the others to the next.
+        since.elapsed() > Duration::from_secs(8)
     });
     let mut sessions: Vec<Session> = shops.iter().map(|name| cluster.session(name)).collect();
     let began = Instant::now();
@@ -220,10 +214,12 @@ fn fifty_databases_of_which_three_have_the_extension_hold_three_processes() {
         served(&mut session) == shops
     });
     for (session, before) in sessions.iter_mut().zip(before) {
-        let runs = runs(session) - before;
+        let runs = eventually(SOON, "four runs", || {
+            Some(runs(session) - before).filter(|runs| *runs >= 4)
+        });
         let took = began.elapsed();
         assert!(
-            (4..took.as_secs_f64() as i64 + 3).contains(&runs),
+            runs < took.as_secs_f64() as i64 + 3,
             "{runs} runs in {took:?}"
         );
     }
