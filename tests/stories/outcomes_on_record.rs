@@ -148,7 +148,11 @@ fn purged_signals_leave_their_outcomes() {
     subscribe(&mut session, "MAX", 1, 3);
     session.run("COMMIT");
     wait_for_deliveries(&mut session, 3);
-    session.run("UPDATE signals SET created_at = created_at - interval '2400 hours'");
+    // The next worker begins with a purge.
+    session.run(
+        "UPDATE signals SET created_at = created_at - interval '2400 hours';
+         SELECT pg_terminate_backend(worker_pid) FROM signal_worker_status()",
+    );
     eventually(2 * SOON, "the signal is purged", || {
         session.one::<i64>("SELECT count(*) FROM signals") == 0
     });
