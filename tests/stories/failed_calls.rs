@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 const CALL: &str = "SELECT generate_signals_now()";
 
-/// Longest time from the request to end a call until it has ended.
-const AT_ONCE: Duration = Duration::from_secs(1);
+/// Longest time from the request to end a call until it has ended: a third of the time for which
+/// the exchange is waited for.
+const AT_ONCE: Duration = Duration::from_secs(20);
 
 /// A server whose worker has had its first run; the next one is due in an hour.
 fn between_two_runs(market: &Simulator) -> (Cluster, Session) {
@@ -60,18 +61,20 @@ fn failed_calls(session: &mut Session) -> Vec<(String, String)> {
     let rows = session.rows(
         "SELECT sqlstate, error FROM signal_runs
           WHERE trigger = 'manual' AND status = 'failed' AND finished_at >= started_at
-            AND started_at > clock_timestamp() - interval '1 minute' ORDER BY run_id",
+            AND started_at > clock_timestamp() - interval '10 minutes' ORDER BY run_id",
     );
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
 #[test]
 fn a_call_that_is_ended_behind_a_silent_exchange_is_on_record_once() {
+    /// A busy machine may take as long until the call waits for the exchange.
+    const TIMEOUT: Duration = Duration::from_secs(5);
     let market = flat_market();
     let (cluster, mut session) = between_two_runs(&market);
     let worker = worker_pid(&mut session);
-    let next_run = "SELECT next_run::timestamptz(0)::text FROM signal_health";
-    let due: String = session.one(next_run);
+    let next_run = "SELECT extract(epoch FROM next_run)::float8 FROM signal_health";
+    let due: f64 = session.one(next_run);
     market.inject(Fault::Silence, Times::Forever);
 
     let canceled = end_a_call(&cluster, &market, "pg_cancel_backend");
@@ -81,11 +84,11 @@ fn a_call_that_is_ended_behind_a_silent_exchange_is_on_record_once() {
     });
 
     let mut hasty = cluster.session(POSTGRES);
-    hasty.run("SET statement_timeout = '300ms'");
+    hasty.run(&format!("SET statement_timeout = '{}s'", TIMEOUT.as_secs()));
     let called = Instant::now();
     let timed_out = hasty.error(CALL);
     let took = called.elapsed();
-    assert!(took < Duration::from_millis(300) + AT_ONCE, "{took:?}");
+    assert!(took < TIMEOUT + AT_ONCE, "{took:?}");
     assert_eq!(timed_out.code().code(), "57014", "{timed_out:?}");
 
     end_a_call(&cluster, &market, "pg_terminate_backend");
@@ -111,11 +114,9 @@ fn a_call_that_is_ended_behind_a_silent_exchange_is_on_record_once() {
         "SELECT healthy AND state = 'running' AND consecutive_failures = 0 AND last_error IS NULL FROM signal_health"
     ));
     assert_eq!(worker_pid(&mut session), worker, "the same process");
-    assert_eq!(
-        session.one::<String>(next_run),
-        due,
-        "the next run is due as before"
-    );
+    // The last call was more than five seconds after the run that this time counts from.
+    let moved: f64 = session.one::<f64>(next_run) - due;
+    assert!(moved.abs() < 4.0, "the next run is due {moved} s later");
 }
 
 #[test]
@@ -153,7 +154,7 @@ fn a_call_that_fails_while_the_history_is_locked_is_on_record_once_it_is_free() 
     let mut owner = cluster.session(POSTGRES);
     market.inject(Fault::Silence, Times::Forever);
     let mut caller = cluster.session(POSTGRES);
-    caller.run("SET statement_timeout = '1s'");
+    let pid: i32 = caller.one("SELECT pg_backend_pid()");
     let requests = market.request_count();
     thread::scope(|scope| {
         let call = scope.spawn(move || caller.error(CALL));
@@ -162,6 +163,7 @@ fn a_call_that_fails_while_the_history_is_locked_is_on_record_once_it_is_free() 
         });
         // By now, the call itself has read the history.
         owner.run("BEGIN; LOCK TABLE signal_runs IN EXCLUSIVE MODE");
+        session.run(&format!("SELECT pg_cancel_backend({pid})"));
         assert_eq!(call.join().expect("an error").code().code(), "57014");
     });
     eventually(SOON, "the worker waits for the lock", || {
@@ -176,17 +178,13 @@ fn a_call_that_fails_while_the_history_is_locked_is_on_record_once_it_is_free() 
 
 #[test]
 fn an_exchange_that_tells_a_caller_to_wait_is_left_alone_by_the_worker_too() {
+    let wait = |seconds| Fault::TooManyRequests {
+        retry_after: Some(seconds),
+    };
     let market = flat_market();
     let (cluster, mut session) = between_two_runs(&market);
-    market.inject(
-        Fault::TooManyRequests {
-            retry_after: Some(5),
-        },
-        Times::Once,
-    );
-    let called = Instant::now();
+    market.inject(wait(60), Times::Once);
     assert_eq!(session.error(CALL).code().code(), "08004");
-    let requests = market.request_count();
     eventually(SOON, "it is on record", || {
         failed_calls(&mut session).len() == 1
     });
@@ -194,11 +192,30 @@ fn an_exchange_that_tells_a_caller_to_wait_is_left_alone_by_the_worker_too() {
     assert!(session.one::<bool>(
         "SELECT state = 'failing' AND message LIKE '%HTTP status 429%' AND consecutive_failures = 0 FROM signal_health"
     ));
+
+    // Another one says so for a shorter time.
+    let other = flat_market();
+    cluster.configure("signal_hub.exchange_url", &other.url());
+    wait_for_good_run(&mut session);
+    other.inject(wait(5), Times::Once);
+    let called = Instant::now();
+    assert_eq!(session.error(CALL).code().code(), "08004");
+    let requests = other.request_count();
+    eventually(SOON, "it is on record", || {
+        failed_calls(&mut session).len() == 2
+    });
     cluster.configure("signal_hub.interval", "1s");
-    let wait = Duration::from_millis(4_900).saturating_sub(called.elapsed());
-    meanwhile(wait, "nobody asks", || market.request_count() == requests);
+    let waits = Duration::from_millis(4_900);
+    meanwhile(
+        waits.saturating_sub(called.elapsed()),
+        "nobody asks",
+        || {
+            // The count first: a busy machine may be late with this look.
+            other.request_count() == requests || called.elapsed() >= waits
+        },
+    );
     eventually(SOON, "the worker asks again", || {
-        market.request_count() > requests
+        other.request_count() > requests
     });
     eventually(SOON, "all is well", || {
         session.one::<bool>("SELECT healthy FROM signal_health")
