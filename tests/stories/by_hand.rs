@@ -130,18 +130,20 @@ fn rolling_back_the_callers_transaction_leaves_nothing() {
 #[test]
 fn statement_timeout_ends_a_call_behind_a_silent_exchange() {
     let market = rising_market();
-    let (_cluster, mut session) = installed_by_hand(&market);
+    let cluster = by_hand(&market)
+        .set("signal_hub.http_timeout", "60s")
+        .start();
+    let mut session = cluster.session(POSTGRES);
+    session.run("CREATE EXTENSION signal_hub");
     let before = contents(&mut session);
     market.inject(Fault::Silence, Times::Forever);
     session.run("SET statement_timeout = '500ms'");
     for _ in 0..3 {
         let started = Instant::now();
         let error = session.error("SELECT generate_signals_now()");
-        assert!(
-            started.elapsed() < Duration::from_millis(1500),
-            "{:?}",
-            started.elapsed()
-        );
+        // A third of the time for which the exchange is waited for.
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(20), "{took:?}");
         assert_eq!(error.code().code(), "57014", "{}", error.message());
         assert_no_backtrace(&error);
     }
