@@ -99,7 +99,7 @@ describe('with an application that subscribers sign in to', () => {
     await tab.hide(true);
     await tab.evaluate('navigator.serviceWorker.ready.then(() => 1)');
     await tab.evaluate(`location.hash = 'token=${stage.service.token(someone.userId, 90)}'`);
-    const shown = () => tab.evaluate('navigator.serviceWorker.ready.then((one) => navigator.locks.request('signal_hub.notifications', () => one.getNotifications())).then((all) => all.map(({ body }) => body).join())');
+    const shown = () => tab.evaluate(`navigator.serviceWorker.ready.then((one) => navigator.locks.request('signal_hub.notifications', () => one.getNotifications())).then((all) => all.map(({ body }) => body).join())`);
     await eventually('notified', async () => /^Your sign-in ends in .*until you sign in again\.$/.test(await shown()));
     await tab.close();
   });
