@@ -14,7 +14,8 @@ BEGIN
          SELECT 'column' AS kind, a.attname AS name
            FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
           UNION ALL
-         SELECT 'constraint', k.conname FROM pg_constraint k WHERE k.conrelid = c.oid
+         -- PostgreSQL 18 and later list what is NOT NULL, too, which a column has.
+         SELECT 'constraint', k.conname FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype <> 'n'
           UNION ALL
          SELECT 'index', i.relname
            FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE x.indrelid = c.oid

@@ -9,7 +9,8 @@ CREATE OR REPLACE VIEW @extschema@.signal_hub_table_parts AS
          SELECT 'column' AS kind, a.attname AS name
            FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
           UNION ALL
-         SELECT 'constraint', k.conname FROM pg_constraint k WHERE k.conrelid = c.oid
+         -- PostgreSQL 18 and later list what is NOT NULL, too, which a column has.
+         SELECT 'constraint', k.conname FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype <> 'n'
           UNION ALL
          SELECT 'index', i.relname
            FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE x.indrelid = c.oid
@@ -158,11 +159,17 @@ CREATE OR REPLACE FUNCTION @extschema@.dump_user_additions(OUT section text, OUT
          CROSS JOIN LATERAL aclexplode(a.attacl) g
          UNION ALL
         SELECT 'post-data', 12, format('%s %s', b.pubname, m.name),
-               format('ALTER PUBLICATION %I ADD TABLE %s%s%s', b.pubname, m.name,
+               -- Some releases of pg_dump have it, others leave it out.
+               format('DO %L', format(
+                      'BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_publication_rel q '
+                      'JOIN pg_catalog.pg_publication b ON b.oid OPERATOR(pg_catalog.=) q.prpubid '
+                      'WHERE b.pubname OPERATOR(pg_catalog.=) %L AND q.prrelid OPERATOR(pg_catalog.=) '
+                      '%L::pg_catalog.regclass) THEN ALTER PUBLICATION %I ADD TABLE %s%s%s; END IF; END',
+                      b.pubname, m.name, b.pubname, m.name,
                       (SELECT format(' (%s)', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum))
                          FROM unnest(q.prattrs::int2[]) AS k (attnum)
                          JOIN pg_attribute a ON a.attrelid = m.oid AND a.attnum = k.attnum HAVING count(*) > 0),
-                      coalesce(' WHERE (' || pg_get_expr(q.prqual, q.prrelid) || ')', ''))
+                      coalesce(' WHERE (' || pg_get_expr(q.prqual, q.prrelid) || ')', '')))
           FROM member m
           JOIN pg_publication_rel q ON q.prrelid = m.oid
           JOIN pg_publication b ON b.oid = q.prpubid
