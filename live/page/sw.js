@@ -16,6 +16,9 @@ const NAME = 'Page-Set';
 const POLICY = 'Content-Security-Policy';
 const FRAMES = ['iframe', 'frame', 'embed', 'object'];
 
+/** Longest time for the service to answer that a subscription has moved, in ms. */
+const MOVE_WITHIN = 10_000;
+
 /** More new signals than this at once are one notification. */
 const SINGLE = 3;
 
@@ -145,7 +148,9 @@ async function move(given) {
   const subscription = found.toJSON();
   if (subscription.endpoint === endpoint) return;
   const body = JSON.stringify({ user, endpoint, auth, subscription });
-  const response = await fetch(new URL('api/push/moved', ROOT), { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+  // The next move waits for this one.
+  const signal = AbortSignal.timeout(MOVE_WITHIN);
+  const response = await fetch(new URL('api/push/moved', ROOT), { method: 'POST', headers: { 'Content-Type': 'application/json' }, body, signal });
   // Signed out meanwhile.
   if (await keptPush() === null) await found.unsubscribe();
   // Otherwise the page tells the service when it is opened.

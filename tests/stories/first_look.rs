@@ -149,14 +149,14 @@ fn a_new_interval_takes_effect_without_a_restart() {
 
 #[test]
 fn runs_come_at_a_fixed_rate() {
-    const RUNS: i64 = 21;
+    const RUNS: i64 = 41;
     let market = flat_market();
     // A rate that counts from the end of a run is 1.3 s.
     market.inject(Fault::Late(Duration::from_millis(300)), Times::Forever);
     let cluster = by_itself(&market).start();
     let mut session = cluster.session(POSTGRES);
     session.run("CREATE EXTENSION signal_hub");
-    eventually(2 * SOON, "some runs", || runs(&mut session) >= RUNS);
+    eventually(3 * SOON, "some runs", || runs(&mut session) >= RUNS);
     // The first ones, while the server starts, are the latest.
     let starts: Vec<f64> = session.list(&format!(
         "SELECT extract(epoch FROM started_at)::float8 FROM signal_runs ORDER BY run_id LIMIT {RUNS} OFFSET 2"
@@ -164,7 +164,7 @@ fn runs_come_at_a_fixed_rate() {
     // On a busy machine a run may be late enough to miss a beat, but beats stay on their grid.
     let beats: f64 = starts.windows(2).map(|w| (w[1] - w[0]).round()).sum();
     let mean = (starts[starts.len() - 1] - starts[0]) / beats;
-    assert!((mean - 1.0).abs() < 0.1, "{mean} s apart: {starts:?}");
+    assert!((mean - 1.0).abs() < 0.05, "{mean} s apart: {starts:?}");
     assert!(
         beats <= 2.0 * RUNS as f64,
         "many beats were missed: {starts:?}"
